@@ -1,0 +1,38 @@
+//! The node contract of Squall, and the protocols that keep it.
+//!
+//! - [`node`]: what a node is, what it is told; [`outbox`]: what it wants done; [`transport`]: the loop between the two.
+//! - [`time`] and [`rng`]: instants, spans and the node's own random stream.
+//! - [`seen`], [`world`] and [`invariant`]: what is seen of a run, the questions to it, and the promises held against it.
+//! - [`protocol`]: what a scenario file names.
+//! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster.
+//!
+//! Nothing here reads a clock, opens a socket or a file, starts a thread, or knows of the simulator.
+
+extern crate self as squall_nodes;
+
+#[doc(hidden)]
+pub use serde;
+
+pub mod echo;
+pub mod hac;
+pub mod invariant;
+pub mod node;
+pub mod outbox;
+pub mod protocol;
+pub mod rng;
+pub mod seen;
+pub mod time;
+pub mod transport;
+pub mod world;
+
+pub use invariant::{Always, Breach, InQuiet, Invariant, Judged};
+pub use node::{CallId, Closed, ConnId, Data, Fact, HostId, Input, Node, StreamEvent, Timer, Token};
+pub use outbox::{Effect, Effects, Ids, Outbox, Payload};
+pub use protocol::{
+    Built, ConfigOf, Describe, InvariantKind, Misfit, Placed, Promise, Protocol, Setup, Tolerance, ron_options,
+};
+pub use rng::{HostKey, NodeRng};
+pub use seen::{Change, Crash, Cut, DiskAtBoot, Seen};
+pub use time::{Span, SpanError, Time};
+pub use transport::{Delivery, Transport, drive};
+pub use world::{Group, Links, Resident, World};

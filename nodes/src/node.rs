@@ -1,0 +1,240 @@
+//! The node: a state machine that does no I/O, and the words in which it is spoken to.
+
+use std::fmt;
+use std::hash::Hash;
+use std::net::SocketAddrV4;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::outbox::Outbox;
+use crate::rng::NodeRng;
+use crate::time::Time;
+
+/// A protocol's state machine, the same in the simulator and live.
+///
+/// [`handle`](Node::handle) is its only door: all that it learns is an [`Input`], all that it wants is an
+/// [`Effect`](crate::Effect) put in the [`Outbox`]. Two nodes booted alike and fed the same inputs put the same effects
+/// there, byte for byte. So a node reads no clock, opens no socket or file, starts no thread, and iterates over no
+/// `HashMap`.
+///
+/// `Clone` is there for checkpoints: stepping back through a run, and asking what would have happened otherwise.
+pub trait Node: Sized + Clone + 'static {
+    /// What a host may be: `Server`, `Client`, … as a scenario file writes it.
+    type Role: Data + Sync;
+    /// Everything that tunes a node; lengths of time are [`Span`](crate::Span)s.
+    type Config: Data + Sync;
+    /// What a client or an operator asks of a node.
+    type Command: Data + Sync;
+    /// What they get; one call may have several answers.
+    type Answer: Data;
+    /// The node's named alarms.
+    type Timer: Timer;
+    /// What the node claims about itself.
+    type Fact: Fact;
+
+    /// Makes the node of one incarnation. It is handed [`Input::Start`] next.
+    ///
+    /// `disk` is what the last [`persist`](Outbox::persist) that completed had written, or `None` on a fresh or wiped
+    /// disk. Any bytes at all may be there: a node claims what it cannot read as a fact and goes on as if wiped.
+    fn boot(role: &Self::Role, config: &Self::Config, disk: Option<&[u8]>, rng: NodeRng) -> Self;
+
+    /// Takes one input at `now`, which never decreases, and puts what it wants done in `out`.
+    ///
+    /// No bytes from a peer may make it panic or hold memory beyond a stated bound.
+    fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>);
+}
+
+/// Plain data that files, traces and reports carry both ways. Implemented for all that qualifies.
+pub trait Data: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + 'static {}
+impl<T: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + 'static> Data for T {}
+
+/// A named alarm. A trace prints its `Debug` form: `Timer(Election)`.
+pub trait Timer: Copy + Eq + Hash + fmt::Debug + Send + 'static {
+    /// A number that no other timer of the node has, now or in a later version: digests hold it, and timers are looked up
+    /// by it. Small numbers without gaps are the quickest.
+    fn code(&self) -> u64;
+}
+
+/// A thing that a node claims: `promoted`, `joined`, … See [`facts!`](crate::facts) for the way to make one.
+pub trait Fact: Data {
+    /// The name of every fact there is, in snake case.
+    const NAMES: &'static [&'static str];
+
+    /// Where this fact's name stands in [`NAMES`](Fact::NAMES).
+    fn index(&self) -> usize;
+
+    /// This fact's name.
+    fn name(&self) -> &'static str {
+        Self::NAMES[self.index()]
+    }
+
+    /// Appends the fact's canonical bytes (its name's index as a little-endian `u32`, then its
+    /// [postcard](https://postcard.jamesmunns.com/) form), by which digests know it.
+    fn encode(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&(self.index() as u32).to_le_bytes());
+        // A fact is plain data, which postcard always takes; one that it refuses is still told apart by its `Debug` form.
+        match postcard::to_allocvec(self) {
+            Ok(bytes) => into.extend_from_slice(&bytes),
+            Err(_) => into.extend_from_slice(format!("{self:?}").as_bytes()),
+        }
+    }
+}
+
+/// Declares an enum of facts, with its names known without running anything.
+///
+/// ```
+/// squall_nodes::facts! {
+///     /// What a lamp claims.
+///     pub enum LampFact {
+///         /// It was lit.
+///         "lit" => Lit { watts: u32 },
+///         /// It went out.
+///         "out" => Out,
+///     }
+/// }
+/// use squall_nodes::Fact;
+/// assert_eq!(LampFact::NAMES, ["lit", "out"]);
+/// assert_eq!(LampFact::Lit { watts: 40 }.name(), "lit");
+/// ```
+#[macro_export]
+macro_rules! facts {
+    (
+        $(#[$outer:meta])*
+        $vis:vis enum $name:ident {
+            $( $(#[$inner:meta])* $text:literal => $variant:ident $({ $( $(#[$fm:meta])* $field:ident : $ty:ty ),* $(,)? })? ),* $(,)?
+        }
+    ) => {
+        $(#[$outer])*
+        #[derive(Clone, Debug, PartialEq, Eq, $crate::serde::Serialize, $crate::serde::Deserialize)]
+        #[serde(crate = "squall_nodes::serde")]
+        $vis enum $name {
+            $( $(#[$inner])* $variant $({ $( $(#[$fm])* $field : $ty ),* })? ),*
+        }
+
+        impl $crate::Fact for $name {
+            const NAMES: &'static [&'static str] = &[$($text),*];
+
+            fn index(&self) -> usize {
+                #[derive(Clone, Copy)]
+                enum Index { $($variant),* }
+                (match self { $( Self::$variant { .. } => Index::$variant ),* }) as usize
+            }
+        }
+    };
+}
+
+/// A host of a cluster, by its place in the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HostId(pub u32);
+
+impl HostId {
+    /// The host's place, for tables.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A stream connection, by the number that its host gave it; never used twice in one incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ConnId(pub u64);
+
+/// A [`persist`](Outbox::persist), by the number that it was given; never used twice in one incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Token(pub u64);
+
+/// A call of a client or an operator; never used twice in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CallId(pub u64);
+
+/// What a node is told.
+pub enum Input<'a, N: Node> {
+    /// The first input of an incarnation.
+    Start,
+    /// A datagram came in.
+    Datagram {
+        /// Where it was sent to: the host's own address, or a multicast group's.
+        on: SocketAddrV4,
+        /// The sender, as the network saw it. It may be forged.
+        from: SocketAddrV4,
+        /// The whole datagram.
+        bytes: &'a [u8],
+    },
+    /// Something happened to a stream connection.
+    Stream {
+        /// The connection.
+        conn: ConnId,
+        /// What happened.
+        event: StreamEvent<'a>,
+    },
+    /// An armed timer came due. It is disarmed now.
+    Timer(N::Timer),
+    /// A client or an operator asks something.
+    Command {
+        /// The number to [`answer`](Outbox::answer) to.
+        call: CallId,
+        /// What is asked.
+        command: &'a N::Command,
+    },
+    /// A persist completed: what it wrote outlives a crash from now on.
+    Persisted(Token),
+    /// A persist failed. What waited behind it was dropped.
+    PersistFailed(Token),
+}
+
+impl<N: Node> Clone for Input<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N: Node> Copy for Input<'_, N> {}
+
+impl<N: Node> fmt::Debug for Input<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Start => f.write_str("Start"),
+            Input::Datagram { on, from, bytes } => {
+                f.debug_struct("Datagram").field("on", on).field("from", from).field("bytes", bytes).finish()
+            }
+            Input::Stream { conn, event } => f.debug_tuple("Stream").field(conn).field(event).finish(),
+            Input::Timer(timer) => f.debug_tuple("Timer").field(timer).finish(),
+            Input::Command { call, command } => f.debug_tuple("Command").field(call).field(command).finish(),
+            Input::Persisted(token) => f.debug_tuple("Persisted").field(token).finish(),
+            Input::PersistFailed(token) => f.debug_tuple("PersistFailed").field(token).finish(),
+        }
+    }
+}
+
+/// What can happen to a stream connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEvent<'a> {
+    /// The connection that this node dialled is open.
+    Opened,
+    /// A peer dialled a port that this node listens on.
+    Accepted {
+        /// The port.
+        port: u16,
+        /// The peer.
+        from: SocketAddrV4,
+    },
+    /// Bytes came in, in order; where they split says nothing about how they were written.
+    Bytes(&'a [u8]),
+    /// There is room again after a write that was cut short.
+    Writable,
+    /// The connection is over.
+    Closed(Closed),
+}
+
+/// Why a stream connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Closed {
+    /// Nobody listens there.
+    Refused,
+    /// The peer died or threw the connection away.
+    Reset,
+    /// The peer was silent for too long.
+    TimedOut,
+    /// The peer closed it after its last byte.
+    Orderly,
+}

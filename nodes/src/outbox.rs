@@ -1,0 +1,378 @@
+//! What a node wants done: the outbox that it fills and the effects that a transport takes out of it.
+//!
+//! The outbox owns one arena of bytes that is reused from input to input, so that a message costs no allocation and one
+//! encoding may go to many. Facts and answers lie in lists of their own, so that a large fact fattens no send.
+
+use std::net::SocketAddrV4;
+use std::{slice, vec};
+
+use crate::node::{CallId, ConnId, Node, Token};
+use crate::time::Time;
+
+/// Bytes that were put in an [`Outbox`] once and may be sent many times, until the input is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payload {
+    start: u32,
+    len: u32,
+    generation: u32,
+}
+
+/// Where the numbers of a host's connections and persists come from: one counter for each incarnation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    next: u64,
+}
+
+impl Ids {
+    /// A number that this counter never gave before.
+    pub fn draw(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+/// The effects of one input, in the order in which the node asked for them.
+pub struct Outbox<N: Node> {
+    arena: Vec<u8>,
+    generation: u32,
+    ids: Ids,
+    records: Vec<Record<N::Timer>>,
+    facts: Vec<N::Fact>,
+    answers: Vec<N::Answer>,
+}
+
+#[derive(Clone, Copy)]
+enum Record<T> {
+    Bind { port: u16 },
+    Listen { port: u16 },
+    Send { port: u16, to: SocketAddrV4, payload: Payload },
+    Multicast { port: u16, group: SocketAddrV4, payload: Payload },
+    Join { group: SocketAddrV4 },
+    Leave { group: SocketAddrV4 },
+    Dial { conn: ConnId, to: SocketAddrV4 },
+    Write { conn: ConnId, payload: Payload },
+    PauseReading { conn: ConnId },
+    ResumeReading { conn: ConnId },
+    Close { conn: ConnId },
+    Arm { timer: T, at: Time },
+    Disarm { timer: T },
+    Persist { token: Token, payload: Payload },
+    Claim,
+    Answer { call: CallId },
+}
+
+impl<N: Node> Default for Outbox<N> {
+    fn default() -> Self {
+        Outbox {
+            arena: Vec::new(),
+            generation: 0,
+            ids: Ids::default(),
+            records: Vec::new(),
+            facts: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+}
+
+impl<N: Node> Outbox<N> {
+    /// An empty outbox. Keep it: its buffers are reused.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Copies `bytes` in, to be sent any number of times while this input is handled.
+    ///
+    /// # Panics
+    ///
+    /// When the payloads of one input come to more than 4 GiB.
+    pub fn payload(&mut self, bytes: &[u8]) -> Payload {
+        self.encode(|into| into.extend_from_slice(bytes))
+    }
+
+    /// Lets `write` append to the arena, and names what it appended. It must not take away what was there.
+    ///
+    /// # Panics
+    ///
+    /// When the payloads of one input come to more than 4 GiB.
+    pub fn encode(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Payload {
+        let start = self.arena.len();
+        write(&mut self.arena);
+        let range = u32::try_from(start).ok().zip(u32::try_from(self.arena.len() - start).ok());
+        let (start, len) = range.expect("the payloads of one input come to more than 4 GiB");
+        Payload { start, len, generation: self.generation }
+    }
+
+    /// Opens a datagram port. Datagrams to a port that is not open are dropped.
+    pub fn bind(&mut self, port: u16) {
+        self.records.push(Record::Bind { port });
+    }
+
+    /// Sends a datagram from `port`, which must have been bound, to `to`.
+    ///
+    /// # Panics
+    ///
+    /// When `payload` is from an earlier input.
+    pub fn send(&mut self, port: u16, to: SocketAddrV4, payload: Payload) {
+        self.own(payload);
+        self.records.push(Record::Send { port, to, payload });
+    }
+
+    /// Sends a datagram from `port` to every member of `group` but this node.
+    ///
+    /// # Panics
+    ///
+    /// When `payload` is from an earlier input.
+    pub fn multicast(&mut self, port: u16, group: SocketAddrV4, payload: Payload) {
+        self.own(payload);
+        self.records.push(Record::Multicast { port, group, payload });
+    }
+
+    /// Becomes a member of a multicast group.
+    pub fn join(&mut self, group: SocketAddrV4) {
+        self.records.push(Record::Join { group });
+    }
+
+    /// Leaves a multicast group.
+    pub fn leave(&mut self, group: SocketAddrV4) {
+        self.records.push(Record::Leave { group });
+    }
+
+    /// Accepts stream connections on a port.
+    pub fn listen(&mut self, port: u16) {
+        self.records.push(Record::Listen { port });
+    }
+
+    /// Opens a stream connection. What becomes of it comes as [`Input::Stream`](crate::Input::Stream).
+    pub fn dial(&mut self, to: SocketAddrV4) -> ConnId {
+        let conn = ConnId(self.ids.draw());
+        self.records.push(Record::Dial { conn, to });
+        conn
+    }
+
+    /// Writes to a stream connection.
+    ///
+    /// # Panics
+    ///
+    /// When `payload` is from an earlier input.
+    pub fn write(&mut self, conn: ConnId, payload: Payload) {
+        self.own(payload);
+        self.records.push(Record::Write { conn, payload });
+    }
+
+    /// Reads no more from a stream connection for now: its peer will feel it.
+    pub fn pause_reading(&mut self, conn: ConnId) {
+        self.records.push(Record::PauseReading { conn });
+    }
+
+    /// Reads from a stream connection again.
+    pub fn resume_reading(&mut self, conn: ConnId) {
+        self.records.push(Record::ResumeReading { conn });
+    }
+
+    /// Closes a stream connection in order, after what was written.
+    pub fn close(&mut self, conn: ConnId) {
+        self.records.push(Record::Close { conn });
+    }
+
+    /// Arms `timer` to go off at `at` on this node's clock, in place of when it was armed for, if it was.
+    ///
+    /// An instant that is past goes off at once, as an input of its own.
+    pub fn arm(&mut self, timer: N::Timer, at: Time) {
+        self.records.push(Record::Arm { timer, at });
+    }
+
+    /// Takes back an armed timer; does nothing when it is not armed.
+    pub fn disarm(&mut self, timer: N::Timer) {
+        self.records.push(Record::Disarm { timer });
+    }
+
+    /// Replaces what is on the node's disk by `bytes`, whole or not at all.
+    ///
+    /// It is a barrier: what this and later inputs send, write, dial, close, answer and claim after it waits until it is
+    /// on the disk, which comes as [`Input::Persisted`](crate::Input::Persisted). Timers do not wait.
+    pub fn persist(&mut self, bytes: &[u8]) -> Token {
+        let token = Token(self.ids.draw());
+        let payload = self.payload(bytes);
+        self.records.push(Record::Persist { token, payload });
+        token
+    }
+
+    /// Claims a fact, for invariants, measures, triggers and people.
+    pub fn claim(&mut self, fact: N::Fact) {
+        self.records.push(Record::Claim);
+        self.facts.push(fact);
+    }
+
+    /// Answers a call. A call may be answered more than once.
+    pub fn answer(&mut self, call: CallId, answer: N::Answer) {
+        self.records.push(Record::Answer { call });
+        self.answers.push(answer);
+    }
+
+    /// Makes room for the effects of the next input; numbers go on from `ids`.
+    pub(crate) fn begin(&mut self, ids: Ids) {
+        self.arena.clear();
+        self.records.clear();
+        self.facts.clear();
+        self.answers.clear();
+        self.generation = self.generation.wrapping_add(1);
+        self.ids = ids;
+    }
+
+    /// Where the next input's numbers go on from.
+    pub(crate) fn ids(&self) -> Ids {
+        self.ids
+    }
+
+    /// What was asked for since [`begin`](Self::begin).
+    pub(crate) fn effects(&mut self) -> Effects<'_, N> {
+        Effects {
+            arena: &self.arena,
+            records: self.records.iter(),
+            facts: self.facts.drain(..),
+            answers: self.answers.drain(..),
+        }
+    }
+
+    fn own(&self, payload: Payload) {
+        assert!(payload.generation == self.generation, "a payload was kept from an earlier input; encode it again");
+    }
+}
+
+/// One thing that a node wants done.
+pub enum Effect<'a, N: Node> {
+    /// Open a datagram port.
+    Bind {
+        /// The port.
+        port: u16,
+    },
+    /// Accept stream connections on a port.
+    Listen {
+        /// The port.
+        port: u16,
+    },
+    /// Send a datagram.
+    Send {
+        /// The port that it goes out from.
+        port: u16,
+        /// Where it goes.
+        to: SocketAddrV4,
+        /// All of it.
+        bytes: &'a [u8],
+    },
+    /// Send a datagram to every other member of a group.
+    Multicast {
+        /// The port that it goes out from.
+        port: u16,
+        /// The group.
+        group: SocketAddrV4,
+        /// All of it.
+        bytes: &'a [u8],
+    },
+    /// Become a member of a multicast group.
+    Join {
+        /// The group.
+        group: SocketAddrV4,
+    },
+    /// Leave a multicast group.
+    Leave {
+        /// The group.
+        group: SocketAddrV4,
+    },
+    /// Open a stream connection.
+    Dial {
+        /// What it will be called.
+        conn: ConnId,
+        /// Where to.
+        to: SocketAddrV4,
+    },
+    /// Write to a stream connection.
+    Write {
+        /// The connection.
+        conn: ConnId,
+        /// What to write.
+        bytes: &'a [u8],
+    },
+    /// Read no more from a stream connection for now.
+    PauseReading {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// Read from a stream connection again.
+    ResumeReading {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// Close a stream connection in order.
+    Close {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// Arm a timer, or move it.
+    Arm {
+        /// The timer.
+        timer: N::Timer,
+        /// When, on the node's clock.
+        at: Time,
+    },
+    /// Take back a timer.
+    Disarm {
+        /// The timer.
+        timer: N::Timer,
+    },
+    /// Replace what is on the disk.
+    Persist {
+        /// What the completion will be called.
+        token: Token,
+        /// The new contents.
+        bytes: &'a [u8],
+    },
+    /// Claim a fact.
+    Claim(N::Fact),
+    /// Answer a call.
+    Answer {
+        /// The call.
+        call: CallId,
+        /// What it gets.
+        answer: N::Answer,
+    },
+}
+
+/// The effects of one input, in order; bytes are lent, facts and answers are given away.
+pub struct Effects<'a, N: Node> {
+    arena: &'a [u8],
+    records: slice::Iter<'a, Record<N::Timer>>,
+    facts: vec::Drain<'a, N::Fact>,
+    answers: vec::Drain<'a, N::Answer>,
+}
+
+impl<'a, N: Node> Iterator for Effects<'a, N> {
+    type Item = Effect<'a, N>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Effect<'a, N>> {
+        let arena = self.arena;
+        let bytes = |payload: Payload| &arena[payload.start as usize..][..payload.len as usize];
+        Some(match *self.records.next()? {
+            Record::Send { port, to, payload } => Effect::Send { port, to, bytes: bytes(payload) },
+            Record::Arm { timer, at } => Effect::Arm { timer, at },
+            Record::Disarm { timer } => Effect::Disarm { timer },
+            Record::Claim => Effect::Claim(self.facts.next().expect("a fact was put in with each claim")),
+            Record::Answer { call } => {
+                let answer = self.answers.next().expect("an answer was put in with each record");
+                Effect::Answer { call, answer }
+            }
+            Record::Persist { token, payload } => Effect::Persist { token, bytes: bytes(payload) },
+            Record::Bind { port } => Effect::Bind { port },
+            Record::Listen { port } => Effect::Listen { port },
+            Record::Multicast { port, group, payload } => Effect::Multicast { port, group, bytes: bytes(payload) },
+            Record::Join { group } => Effect::Join { group },
+            Record::Leave { group } => Effect::Leave { group },
+            Record::Dial { conn, to } => Effect::Dial { conn, to },
+            Record::Write { conn, payload } => Effect::Write { conn, bytes: bytes(payload) },
+            Record::PauseReading { conn } => Effect::PauseReading { conn },
+            Record::ResumeReading { conn } => Effect::ResumeReading { conn },
+            Record::Close { conn } => Effect::Close { conn },
+        })
+    }
+}

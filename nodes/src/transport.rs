@@ -1,0 +1,42 @@
+//! The one loop of both worlds: receive an input, hand it to its node, perform the effects.
+
+use crate::node::{HostId, Input, Node};
+use crate::outbox::{Effects, Ids, Outbox};
+use crate::time::Time;
+
+/// An input on its way to its node.
+pub struct Delivery<'a, N: Node> {
+    /// The host that the node runs on.
+    pub host: HostId,
+    /// The time on that host's clock.
+    pub now: Time,
+    /// The node.
+    pub node: &'a mut N,
+    /// The counter that this incarnation's numbers come from.
+    pub ids: &'a mut Ids,
+    /// What it is told.
+    pub input: Input<'a, N>,
+}
+
+/// A world that nodes live in: the virtual network, or real sockets. It owns the nodes, since restarts happen there.
+pub trait Transport<N: Node> {
+    /// The next input there is, waiting for it if need be; `None` when the run is over. Time moves here and nowhere else.
+    fn receive(&mut self) -> Option<Delivery<'_, N>>;
+
+    /// Does what the node on `host` asked for at `now`, in order.
+    ///
+    /// A transport that takes the host down in the middle drops the rest.
+    fn perform(&mut self, host: HostId, now: Time, effects: Effects<'_, N>);
+}
+
+/// Runs the nodes of `transport` until it has no more inputs. It is the only caller of [`Node::handle`].
+///
+/// `outbox` is the scratch space; keep it from run to run and nothing is allocated for it twice.
+pub fn drive<N: Node>(transport: &mut impl Transport<N>, outbox: &mut Outbox<N>) {
+    while let Some(Delivery { host, now, node, ids, input }) = transport.receive() {
+        outbox.begin(*ids);
+        node.handle(now, input, outbox);
+        *ids = outbox.ids();
+        transport.perform(host, now, outbox.effects());
+    }
+}
