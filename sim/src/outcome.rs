@@ -1,0 +1,182 @@
+//! What comes of a run and of a sweep: plain results, for reports to put into words.
+
+use std::fmt;
+
+use squall_nodes::{Span, Time};
+
+use crate::plan::{Expect, Origin};
+
+/// What came of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The scenario: the path of its file.
+    pub scenario: String,
+    /// The rule set.
+    pub rules: &'static str,
+    /// The seed.
+    pub seed: u64,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Whether the answer is the one that the file expects.
+    pub as_expected: bool,
+    /// What the file expects.
+    pub expect: Expect,
+    /// The first broken promise; the run ends with it.
+    pub violation: Option<Violation>,
+    /// Why the run is inconclusive, in sentences; empty unless it is.
+    pub doubts: Vec<String>,
+    /// Of every event of the run, in order.
+    pub digest: Digest,
+    /// How many events there were.
+    pub events: u64,
+    /// How much virtual time went by.
+    pub virtual_time: Span,
+    /// What was measured, in the order of the file.
+    pub measures: Vec<Measured>,
+    /// The timeline, in the order of the file.
+    pub faults: Vec<FaultDone>,
+    /// What was judged, and how often.
+    pub invariants: Vec<InvariantDone>,
+    /// What became of the datagrams.
+    pub traffic: Traffic,
+}
+
+/// The answer of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Every invariant that was judged held.
+    Held,
+    /// One was violated.
+    Violated,
+    /// Something that the file asks for never happened, or the run was stopped: the answer is not known.
+    Inconclusive,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Held => "held",
+            Verdict::Violated => "violated",
+            Verdict::Inconclusive => "inconclusive",
+        })
+    }
+}
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The invariant's full name.
+    pub invariant: String,
+    /// What was promised, in a sentence.
+    pub promised: String,
+    /// What was seen instead, in a sentence.
+    pub detail: String,
+    /// When, in true virtual time.
+    pub at: Time,
+    /// The hosts whose last events tell the story, by name.
+    pub hosts: Vec<String>,
+}
+
+/// A digest of events: the 128-bit xxh3 of their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest(pub u128);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// What a measure came to in one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// The measure's name.
+    pub name: String,
+    /// Each time the clock was started and stopped, in the order of starting.
+    pub samples: Vec<Span>,
+    /// How often it was started and not stopped before the run ended.
+    pub unfinished: u32,
+}
+
+/// What a fault came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultDone {
+    /// The fault: `kill(s)`.
+    pub fault: String,
+    /// When it first happened; `None` when it never did.
+    pub at: Option<Time>,
+    /// How much it touched: hosts that changed state, datagrams that a cut dropped, layers that a healing took away.
+    pub affected: u64,
+}
+
+/// What an invariant came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvariantDone {
+    /// Its full name.
+    pub name: String,
+    /// How often it was held against what was seen.
+    pub judged: u64,
+    /// Whether the file names it.
+    pub origin: Origin,
+}
+
+/// What became of the datagrams. `sent + duplicated = delivered + lost + cut + to_nobody + overflowed + in_flight`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sent by nodes.
+    pub sent: u64,
+    /// Copies that the network made.
+    pub duplicated: u64,
+    /// Handed to a node.
+    pub delivered: u64,
+    /// Lost by the links.
+    pub lost: u64,
+    /// Dropped by a cut.
+    pub cut: u64,
+    /// Sent to no host, a host that was down, or a port that was not open.
+    pub to_nobody: u64,
+    /// Dropped since a paused host's buffer was full.
+    pub overflowed: u64,
+    /// On their way when the run ended.
+    pub in_flight: u64,
+}
+
+/// What came of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepOutcome {
+    /// The scenario: the path of its file.
+    pub scenario: String,
+    /// The rule set.
+    pub rules: &'static str,
+    /// The first seed, and the one after the last that was asked for.
+    pub seeds: (u64, u64),
+    /// How many runs were done; fewer than asked for when the sweep was stopped.
+    pub runs: u64,
+    /// How many held.
+    pub held: u64,
+    /// How many were violated.
+    pub violated: u64,
+    /// How many were inconclusive.
+    pub inconclusive: u64,
+    /// Whether the sweep is as the file expects.
+    pub as_expected: bool,
+    /// What the file expects.
+    pub expect: Expect,
+    /// Runs that did not hold, by what they have in common, most often first.
+    pub failures: Vec<Failures>,
+    /// Of the digests of all runs, in the order of their seeds.
+    pub digest: Digest,
+    /// All samples of each measure, in the order of the file and of the seeds.
+    pub measures: Vec<Measured>,
+}
+
+/// Runs that did not hold for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failures {
+    /// The reason: an invariant's full name, or `inconclusive: ` and the doubt.
+    pub signature: String,
+    /// How many.
+    pub count: u64,
+    /// The lowest seed among them.
+    pub first_seed: u64,
+}

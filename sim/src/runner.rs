@@ -1,0 +1,70 @@
+//! What the command line sees of a protocol: object-safe doors to plans and runs, behind which everything is monomorphic.
+
+use squall_nodes::Promise;
+
+use crate::outcome::Outcome;
+use crate::plan::{Expect, Origin};
+use crate::scenario::{Complaints, ScenarioFile};
+use crate::trace::Trace;
+
+/// A protocol that scenario files can name.
+pub trait Runner: Send + Sync {
+    /// What files call it.
+    fn name(&self) -> &'static str;
+    /// One line about it.
+    fn about(&self) -> &'static str;
+    /// Its rule sets.
+    fn rules(&self) -> &'static [&'static str];
+    /// Its profiles.
+    fn profiles(&self) -> &'static [&'static str];
+    /// Its invariants' names, without its own, each with its promise in a sentence.
+    fn invariants(&self) -> Vec<(&'static str, &'static str)>;
+    /// Its facts' names.
+    fn facts(&self) -> &'static [&'static str];
+
+    /// Resolves a file under one of the rule sets.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the file, with places.
+    fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints>;
+}
+
+/// A scenario under one rule set, ready to run under any seed.
+pub trait Prepared: Send + Sync {
+    /// The scenario: the path of its file.
+    fn scenario(&self) -> &str;
+    /// The rule set.
+    fn rules(&self) -> &'static str;
+    /// What the file expects of it.
+    fn expect(&self) -> &Expect;
+    /// The seed that `run` takes when none is given.
+    fn seed(&self) -> u64;
+    /// What is judged, and when each promise holds: as the file has it, and by the protocol's own formula.
+    fn promises(&self) -> Vec<PromiseMade>;
+    /// A worker: runs reuse what the last one allocated.
+    fn worker(&self) -> Box<dyn Worker + '_>;
+}
+
+/// A promise of a prepared scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromiseMade {
+    /// The invariant's full name.
+    pub name: String,
+    /// What is promised, in a sentence.
+    pub says: &'static str,
+    /// When, as the file has it.
+    pub promise: Promise,
+    /// When, by the protocol's own formula.
+    pub by_default: Promise,
+    /// Whether the file names it.
+    pub origin: Origin,
+}
+
+/// Runs a prepared scenario, again and again.
+pub trait Worker {
+    /// One run, with its digest and nothing kept.
+    fn run(&mut self, seed: u64) -> Outcome;
+    /// One run with its trace.
+    fn trace(&mut self, seed: u64) -> (Outcome, Trace);
+}
