@@ -1,0 +1,149 @@
+//! The ordered record of one run, kept only where it is asked for.
+
+use serde::{Deserialize, Serialize};
+use squall_nodes::{Change, HostId, Time};
+
+/// The record of one run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The hosts' names, by [`HostId`].
+    pub hosts: Vec<String>,
+    /// Everything that happened, in order.
+    pub events: Vec<TraceEvent>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TraceEvent {
+    /// When, in true virtual time.
+    #[serde(rename = "at_ns")]
+    pub at: Time,
+    /// The host that it happened to; `None` for the world.
+    pub host: Option<HostId>,
+    /// What.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Happening {
+    /// A node booted.
+    Booted {
+        /// Its life, counted from 0.
+        incarnation: u32,
+    },
+    /// The host sent a datagram.
+    Sent {
+        /// To this address.
+        to: String,
+        /// What becomes of it.
+        fate: Fate,
+        /// What it says.
+        says: String,
+        /// How long it is, in bytes.
+        len: u32,
+        /// The 64-bit xxh3 of its bytes.
+        hash: u64,
+    },
+    /// A datagram reached the host's node.
+    Received {
+        /// From this address.
+        from: String,
+        /// What it says.
+        says: String,
+        /// How long it is, in bytes.
+        len: u32,
+        /// The 64-bit xxh3 of its bytes.
+        hash: u64,
+    },
+    /// A datagram reached the host, and no node took it.
+    Dropped {
+        /// From this address.
+        from: String,
+        /// Why.
+        why: DropCause,
+    },
+    /// A timer went off.
+    Timer {
+        /// Which.
+        timer: String,
+    },
+    /// The node began to write to its disk.
+    Persisting {
+        /// The write's number.
+        token: u64,
+        /// How much, in bytes.
+        len: u32,
+    },
+    /// A write reached the disk.
+    Persisted {
+        /// The write's number.
+        token: u64,
+    },
+    /// The node claimed a fact.
+    Fact {
+        /// Its name.
+        name: String,
+        /// All of it.
+        says: String,
+    },
+    /// A client or an operator called.
+    Call {
+        /// The call's number.
+        call: u64,
+        /// What was asked.
+        says: String,
+    },
+    /// A call was answered.
+    Answer {
+        /// The call's number.
+        call: u64,
+        /// What it got.
+        says: String,
+    },
+    /// The world changed.
+    World {
+        /// How.
+        change: Change,
+        /// The fault that changed it, as reports name it.
+        fault: String,
+    },
+    /// A promise was broken: the run ends here.
+    Violated {
+        /// The invariant's full name.
+        invariant: String,
+    },
+}
+
+/// What becomes of a datagram when it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It is on its way.
+    Underway,
+    /// It is on its way, and so is a copy.
+    Doubled,
+    /// The link loses it.
+    Lost,
+    /// A cut drops it.
+    Cut,
+    /// No host has that address, or the port that it was sent from is not open.
+    NoSuchPlace,
+}
+
+/// Why no node took a datagram that reached its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropCause {
+    /// The host is down.
+    Down,
+    /// The port is not open.
+    PortClosed,
+    /// The host is paused, and its buffer is full.
+    BufferFull,
+    /// A cut was laid while the datagram was on its way.
+    Cut,
+}
