@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use super::config::{Change, Rules};
 use super::disk::{Identity, Reign};
 use super::facts::HacFact;
-use super::member::{Doubt, Handshake, Joined, Member, Phase, Stage, Why};
+use super::member::{Doubt, Joined, Member, Phase, Repeating, Stage, Why};
 use super::table::{Meeting, Table};
 use super::wire::{Code, Packet, Part};
 use super::{HacNode, Timer};
@@ -28,29 +28,29 @@ impl Member {
             Why::Join if self.may_elect() => out.arm(Timer::Silence, now + self.config.client_timeout * 2),
             Why::Join => out.disarm(Timer::Silence),
         }
-        self.handshake = Handshake::Idle;
+        self.handshake = Repeating::Idle;
         self.shake(now, out);
     }
 
     /// Starts to send HC, unless it does already.
     pub(super) fn shake(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        if self.handshake == Handshake::Idle {
-            self.handshake = Handshake::Running;
+        if self.handshake == Repeating::Idle {
+            self.handshake = Repeating::Running;
             self.on_handshake(now, out);
         }
     }
 
     /// Sends HC no more.
     pub(super) fn stop_shaking(&mut self, out: &mut Outbox<HacNode>) {
-        if self.handshake == Handshake::Running {
-            self.handshake = Handshake::Idle;
+        if self.handshake == Repeating::Running {
+            self.handshake = Repeating::Idle;
             out.disarm(Timer::Handshake);
         }
     }
 
     /// It is time for the next HC of a handshake, or the first.
     pub(super) fn on_handshake(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        if self.handshake == Handshake::Idle {
+        if self.handshake == Repeating::Idle {
             return;
         }
         let asks = self.asks();
@@ -64,7 +64,7 @@ impl Member {
         }
         match self.repeats_after() {
             Some(after) => out.arm(Timer::Handshake, now + after),
-            None => self.handshake = Handshake::Idle,
+            None => self.handshake = Repeating::Idle,
         }
     }
 
@@ -143,7 +143,6 @@ impl Member {
         self.identity = Some(Identity { id, granted: reign });
         self.gather_from(reign);
         self.follow(reign, now, out);
-        out.arm(Timer::Availability, now + self.next_availability());
         self.settle(out);
     }
 
@@ -196,6 +195,11 @@ impl Member {
         self.save(out);
         if self.config.rules == Rules::Hardened && old.is_none_or(|old| old.epoch != reign.epoch) {
             out.claim(HacFact::Accepted { epoch: reign.epoch });
+        }
+        if self.is_confirmed() && self.availability == Repeating::Idle {
+            // Not only at an HS: a restarted client is confirmed by what it remembers.
+            self.availability = Repeating::Running;
+            out.arm(Timer::Availability, now + self.next_availability());
         }
         if self.is_settled() {
             self.stop_shaking(out);

@@ -68,9 +68,8 @@ pub enum Change {
     Correct,
     /// A promoted server goes on with the table that it had from AS.
     HandOn,
-    /// Every grant closes the table under a number of its own and sends it to the newcomer.
-    Introduce,
-    /// A node has joined only once it holds the whole table, and comes back with it from a restart.
+    /// A newcomer is sent the whole table with its id, has joined only once it holds it, and comes back with it from a
+    /// restart.
     Remember,
     /// An id belongs to an address: what another address claims is not given away.
     Addresses,
@@ -106,13 +105,12 @@ impl Rules {
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 15] = [
+    pub const ALL: [Change; 14] = [
         Change::Ratchet,
         Change::StepDown,
         Change::Probe,
         Change::Correct,
         Change::HandOn,
-        Change::Introduce,
         Change::Remember,
         Change::Addresses,
         Change::Forward,

@@ -36,7 +36,10 @@ pub(super) struct Member {
     /// Whom it would find after a restart, by id.
     pub(super) book: Vec<(u32, SocketAddrV4)>,
     pub(super) phase: Phase,
-    pub(super) handshake: Handshake,
+    /// HC, until there is nothing left to ask for.
+    pub(super) handshake: Repeating,
+    /// AC, from the first server on until it serves itself.
+    pub(super) availability: Repeating,
     pub(super) joined: Joined,
     boots_from: BootsFrom,
     saved: Vec<u8>,
@@ -93,9 +96,9 @@ pub(super) enum Stage {
     Asking,
 }
 
-/// Whether HC are being repeated.
+/// Whether something is done again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Handshake {
+pub(super) enum Repeating {
     Idle,
     Running,
 }
@@ -157,7 +160,8 @@ impl Member {
             known,
             book,
             phase: Phase::Seeking { why: Why::Join, asked: 0 },
-            handshake: Handshake::Idle,
+            handshake: Repeating::Idle,
+            availability: Repeating::Idle,
             joined: Joined::Never,
             boots_from,
             saved: disk.map(<[u8]>::to_vec).unwrap_or_default(),

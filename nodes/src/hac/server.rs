@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use super::config::{Change, Rules};
 use super::disk::{Identity, Reign};
 use super::facts::HacFact;
-use super::member::{Joined, Member, Phase, Why, restored};
+use super::member::{Joined, Member, Phase, Repeating, Why, restored};
 use super::table::MAX_ENTRIES;
 use super::wire::{Code, Entry, Epoch, NO_ID, Packet, Part, Status, entries_in, split};
 use super::{HacNode, Timer};
@@ -102,6 +102,7 @@ impl Member {
         self.phase = Phase::Serving(table);
         self.joined = Joined::Before;
         self.stop_shaking(out);
+        self.availability = Repeating::Idle;
         for timer in [Timer::Silence, Timer::Wait, Timer::Availability] {
             out.disarm(timer);
         }
@@ -162,7 +163,7 @@ impl Member {
         let head = self.head(Code::Hs);
         let payload = out.encode(|into| head.encode_one(&entry, into));
         out.send(self.me.port(), addr, payload);
-        if self.changes.has(Change::Introduce) {
+        if self.changes.has(Change::Remember) {
             if let (Granted::Newly(_), Phase::Serving(serving)) = (granted, &mut self.phase) {
                 // Equal numbers have to mean equal tables, and this one has somebody more.
                 serving.round = serving.round.saturating_add(1);

@@ -24,8 +24,9 @@ pub(super) struct IdsGrantedOnce {
 /// `heard` never goes down.
 #[derive(Clone)]
 pub(super) struct HeardGrows {
-    /// For each host, the highest `heard` that it claimed in its present life, by epoch and id.
-    highest: Vec<BTreeMap<Epoch, Vec<(u32, u32)>>>,
+    /// For each host, the highest `heard` that it claimed in its present life, by reign and id. Wiped disks can make two
+    /// servers open equal epochs; their addresses tell them apart.
+    highest: Vec<BTreeMap<(Epoch, SocketAddrV4), Vec<(u32, u32)>>>,
 }
 
 /// An accepted epoch never goes down.
@@ -75,8 +76,8 @@ impl Always<HacNode> for HeardGrows {
     fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
         match seen {
             Seen::World(Change::Up { host, .. }) => self.highest[host.index()].clear(),
-            Seen::Fact { host, fact: HacFact::Table { epoch, rows, .. }, .. } => {
-                let highest = self.highest[host.index()].entry(*epoch).or_default();
+            Seen::Fact { host, fact: HacFact::Table { epoch, server, rows, .. }, .. } => {
+                let highest = self.highest[host.index()].entry((*epoch, *server)).or_default();
                 return match first_fall(highest, rows) {
                     None => Ok(Judged::Yes),
                     Some((row, before)) => Err(heard_fell(*host, row, before, world)),

@@ -46,7 +46,7 @@ pub(super) fn all() -> Vec<InvariantKind<HacNode>> {
         .only_if(has_servers),
         InvariantKind::in_quiet(
             "one_server",
-            "among nodes that can all reach each other, exactly one serves, and everyone who has joined follows it",
+            "among nodes that can all reach each other, exactly one serves, and everyone who has joined, or can reach the server of its settings, follows it",
             |setup| Terms::of(setup).one_server(),
             OneServer::new,
         )

@@ -1,24 +1,30 @@
-//! In quiet, a group has one server, and everyone in it who has joined follows that one.
+//! In quiet, a group has one server, and everyone in it who has joined, or could, follows that one.
 
-use super::super::HacNode;
+use super::super::{HacNode, Role};
 use super::standing::{Standing, Standings};
 use crate::invariant::{Breach, InQuiet, Judged};
 use crate::node::HostId;
-use crate::protocol::Setup;
+use crate::protocol::{Placed, Setup};
 use crate::seen::Seen;
 use crate::time::Time;
 use crate::world::{Group, World};
 
-/// The promise. It says nothing of a group in which nobody has served or joined since coming up: a client that never
-/// found its server has nobody to replace it.
+/// The promise. It says nothing of a client that has not joined since it came up and cannot reach the host that its
+/// settings name as the server: it knows nobody else.
 #[derive(Clone)]
 pub(super) struct OneServer {
     standings: Standings,
+    /// The host that each client's settings name as the server.
+    configured: Vec<Option<HostId>>,
 }
 
 impl OneServer {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
-        OneServer { standings: Standings::new(setup) }
+        let server = |host: &Placed<HacNode>| {
+            let ip = *host.config.server.filter(|_| host.role == Role::Client)?.ip();
+            setup.hosts.iter().position(|other| other.ip == ip).map(|index| HostId(index as u32))
+        };
+        OneServer { standings: Standings::new(setup), configured: setup.hosts.iter().map(server).collect() }
     }
 }
 
@@ -55,6 +61,11 @@ impl OneServer {
         }
     }
 
+    /// The host that a client outside should have joined by, if it is in the group.
+    fn door(&self, host: HostId, group: &Group) -> Option<HostId> {
+        self.configured[host.index()].filter(|server| group.contains(*server))
+    }
+
     fn judge_followers(&self, group: &Group, server: HostId, world: &World) -> Result<Judged, Breach> {
         for &host in &group.hosts {
             let told = match self.standings.of(host) {
@@ -65,9 +76,14 @@ impl OneServer {
                     }
                 }
                 Standing::GaveWay => "has given way as a server and joined no other".to_owned(),
-                Standing::Outside | Standing::Serves { .. } | Standing::Follows { .. } => continue,
+                Standing::Outside => match self.door(host, group) {
+                    Some(door) => format!("has not joined, which it asks {} for", world.name(door)),
+                    None => continue,
+                },
+                Standing::Serves { .. } | Standing::Follows { .. } => continue,
             };
-            let detail = format!("{} {told}, though {} serves and can be reached", world.name(host), world.name(server));
+            let (name, server_name) = (world.name(host), world.name(server));
+            let detail = format!("{name} {told}, though {server_name} serves and can be reached");
             return Err(Breach::new(detail, [host, server]));
         }
         Ok(Judged::Yes)
@@ -75,19 +91,18 @@ impl OneServer {
 
     /// Judges a group without a server.
     fn judge_orphans(&self, group: &Group, world: &World) -> Result<Judged, Breach> {
-        let Some(&orphan) = group.hosts.iter().find(|host| self.standings.of(**host) != Standing::Outside) else {
-            return Ok(Judged::NotConcerned);
+        let belongs = |host: &&HostId| {
+            self.standings.of(**host) != Standing::Outside || self.door(**host, group).is_some()
         };
-        let followed = match self.standings.of(orphan) {
-            Standing::Follows { server, .. } => world.host_at(*server.ip()),
-            _ => None,
+        let Some(&orphan) = group.hosts.iter().find(belongs) else { return Ok(Judged::NotConcerned) };
+        let (followed, told) = match self.standings.of(orphan) {
+            Standing::Follows { server, .. } => (world.host_at(*server.ip()), "had joined"),
+            Standing::Outside => (self.door(orphan, group), "asks for it at"),
+            Standing::Serves { .. } | Standing::GaveWay => (None, "had served"),
         };
         let whom = followed.map_or(String::new(), |server| format!(" {}", world.name(server)));
-        let detail = format!(
-            "none of the {} hosts that {} can reach serves, though it had joined{whom}",
-            group.hosts.len(),
-            world.name(orphan)
-        );
+        let (count, name) = (group.hosts.len(), world.name(orphan));
+        let detail = format!("none of the {count} hosts that {name} can reach serves, though {name} {told}{whom}");
         Err(Breach::new(detail, [Some(orphan), followed].into_iter().flatten()))
     }
 }

@@ -1,6 +1,7 @@
 //! In quiet, tables of one epoch and round are equal in all of a group, and nobody's is old.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 
 use super::super::wire::Epoch;
 use super::super::{HacFact, HacNode, Row};
@@ -29,6 +30,7 @@ struct Held {
     at: Option<Time>,
     epoch: Epoch,
     round: u32,
+    server: Option<SocketAddrV4>,
     rows: Vec<Row>,
     /// Of the rows, so that equal tables are told without looking at them.
     digest: u64,
@@ -48,10 +50,10 @@ impl InQuiet<HacNode> for TablesAgree {
     fn observe(&mut self, at: Time, seen: &Seen<'_, HacNode>, _world: &World) -> Judged {
         match seen {
             Seen::World(Change::Up { host, .. }) => self.held[host.index()].at = None,
-            Seen::Fact { host, fact: HacFact::Table { epoch, round, rows, .. }, .. } => {
+            Seen::Fact { host, fact: HacFact::Table { epoch, round, server, rows }, .. } => {
                 let held = &mut self.held[host.index()];
                 held.at = Some(at);
-                (held.epoch, held.round) = (*epoch, *round);
+                (held.epoch, held.round, held.server) = (*epoch, *round, Some(*server));
                 held.rows.clone_from(rows);
                 held.digest = digest(rows);
                 return Judged::Yes;
@@ -77,7 +79,7 @@ impl InQuiet<HacNode> for TablesAgree {
                 let detail = format!("{} {has}, though it has joined; {} is promised", world.name(host), self.age);
                 return Err(Breach::new(detail, [host]));
             }
-            let first = *first_of.entry((held.epoch, held.round)).or_insert(host);
+            let first = *first_of.entry((held.epoch, held.server, held.round)).or_insert(host);
             let other = &self.held[first.index()];
             if other.digest != held.digest {
                 return Err(self.differ(first, host, world));
