@@ -1,1 +1,7 @@
 //! x
+
+pub mod outcome;
+pub mod plan;
+pub mod runner;
+pub mod scenario;
+pub mod trace;
