@@ -243,17 +243,8 @@ pub enum Expect {
 
 impl Fault {
     /// The name of every kind of fault.
-    pub const KINDS: &'static [&'static str] = &[
-        "kill",
-        "power_cut",
-        "restart",
-        "pause",
-        "resume",
-        "partition",
-        "one_way",
-        "heal",
-        "heal_all",
-    ];
+    pub const KINDS: &'static [&'static str] =
+        &["kill", "power_cut", "restart", "pause", "resume", "partition", "one_way", "heal", "heal_all"];
 
     /// The kind, in snake case.
     pub fn kind(&self) -> &'static str {
@@ -276,9 +267,7 @@ impl Latency {
     pub fn percentile_999(&self) -> Span {
         match self {
             Latency::Constant(span) => *span,
-            Latency::Uniform(low, high) => {
-                *low + Span::from_nanos((high.as_nanos() - low.as_nanos()) / 1000 * 999)
-            }
+            Latency::Uniform(low, high) => *low + Span::from_nanos((high.as_nanos() - low.as_nanos()) / 1000 * 999),
         }
     }
 }
