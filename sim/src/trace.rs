@@ -1,7 +1,8 @@
 //! The ordered record of one run, kept only where it is asked for.
 
 use serde::{Deserialize, Serialize};
-use squall_nodes::{Change, HostId, Time};
+// Whoever reads a trace finds its words here.
+pub use squall_nodes::{Change, Crash, DiskAtBoot, HostId, Span, Time};
 
 /// The record of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
