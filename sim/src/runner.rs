@@ -1,6 +1,8 @@
 //! What the command line sees of a protocol: object-safe doors to plans and runs, behind which everything is monomorphic.
 
-use squall_nodes::{Promise, Span};
+// Whoever reads a `PromiseMade` finds its words here.
+pub use squall_nodes::Promise;
+use squall_nodes::Span;
 
 use crate::outcome::Outcome;
 use crate::plan::{Expect, Origin};
