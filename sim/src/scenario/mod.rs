@@ -1,17 +1,21 @@
 //! Scenario files.
-use crate::plan::Plan;
-use squall_nodes::Protocol;
-/// placeholder
-pub struct ScenarioFile;
-/// placeholder
-pub struct Complaints;
-impl ScenarioFile {
-    /// x
-    pub fn seed(&self) -> u64 {
-        0
-    }
-}
-/// placeholder
-pub fn resolve<P: Protocol>(_f: &ScenarioFile, _r: &'static str) -> Result<Plan<P>, Complaints> {
-    Err(Complaints)
-}
+
+mod cast;
+mod complaint;
+mod desk;
+mod file;
+mod history;
+mod network;
+pub mod places;
+mod promises;
+mod resolve;
+mod settings;
+mod timeline;
+mod workload;
+
+pub use cast::{MOST_HOSTS, MOST_NAMED};
+pub use complaint::{Complaint, Complaints, Place, Style};
+pub use file::{FORMAT, Flaw, LARGEST, ScenarioFile};
+pub use network::MOST_LINKS;
+pub use resolve::resolve;
+pub use timeline::{MOST_ENTRIES, MOST_TIMES, SHORTEST_INTERVAL};
