@@ -129,6 +129,7 @@ pub fn trace_header(outcome: &Outcome, trace: &Trace) -> String {
         verdict: outcome.verdict.to_string(),
         digest: outcome.digest.to_string(),
         hosts: &trace.hosts,
+        ips: trace.ips.iter().map(ToString::to_string).collect(),
     })
 }
 
@@ -404,6 +405,7 @@ struct TraceHeader<'a> {
     verdict: String,
     digest: String,
     hosts: &'a [String],
+    ips: Vec<String>,
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ pub(crate) fn trace() -> Trace {
         2_300,
         Some(2),
         Happening::Sent {
-            to: "c1".to_owned(),
+            to: "10.0.0.2:17".to_owned(),
             fate: Fate::Lost,
             says: "JOIN\u{1b}[2J".to_owned(),
             len: 4,
@@ -140,7 +140,8 @@ pub(crate) fn trace() -> Trace {
             invariant: "hac.one_server".to_owned(),
         },
     ));
-    Trace { hosts, events }
+    let ips = vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into(), [10, 0, 0, 3].into()];
+    Trace { hosts, ips, events }
 }
 
 pub(crate) fn swept() -> SweepOutcome {

@@ -146,7 +146,9 @@ impl<P: Protocol> Worker for Bench<'_, P> {
             .iter()
             .map(|placed| placed.name.clone())
             .collect();
-        let outcome = self.run_with(seed, Some(Box::new(Tracer::new(hosts, P::describer()))));
+        let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
+        let tracer = Tracer::new(hosts, ips, P::describer());
+        let outcome = self.run_with(seed, Some(Box::new(tracer)));
         (outcome, self.engine.take_trace().unwrap_or_default())
     }
 }

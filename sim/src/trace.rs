@@ -1,5 +1,7 @@
 //! The ordered record of one run, kept only where it is asked for.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 // Whoever reads a trace finds its words here.
 pub use squall_nodes::{Change, Crash, DiskAtBoot, HostId, Span, Time};
@@ -9,6 +11,8 @@ pub use squall_nodes::{Change, Crash, DiskAtBoot, HostId, Span, Time};
 pub struct Trace {
     /// The hosts' names, by [`HostId`].
     pub hosts: Vec<String>,
+    /// The hosts' addresses, by [`HostId`].
+    pub ips: Vec<Ipv4Addr>,
     /// Everything that happened, in order.
     pub events: Vec<TraceEvent>,
 }

@@ -64,6 +64,10 @@ fn a_trace_reads_back_event_by_event() {
     let header: serde_json::Value =
         serde_json::from_str(&trace_header(&sample::held(), &trace)).expect("JSON");
     assert_eq!(header["hosts"], serde_json::json!(["s", "c1", "c2"]));
+    assert_eq!(
+        header["ips"],
+        serde_json::json!(["10.0.0.1", "10.0.0.2", "10.0.0.3"])
+    );
     assert_eq!(header["seed"], 7);
     for event in &trace.events {
         let line = trace_event(event);

@@ -67,14 +67,32 @@ pub fn check(checked: &Checked, look: &Look) -> String {
         let _ = write!(text, "  [{}]", harmless(&checked.tags.join(", "), 200));
     }
     text.push('\n');
-    let _ = writeln!(text, "    hosts     {}", cast(&checked.hosts));
-    for rules in &checked.rules {
+    // What all rule sets promise alike is said once, below them all.
+    let promised_alike = checked
+        .rules
+        .windows(2)
+        .all(|pair| pair[0].promises == pair[1].promises);
+    let width = checked
+        .rules
+        .iter()
+        .map(|rules| rules.rules.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max("hosts".len());
+    let _ = writeln!(text, "    {}  {}", padded("hosts", width), cast(&checked.hosts));
+    for (nth, rules) in checked.rules.iter().enumerate() {
         let expect = match &rules.expect {
-            Expect::Held => "every promise is kept".to_owned(),
-            Expect::Violated(names) => format!("{} is broken", listed(names)),
+            Expect::Held => "is expected to hold".to_owned(),
+            Expect::Violated(names) => format!("is expected to violate {}", listed(names)),
         };
-        let _ = writeln!(text, "    {}  {expect}", look.paint(Ink::Strong, rules.rules));
-        promises(&mut text, &rules.promises);
+        let _ = writeln!(
+            text,
+            "    {}  {expect}",
+            look.paint(Ink::Strong, &padded(rules.rules, width))
+        );
+        if !promised_alike || nth + 1 == checked.rules.len() {
+            promises(&mut text, &rules.promises);
+        }
     }
     let mut ends = Vec::new();
     if let Some(limit) = checked.limit {
@@ -114,12 +132,8 @@ fn promises(text: &mut String, made: &[PromiseMade]) {
             Origin::Written => ", written",
             Origin::Default => "",
         };
-        let _ = writeln!(
-            text,
-            "      {}  {}{by_default}{written}",
-            padded(&made.name, width),
-            promise(&made.promise)
-        );
+        let (name, when, says) = (padded(&made.name, width), promise(&made.promise), made.says);
+        let _ = writeln!(text, "      {name}  {when}{by_default}{written}: {says}");
     }
 }
 
@@ -131,6 +145,7 @@ fn cast(hosts: &[HostCast]) -> String {
             let role = harmless(&troupe[0].role, 60);
             match troupe {
                 [one] => format!("{} {role}", one.name),
+                [one, other] => format!("{}, {} {role}", one.name, other.name),
                 [first, .., last] => format!("{} … {} {role} ({})", first.name, last.name, troupe.len()),
                 [] => String::new(),
             }

@@ -22,10 +22,12 @@ pub fn run(outcome: &Outcome, notes: &[String], look: &Look) -> String {
         outcome.seed,
         verdict(outcome, look)
     );
-    let mut details = vec![
-        span(outcome.virtual_time.as_nanos()),
-        counted(outcome.events, "event", "events"),
-    ];
+    let mut details = Vec::new();
+    if outcome.violation.is_none() {
+        // A violation has its time already.
+        details.push(span(outcome.virtual_time.as_nanos() / 1_000_000 * 1_000_000));
+    }
+    details.push(counted(outcome.events, "event", "events"));
     details.extend(outcome.measures.iter().map(measures::of_a_run));
     line.push_str(&look.paint(Ink::Faint, &format!("  ({})", details.join(", "))));
     line.push('\n');

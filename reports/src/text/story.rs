@@ -1,6 +1,7 @@
 //! The story of a violation: what broke, what was promised, what was seen, and the last events of the hosts involved.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 use squall_sim::outcome::{Outcome, Standing, Violation};
 use squall_sim::trace::{Change, Crash, DiskAtBoot, DropCause, Fate, Happening, HostId, Trace, TraceEvent};
@@ -126,10 +127,9 @@ fn events(text: &mut String, violation: &Violation, trace: &Trace, look: &Look) 
     let mut gap_from = 0;
     for &nth in &chosen {
         let event = &trace.events[nth];
-        if trace.events[gap_from..nth]
-            .iter()
-            .any(|skipped| concerns(skipped, &involved))
-        {
+        // A gap is marked where it is in the same host's events; what another host did meanwhile is its own matter.
+        let of_same = |skipped: &TraceEvent| slot(skipped, &involved) == slot(event, &involved);
+        if trace.events[gap_from..nth].iter().any(of_same) {
             let _ = writeln!(
                 text,
                 "  {}",
@@ -181,10 +181,6 @@ fn choose(trace: &Trace, involved: &[usize]) -> Vec<usize> {
     chosen
 }
 
-fn concerns(event: &TraceEvent, involved: &[usize]) -> bool {
-    slot(event, involved).is_some()
-}
-
 /// Whose event it is: a host involved, or the world, which comes after them.
 fn slot(event: &TraceEvent, involved: &[usize]) -> Option<usize> {
     match (&event.what, event.host) {
@@ -201,14 +197,14 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
             verb("boots", &format!("again, its life number {}", incarnation + 1))
         }
         Happening::Sent { to, fate, says, .. } => {
-            let sent = verb("sends", &format!("→ {}  {}", short(to), short(says)));
+            let sent = verb("sends", &format!("→ {}  {}", place(to, trace), short(says)));
             match fate_of(*fate) {
                 Some(fate) => format!("{sent}  {}", look.paint(Ink::Doubtful, &format!("({fate})"))),
                 None => sent,
             }
         }
         Happening::Received { from, says, .. } => {
-            verb("receives", &format!("← {}  {}", short(from), short(says)))
+            verb("receives", &format!("← {}  {}", place(from, trace), short(says)))
         }
         Happening::Dropped { from, why } => {
             let why = match why {
@@ -217,7 +213,10 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
                 DropCause::BufferFull => "the paused host's buffer is full",
                 DropCause::Cut => "the way was cut meanwhile",
             };
-            look.paint(Ink::Faint, &verb("misses", &format!("← {}  {why}", short(from))))
+            look.paint(
+                Ink::Faint,
+                &verb("misses", &format!("← {}  {why}", place(from, trace))),
+            )
         }
         Happening::Timer { timer } => verb("timer", &short(timer)),
         Happening::Persisting { token, len } => {
@@ -250,6 +249,16 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
         // A later kind of event: its plain form says more than nothing.
         other => short(&format!("{other:?}")),
     }
+}
+
+/// An address with its host's name in place of the number, where it is a host's: `c1:17`.
+fn place(address: &str, trace: &Trace) -> String {
+    let named = address.split_once(':').and_then(|(ip, port)| {
+        let ip: Ipv4Addr = ip.parse().ok()?;
+        let host = trace.ips.iter().position(|other| *other == ip)?;
+        Some(format!("{}:{port}", trace.hosts.get(host)?))
+    });
+    harmless(named.as_deref().unwrap_or(address), LONGEST_SAYING)
 }
 
 fn verb(verb: &str, rest: &str) -> String {

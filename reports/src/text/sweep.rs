@@ -127,7 +127,10 @@ fn share(count: u64, of: u64) -> String {
 fn pace(outcome: &SweepOutcome, wall_ms: u64) -> String {
     let rate = u128::from(outcome.runs) * 1000 / u128::from(wall_ms.max(1));
     let rate = grouped(u64::try_from(rate).unwrap_or(u64::MAX));
-    format!("{}.{} s, {rate} runs/s", wall_ms / 1000, wall_ms % 1000 / 100)
+    match wall_ms {
+        0..1_000 => format!("{wall_ms} ms, {rate} runs/s"),
+        _ => format!("{}.{} s, {rate} runs/s", wall_ms / 1000, wall_ms % 1000 / 100),
+    }
 }
 
 fn reason(text: &mut String, failures: &Failures, outcome: &SweepOutcome, look: &Look) {

@@ -88,7 +88,7 @@ fn a_story_begins_with_what_broke_and_ends_with_the_command() {
     58.000  c1     timer     Beat58
     59.000  c1     timer     Beat59
   2000.000  world  s loses power: power_cut(s)
-  2300.000  c2     sends     → c1  JOIN\\u{1b}[2J  (the link loses it)
+  2300.000  c2     sends     → c1:17  JOIN\\u{1b}[2J  (the link loses it)
   2310.000  world  ✗ hac.one_server is violated
 
 squall run scenarios/hac/calm.ron --rules Original --seed 7
@@ -177,7 +177,7 @@ fn a_check_tells_hosts_promises_and_bounds() {
         name: name.to_owned(),
         role: role.to_owned(),
     };
-    let checked = Checked {
+    let mut checked = Checked {
         scenario: "x.ron".to_owned(),
         protocol: Some("hac".to_owned()),
         hosts: vec![
@@ -189,22 +189,34 @@ fn a_check_tells_hosts_promises_and_bounds() {
         limit: Some(Span::from_secs(20)),
         seed: Some(0),
         tags: vec!["flaw".to_owned()],
-        rules: vec![CheckedRules {
-            rules: "Original",
-            expect: Expect::Violated(vec!["hac.one_server".to_owned()]),
-            promises: vec![made("hac.one_server", 1_000, 4_200, Origin::Written), always],
-        }],
+        rules: [
+            ("Original", Expect::Violated(vec!["hac.one_server".to_owned()])),
+            ("Hardened", Expect::Held),
+        ]
+        .map(|(rules, expect)| CheckedRules {
+            rules,
+            expect,
+            promises: vec![
+                made("hac.one_server", 1_000, 4_200, Origin::Written),
+                always.clone(),
+            ],
+        })
+        .to_vec(),
         ..Checked::default()
     };
     let expected = "\
 ✓ ok x.ron  hac  [flaw]
     hosts     s Server; c1 … c3 Client (3)
-    Original  hac.one_server is broken
-      hac.one_server  in quiet for 1s (by default 4.2s), written
-      hac.unique      always
+    Original  is expected to violate hac.one_server
+    Hardened  is expected to hold
+      hac.one_server  in quiet for 1s (by default 4.2s), written: It is so.
+      hac.unique      always: It is so.
     limit 20s, seed 0
 ";
     assert_eq!(super::check(&checked, &look()), expected);
+    checked.rules[1].promises.pop();
+    let text = super::check(&checked, &look());
+    assert_eq!(text.matches("hac.one_server  in quiet").count(), 2, "{text}");
 }
 
 #[test]

@@ -45,17 +45,26 @@ pub(crate) fn ready<'a>(
     session: &mut Session<'_>,
 ) -> anyhow::Result<Option<Vec<Ready<'a>>>> {
     let mut all = Vec::new();
-    let mut sound = true;
+    let mut unsound = 0;
     for looked in look(runners, which, rules, session)? {
         match looked.found {
             Ok(ready) => all.push(ready),
             Err(complaints) => {
-                sound = false;
+                unsound += 1;
                 complain(&complaints, how, session);
             }
         }
     }
-    Ok(sound.then_some(all))
+    if unsound == 0 {
+        return Ok(Some(all));
+    }
+    let files = if unsound == 1 {
+        "one file is".to_owned()
+    } else {
+        format!("{unsound} files are")
+    };
+    session.tell_error(&format!("{files} not in order; nothing was run"));
+    Ok(None)
 }
 
 /// Looks at all files.

@@ -301,7 +301,8 @@ fn tell_difference(
 /// What there is to say of a run besides its verdict, and whether strictness fails it.
 fn notes(prepared: &dyn Prepared, outcome: &Outcome, how: &How) -> (Vec<String>, bool) {
     let mut notes = strict::loosened(&prepared.promises());
-    if how.strict {
+    // A run that a violation ended early has not had the time to judge everything.
+    if how.strict && outcome.verdict == Verdict::Held {
         notes.extend(strict::unjudged(&outcome.invariants));
     }
     let is_too_loose = how.strict && !notes.is_empty();

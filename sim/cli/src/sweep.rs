@@ -108,7 +108,8 @@ impl Report<'_> {
             Err(Err(payload)) => resume_unwind(payload),
         };
         let mut notes = strict::loosened(&prepared.promises());
-        if how.strict && outcome.runs > 0 {
+        // Runs that a violation ended early have not had the time for everything.
+        if how.strict && outcome.held > 0 {
             notes.extend(strict::unjudged(&outcome.invariants));
             notes.extend(strict::untouching(&outcome.faults));
         }
