@@ -1,1 +1,8 @@
-//! x
+//! The workloads that the benchmarks time, through the public run path and nothing else.
+//!
+//! [`Beat`] is the node that every engine is compared with: it sends 32 bytes to its peers every 100 ms, and moves a
+//! 400 ms deadline for each peer that it hears.
+
+mod beat;
+
+pub use beat::{Beat, BeatConfig, BeatFact, BeatNode, BeatTimer, Role};
