@@ -224,13 +224,8 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
         }
         Happening::Persisted { token } => verb("wrote", &format!("write {token} is on the disk")),
         Happening::Fact { name, says } => {
-            let says = short(says);
-            let said = if says.is_empty() || says == *name {
-                short(name)
-            } else {
-                format!("{}: {says}", short(name))
-            };
-            look.paint(Ink::Fact, &verb("claims", &said))
+            let said = fact(name, says);
+            look.paint(Ink::Fact, &verb("claims", &short(&said)))
         }
         Happening::Call { call, says } => look.paint(
             Ink::Fact,
@@ -248,6 +243,22 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
         }
         // A later kind of event: its plain form says more than nothing.
         other => short(&format!("{other:?}")),
+    }
+}
+
+/// A fact by the name that files use, with what it holds: `joined { server: 10.0.0.1 }`.
+fn fact(name: &str, says: &str) -> String {
+    let end = says
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(says.len());
+    let (variant, rest) = says.split_at(end);
+    let is_name = name
+        .replace('_', "")
+        .eq_ignore_ascii_case(&variant.replace('_', ""));
+    match (is_name, says) {
+        (_, "") => name.to_owned(),
+        (true, _) => format!("{name}{rest}"),
+        (false, _) => format!("{name}: {says}"),
     }
 }
 

@@ -73,7 +73,7 @@ fn a_story_begins_with_what_broke_and_ends_with_the_command() {
   The last events of c1 and c2; times in ms of virtual time:
 
          ⋮
-     5.000  c1     claims    joined: Joined { server: s }
+     5.000  c1     claims    joined { server: s }
          ⋮
     48.000  c1     timer     Beat48
     49.000  c1     timer     Beat49
