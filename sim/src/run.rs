@@ -96,7 +96,9 @@ impl<P: Protocol> Prepared for Ready<P> {
             .map(|placed| HostCast {
                 name: placed.name.clone(),
                 // A role that RON cannot write is still told apart by its `Debug` form.
-                role: ron_options().to_string(&placed.role).unwrap_or_else(|_| format!("{:?}", placed.role)),
+                role: ron_options()
+                    .to_string(&placed.role)
+                    .unwrap_or_else(|_| format!("{:?}", placed.role)),
             })
             .collect()
     }

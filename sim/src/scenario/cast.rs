@@ -30,7 +30,8 @@ pub(super) struct Cast {
     pub(super) starts: Vec<Time>,
     /// Where each host is written: its entry, and what it overrides.
     pub(super) written: Vec<Written>,
-    state: State,
+    names_known: Known,
+    hosts_known: Known,
     named: usize,
 }
 
@@ -41,12 +42,11 @@ pub(super) struct Written {
     pub(super) span: Range<usize>,
 }
 
+/// Whether something was read in full.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// All hosts were read.
-    Known,
-    /// Some could not be read, so that nobody can say that a name is unknown.
-    InDoubt,
+enum Known {
+    InFull,
+    InPart,
 }
 
 /// Whether `"@claimant"` says anything where a host is named.
@@ -77,7 +77,8 @@ impl Cast {
             roles: Vec::new(),
             starts: Vec::new(),
             written: Vec::new(),
-            state: State::Known,
+            names_known: Known::InFull,
+            hosts_known: Known::InFull,
             named: 0,
         };
         let mut hosts = Vec::new();
@@ -85,50 +86,56 @@ impl Cast {
             .get("hosts")
             .map_or(&[][..], |item| desk.filled_list(item, "hosts"));
         for (entry, item) in entries.iter().enumerate() {
-            let Some(fields) = desk.fields(item, "a host", &["name", "role", "starts", "config"]) else {
-                continue;
-            };
-            let name = desk.required(&fields, "name", "\"a\"");
-            let role = desk.required(&fields, "role", "…");
-            let read_role = role.and_then(|item| desk.typed::<<P::Node as Node>::Role>(item));
-            let starts = fields.get("starts").map_or(Some(Span::ZERO), |item| {
-                let starts = desk.span(item)?;
-                if starts >= limit {
-                    let hint = format!("the run ends at {limit}");
-                    desk.complain(
-                        item.span.clone(),
-                        "the host would start when the run is over",
-                        Some(hint),
-                    );
-                }
-                Some(starts)
-            });
-            let config = fields
-                .get("config")
-                .map_or(Some(settings.config.clone()), |item| settings.with(desk, item));
-            let Some(name) = name else { continue };
-            let head = role
-                .and_then(|item| desk.head(item))
-                .unwrap_or_default()
-                .to_owned();
-            let first = cast.names.len();
-            cast.enlist(desk, name, entry, &head, Time::ZERO + starts.unwrap_or_default());
-            let (Some(role), Some(config)) = (read_role, config) else {
-                continue;
-            };
-            for index in first..cast.names.len() {
-                hosts.push(cast.host::<P>(index, &role, &config));
-            }
+            cast.entry(desk, item, entry, settings, limit, &mut hosts);
         }
-        if desk.count() > before || hosts.len() < cast.names.len() {
-            cast.state = State::InDoubt;
+        if desk.count() > before || hosts.is_empty() {
+            cast.hosts_known = Known::InPart;
+        }
+        if cast.names.is_empty() {
+            cast.names_known = Known::InPart;
         }
         (cast, hosts)
     }
 
+    /// Reads one entry of the hosts: one host, or a range of them.
+    fn entry<'f, P: Protocol>(
+        &mut self,
+        desk: &mut Desk<'f>,
+        item: &'f Item,
+        entry: usize,
+        settings: &Settings<P>,
+        limit: Span,
+        hosts: &mut Vec<PlannedHost<P::Node>>,
+    ) {
+        let Some(fields) = desk.fields(item, "a host", &["name", "role", "starts", "config"]) else {
+            self.names_known = Known::InPart;
+            return;
+        };
+        let name = desk.required(&fields, "name", "\"a\"");
+        let role_item = desk.required(&fields, "role", "…");
+        let role = role_item.and_then(|item| desk.typed::<<P::Node as Node>::Role>(item));
+        let starts = fields
+            .get("starts")
+            .and_then(|item| starts(desk, item, limit))
+            .unwrap_or(Time::ZERO);
+        let config = match fields.get("config") {
+            Some(item) => settings.with(desk, item),
+            None => Some(settings.config.clone()),
+        };
+        let first = self.names.len();
+        let head = role_item.and_then(|item| desk.head(item)).unwrap_or_default();
+        match name {
+            Some(name) => self.enlist(desk, name, entry, head, starts),
+            None => self.names_known = Known::InPart,
+        }
+        if let (Some(role), Some(config)) = (role, config) {
+            hosts.extend((first..self.names.len()).map(|index| self.host::<P>(index, &role, &config)));
+        }
+    }
+
     /// Whether every host that is written was read.
     pub(super) fn is_known(&self) -> bool {
-        self.state == State::Known
+        self.hosts_known == Known::InFull
     }
 
     fn host<P: Protocol>(
@@ -160,6 +167,7 @@ impl Cast {
         };
         // Counted before anything is made: a range is a few bytes, and may say a million.
         if pattern.len() > (MOST_HOSTS - self.names.len()) as u64 {
+            self.names_known = Known::InPart;
             let message = format!("more than {MOST_HOSTS} hosts");
             let hint = format!("a scenario has at most {MOST_HOSTS}");
             return desk.complain(item.span.clone(), message, Some(hint));
@@ -273,7 +281,7 @@ impl Cast {
             Some(host) => into.push(Target::Host(*host)),
             None => unknown = unknown.take().or(Some(name)),
         });
-        if let Some(name) = unknown.filter(|_| self.is_known()) {
+        if let Some(name) = unknown.filter(|_| self.names_known == Known::InFull) {
             // Looking for a name among thousands takes time, and nobody reads hundreds of hints.
             let names = if desk.is_full() {
                 &[]
@@ -354,6 +362,20 @@ pub(super) fn host_of(target: &Target) -> Option<HostId> {
         Target::Host(host) => Some(*host),
         Target::Claimant => None,
     }
+}
+
+/// When a host boots first: before the run is over.
+fn starts(desk: &mut Desk<'_>, item: &Item, limit: Span) -> Option<Time> {
+    let starts = desk.span(item)?;
+    if starts >= limit {
+        let hint = format!("the run ends at {limit}");
+        desk.complain(
+            item.span.clone(),
+            "the host would start when the run is over",
+            Some(hint),
+        );
+    }
+    Some(Time::ZERO + starts)
 }
 
 /// The address of a host by its place: 10.0.0.1 and up, without the addresses that networks and broadcasts go by.

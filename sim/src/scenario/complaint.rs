@@ -188,17 +188,28 @@ pub(super) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'
     /// Comparing costs the product of the lengths, for each name.
     const MOST_COMPARED: usize = 2_000;
     let known: Vec<&str> = known.into_iter().take(MOST_COMPARED).collect();
-    let folded = fold(written);
     let nearest = known
         .iter()
-        .filter(|name| name.len().abs_diff(written.len()) <= 8)
-        .map(|name| (strsim::damerau_levenshtein(&folded, &fold(name)), *name))
+        .map(|name| (distance(written, name), *name))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, name)| *distance <= 1 + name.len().min(written.len()) / 4);
+        .filter(|(_, name)| is_near(written, name));
     match nearest {
         Some((_, name)) => Some(format!("did you mean `{name}`?")),
         None if known.is_empty() => None,
         None => Some(one_of(&known)),
+    }
+}
+
+/// Whether one name may be a slip of the other.
+pub(super) fn is_near(written: &str, name: &str) -> bool {
+    distance(written, name) <= 1 + name.len().min(written.len()) / 4
+}
+
+/// How many letters are to be changed; many, where the lengths say as much.
+fn distance(written: &str, name: &str) -> usize {
+    match name.len().abs_diff(written.len()) {
+        0..=8 => strsim::damerau_levenshtein(&fold(written), &fold(name)),
+        far => far,
     }
 }
 

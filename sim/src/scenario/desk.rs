@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use squall_nodes::{Span, ron_options};
 
-use super::complaint::{Complaint, Complaints, Place, did_you_mean};
+use super::complaint::{Complaint, Complaints, Place, did_you_mean, is_near};
 use super::places::{Field, Item, Shape, plain_name};
 
 /// How many complaints are kept; a file with more has told its author enough.
@@ -244,6 +244,10 @@ impl<'f> Desk<'f> {
 
     /// A ratio, from 0 to 1.
     pub(super) fn ratio(&mut self, item: &Item) -> Option<f64> {
+        if !is_finite(self.slice(item)) {
+            // Complained about by [`inspect`](Desk::inspect).
+            return None;
+        }
         let read =
             (item.shape == Shape::Number).then(|| ron_options().from_str::<f64>(self.slice(item)).ok());
         let read = read.flatten();
@@ -285,7 +289,7 @@ impl<'f> Desk<'f> {
         let to = base + offset_of(reading, error.span.end.line, error.span.end.col);
         let inside = |span: &Range<usize>| item.span.start <= span.start && span.end <= item.span.end;
         let named = |found: &str| {
-            let start = from + self.text.get(from..)?.find(found)?;
+            let start = from + self.text.get(from..item.span.end)?.find(found)?;
             Some(start..start + found.len()).filter(inside)
         };
         let nearest = || item.nearest(to.saturating_sub(1).max(from)).span.clone();
@@ -301,12 +305,29 @@ impl<'f> Desk<'f> {
                 did_you_mean(found, expected.iter().copied()),
             ),
             Error::MissingStructField { field, .. } => {
-                (Some(self.point(item)), format!("`{field}` is missing"), None)
+                // Most often it is there, and misspelt.
+                let near = self.nearest_field(item, field);
+                let hint = near.as_ref().map(|_| format!("did you mean `{field}`?"));
+                (
+                    near.or_else(|| Some(self.point(item))),
+                    format!("`{field}` is missing"),
+                    hint,
+                )
             }
             other => (None, fragment(&other.to_string()), None),
         };
         let span = span.unwrap_or_else(nearest);
         self.complain(span, message, hint);
+    }
+
+    /// The name of the field that could be `wanted`, misspelt.
+    fn nearest_field(&self, item: &Item, wanted: &str) -> Option<Range<usize>> {
+        let Shape::Struct(fields) = &item.shape else {
+            return None;
+        };
+        let written = |field: &Field| plain_name(&self.text[field.name.clone()]);
+        let near = fields.iter().find(|field| is_near(written(field), wanted))?;
+        Some(near.name.clone())
     }
 
     /// Complains about everything that no file may have, wherever it stands: a name twice, a number without end.

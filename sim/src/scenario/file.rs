@@ -1,6 +1,7 @@
 //! A scenario file that was read: its text, where everything in it stands, and what it says about itself. What it
 //! says about the protocol is [`resolve`](super::resolve())d when the protocol is known.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -14,6 +15,9 @@ use super::places::{Item, Shape};
 
 /// The largest file that is read, in bytes: 1 MiB.
 pub const LARGEST: usize = 1 << 20;
+
+/// How many tags a file may have.
+const MOST_TAGS: usize = 64;
 
 /// The format that is read.
 pub const FORMAT: u64 = 1;
@@ -42,7 +46,7 @@ pub(super) const FIELDS: &[&str] = &[
     "flaw",
 ];
 
-/// A scenario file, read and found to be well-formed.
+/// A scenario file, read and found to be well-formed. Whether it makes sense shows when it is resolved.
 #[derive(Clone, Debug)]
 pub struct ScenarioFile {
     name: String,
@@ -107,8 +111,8 @@ impl ScenarioFile {
     ///
     /// # Errors
     ///
-    /// The first thing that is not RON, with its place; or everything that is wrong with the outermost fields and those
-    /// that the file says about itself.
+    /// The first thing that is not RON, with its place; or that it is no scenario of any protocol. What else may be wrong
+    /// is for [`resolve`](super::resolve()) to find, all at once.
     pub fn parse(name: &str, text: String) -> Result<Self, Complaints> {
         if text.len() > LARGEST {
             return Err(too_large(name));
@@ -116,16 +120,17 @@ impl ScenarioFile {
         let text: Arc<str> = text.into();
         let root = well_formed(name, &text)?;
         let mut desk = Desk::new(&text);
-        desk.inspect(&root);
-        let about = About::read(&mut desk, &root);
-        desk.close(name, &text)?;
         let About {
             protocol,
             tags,
             seed,
             scenery,
             flaw,
-        } = about;
+        } = About::read(&mut desk, &root);
+        // Without a protocol nobody can resolve the file. All else is said again there, with what is wrong besides.
+        if protocol.is_empty() {
+            desk.close(name, &text)?;
+        }
         let story = story(&text);
         Ok(ScenarioFile {
             name: name.to_owned(),
@@ -210,6 +215,12 @@ impl ScenarioFile {
         }
     }
 
+    /// Leaves a complaint about everything that the file has wrong about itself.
+    pub(super) fn review<'f>(&'f self, desk: &mut Desk<'f>) {
+        desk.inspect(&self.root);
+        About::read(desk, &self.root);
+    }
+
     pub(super) fn root(&self) -> &Item {
         &self.root
     }
@@ -280,6 +291,9 @@ impl About {
         }
         if let Some(item) = desk.required(&fields, "protocol", "\"hac\"") {
             about.protocol = desk.text(item, "a protocol's name").unwrap_or_default();
+            if desk.slice(item) == "\"\"" {
+                desk.complain(item.span.clone(), "a protocol has a name", None);
+            }
         }
         desk.required(&fields, "hosts", "[(name: \"a\", role: …)]");
         if let Some(item) = fields.get("seed") {
@@ -292,7 +306,12 @@ impl About {
 
     fn tags<'f>(&mut self, desk: &mut Desk<'f>, fields: &Fields<'f>) {
         let Some(item) = fields.get("tags") else { return };
-        for item in desk.list(item, "tags") {
+        let items = desk.list(item, "tags");
+        if items.len() > MOST_TAGS {
+            let span = item.span.start..item.span.start + 1;
+            return desk.complain(span, format!("a file has at most {MOST_TAGS} tags"), None);
+        }
+        for item in items {
             let Some(tag) = desk.text(item, "a tag") else {
                 continue;
             };
@@ -317,6 +336,7 @@ impl About {
     fn account<'f>(&mut self, desk: &mut Desk<'f>, fields: &Fields<'f>) {
         let entries = fields.get("timeline").map_or(0, |item| item.items().len());
         if let Some(item) = fields.get("scenery") {
+            let mut named = BTreeSet::new();
             for item in desk.filled_list(item, "entries of the timeline") {
                 let Some(entry) = desk.whole(item, 0..=u64::MAX) else {
                     continue;
@@ -332,7 +352,7 @@ impl About {
                         format!("the timeline has no entry {entry}"),
                         Some(hint),
                     );
-                } else if self.scenery.contains(&index) {
+                } else if !named.insert(index) {
                     desk.complain(item.span.clone(), format!("entry {entry} is named twice"), None);
                 } else {
                     self.scenery.push(index);

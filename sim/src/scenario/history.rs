@@ -136,10 +136,13 @@ struct Hosts {
     by_host: BTreeMap<HostId, First>,
     /// To whoever claims a fact: to anyone.
     anyone: Option<First>,
+    /// To any of them at all.
+    any: Option<First>,
 }
 
 impl Hosts {
     fn note(&mut self, who: &[Target], at: First) {
+        self.any = Some(self.any.map_or(at, |known| known.min(at)));
         for target in who {
             match host_of(target) {
                 Some(host) => {
@@ -155,7 +158,7 @@ impl Hosts {
     fn reach(&self, target: &Target, by: First) -> bool {
         let known = match host_of(target) {
             Some(host) => self.by_host.get(&host).copied(),
-            None => self.by_host.values().copied().min(),
+            None => self.any,
         };
         known.into_iter().chain(self.anyone).any(|at| at < by)
     }

@@ -10,7 +10,7 @@ use super::timeline::{FAULTS, fact};
 use crate::plan::{Expect, Fault, Measure, Moment, Origin, PlannedInvariant, Step};
 
 /// How many measures a file may have.
-const MOST_MEASURES: usize = 1_000;
+const MOST_MEASURES: usize = 100;
 
 /// An invariant that the file names.
 pub(super) struct Named<'f> {

@@ -1,5 +1,7 @@
 //! From a file to a plan: everything in it is looked up, and everything that cannot be is complained about, all at once.
 
+use std::collections::BTreeSet;
+
 use squall_nodes::{Misfit, Placed, Protocol, Setup, Span};
 
 use super::cast::Cast;
@@ -27,6 +29,7 @@ const MOST_EVENTS: u64 = 10_000_000_000;
 /// Everything that is wrong with the file, with places.
 pub fn resolve<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Result<Plan<P>, Complaints> {
     let mut desk = Desk::new(file.text());
+    file.review(&mut desk);
     let plan = desk
         .fields(file.root(), "a scenario", FIELDS)
         .map(|fields| plan::<P>(&mut desk, &fields, file, rules));
@@ -54,9 +57,11 @@ fn plan<'f, P: Protocol>(
     let max_events = scenario
         .get("max_events")
         .and_then(|item| desk.whole(item, 1..=MOST_EVENTS));
+    let before = desk.count();
     let settings = Settings::<P>::read(desk, scenario, rules);
+    let settled = desk.count() == before;
     let (mut cast, mut hosts) = Cast::read(desk, scenario, &settings, limit);
-    let assembled = cast.is_known() && assemble::<P>(desk, scenario, &cast, &mut hosts);
+    let assembled = settled && cast.is_known() && assemble::<P>(desk, scenario, &cast, &mut hosts);
     let network = network::network(desk, scenario, &mut cast, limit);
     let persist = network::persist(desk, scenario, limit);
     let timeouts = hosts.iter().map(|host| P::shortest_timeout(&host.placed.config));
@@ -151,8 +156,13 @@ fn assemble<'f, P: Protocol>(
         Ok(()) => Vec::new(),
         Err(misfits) => misfits,
     };
+    // A setting that all hosts of a range share is wrong once, though the protocol says it of each of them.
+    let mut told = BTreeSet::new();
     for misfit in &misfits {
         let span = place_of(desk, scenario, cast, misfit);
+        if misfit.host.is_some() && !told.insert((span.start, misfit.field)) {
+            continue;
+        }
         desk.complain(span, misfit.message.clone(), misfit.hint.clone());
     }
     for (host, placed) in hosts.iter_mut().zip(placed) {

@@ -69,7 +69,7 @@ impl<P: Protocol> Settings<P> {
         };
         // Field by field first, so that each that is wrong is complained about by itself, at its own place.
         for field in overrides {
-            self.try_one(desk, (&base, &base_item), field);
+            self.try_one(desk, (&base, &base_item), overrides, field);
         }
         if desk.count() > before {
             return None;
@@ -88,7 +88,7 @@ impl<P: Protocol> Settings<P> {
     }
 
     /// Reads the settings with one field replaced, and complains where that goes wrong.
-    fn try_one(&self, desk: &mut Desk<'_>, base: (&str, &Item), field: &Field) {
+    fn try_one(&self, desk: &mut Desk<'_>, base: (&str, &Item), overrides: &[Field], field: &Field) {
         let name = plain_name(&desk.whole_text()[field.name.clone()]).to_owned();
         let Some(known) = base.1.field(base.0, &name) else {
             let hint = did_you_mean(&name, field_names(base.0, base.1));
@@ -98,6 +98,13 @@ impl<P: Protocol> Settings<P> {
                 hint,
             );
         };
+        let first = overrides
+            .iter()
+            .find(|other| plain_name(&desk.whole_text()[other.name.clone()]) == name);
+        if first.is_some_and(|first| !std::ptr::eq(first, field)) {
+            // Written twice, which is complained about elsewhere.
+            return;
+        }
         if !unknown_inside(desk, (base.0, known), &field.value) {
             return;
         }
