@@ -185,6 +185,26 @@ impl<T: Copy> Queue<T> {
         })
     }
 
+    /// Everything that is in it, in no order that means anything.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Popped<T>> + '_ {
+        let heaps = self.late.iter().chain(&self.far).map(|Reverse(key)| *key);
+        let wheel = self.heads.iter().flat_map(move |head| {
+            let record = |place: u32| (place != NONE).then_some(place);
+            std::iter::successors(record(*head), move |place| record(self.next[*place as usize]))
+                .map(|place| self.slab[place as usize].key)
+        });
+        self.current
+            .iter()
+            .copied()
+            .chain(heaps)
+            .chain(wheel)
+            .map(|key| Popped {
+                at: key.at,
+                ticket: key.order,
+                event: self.slab[key.place()].event,
+            })
+    }
+
     /// Drops every event of which `keep` is false. It takes time in proportion to the whole queue.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64, &T) -> bool) {
         let mut kept: Vec<Key> = Vec::with_capacity(self.len);
@@ -369,6 +389,11 @@ mod tests {
                 }
                 prop_assert_eq!(queue.len(), naive.heap.len());
             }
+            let mut pending: Vec<_> = queue.pending().map(|popped| (popped.at, popped.ticket >> PLACE_BITS, popped.event)).collect();
+            let mut expected: Vec<_> = naive.heap.iter().map(|Reverse(key)| *key).collect();
+            pending.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(pending, expected);
             while let Some(expected) = naive.pop() {
                 prop_assert_eq!(queue.pop().map(|popped| (popped.at, popped.event)), Some(expected));
             }
