@@ -377,11 +377,16 @@ impl<'p, P: Protocol> Engine<'p, P> {
                 self.take_released(ticket, event)
             } else {
                 let limit = Time::ZERO + self.plan.limit;
-                let Some(Popped { at, ticket, event }) =
-                    self.queue.pop().filter(|popped| popped.at < limit.as_nanos())
-                else {
-                    self.finish(limit);
-                    return None;
+                let Popped { at, ticket, event } = match self.queue.pop() {
+                    Some(popped) if popped.at < limit.as_nanos() => popped,
+                    beyond => {
+                        // It is still on its way, as everything behind it.
+                        if let Some(Popped { at, event, .. }) = beyond {
+                            self.push(Time::from_nanos(at), event);
+                        }
+                        self.finish(limit);
+                        return None;
+                    }
                 };
                 let at = Time::from_nanos(at);
                 if at > self.now {

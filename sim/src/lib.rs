@@ -15,6 +15,7 @@ mod draws;
 mod engine;
 mod event;
 mod faults;
+pub mod gate;
 mod host;
 mod network;
 pub mod outcome;

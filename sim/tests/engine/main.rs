@@ -8,6 +8,9 @@ mod stories;
 
 mod crashes;
 mod cuts;
+mod determinism;
+mod keyed_randomness;
+mod links;
 mod pause;
 mod persist;
 mod triggers;

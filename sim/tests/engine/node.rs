@@ -71,10 +71,12 @@ pub(crate) enum Do {
     /// After a time of the node's own drawing.
     ArmWithin(u64, Span, Span),
     Disarm(u64),
-    /// Sends a number that no other call in this process gets: what no node may do.
+    /// Sends a number that nothing else in this process gets: what no node may do.
     Tick {
         to: SocketAddrV4,
     },
+    /// Writes such a number to its disk.
+    TickToDisk,
     Dial(SocketAddrV4),
     Join(SocketAddrV4),
 }
@@ -220,10 +222,9 @@ impl Puppet {
                 let payload = out.encode(|into| into.resize(into.len() + bytes, b'.'));
                 out.send(PORT, *to, payload);
             }
-            Do::Tick { to } => {
-                static TICKS: AtomicU64 = AtomicU64::new(0);
-                let tick = TICKS.fetch_add(1, Ordering::Relaxed);
-                self.send(PORT, *to, &format!("tick {tick}"), out);
+            Do::Tick { to } => self.send(PORT, *to, &tick(), out),
+            Do::TickToDisk => {
+                out.persist(tick().as_bytes());
             }
             Do::Persist(what) => {
                 out.persist(what.as_bytes());
@@ -253,6 +254,12 @@ impl Puppet {
         self.sent += 1;
         out.send(port, to, payload);
     }
+}
+
+fn tick() -> String {
+    static TICKS: AtomicU64 = AtomicU64::new(0);
+    // As many digits each time, so that only what it says differs and not how long it is.
+    format!("tick {:08}", TICKS.fetch_add(1, Ordering::Relaxed))
 }
 
 impl squall_nodes::Timer for Alarm {
