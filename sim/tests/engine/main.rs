@@ -11,6 +11,8 @@ mod cuts;
 mod determinism;
 mod keyed_randomness;
 mod links;
+mod measures;
 mod pause;
 mod persist;
 mod triggers;
+mod verdicts;
