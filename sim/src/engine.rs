@@ -1230,3 +1230,6 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

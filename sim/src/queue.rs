@@ -112,6 +112,13 @@ impl<T: Copy> Queue<T> {
         self.len
     }
 
+    /// How many events were in it at once since it was last cleared, at most.
+    #[cfg(test)]
+    pub(crate) fn most(&self) -> usize {
+        // A place in the slab is taken only when no other is free.
+        self.slab.len()
+    }
+
     /// Puts in an event. The ticket names it for good: no other event of the run has it.
     ///
     /// # Errors
