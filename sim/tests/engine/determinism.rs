@@ -1,7 +1,5 @@
 //! Equal seeds give equal runs, and the gate says where runs part that should not.
 
-use std::thread;
-
 use squall_nodes::Time;
 use squall_sim::gate::{Difference, Parting, recheck};
 use squall_sim::plan::{Fault, Latency, LinkLaw, Origin};
@@ -114,12 +112,16 @@ fn a_run_that_was_cut_short_leaves_nothing_behind_either() {
 fn threads_that_share_a_plan_run_what_one_alone_runs() {
     let prepared = lively().prepare();
     let alone = digests(&prepared, 0..24);
-    let halves = thread::scope(|scope| {
-        let workers = [0, 1].map(|half| {
-            let prepared = &prepared;
-            scope.spawn(move || digests(prepared, (0..24).filter(|seed| seed % 2 == half)))
-        });
-        workers.map(|worker| worker.join().expect("a worker does not panic"))
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(2)
+        .build()
+        .expect("two threads can be had");
+    // Each of the two runs its own half, whatever the other does.
+    let halves = pool.broadcast(|thread| {
+        digests(
+            &prepared,
+            (0..24).filter(|seed| (seed % 2) as usize == thread.index()),
+        )
     });
     let together: Vec<Digest> = (0..24).map(|seed| halves[seed % 2][seed / 2]).collect();
     assert_eq!(together, alone);
