@@ -21,6 +21,8 @@ pub(crate) enum Tag {
     World = 8,
     Dropped = 9,
     Stopped = 10,
+    Write = 11,
+    InFlight = 12,
 }
 
 pub(crate) struct Rolling {

@@ -153,12 +153,18 @@ mod tests {
         assert_eq!(words, KNOWN_LOSS);
         assert_eq!(draws.datagram(link, 0).word(Purpose::Latency), KNOWN_LATENCY);
         assert_eq!(draws.disk(HostKey::of("a"), 0, 0), KNOWN_DISK);
+        assert_eq!(draws.work(1, 2), KNOWN_WORK);
     }
 
-    const KNOWN_LINK: u64 = 0;
-    const KNOWN_LOSS: [u64; 3] = [0; 3];
-    const KNOWN_LATENCY: u64 = 0;
-    const KNOWN_DISK: u64 = 0;
+    const KNOWN_LINK: u64 = 0xf90a_8b81_3b54_3087;
+    const KNOWN_LOSS: [u64; 3] = [
+        0x692c_1525_4196_bd6f,
+        0x945b_9092_7986_b5f0,
+        0xdaf2_a4c7_68dd_5569,
+    ];
+    const KNOWN_LATENCY: u64 = 0x6146_71ed_6aa6_245f;
+    const KNOWN_DISK: u64 = 0xb040_92c6_cd04_ebe8;
+    const KNOWN_WORK: u64 = 0x3a76_b057_ff80_8b5b;
 
     #[test]
     fn every_key_gives_words_of_its_own() {

@@ -10,13 +10,14 @@ use squall_nodes::{
     CallId, Change, Delivery, Effect, Effects, Fact, HostId, HostKey, Input, Node, NodeRng, Placed, Protocol,
     Seen, Span, Time, Token, Transport,
 };
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::digest::{Rolling, Tag};
 use crate::draws::Draws;
 use crate::event::{Datagram, Event, Payloads};
 use crate::host::{Barrier, Host, RECEIVE_BUFFER, Waiting, Write};
 use crate::network::{Cuts, Links, Passage, draw_latency};
-use crate::outcome::{FaultDone, Traffic, Violation};
+use crate::outcome::{Digest, FaultDone, Traffic, Violation};
 use crate::plan::{Plan, Trigger, address_of, host_at};
 use crate::queue::{Full, Popped, Queue};
 use crate::timers::{Armed, Due};
@@ -53,13 +54,18 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// The datagram that is lent to a node.
     lent: Option<Datagram>,
     pub(crate) judge: Judge<P::Node>,
-    /// When the queue's entry for the judge comes up; [`Time::MAX`] when there is none.
-    judge_entry: Time,
+    /// When the queue's entry for the judge comes up, and its ticket; [`Time::MAX`] when there is none. Others are stale.
+    judge_entry: (Time, u64),
     pub(crate) stopwatches: Stopwatches<'p>,
     /// For each step that waits for a fact, how many claims have matched.
     matched: Vec<u32>,
     /// Steps that a claim has triggered and that happen before anything else does.
     triggered: VecDeque<(u32, HostId)>,
+    /// What resumed hosts find, before anything else comes up; each with its ticket.
+    released: VecDeque<(u64, Event)>,
+    /// How many datagrams cuts have dropped, and for each step the number of the last that it had a part in.
+    cut_drops: u64,
+    last_cut_drop: Vec<u64>,
     pub(crate) faults: Vec<FaultDone>,
     /// How many calls each entry of the workload made.
     pub(crate) calls_made: Vec<u64>,
@@ -82,6 +88,8 @@ pub(crate) enum End {
     TooManyEvents,
     /// The queue could hold no more.
     QueueFull,
+    /// More cuts lay over the links than there may.
+    TooManyLayers,
     /// A node asked for something that is not simulated.
     NotSimulated { host: HostId, what: &'static str },
 }
@@ -121,7 +129,8 @@ impl<'p, P: Protocol> Engine<'p, P> {
             queue: Queue::new(),
             stale: 0,
             at_this_instant: 0,
-            most_at_an_instant: 100_000 + 1_000 * hosts as u64,
+            // Everyone may hear everyone at one instant, and a copy of it, and answer.
+            most_at_an_instant: 100_000 + 4 * (hosts as u64).pow(2),
             events: 0,
             hosts: (0..hosts).map(|_| Host::new()).collect(),
             links: Links::new(&plan.network, hosts),
@@ -130,10 +139,13 @@ impl<'p, P: Protocol> Engine<'p, P> {
             payloads: Payloads::default(),
             lent: None,
             judge: Judge::new(plan, placed),
-            judge_entry: Time::MAX,
+            judge_entry: (Time::MAX, 0),
             stopwatches: Stopwatches::new(&plan.measures),
             matched: Vec::new(),
             triggered: VecDeque::new(),
+            released: VecDeque::new(),
+            cut_drops: 0,
+            last_cut_drop: Vec::new(),
             faults: Vec::new(),
             calls_made: Vec::new(),
             next_call: 0,
@@ -162,11 +174,15 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.payloads.clear();
         self.lent = None;
         self.judge = Judge::new(self.plan, self.placed);
-        self.judge_entry = Time::MAX;
+        self.judge_entry = (Time::MAX, 0);
         self.stopwatches = Stopwatches::new(&self.plan.measures);
         self.matched.clear();
         self.matched.resize(self.plan.timeline.len(), 0);
         self.triggered.clear();
+        self.released.clear();
+        self.cut_drops = 0;
+        self.last_cut_drop.clear();
+        self.last_cut_drop.resize(self.plan.timeline.len(), 0);
         let undone = |label: &String| FaultDone {
             fault: label.clone(),
             at: None,
@@ -202,23 +218,23 @@ impl<'p, P: Protocol> Engine<'p, P> {
             };
             match step.trigger {
                 Trigger::At(at) => self.push(at, event),
-                Trigger::Every { first, .. } => self.push(first, event),
-                Trigger::When { .. } => {}
+                Trigger::Every { first, until, .. } if first < until => self.push(first, event),
+                Trigger::Every { .. } | Trigger::When { .. } => {}
             }
         }
         for (index, work) in self.plan.workload.iter().enumerate() {
-            self.push(
-                work.first,
-                Event::Work {
+            if work.first < work.until {
+                let event = Event::Work {
                     entry: index as u32,
                     ordinal: 0,
-                },
-            );
+                };
+                self.push(work.first, event);
+            }
         }
         self.plan_judge();
     }
 
-    /// How many datagrams are still on their way, held back for a paused host, or waiting behind a write.
+    /// How many datagrams are still on their way or held back for a paused host. What waits behind a write is not sent.
     pub(crate) fn in_flight(&self) -> u64 {
         self.traffic.sent + self.traffic.duplicated
             - self.traffic.delivered
@@ -270,29 +286,29 @@ impl<'p, P: Protocol> Engine<'p, P> {
                 host.disk.contents = Some(barrier.writing.bytes);
             }
         }
-        if let Some(held) = host.paused.take() {
-            for (_, event) in held.events {
-                if let Event::Datagram(datagram) = event {
-                    self.traffic.to_nobody += 1;
-                    self.payloads.release(&datagram);
+        let mut unread = host.paused.take().map_or_else(Vec::new, |held| held.events);
+        if !self.released.is_empty() {
+            // It was resumed a moment ago and has not found all that came in.
+            self.released.retain(|entry| {
+                let others = entry.1.host() != Some(id);
+                if !others {
+                    unread.push(*entry);
                 }
+                others
+            });
+        }
+        for (_, event) in unread {
+            if let Event::Datagram(datagram) = event {
+                self.drop_arrived(datagram, DropCause::Down);
             }
         }
+        self.sweep_queue();
     }
 
-    /// Lets a paused host find what came in, as if all of it came up now.
+    /// Lets a paused host find what came in, in order and before anything else comes up.
     pub(crate) fn release_held(&mut self, id: HostId) {
-        let Some(held) = self.hosts[id.index()].paused.take() else {
-            return;
-        };
-        for (ticket, event) in held.events {
-            if let Event::Timer { place, .. } = event {
-                if self.hosts[id.index()].timers.counts(place, ticket) {
-                    self.push_timer(self.now, id, place);
-                }
-            } else {
-                self.push(self.now, event);
-            }
+        if let Some(held) = self.hosts[id.index()].paused.take() {
+            self.released.extend(held.events);
         }
     }
 
@@ -332,10 +348,19 @@ impl<'p, P: Protocol> Engine<'p, P> {
 
     /// Makes sure that an entry comes up when the judge is due.
     fn plan_judge(&mut self) {
-        let due = self.judge.due();
-        if due < self.judge_entry {
-            self.judge_entry = due;
-            self.push(due.max(self.now), Event::Judge);
+        let due = self.judge.due().max(self.now);
+        let (entry, _) = self.judge_entry;
+        if due < entry {
+            match self.queue.push(due.as_nanos(), Event::Judge) {
+                Ok(ticket) => self.judge_entry = (due, ticket),
+                Err(Full) => {
+                    self.ended.get_or_insert(End::QueueFull);
+                }
+            }
+            if entry != Time::MAX {
+                self.stale += 1;
+                self.sweep_queue();
+            }
         }
     }
 
@@ -348,36 +373,49 @@ impl<'p, P: Protocol> Engine<'p, P> {
             if self.ended.is_some() {
                 return None;
             }
-            if let Some((step, claimant)) = self.triggered.pop_front() {
-                self.strike(step as usize, Some(claimant));
-                continue;
-            }
-            let limit = Time::ZERO + self.plan.limit;
-            let Some(Popped { at, ticket, event }) =
-                self.queue.pop().filter(|popped| popped.at < limit.as_nanos())
-            else {
-                self.finish(limit);
-                return None;
-            };
-            let at = Time::from_nanos(at);
-            if at > self.now {
-                self.now = at;
-                self.at_this_instant = 0;
-            }
-            self.at_this_instant += 1;
-            if self.at_this_instant > self.most_at_an_instant {
-                self.stop_standing_still(event.host());
-                return None;
-            }
-            if let Some(due) = self.take(ticket, event) {
-                self.events += 1;
-                if self.events > self.plan.max_events {
-                    self.ended = Some(End::TooManyEvents);
+            let due = if let Some((ticket, event)) = self.released.pop_front() {
+                self.take_released(ticket, event)
+            } else {
+                let limit = Time::ZERO + self.plan.limit;
+                let Popped { at, ticket, event } = match self.queue.pop() {
+                    Some(popped) if popped.at < limit.as_nanos() => popped,
+                    beyond => {
+                        // It is still on its way, as everything behind it.
+                        if let Some(Popped { at, event, .. }) = beyond {
+                            self.push(Time::from_nanos(at), event);
+                        }
+                        self.finish(limit);
+                        return None;
+                    }
+                };
+                let at = Time::from_nanos(at);
+                if at > self.now {
+                    self.now = at;
+                    self.at_this_instant = 0;
+                }
+                self.at_this_instant += 1;
+                if self.at_this_instant > self.most_at_an_instant {
+                    self.stop_standing_still(event.host());
                     return None;
                 }
+                self.take(ticket, event)
+            };
+            if let Some(due) = due {
+                self.count()?;
                 return Some(due);
             }
         }
+    }
+
+    /// Counts an event; `None` when the run has had as many as it may.
+    #[inline]
+    fn count(&mut self) -> Option<()> {
+        if self.events >= self.plan.max_events {
+            self.ended.get_or_insert(End::TooManyEvents);
+            return None;
+        }
+        self.events += 1;
+        Some(())
     }
 
     /// Does what an event is about, or says for whom it is an input.
@@ -408,6 +446,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             }
             Event::Written { host, incarnation } => {
                 self.hold_or(ticket, event, host, incarnation)?;
+                self.count()?;
                 self.written(host);
                 None
             }
@@ -439,21 +478,30 @@ impl<'p, P: Protocol> Engine<'p, P> {
                     what: What::Command { entry, call },
                 })
             }
+            // What has no node for a receiver counts too, so that no timeline or invariant goes on without end.
             Event::Work { entry, ordinal } => {
+                self.count()?;
                 self.work(entry, ordinal);
                 None
             }
             Event::Boot { host } => {
+                self.count()?;
                 self.switch_on(host);
                 None
             }
             Event::Step { step, claimant } => {
+                self.count()?;
                 self.repeat(step);
                 self.strike(step as usize, claimant);
                 None
             }
+            Event::Judge if ticket != self.judge_entry.1 => {
+                self.stale = self.stale.saturating_sub(1);
+                None
+            }
             Event::Judge => {
-                self.judge_entry = Time::MAX;
+                self.judge_entry = (Time::MAX, 0);
+                self.count()?;
                 self.judge.look(self.now);
                 if self.judge.violation.is_some() {
                     self.ended.get_or_insert(End::Violated);
@@ -503,6 +551,30 @@ impl<'p, P: Protocol> Engine<'p, P> {
             self.drop_arrived(datagram, why);
             return None;
         }
+        self.deliver(datagram)
+    }
+
+    /// What a host finds that was paused when it came up. A datagram has reached its machine: no cut stops it any more.
+    #[cold]
+    fn take_released(&mut self, ticket: u64, event: Event) -> Option<Input1<TimerOf<P>>> {
+        let Event::Datagram(datagram) = event else {
+            return self.take(ticket, event);
+        };
+        match &mut self.hosts[datagram.to.index()].paused {
+            // It was paused again before it came to this one.
+            Some(held) => {
+                held.bytes += usize::from(datagram.len);
+                held.events.push((ticket, event));
+                None
+            }
+            None => self.deliver(datagram),
+        }
+    }
+
+    /// Hands a datagram to the node on its host, which is running.
+    #[inline]
+    fn deliver(&mut self, datagram: Datagram) -> Option<Input1<TimerOf<P>>> {
+        let to = datagram.to;
         let ports = u64::from(datagram.from_port) << 16 | u64::from(datagram.to_port);
         let (from, len) = (datagram.from.0, u32::from(datagram.len));
         self.digest
@@ -527,21 +599,12 @@ impl<'p, P: Protocol> Engine<'p, P> {
         match why {
             DropCause::Cut => {
                 self.traffic.cut += 1;
-                for step in self.cuts.between(datagram.from, datagram.to) {
-                    self.faults[step].affected += 1;
-                }
+                self.cut(datagram.from, datagram.to);
             }
             DropCause::BufferFull => self.traffic.overflowed += 1,
             DropCause::Down | DropCause::PortClosed => self.traffic.to_nobody += 1,
         }
-        self.digest.head(
-            Tag::Dropped,
-            self.now.as_nanos(),
-            datagram.to.0,
-            why as u64,
-            datagram.from.0,
-            0,
-        );
+        self.digest_dropped(&datagram, Tag::Dropped, why as u64);
         let from = SocketAddrV4::new(address_of(datagram.from), datagram.from_port);
         self.trace(Some(datagram.to), || Happening::Dropped {
             from: from.to_string(),
@@ -650,8 +713,14 @@ impl<'p, P: Protocol> Engine<'p, P> {
         host.disk.writes += 1;
         let (incarnation, len) = (host.incarnation, barrier.writing.bytes.len() as u32);
         let token = barrier.writing.tokens.first().map_or(0, |token| token.0);
+        self.digest
+            .head(Tag::Write, self.now.as_nanos(), id.0, token, 0, len);
+        self.digest.bytes(&barrier.writing.bytes);
+        if let Some(tracer) = &mut self.tracer {
+            let hash = xxh3_64(&barrier.writing.bytes);
+            tracer.note(self.now, Some(id), Happening::Persisting { token, len, hash });
+        }
         host.barrier = Some(Box::new(barrier));
-        self.trace(Some(id), || Happening::Persisting { token, len });
         let takes = draw_latency(&self.plan.persist, word);
         self.push(
             self.now + takes,
@@ -664,7 +733,9 @@ impl<'p, P: Protocol> Engine<'p, P> {
 
     /// Whether the rest of what a node asked for is still to be done.
     fn goes_on(&mut self, id: HostId, incarnation: u32) -> bool {
-        while let Some((step, claimant)) = self.triggered.pop_front() {
+        while self.ended.is_none()
+            && let Some((step, claimant)) = self.triggered.pop_front()
+        {
             self.strike(step as usize, Some(claimant));
         }
         self.ended.is_none() && self.hosts[id.index()].lives(incarnation)
@@ -678,7 +749,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         let known = receiver.index() < self.hosts.len();
         if !known || bytes.len() > LONGEST_DATAGRAM || !self.hosts[from.index()].ports.contains(&port) {
             self.traffic.to_nobody += 1;
-            self.digest_unsent(from, receiver, Fate::NoSuchPlace);
+            self.digest_unsent(from, port, receiver, to.port(), bytes, Fate::NoSuchPlace);
             self.trace_sent(from, port, to, bytes, Fate::NoSuchPlace);
             return;
         }
@@ -686,14 +757,14 @@ impl<'p, P: Protocol> Engine<'p, P> {
         let passage = self.links.send(&self.draws, &self.keys, from, receiver);
         if self.cuts.any() && self.cut(from, receiver) {
             self.traffic.cut += 1;
-            self.digest_unsent(from, receiver, Fate::Cut);
+            self.digest_unsent(from, port, receiver, to.port(), bytes, Fate::Cut);
             self.trace_sent(from, port, to, bytes, Fate::Cut);
             return;
         }
         let fate = match passage {
             Passage::Lost => {
                 self.traffic.lost += 1;
-                self.digest_unsent(from, receiver, Fate::Lost);
+                self.digest_unsent(from, port, receiver, to.port(), bytes, Fate::Lost);
                 Fate::Lost
             }
             Passage::Once(latency) => {
@@ -723,7 +794,10 @@ impl<'p, P: Protocol> Engine<'p, P> {
         bytes: &[u8],
     ) {
         let len = bytes.len() as u16;
-        let bytes = self.payloads.store(bytes);
+        let Ok(bytes) = self.payloads.store(bytes) else {
+            self.ended.get_or_insert(End::QueueFull);
+            return;
+        };
         self.push(
             self.now + latency,
             Event::Datagram(Datagram {
@@ -741,23 +815,68 @@ impl<'p, P: Protocol> Engine<'p, P> {
     #[cold]
     fn cut(&mut self, from: HostId, to: HostId) -> bool {
         let mut cut = false;
+        self.cut_drops += 1;
         for step in self.cuts.between(from, to) {
-            self.faults[step].affected += 1;
+            // A step that lies in the way with several layers has dropped one datagram all the same.
+            if self.last_cut_drop[step] != self.cut_drops {
+                self.last_cut_drop[step] = self.cut_drops;
+                self.faults[step].affected += 1;
+            }
             cut = true;
         }
         cut
     }
 
+    /// Digests a datagram that is never on its way, with all its bytes: what a node says counts, whether it is heard or not.
     #[cold]
-    fn digest_unsent(&mut self, from: HostId, to: HostId, fate: Fate) {
+    fn digest_unsent(&mut self, from: HostId, port: u16, to: HostId, to_port: u16, bytes: &[u8], fate: Fate) {
+        let ports = u64::from(port) << 16 | u64::from(to_port);
         self.digest.head(
             Tag::Dropped,
             self.now.as_nanos(),
             to.0,
-            16 + fate as u64,
+            ports << 8 | (16 + fate as u64),
             from.0,
-            0,
+            bytes.len() as u32,
         );
+        self.digest.bytes(bytes);
+    }
+
+    /// Digests a datagram that no node took.
+    #[cold]
+    fn digest_dropped(&mut self, datagram: &Datagram, tag: Tag, why: u64) {
+        let ports = u64::from(datagram.from_port) << 16 | u64::from(datagram.to_port);
+        self.digest.head(
+            tag,
+            self.now.as_nanos(),
+            datagram.to.0,
+            ports << 8 | why,
+            datagram.from.0,
+            u32::from(datagram.len),
+        );
+        self.digest.bytes(datagram.payload(&self.payloads));
+    }
+
+    /// The digest of the run that is over, with what is still on its way or held back.
+    pub(crate) fn finish_digest(&mut self) -> Digest {
+        let mut under_way: Vec<(u64, u64, Datagram)> = Vec::new();
+        let mut note = |at, ticket, event| {
+            if let Event::Datagram(datagram) = event {
+                under_way.push((at, ticket, datagram));
+            }
+        };
+        for Popped { at, ticket, event } in self.queue.pending() {
+            note(at, ticket, event);
+        }
+        let held = self.hosts.iter().filter_map(|host| host.paused.as_ref());
+        for (ticket, event) in held.flat_map(|held| &held.events).chain(&self.released) {
+            note(0, *ticket, *event);
+        }
+        under_way.sort_unstable_by_key(|(at, ticket, _)| (*at, *ticket));
+        for (_, _, datagram) in under_way {
+            self.digest_dropped(&datagram, Tag::InFlight, 0);
+        }
+        self.digest.finish()
     }
 
     /// A claim is seen, and triggers what waits for it.
@@ -823,9 +942,9 @@ impl<'p, P: Protocol> Engine<'p, P> {
     }
 
     /// Makes the next call of an entry of the workload, and plans the one after.
-    fn work(&mut self, entry: u32, ordinal: u32) {
+    fn work(&mut self, entry: u32, ordinal: u64) {
         let work = &self.plan.workload[entry as usize];
-        let word = self.draws.work(entry as usize, u64::from(ordinal));
+        let word = self.draws.work(entry as usize, ordinal);
         let place = crate::draws::below(word, work.of.len() as u64) as usize;
         let id = work.of[place];
         let host = &self.hosts[id.index()];
@@ -966,8 +1085,9 @@ impl<'p, P: Protocol> Engine<'p, P> {
         if self.stale < STALE_AT_LEAST || self.stale * 2 < self.queue.len() {
             return;
         }
-        let hosts = &self.hosts;
+        let (hosts, judge_entry) = (&self.hosts, self.judge_entry.1);
         self.queue.retain(|ticket, event| match event {
+            Event::Judge => ticket == judge_entry,
             Event::Timer {
                 host,
                 incarnation,
@@ -1110,3 +1230,6 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

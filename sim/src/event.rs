@@ -2,6 +2,8 @@
 
 use squall_nodes::{CallId, HostId, Token};
 
+use crate::queue::Full;
+
 /// Payloads of up to this length lie in the event itself.
 pub(crate) const INLINE: usize = 32;
 
@@ -29,7 +31,7 @@ pub(crate) enum Event {
         token: Token,
     },
     /// An entry of the workload makes its next call.
-    Work { entry: u32, ordinal: u32 },
+    Work { entry: u32, ordinal: u64 },
     /// A call reaches its node.
     Command {
         host: HostId,
@@ -93,22 +95,36 @@ impl Datagram {
 pub(crate) struct Payloads {
     slots: Vec<Vec<u8>>,
     free: Vec<u32>,
+    /// How many bytes are kept now.
+    bytes: usize,
 }
 
 impl Payloads {
+    /// How many bytes can be kept at once: a gigabyte.
+    const CAPACITY: usize = 1 << 30;
+
     pub(crate) fn clear(&mut self) {
+        self.bytes = 0;
         self.free.clear();
         self.free.extend(0..self.slots.len() as u32);
     }
 
     /// The bytes as they lie in an event.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when there is no room for a long payload.
     #[inline]
-    pub(crate) fn store(&mut self, bytes: &[u8]) -> [u8; INLINE] {
+    pub(crate) fn store(&mut self, bytes: &[u8]) -> Result<[u8; INLINE], Full> {
         let mut inline = [0; INLINE];
         if bytes.len() <= INLINE {
             inline[..bytes.len()].copy_from_slice(bytes);
-            return inline;
+            return Ok(inline);
         }
+        if self.bytes + bytes.len() > Self::CAPACITY {
+            return Err(Full);
+        }
+        self.bytes += bytes.len();
         let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Vec::new());
             self.slots.len() as u32 - 1
@@ -117,7 +133,7 @@ impl Payloads {
         slot.clear();
         slot.extend_from_slice(bytes);
         inline[..4].copy_from_slice(&place.to_le_bytes());
-        inline
+        Ok(inline)
     }
 
     /// Gives back the room of a datagram that is done with.
@@ -125,6 +141,7 @@ impl Payloads {
     pub(crate) fn release(&mut self, datagram: &Datagram) {
         if let Some(place) = datagram.long() {
             self.free.push(place);
+            self.bytes -= usize::from(datagram.len);
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use squall_nodes::{Change, Crash, Cut, HostId, Protocol};
 
-use crate::engine::Engine;
+use crate::engine::{End, Engine};
 use crate::network::Layer;
 use crate::plan::{CutPlan, DiskOnRestart, Fault, Target};
+
+/// How many layers of cuts may lie over the links at once. Each costs time for every datagram.
+pub(crate) const MOST_LAYERS: usize = 1_000;
 
 impl<P: Protocol> Engine<'_, P> {
     /// Makes an entry of the timeline happen; `claimant` claimed the fact that triggered it.
@@ -118,6 +121,10 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     fn lay(&mut self, step: usize, cut: Cut, label: &str) {
+        if self.cuts.len() >= MOST_LAYERS {
+            self.ended.get_or_insert(End::TooManyLayers);
+            return;
+        }
         let layer = self.cuts.lay(step, cut.clone());
         self.change(Change::Cut { layer, cut }, label);
     }

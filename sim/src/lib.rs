@@ -16,6 +16,7 @@ mod draws;
 mod engine;
 mod event;
 mod faults;
+pub mod gate;
 mod host;
 mod network;
 pub mod outcome;

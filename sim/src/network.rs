@@ -174,6 +174,11 @@ impl Cuts {
         !self.layers.is_empty()
     }
 
+    /// How many layers lie over the links.
+    pub(crate) fn len(&self) -> usize {
+        self.layers.len()
+    }
+
     /// Lays a layer. Returns its number.
     pub(crate) fn lay(&mut self, step: usize, cut: Cut) -> u32 {
         self.laid += 1;

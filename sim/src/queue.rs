@@ -112,6 +112,13 @@ impl<T: Copy> Queue<T> {
         self.len
     }
 
+    /// How many events were in it at once since it was last cleared, at most.
+    #[cfg(test)]
+    pub(crate) fn most(&self) -> usize {
+        // A place in the slab is taken only when no other is free.
+        self.slab.len()
+    }
+
     /// Puts in an event. The ticket names it for good: no other event of the run has it.
     ///
     /// # Errors
@@ -183,6 +190,26 @@ impl<T: Copy> Queue<T> {
             ticket: key.order,
             event: self.slab[place].event,
         })
+    }
+
+    /// Everything that is in it, in no order that means anything.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Popped<T>> + '_ {
+        let heaps = self.late.iter().chain(&self.far).map(|Reverse(key)| *key);
+        let wheel = self.heads.iter().flat_map(move |head| {
+            let record = |place: u32| (place != NONE).then_some(place);
+            std::iter::successors(record(*head), move |place| record(self.next[*place as usize]))
+                .map(|place| self.slab[place as usize].key)
+        });
+        self.current
+            .iter()
+            .copied()
+            .chain(heaps)
+            .chain(wheel)
+            .map(|key| Popped {
+                at: key.at,
+                ticket: key.order,
+                event: self.slab[key.place()].event,
+            })
     }
 
     /// Drops every event of which `keep` is false. It takes time in proportion to the whole queue.
@@ -369,6 +396,11 @@ mod tests {
                 }
                 prop_assert_eq!(queue.len(), naive.heap.len());
             }
+            let mut pending: Vec<_> = queue.pending().map(|popped| (popped.at, popped.ticket >> PLACE_BITS, popped.event)).collect();
+            let mut expected: Vec<_> = naive.heap.iter().map(|Reverse(key)| *key).collect();
+            pending.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(pending, expected);
             while let Some(expected) = naive.pop() {
                 prop_assert_eq!(queue.pop().map(|popped| (popped.at, popped.event)), Some(expected));
             }

@@ -3,6 +3,7 @@
 use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
 
 use crate::engine::{End, Engine};
+use crate::faults::MOST_LAYERS;
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Traffic, Verdict};
 use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
@@ -196,7 +197,7 @@ impl<P: Protocol> Bench<'_, P> {
             expect: plan.expect.clone(),
             violation,
             doubts,
-            digest: engine.digest.finish(),
+            digest: engine.finish_digest(),
             events: engine.events,
             virtual_time: engine.now.since(squall_nodes::Time::ZERO),
             measures: engine.stopwatches.done(),
@@ -222,6 +223,11 @@ impl<P: Protocol> Bench<'_, P> {
             Some(End::QueueFull) => {
                 doubts.push(format!("the run was stopped at {}, when more events were waiting than fit", engine.now));
             }
+            Some(End::TooManyLayers) => doubts.push(format!(
+                "the run was stopped at {}, when more than {MOST_LAYERS} layers of cuts lay over the links; heal them, \
+                 or cut less often",
+                engine.now
+            )),
             Some(End::NotSimulated { host, what }) => doubts.push(format!(
                 "the run was stopped at {}: {} asked for {what}, which this version does not simulate",
                 engine.now,

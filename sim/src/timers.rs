@@ -2,7 +2,7 @@
 //!
 //! A timer has at most one entry in the event queue that counts. Moved later, or taken back, it leaves the entry where it
 //! is and looks at its deadline when the entry comes up. Moved earlier, it pushes a new entry and the old one is stale;
-//! the engine sweeps the queue when stale entries outweigh the rest.
+//! the engine sweeps the queue when stale entries outweigh the rest. Armed for *never*, it is not armed.
 
 use squall_nodes::{Node, Timer};
 
@@ -72,7 +72,8 @@ impl<N: Node> Timers<N> {
         let place = self.place(timer);
         let alarm = &mut self.alarms[place as usize];
         alarm.deadline = deadline;
-        let todo = if alarm.entry_at <= deadline && alarm.entry_at != NEVER {
+        // An entry that there is comes up in time, and what is armed for never needs none: both compare so.
+        let todo = if alarm.entry_at <= deadline {
             Armed::Covered
         } else if alarm.entry_at == NEVER {
             Armed::Push

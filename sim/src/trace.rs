@@ -82,6 +82,8 @@ pub enum Happening {
         token: u64,
         /// How much, in bytes.
         len: u32,
+        /// The 64-bit xxh3 of its bytes.
+        hash: u64,
     },
     /// A write reached the disk.
     Persisted {
