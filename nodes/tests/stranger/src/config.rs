@@ -53,8 +53,14 @@ impl LeaseConfig {
 
 /// Tells every host where the keeper is, and refuses clusters that cannot work.
 pub fn assemble(hosts: &mut [Placed<LeaseNode>]) -> Result<(), Vec<Misfit>> {
-    let keepers: Vec<usize> = (0..hosts.len()).filter(|host| hosts[*host].role == Role::Keeper).collect();
-    let mut misfits: Vec<Misfit> = hosts.iter().enumerate().flat_map(|(host, placed)| misfits_of(host, placed)).collect();
+    let keepers: Vec<usize> = (0..hosts.len())
+        .filter(|host| hosts[*host].role == Role::Keeper)
+        .collect();
+    let mut misfits: Vec<Misfit> = hosts
+        .iter()
+        .enumerate()
+        .flat_map(|(host, placed)| misfits_of(host, placed))
+        .collect();
     match keepers[..] {
         [_] => {}
         [] => misfits.push(Misfit {
@@ -96,7 +102,11 @@ fn misfits_of(host: usize, placed: &Placed<LeaseNode>) -> Vec<Misfit> {
         misfits.push(misfit("work", "the work takes longer than the lease", hint));
     }
     if config.ask_again.is_zero() {
-        misfits.push(misfit("ask_again", "a worker that never waits asks for ever", "such as \"50ms\"".to_owned()));
+        misfits.push(misfit(
+            "ask_again",
+            "a worker that never waits asks for ever",
+            "such as \"50ms\"".to_owned(),
+        ));
     }
     misfits
 }

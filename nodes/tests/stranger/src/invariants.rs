@@ -1,8 +1,6 @@
 //! What is promised: the lease is held by one worker at a time, and comes to everyone.
 
-use squall_nodes::{
-    Always, Breach, Group, HostId, InQuiet, Judged, Seen, Setup, Span, Time, World,
-};
+use squall_nodes::{Always, Breach, Group, HostId, InQuiet, Judged, Seen, Setup, Span, Time, World};
 
 use crate::lease::{LeaseFact, LeaseNode, Role};
 
@@ -20,9 +18,14 @@ impl Always<LeaseNode> for OneHolder {
         };
         match fact {
             LeaseFact::Held { until } => {
-                if let Some((other, theirs)) = self.holder.filter(|(other, theirs)| other != host && *theirs > at) {
+                if let Some((other, theirs)) = self
+                    .holder
+                    .filter(|(other, theirs)| other != host && *theirs > at)
+                {
                     let (me, other_name) = (world.name(*host), world.name(other));
-                    let detail = format!("{me} began to work at {at}, while {other_name} holds the lease until {theirs}");
+                    let detail = format!(
+                        "{me} began to work at {at}, while {other_name} holds the lease until {theirs}"
+                    );
                     return Err(Breach::new(detail, [other, *host]));
                 }
                 self.holder = Some((*host, *until));
@@ -59,7 +62,12 @@ impl EveryWorkerGetsIt {
 
 impl InQuiet<LeaseNode> for EveryWorkerGetsIt {
     fn observe(&mut self, at: Time, seen: &Seen<'_, LeaseNode>, _world: &World) -> Judged {
-        if let Seen::Fact { host, fact: LeaseFact::Held { .. }, .. } = seen {
+        if let Seen::Fact {
+            host,
+            fact: LeaseFact::Held { .. },
+            ..
+        } = seen
+        {
             self.began[host.index()] = at;
         }
         // Waiting is not seen, so there is nothing to judge until somebody has waited for too long.
@@ -67,11 +75,11 @@ impl InQuiet<LeaseNode> for EveryWorkerGetsIt {
     }
 
     fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach> {
-        let is = |role| move |host: &&HostId| self.roles[host.index()] == role;
-        if !group.hosts.iter().any(|host| is(Role::Keeper)(&host)) {
+        let has_role = |host: &HostId, role| self.roles[host.index()] == role;
+        if !group.hosts.iter().any(|host| has_role(host, Role::Keeper)) {
             return Ok(Judged::NotConcerned);
         }
-        for worker in group.hosts.iter().filter(is(Role::Worker)) {
+        for worker in group.hosts.iter().filter(|host| has_role(host, Role::Worker)) {
             let waited = at.since(self.began[worker.index()]);
             if waited > self.bound {
                 let detail = format!("{} has waited for the lease for {waited}", world.name(*worker));
@@ -88,7 +96,14 @@ impl InQuiet<LeaseNode> for EveryWorkerGetsIt {
 /// of it are all others at the most, each of which has the lease until it runs out, when its return is lost; and its own
 /// turn may be lost once, with every answer in it.
 pub fn turn_bound(setup: &Setup<'_, LeaseNode>) -> Span {
-    let longest = |of: fn(&crate::config::LeaseConfig) -> Span| setup.hosts.iter().map(|host| of(&host.config)).max().unwrap_or_default();
+    let longest = |of: fn(&crate::config::LeaseConfig) -> Span| {
+        setup
+            .hosts
+            .iter()
+            .map(|host| of(&host.config))
+            .max()
+            .unwrap_or_default()
+    };
     let (lease, ask_again) = (longest(|config| config.lease), longest(|config| config.ask_again));
     let turns = setup.hosts.len() as u64;
     let heard = ask_again * u64::from(setup.tolerated.retries()) + setup.tolerated.latency * 2;

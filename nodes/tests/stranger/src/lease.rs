@@ -14,7 +14,8 @@ use std::net::SocketAddrV4;
 
 use serde::{Deserialize, Serialize};
 use squall_nodes::{
-    ConfigOf, Describe, Input, InvariantKind, Misfit, Node, NodeRng, Outbox, Placed, Protocol, Span, Time, facts,
+    ConfigOf, Describe, Input, InvariantKind, Misfit, Node, NodeRng, Outbox, Placed, Protocol, Span, Time,
+    facts,
 };
 
 use crate::config::{LeaseConfig, Rules, assemble};
@@ -31,7 +32,11 @@ impl Protocol for Lease {
     type Node = LeaseNode;
 
     fn config(_profile: &str, rules: &str) -> ConfigOf<Self> {
-        LeaseConfig::new(if rules == "Hasty" { Rules::Hasty } else { Rules::Patient })
+        LeaseConfig::new(if rules == "Hasty" {
+            Rules::Hasty
+        } else {
+            Rules::Patient
+        })
     }
 
     fn assemble(hosts: &mut [Placed<LeaseNode>]) -> Result<(), Vec<Misfit>> {
@@ -40,9 +45,11 @@ impl Protocol for Lease {
 
     fn invariants() -> Vec<InvariantKind<LeaseNode>> {
         vec![
-            InvariantKind::always("one_holder", "At any moment at most one worker holds the lease.", |_| {
-                OneHolder::default()
-            }),
+            InvariantKind::always(
+                "one_holder",
+                "At any moment at most one worker holds the lease.",
+                |_| OneHolder::default(),
+            ),
             InvariantKind::in_quiet(
                 "everyone_works",
                 "A worker that can talk to the keeper holds the lease again and again.",
@@ -196,7 +203,11 @@ impl Keeper {
             Input::Datagram { from, bytes, .. } => match Packet::read(bytes) {
                 Some(Packet::Ask { at }) => self.asked(config, now, from, at, out),
                 Some(Packet::Return { at }) => {
-                    if self.lent.as_ref().is_some_and(|lent| lent.to == from && lent.asked == at) {
+                    if self
+                        .lent
+                        .as_ref()
+                        .is_some_and(|lent| lent.to == from && lent.asked == at)
+                    {
                         self.lent = None;
                         out.disarm(LeaseTimer::RunsOut);
                         self.lend_next(config, now, out);

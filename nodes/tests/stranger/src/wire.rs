@@ -55,7 +55,11 @@ mod tests {
     #[test]
     fn a_packet_reads_as_it_was_written() {
         let at = Time::from_nanos(0x0102_0304_0506_0708);
-        for packet in [Packet::Ask { at }, Packet::Lend { asked: at }, Packet::Return { at }] {
+        for packet in [
+            Packet::Ask { at },
+            Packet::Lend { asked: at },
+            Packet::Return { at },
+        ] {
             assert_eq!(Packet::read(&packet.bytes()), Some(packet));
         }
     }
