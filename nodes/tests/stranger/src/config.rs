@@ -27,13 +27,15 @@ pub struct LeaseConfig {
     pub workers: u32,
 }
 
-/// What a keeper does that is back from a crash.
+/// What kind of keeper there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rules {
-    /// It lends at once.
+    /// It lends at once when it is back from a crash.
     Hasty,
-    /// It lends when all that it may have lent in a former life has run out.
-    Patient,
+    /// It lends to whoever came last.
+    Unfair,
+    /// It lends to whoever came first, and when all that it may have lent in a former life has run out.
+    Sound,
 }
 
 impl LeaseConfig {

@@ -6,8 +6,9 @@
 //! keeper lends to the next, whatever was lost, late or doubled in between. A worker that is done early hands the lease
 //! back.
 //!
-//! What is left is a keeper that forgets. Under the `Hasty` rules it lends again as soon as it is back, though a lease of
-//! its former life may not have run out. Under the `Patient` rules it first waits for the length of a lease.
+//! There are three rule sets, two of them flawed. A `Hasty` keeper lends again as soon as it is back from a crash, though a
+//! lease of its former life may not have run out. An `Unfair` one lends to whoever came last. A `Sound` one waits for the
+//! length of a lease before it lends again, and lends to whoever came first.
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
@@ -27,15 +28,15 @@ pub struct Lease;
 
 impl Protocol for Lease {
     const NAME: &'static str = "lease";
-    const RULES: &'static [&'static str] = &["Hasty", "Patient"];
+    const RULES: &'static [&'static str] = &["Hasty", "Unfair", "Sound"];
     const ABOUT: &'static str = "one keeper lends one thing to one worker at a time";
     type Node = LeaseNode;
 
     fn config(_profile: &str, rules: &str) -> ConfigOf<Self> {
-        LeaseConfig::new(if rules == "Hasty" {
-            Rules::Hasty
-        } else {
-            Rules::Patient
+        LeaseConfig::new(match rules {
+            "Hasty" => Rules::Hasty,
+            "Unfair" => Rules::Unfair,
+            _ => Rules::Sound,
         })
     }
 
@@ -187,7 +188,7 @@ impl Keeper {
         match input {
             Input::Start => {
                 out.bind(config.port);
-                if config.rules == Rules::Patient {
+                if config.rules != Rules::Hasty {
                     self.door = Door::Closed;
                     out.arm(LeaseTimer::Open, now + config.lease);
                 }
@@ -247,7 +248,11 @@ impl Keeper {
         if self.door == Door::Closed {
             return;
         }
-        if let Some((to, asked)) = self.queue.pop_front() {
+        let next = match config.rules {
+            Rules::Unfair => self.queue.pop_back(),
+            Rules::Hasty | Rules::Sound => self.queue.pop_front(),
+        };
+        if let Some((to, asked)) = next {
             let until = now + config.lease;
             self.lent = Some(Lent { to, asked });
             out.arm(LeaseTimer::RunsOut, until);
