@@ -76,14 +76,18 @@ impl InQuiet<LeaseNode> for EveryWorkerGetsIt {
 
     fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach> {
         let has_role = |host: &HostId, role| self.roles[host.index()] == role;
-        if !group.hosts.iter().any(|host| has_role(host, Role::Keeper)) {
+        let Some(keeper) = group.hosts.iter().find(|host| has_role(host, Role::Keeper)) else {
             return Ok(Judged::NotConcerned);
-        }
+        };
         for worker in group.hosts.iter().filter(|host| has_role(host, Role::Worker)) {
-            let waited = at.since(self.began[worker.index()]);
-            if waited > self.bound {
-                let detail = format!("{} has waited for the lease for {waited}", world.name(*worker));
-                return Err(Breach::new(detail, [*worker]));
+            let began = self.began[worker.index()];
+            if at.since(began) > self.bound {
+                let name = world.name(*worker);
+                let detail = match began {
+                    Time::ZERO => format!("at {at}, {name} has not held the lease once"),
+                    _ => format!("at {at}, {name} has not held the lease since {began}"),
+                };
+                return Err(Breach::new(detail, [*keeper, *worker]));
             }
         }
         Ok(Judged::Yes)
