@@ -2,6 +2,7 @@
 //!
 //! - [`scenario`]: files, read with positions and resolved into a [`plan`].
 //! - [`run`]: a plan and a seed in, an [`outcome`] out, with a [`trace`] where it is asked for.
+//! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
 //! Inside, `engine` is the transport that nodes are driven over; `queue`, `timers`, `network`, `host` and `faults` are its
@@ -23,6 +24,7 @@ mod queue;
 pub mod run;
 pub mod runner;
 pub mod scenario;
+pub mod sweep;
 mod timers;
 pub mod trace;
 mod tracer;

@@ -1,11 +1,11 @@
 //! Runs: a plan and a seed in, an outcome out. This is the one public path to the engine.
 
-use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, drive};
+use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
 
 use crate::engine::{End, Engine};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Traffic, Verdict};
 use crate::plan::{Expect, Origin, Plan};
-use crate::runner::{Prepared, PromiseMade, Runner, Worker};
+use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
 use crate::scenario::{Complaints, ScenarioFile, resolve};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
@@ -86,6 +86,23 @@ impl<P: Protocol> Prepared for Ready<P> {
         self.seed
     }
 
+    fn limit(&self) -> Span {
+        self.plan.limit
+    }
+
+    fn hosts(&self) -> Vec<HostCast> {
+        self.placed
+            .iter()
+            .map(|placed| HostCast {
+                name: placed.name.clone(),
+                // A role that RON cannot write is still told apart by its `Debug` form.
+                role: ron_options()
+                    .to_string(&placed.role)
+                    .unwrap_or_else(|_| format!("{:?}", placed.role)),
+            })
+            .collect()
+    }
+
     fn promises(&self) -> Vec<PromiseMade> {
         let setup = Setup {
             hosts: &self.placed,
@@ -131,7 +148,9 @@ impl<P: Protocol> Worker for Bench<'_, P> {
             .iter()
             .map(|placed| placed.name.clone())
             .collect();
-        let outcome = self.run_with(seed, Some(Box::new(Tracer::new(hosts, P::describer()))));
+        let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
+        let tracer = Tracer::new(hosts, ips, P::describer());
+        let outcome = self.run_with(seed, Some(Box::new(tracer)));
         (outcome, self.engine.take_trace().unwrap_or_default())
     }
 }

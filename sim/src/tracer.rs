@@ -1,6 +1,6 @@
 //! Takes down the record of a run while it happens.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use squall_nodes::{Describe, HostId, Time};
 use xxhash_rust::xxh3::xxh3_64;
@@ -14,10 +14,11 @@ pub(crate) struct Tracer {
 
 impl Tracer {
     /// A blank record. Packets are put into words by `describer`.
-    pub(crate) fn new(hosts: Vec<String>, describer: Box<dyn Describe>) -> Self {
+    pub(crate) fn new(hosts: Vec<String>, ips: Vec<Ipv4Addr>, describer: Box<dyn Describe>) -> Self {
         Tracer {
             trace: Trace {
                 hosts,
+                ips,
                 events: Vec::new(),
             },
             describer,
