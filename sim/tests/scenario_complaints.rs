@@ -3,8 +3,9 @@
 mod stand;
 
 use proptest::prelude::*;
-use squall_sim::plan::Plan;
-use squall_sim::scenario::{Complaints, LARGEST, ScenarioFile, Style, resolve};
+use squall_nodes::{HostId, Time};
+use squall_sim::plan::{Latency, Plan, Trigger, address_of};
+use squall_sim::scenario::{Complaints, LARGEST, SHORTEST_INTERVAL, ScenarioFile, Style, resolve};
 use stand::Stand;
 
 /// A file that is fine but for the fields in `lines`, which begin at line 4, column 5.
@@ -1077,13 +1078,50 @@ proptest! {
             text.splice(at..end, put);
         }
         let text: String = text.into_iter().collect();
-        if let Err(complaints) = plan(&text) {
-            prop_assert!(!complaints.list().is_empty());
-            for complaint in complaints.list() {
-                let place = complaint.place.as_ref().map_or(0..0, |place| place.span.clone());
-                prop_assert!(text.get(place).is_some());
+        match plan(&text) {
+            Ok(plan) => prop_assert!(is_within_bounds(&plan), "{text}"),
+            Err(complaints) => {
+                prop_assert!(!complaints.list().is_empty());
+                for complaint in complaints.list() {
+                    let place = complaint.place.as_ref().map_or(0..0, |place| place.span.clone());
+                    prop_assert!(text.get(place).is_some());
+                }
+                prop_assert!(!complaints.to_string().is_empty());
             }
-            prop_assert!(!complaints.to_string().is_empty());
         }
     }
+}
+
+/// Whether a plan is one that the engine can run: what it relies on without looking again.
+fn is_within_bounds(plan: &Plan<Stand>) -> bool {
+    let end = Time::ZERO + plan.limit;
+    let ratio = |ratio: f64| (0.0..=1.0).contains(&ratio);
+    let in_order = |latency: &Latency| match latency {
+        Latency::Constant(_) => true,
+        Latency::Uniform(low, high) => low <= high,
+    };
+    let laws = std::iter::once(&plan.network.default).chain(plan.network.links.iter().map(|(_, law)| law));
+    let laws = laws
+        .into_iter()
+        .all(|law| ratio(law.loss) && ratio(law.duplicate) && ratio(law.reorder) && in_order(&law.latency));
+    let on_time = plan.timeline.iter().all(|step| match &step.trigger {
+        Trigger::At(at) => *at < end,
+        Trigger::Every {
+            first,
+            interval,
+            until,
+        } => first < until && *until <= end && *interval >= SHORTEST_INTERVAL,
+        Trigger::When { nth, .. } => *nth >= 1,
+    });
+    let asked = plan.workload.iter().all(|work| {
+        work.first < work.until
+            && !work.of.is_empty()
+            && work.of.iter().all(|host| host.index() < plan.hosts.len())
+    });
+    let placed = plan
+        .hosts
+        .iter()
+        .zip(0..)
+        .all(|(host, id)| host.placed.ip == address_of(HostId(id)));
+    laws && in_order(&plan.persist) && on_time && asked && placed && !plan.limit.is_zero()
 }

@@ -379,25 +379,21 @@ impl<'f> Desk<'f> {
 /// Why a text is not of a type: where in the value, and what.
 pub(super) struct Mistyped {
     pub(super) path: Path,
-    pub(super) error: SpannedError,
+    pub(super) error: Box<SpannedError>,
 }
 
 /// Reads one value of a type, to the end of the text.
 pub(super) fn parse_typed<T: DeserializeOwned>(text: &str) -> Result<T, Mistyped> {
-    let nowhere = || serde_path_to_error::Track::new().path();
-    let mut reader =
-        ron::Deserializer::from_str_with_options(text, &ron_options()).map_err(|error| Mistyped {
-            path: nowhere(),
-            error,
-        })?;
+    let nowhere = |error| Mistyped {
+        path: serde_path_to_error::Track::new().path(),
+        error: Box::new(error),
+    };
+    let mut reader = ron::Deserializer::from_str_with_options(text, &ron_options()).map_err(nowhere)?;
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| Mistyped {
         path: error.path().clone(),
-        error: reader.span_error(error.into_inner()),
+        error: Box::new(reader.span_error(error.into_inner())),
     })?;
-    reader.end().map_err(|error| Mistyped {
-        path: nowhere(),
-        error: reader.span_error(error),
-    })?;
+    reader.end().map_err(|error| nowhere(reader.span_error(error)))?;
     Ok(value)
 }
 

@@ -9,7 +9,7 @@ use super::cast::{Cast, host_of};
 use super::desk::Desk;
 use super::promises::Made;
 use super::timeline::Timeline;
-use crate::plan::{CutPlan, Fault, LinkLaw, Origin, Step, Target, Trigger};
+use crate::plan::{CutPlan, Fault, Network, Origin, Step, Target, Trigger};
 
 /// How many single happenings are followed; a timeline with more is left to the run.
 const MOST_FOLLOWED: usize = 2_000_000;
@@ -82,11 +82,12 @@ pub(super) fn quiet(
     timeline: &Timeline,
     cast: &Cast,
     made: &[Made<'_>],
-    law: &LinkLaw,
+    network: &Network,
     tolerated: Tolerance,
     limit: Span,
 ) {
-    let beyond = law.loss > tolerated.loss || law.latency.percentile_999() > tolerated.latency;
+    let laws = std::iter::once(&network.default).chain(network.links.iter().map(|(_, law)| law));
+    let beyond = laws.into_iter().find(|law| !law.is_within(&tolerated));
     let mut longest = None;
     for made in made {
         let (Origin::Written, Promise::InQuiet { bound }, Some(item)) =
@@ -95,10 +96,10 @@ pub(super) fn quiet(
             continue;
         };
         let name = &made.planned.name;
-        if beyond {
+        if let Some(law) = beyond {
             let hint = format!(
-                "the links lose {} with a latency of up to {}, and {} and {} are tolerated: say so in `tolerated`, or \
-                 make the links better",
+                "a link has a loss of {} and a latency of up to {}, and {} and {} are tolerated: say so in \
+                 `tolerated`, or make the link better",
                 law.loss,
                 law.latency.percentile_999(),
                 tolerated.loss,

@@ -98,7 +98,7 @@ fn plan<'f, P: Protocol>(
             &timeline,
             &cast,
             made.as_deref().unwrap_or(&[]),
-            &network.default,
+            &network,
             tolerated,
             limit,
         );

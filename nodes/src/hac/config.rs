@@ -1,0 +1,349 @@
+//! The settings of a hac node: the two rule sets, the changes between them, and what cannot be.
+
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+use super::wire::entries_in;
+use crate::node::Node;
+use crate::protocol::{Misfit, Placed};
+use crate::time::Span;
+
+/// Everything that tunes a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// By which rules the node plays. All nodes of a cluster play by the same.
+    pub rules: Rules,
+    /// The datagram port that it binds, when `address` does not say.
+    pub port: u16,
+    /// Its own address; that of its host, with `port`, when not given.
+    pub address: Option<SocketAddrV4>,
+    /// The server that a client turns to first; the cluster's server when not given.
+    pub server: Option<SocketAddrV4>,
+    /// The addresses of all peers, the node's own among them; those of the cluster's peers when empty.
+    pub members: Arc<[SocketAddrV4]>,
+    /// How long a round lasts.
+    pub round: Span,
+    /// A client's AC and a peer's AP follow each other at random intervals between nothing and this.
+    pub availability_interval: Span,
+    /// After how long without AS or HS a client doubts its server; longer than a round.
+    pub client_timeout: Span,
+    /// How long a client waits before it hand-shakes with the one that it expects to be promoted.
+    pub promotion_wait: Span,
+    /// The size of the largest datagram, in bytes.
+    pub mtu: u16,
+    /// For how long after an AP a peer is held for alive; `misses` rounds when not given.
+    pub window: Option<Span>,
+    /// After how many silent rounds a node is held for dead.
+    pub misses: u32,
+    /// How many HC a handshake spends over one `client_timeout`.
+    pub handshake_tries: u32,
+    /// Changes that are left out, so that it can be shown what each is for.
+    pub without: Vec<Change>,
+}
+
+/// The two rule sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Rules {
+    /// As the source has it, flaws included. Version 1 on the wire.
+    Original,
+    /// With every [`Change`]. Version 2 on the wire.
+    Hardened,
+}
+
+/// One change that `Hardened` makes to `Original`, or ([`Merge`](Change::Merge)) a rule of both. The flaw that each one
+/// mends is told in [the module's own page](super).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Change {
+    /// An AS or HS of a lower epoch than the highest accepted one is ignored.
+    Ratchet,
+    /// A server that hears of a higher epoch steps down and joins it.
+    StepDown,
+    /// A server sends AS to every address that it holds, those for dead included.
+    Probe,
+    /// A server answers an AS or AC of a lower epoch with its own AS.
+    Correct,
+    /// A promoted server goes on with the table that it had from AS.
+    HandOn,
+    /// Every grant closes the table under a number of its own and sends it to the newcomer.
+    Introduce,
+    /// A node has joined only once it holds the whole table, and comes back with it from a restart.
+    Remember,
+    /// An id belongs to an address: what another address claims is not given away.
+    Addresses,
+    /// A client hands an HC on to its own server.
+    Forward,
+    /// A handshake spends several HC over its timeout.
+    Retry,
+    /// A node is held for dead after several silent rounds.
+    Patience,
+    /// A list is whole when as many entries of one round are there as its total says.
+    Count,
+    /// A datagram whose checksum is wrong is dropped.
+    Crc,
+    /// A server that is spoken to by a node of an epoch that it cannot answer in opens a higher one.
+    TakeBack,
+    /// A rule of both sets: of two entries the newer stays, whichever came last.
+    Merge,
+}
+
+/// Which changes are in force. Looked up on every packet, so a set of bits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changes(u32);
+
+impl Rules {
+    /// The version on the wire.
+    pub fn version(self) -> u8 {
+        match self {
+            Rules::Original => 1,
+            Rules::Hardened => 2,
+        }
+    }
+}
+
+impl Change {
+    /// Every change there is.
+    pub const ALL: [Change; 15] = [
+        Change::Ratchet,
+        Change::StepDown,
+        Change::Probe,
+        Change::Correct,
+        Change::HandOn,
+        Change::Introduce,
+        Change::Remember,
+        Change::Addresses,
+        Change::Forward,
+        Change::Retry,
+        Change::Patience,
+        Change::Count,
+        Change::Crc,
+        Change::TakeBack,
+        Change::Merge,
+    ];
+}
+
+impl Changes {
+    /// Whether the change is in force.
+    pub(super) fn has(self, change: Change) -> bool {
+        self.0 & (1 << change as u32) != 0
+    }
+}
+
+impl Config {
+    /// The settings of a profile, `"classic"` or (any other name) `"brisk"`, under a rule set.
+    pub fn profile(profile: &str, rules: Rules) -> Self {
+        let (round, interval, timeout, wait) = match profile {
+            "classic" => {
+                (Span::from_secs(30), Span::from_secs(30), Span::from_secs(31), Span::from_secs(10))
+            }
+            _ => (Span::from_millis(300), Span::from_millis(300), Span::from_millis(310), Span::from_millis(100)),
+        };
+        let (misses, handshake_tries) = match rules {
+            Rules::Original => (1, 1),
+            // Seven in a row are lost with a probability below 10⁻⁹ at 5 % loss; eight round trips with one of 10⁻⁸.
+            Rules::Hardened => (7, 8),
+        };
+        Config {
+            rules,
+            port: 7400,
+            address: None,
+            server: None,
+            members: Arc::from([]),
+            round,
+            availability_interval: interval,
+            client_timeout: timeout,
+            promotion_wait: wait,
+            mtu: 1200,
+            window: None,
+            misses,
+            handshake_tries,
+            without: Vec::new(),
+        }
+    }
+
+    /// For how long after an AP a peer is held for alive.
+    pub fn window(&self) -> Span {
+        self.window.unwrap_or(self.round * u64::from(self.misses()))
+    }
+
+    /// After how many silent rounds a node is held for dead.
+    pub fn misses(&self) -> u32 {
+        if self.changes().has(Change::Patience) { self.misses } else { 1 }
+    }
+
+    /// How many HC a handshake spends over one timeout; from 1.
+    pub fn tries(&self) -> u32 {
+        if self.changes().has(Change::Retry) { self.handshake_tries.max(1) } else { 1 }
+    }
+
+    /// From one HC of a handshake to the next.
+    pub fn retry_after(&self) -> Span {
+        self.client_timeout / u64::from(self.tries())
+    }
+
+    /// Which changes are in force.
+    pub(super) fn changes(&self) -> Changes {
+        let all: u32 = match self.rules {
+            Rules::Original => 1 << Change::Merge as u32,
+            Rules::Hardened => (1 << Change::ALL.len()) - 1,
+        };
+        Changes(self.without.iter().fold(all, |bits, change| bits & !(1 << *change as u32)))
+    }
+
+    /// What is wrong with the settings of a node of `role`, as far as they tell by themselves.
+    pub(super) fn faults(&self, role: &Role) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let spans = [
+            ("round", self.round),
+            ("availability_interval", self.availability_interval),
+            ("client_timeout", self.client_timeout),
+            ("promotion_wait", self.promotion_wait),
+            ("window", self.window.unwrap_or(self.round)),
+        ];
+        for (field, span) in spans {
+            if span.is_zero() {
+                faults.push(Fault::new(field, format!("{field} is no time at all"), "give it a length, such as \"300ms\""));
+            }
+        }
+        if *role != Role::Peer && self.client_timeout <= self.round {
+            let message = format!("client_timeout ({}) is not longer than a round ({})", self.client_timeout, self.round);
+            faults.push(Fault::new("client_timeout", message, "the AS of a round could never come in time"));
+        }
+        if entries_in(self.rules, self.mtu) == 0 {
+            let message = format!("a datagram of {} bytes holds no entry", self.mtu);
+            faults.push(Fault::new("mtu", message, "the smallest that does has 23 bytes under Original, 41 under Hardened"));
+        }
+        for (field, count) in [("misses", self.misses), ("handshake_tries", self.handshake_tries)] {
+            if count == 0 {
+                faults.push(Fault::new(field, format!("{field} is 0"), "it is 1 at least"));
+            }
+        }
+        if self.retry_after().is_zero() {
+            let message = format!("{} tries do not fit into {}", self.handshake_tries, self.client_timeout);
+            faults.push(Fault::new("handshake_tries", message, "leave at least a nanosecond to each"));
+        }
+        let own_rules = |change: &&Change| self.rules == Rules::Original && **change != Change::Merge;
+        if let Some(change) = self.without.iter().find(own_rules) {
+            let message = format!("Original does not have {change:?}, so it cannot be left out");
+            faults.push(Fault::new("without", message, "leave out changes under Hardened"));
+        }
+        faults
+    }
+
+    /// The address of a node of `role` that may start with these settings.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings, or missing in them.
+    pub(super) fn admit(&self, role: &Role) -> Result<SocketAddrV4, String> {
+        if let Some(fault) = self.faults(role).into_iter().next() {
+            return Err(fault.message);
+        }
+        let address = self.address.ok_or("it does not know its own address")?;
+        match role {
+            Role::Client if self.server.is_none() => Err("it does not know a server".to_owned()),
+            Role::Peer if !self.members.contains(&address) => Err(format!("{address} is not among the members")),
+            Role::Server | Role::Client | Role::Peer => Ok(address),
+        }
+    }
+}
+
+/// Something that is wrong with a setting.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    field: &'static str,
+    message: String,
+    hint: &'static str,
+}
+
+impl Fault {
+    fn new(field: &'static str, message: String, hint: &'static str) -> Self {
+        Fault { field, message, hint }
+    }
+}
+
+/// Fills in addresses, the clients' server and the peers' list; refuses casts that are no cluster.
+pub(super) fn assemble<N>(hosts: &mut [Placed<N>]) -> Result<(), Vec<Misfit>>
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let mut misfits = Vec::new();
+    for (index, host) in hosts.iter_mut().enumerate() {
+        let own = SocketAddrV4::new(host.ip, host.config.port);
+        let address = *host.config.address.get_or_insert(own);
+        if *address.ip() != host.ip {
+            let message = format!("the address of {} is {address}, but its host is at {}", host.name, host.ip);
+            misfits.push(misfit(index, "address", message, "leave it out: it follows from the host and the port"));
+        }
+        host.config.port = address.port();
+        for Fault { field, message, hint } in host.config.faults(&host.role) {
+            misfits.push(misfit(index, field, format!("{}: {message}", host.name), hint));
+        }
+    }
+    assemble_client_server(hosts, &mut misfits);
+    assemble_peers(hosts, &mut misfits);
+    let rules: Vec<Rules> = hosts.iter().map(|host| host.config.rules).collect();
+    if let Some(index) = rules.iter().position(|own| *own != rules[0]) {
+        let message = format!("{} plays by other rules than {}", hosts[index].name, hosts[0].name);
+        misfits.push(misfit(index, "rules", message, "a cluster plays by one rule set"));
+    }
+    if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
+fn assemble_client_server<N>(hosts: &mut [Placed<N>], misfits: &mut Vec<Misfit>)
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let peers = hosts.iter().filter(|host| host.role == Role::Peer).count();
+    if peers > 0 && peers < hosts.len() {
+        misfits.push(Misfit {
+            host: hosts.iter().position(|host| host.role != Role::Peer),
+            field: None,
+            message: "peers do not speak with servers and clients".to_owned(),
+            hint: Some("make all hosts Peer, or none".to_owned()),
+        });
+        return;
+    }
+    let servers: Vec<usize> = (0..hosts.len()).filter(|i| hosts[*i].role == Role::Server).collect();
+    if let [first, second, ..] = servers[..] {
+        misfits.push(Misfit {
+            host: Some(second),
+            field: None,
+            message: format!("{} is a second server beside {}", hosts[second].name, hosts[first].name),
+            hint: Some("a cluster starts with one server; clients are promoted when it fails".to_owned()),
+        });
+    }
+    let server = servers.first().and_then(|i| hosts[*i].config.address);
+    for (index, host) in hosts.iter_mut().enumerate().filter(|(_, host)| host.role == Role::Client) {
+        host.config.server = host.config.server.or(server);
+        if host.config.server.is_none() {
+            let message = format!("{} has no server to join", host.name);
+            misfits.push(misfit(index, "server", message, "add a host with role Server, or name its address here"));
+        }
+    }
+}
+
+fn assemble_peers<N>(hosts: &mut [Placed<N>], misfits: &mut Vec<Misfit>)
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let peers = hosts.iter().filter(|host| host.role == Role::Peer);
+    let mut all: Vec<SocketAddrV4> = peers.filter_map(|host| host.config.address).collect();
+    all.sort_unstable();
+    let all: Arc<[SocketAddrV4]> = all.into();
+    for (index, host) in hosts.iter_mut().enumerate().filter(|(_, host)| host.role == Role::Peer) {
+        if host.config.members.is_empty() {
+            host.config.members = all.clone();
+        } else if !host.config.address.is_some_and(|own| host.config.members.contains(&own)) {
+            let message = format!("{} is not among its own members", host.name);
+            misfits.push(misfit(index, "members", message, "the list names every peer, or is left out"));
+        }
+    }
+}
+
+fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misfit {
+    Misfit { host: Some(host), field: Some(field), message, hint: Some(hint.to_owned()) }
+}

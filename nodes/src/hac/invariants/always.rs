@@ -1,0 +1,150 @@
+//! What holds at every moment: an id is granted once, `heard` never goes down, nor does an accepted epoch.
+//!
+//! Each promise is per life of the host that makes it, and of one epoch where it speaks of tables or ids.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
+use super::super::wire::Epoch;
+use super::super::{HacFact, HacNode, Row};
+use crate::invariant::{Always, Breach, Judged};
+use crate::node::HostId;
+use crate::protocol::Setup;
+use crate::seen::{Change, Seen};
+use crate::time::Time;
+use crate::world::World;
+
+/// A server gives an id to one address only.
+#[derive(Clone)]
+pub(super) struct IdsGrantedOnce {
+    /// For each host, what it granted in its present life.
+    granted: Vec<BTreeMap<(Epoch, u32), SocketAddrV4>>,
+}
+
+/// `heard` never goes down.
+#[derive(Clone)]
+pub(super) struct HeardGrows {
+    /// For each host, the highest `heard` that it claimed in its present life, by epoch and id.
+    highest: Vec<BTreeMap<Epoch, Vec<(u32, u32)>>>,
+}
+
+/// An accepted epoch never goes down.
+#[derive(Clone)]
+pub(super) struct EpochGrows {
+    /// For each host, the epoch that it accepted last in its present life.
+    accepted: Vec<Epoch>,
+}
+
+impl IdsGrantedOnce {
+    pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
+        IdsGrantedOnce { granted: vec![BTreeMap::new(); setup.hosts.len()] }
+    }
+}
+
+impl Always<HacNode> for IdsGrantedOnce {
+    fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
+        match seen {
+            Seen::World(Change::Up { host, .. }) => self.granted[host.index()].clear(),
+            Seen::Fact { host, fact: HacFact::Granted { id, epoch, addr }, .. } => {
+                let first = *self.granted[host.index()].entry((*epoch, *id)).or_insert(*addr);
+                if first != *addr {
+                    let name = |addr: SocketAddrV4| match world.host_at(*addr.ip()) {
+                        Some(host) => world.name(host).to_owned(),
+                        None => addr.to_string(),
+                    };
+                    let server = world.name(*host);
+                    let detail = format!("{server} gave the id {id} to {} and then to {}", name(first), name(*addr));
+                    let others = [first, *addr].into_iter().filter_map(|addr| world.host_at(*addr.ip()));
+                    return Err(Breach::new(detail, [*host].into_iter().chain(others)));
+                }
+                return Ok(Judged::Yes);
+            }
+            _ => {}
+        }
+        Ok(Judged::NotConcerned)
+    }
+}
+
+impl HeardGrows {
+    pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
+        HeardGrows { highest: vec![BTreeMap::new(); setup.hosts.len()] }
+    }
+}
+
+impl Always<HacNode> for HeardGrows {
+    fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
+        match seen {
+            Seen::World(Change::Up { host, .. }) => self.highest[host.index()].clear(),
+            Seen::Fact { host, fact: HacFact::Table { epoch, rows, .. }, .. } => {
+                let highest = self.highest[host.index()].entry(*epoch).or_default();
+                return match first_fall(highest, rows) {
+                    None => Ok(Judged::Yes),
+                    Some((row, before)) => Err(heard_fell(*host, row, before, world)),
+                };
+            }
+            _ => {}
+        }
+        Ok(Judged::NotConcerned)
+    }
+}
+
+/// Takes `rows` into `highest`, both by id; returns the first row that is below what was there, with what was there.
+fn first_fall<'a>(highest: &mut Vec<(u32, u32)>, rows: &'a [Row]) -> Option<(&'a Row, u32)> {
+    let mut place = 0;
+    for row in rows {
+        // Nearly always the next one: tables rarely change in anything but their numbers.
+        while highest.get(place).is_some_and(|(id, _)| *id < row.id) {
+            place += 1;
+        }
+        match highest.get_mut(place) {
+            Some((id, heard)) if *id == row.id => {
+                if row.heard < *heard {
+                    return Some((row, *heard));
+                }
+                *heard = row.heard;
+            }
+            _ => highest.insert(place, (row.id, row.heard)),
+        }
+    }
+    None
+}
+
+fn heard_fell(host: HostId, row: &Row, before: u32, world: &World) -> Breach {
+    let of = world.host_at(*row.addr.ip());
+    let name = of.map_or_else(|| row.addr.to_string(), |of| world.name(of).to_owned());
+    let detail = format!(
+        "in the table of {}, {name} (id {}) was heard in {} rounds after it had been heard in {before}",
+        world.name(host),
+        row.id,
+        row.heard
+    );
+    Breach::new(detail, [Some(host), of.filter(|of| *of != host)].into_iter().flatten())
+}
+
+impl EpochGrows {
+    pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
+        EpochGrows { accepted: vec![Epoch::NONE; setup.hosts.len()] }
+    }
+}
+
+impl Always<HacNode> for EpochGrows {
+    fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
+        let (host, epoch) = match seen {
+            // What it still knows of earlier lives it says when it starts.
+            Seen::World(Change::Up { host, .. }) => {
+                self.accepted[host.index()] = Epoch::NONE;
+                return Ok(Judged::NotConcerned);
+            }
+            Seen::Fact { host, fact: HacFact::Accepted { epoch } | HacFact::Started { epoch, .. }, .. } => {
+                (*host, *epoch)
+            }
+            _ => return Ok(Judged::NotConcerned),
+        };
+        let before = std::mem::replace(&mut self.accepted[host.index()], epoch);
+        if epoch < before {
+            let detail = format!("{} went back from epoch {before} to epoch {epoch}", world.name(host));
+            return Err(Breach::new(detail, [host]));
+        }
+        Ok(Judged::Yes)
+    }
+}

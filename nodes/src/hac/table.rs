@@ -1,0 +1,136 @@
+//! The availability table, as those who hear of it put it together from packets that may be lost, repeated and reordered.
+//!
+//! A table is a point of a semilattice and merging is its join: it commutes, associates, and taking in a packet twice
+//! changes nothing. What a server keeps to *make* a table is its own ([`super::server`]).
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+use super::wire::{Entry, Epoch};
+
+/// What is known of the nodes of a cluster in one epoch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    epoch: Epoch,
+    rows: BTreeMap<u32, Entry>,
+}
+
+/// How many entries a table holds at most, as many as the total of a list can say. What goes beyond is not taken in.
+pub const MAX_ENTRIES: usize = u16::MAX as usize;
+
+/// How an entry meets the one that is held under its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// The greater of the two stays, by (round, heard, alive, address).
+    Greater,
+    /// The one that came last stays. No rule set does this; it is there to be caught.
+    Latest,
+}
+
+impl Table {
+    /// An empty table of `epoch`.
+    pub fn new(epoch: Epoch) -> Self {
+        Table { epoch, rows: BTreeMap::new() }
+    }
+
+    /// The epoch whose server made the entries.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The entries, by id.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.rows.values()
+    }
+
+    /// How many entries were made in `round`.
+    pub fn made_in(&self, round: u32) -> usize {
+        self.rows.values().filter(|entry| entry.round == round).count()
+    }
+
+    /// Becomes the join of the two: a higher epoch replaces all of a lower one; within an epoch, each id keeps the greater
+    /// of its entries.
+    pub fn merge(&mut self, other: &Table) {
+        self.absorb(other.epoch, other.rows.values().copied(), Meeting::Greater);
+    }
+
+    /// Takes in entries that the server of `epoch` made.
+    pub fn absorb(&mut self, epoch: Epoch, entries: impl IntoIterator<Item = Entry>, meeting: Meeting) {
+        if epoch < self.epoch {
+            return;
+        }
+        if epoch > self.epoch {
+            self.rows.clear();
+            self.epoch = epoch;
+        }
+        for entry in entries {
+            let is_full = self.rows.len() >= MAX_ENTRIES;
+            match self.rows.entry(entry.id) {
+                Slot::Occupied(mut held) if meeting == Meeting::Latest || rank(&entry) > rank(held.get()) => {
+                    held.insert(entry);
+                }
+                Slot::Vacant(slot) if !is_full => {
+                    slot.insert(entry);
+                }
+                // The one that is held is at least as great, or the entry is beyond the bound of memory.
+                Slot::Occupied(_) | Slot::Vacant(_) => {}
+            }
+        }
+    }
+}
+
+/// A total order on the entries of one id, so that the join does not depend on who came first.
+fn rank(entry: &Entry) -> impl Ord + use<> {
+    (entry.round, entry.heard, entry.status, *entry.addr.ip(), entry.addr.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddrV4};
+
+    use super::super::wire::Status;
+    use super::*;
+
+    fn entry(id: u32, round: u32, heard: u32) -> Entry {
+        let addr = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, id as u8), 7400);
+        Entry { id, addr, status: Status::Alive, heard, round }
+    }
+
+    const E1: Epoch = Epoch { counter: 1, server: 1 };
+    const E2: Epoch = Epoch { counter: 2, server: 5 };
+
+    #[test]
+    fn an_older_round_that_comes_late_changes_nothing() {
+        let mut table = Table::new(E1);
+        table.absorb(E1, [entry(1, 2, 2), entry(2, 2, 1)], Meeting::Greater);
+        let before = table.clone();
+        table.absorb(E1, [entry(1, 1, 1), entry(2, 1, 1)], Meeting::Greater);
+        assert_eq!(table, before);
+        table.absorb(E1, [entry(1, 1, 1)], Meeting::Latest);
+        assert_ne!(table, before);
+    }
+
+    #[test]
+    fn a_higher_epoch_replaces_the_table_and_a_lower_one_is_ignored() {
+        let mut table = Table::new(E1);
+        table.absorb(E1, [entry(1, 9, 9), entry(2, 9, 9)], Meeting::Greater);
+        table.absorb(E2, [entry(2, 0, 0)], Meeting::Greater);
+        assert_eq!((table.epoch(), table.entries().len()), (E2, 1));
+        table.absorb(E1, [entry(1, 10, 10)], Meeting::Greater);
+        assert_eq!((table.epoch(), table.entries().len()), (E2, 1));
+    }
+
+    #[test]
+    fn the_entries_of_a_round_are_counted() {
+        let mut table = Table::new(E1);
+        table.absorb(E1, [entry(1, 3, 1), entry(2, 3, 1), entry(3, 2, 1)], Meeting::Greater);
+        assert_eq!((table.made_in(3), table.made_in(2)), (2, 1));
+    }
+
+    #[test]
+    fn a_table_does_not_grow_beyond_its_bound() {
+        let mut table = Table::new(E1);
+        table.absorb(E1, (1..=2 * MAX_ENTRIES as u32).map(|id| entry(id, 1, 1)), Meeting::Greater);
+        assert_eq!(table.entries().len(), MAX_ENTRIES);
+    }
+}
