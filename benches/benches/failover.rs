@@ -9,10 +9,11 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group};
 use squall_benches::workload;
 use squall_nodes::Span;
+use squall_sim::runner::Prepared;
 use squall_sim::{Outcome, Verdict};
 
-/// How many seeds the percentiles are taken over.
-const SEEDS: u64 = 1_000;
+/// How many runs the percentiles are taken over.
+const RUNS: usize = 2_000;
 
 criterion_group!(failover, latency, whole_run);
 
@@ -24,44 +25,36 @@ fn main() {
 
 /// The mean virtual time from the power cut until the next server is promoted.
 fn latency(criterion: &mut Criterion) {
-    let prepared = workload::failover();
-    let mut worker = prepared.worker();
-    let mut seed = 0;
+    let prepared = workload::failovers();
+    let mut outcomes = outcomes(&prepared);
     criterion.bench_function("failover/virtual_latency", |bencher| {
         bencher.iter_custom(|runs| {
-            let mut sum = Duration::ZERO;
-            for _ in 0..runs {
-                seed += 1;
-                let latency = sample(&worker.run(seed), "failover");
-                sum += Duration::from_nanos(latency.as_nanos());
-            }
-            sum
+            let latencies = outcomes
+                .by_ref()
+                .take(runs as usize)
+                .map(|outcome| sample(&outcome, "failover"));
+            latencies
+                .map(|latency| Duration::from_nanos(latency.as_nanos()))
+                .sum()
         });
     });
 }
 
 /// The machine's time for the whole run: five hosts, ten virtual seconds, all codecs and all invariants.
 fn whole_run(criterion: &mut Criterion) {
-    let prepared = workload::failover();
-    let mut worker = prepared.worker();
-    let mut seed = 0;
+    let prepared = workload::failovers();
+    let mut outcomes = outcomes(&prepared);
     let mut group = criterion.benchmark_group("failover");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("whole_run", |bencher| {
-        bencher.iter(|| {
-            seed += 1;
-            worker.run(seed).digest
-        });
-    });
+    group.bench_function("whole_run", |bencher| bencher.iter(|| outcomes.next()));
     group.finish();
 }
 
 /// Prints the percentiles of every measure of the scenario.
 fn percentiles() {
-    let prepared = workload::failover();
-    let mut worker = prepared.worker();
-    let outcomes: Vec<Outcome> = (0..SEEDS).map(|seed| worker.run(seed)).collect();
-    println!("virtual latency over {SEEDS} seeds of {}:", prepared.scenario());
+    let prepared = workload::failovers();
+    let outcomes: Vec<Outcome> = outcomes(&prepared).take(RUNS).collect();
+    println!("virtual latency over {RUNS} runs of {}:", prepared[0].scenario());
     for (index, measure) in outcomes[0].measures.iter().enumerate() {
         let mut samples: Vec<Span> = outcomes
             .iter()
@@ -75,13 +68,31 @@ fn percentiles() {
     }
 }
 
+/// Runs without end: each scenario in turn, and each run under a seed of its own.
+fn outcomes(prepared: &[Box<dyn Prepared>]) -> impl Iterator<Item = Outcome> {
+    let mut workers: Vec<_> = prepared.iter().map(|prepared| prepared.worker()).collect();
+    (0..).map(move |seed| {
+        let turn = seed as usize % workers.len();
+        workers[turn].run(seed)
+    })
+}
+
 /// The one sample of a measure. Every run has one: a run without is worth a stop.
 fn sample(outcome: &Outcome, name: &str) -> Span {
-    assert_eq!(outcome.verdict, Verdict::Held, "seed {}: {:?}", outcome.seed, outcome.violation);
+    assert_eq!(
+        outcome.verdict,
+        Verdict::Held,
+        "seed {}: {:?}",
+        outcome.seed,
+        outcome.violation
+    );
     let measure = outcome.measures.iter().find(|measure| measure.name == name);
     match measure.map(|measure| &measure.samples[..]) {
         Some([sample]) => *sample,
-        other => panic!("seed {}: one sample of {name} is wanted, not {other:?}", outcome.seed),
+        other => panic!(
+            "seed {}: one sample of {name} is wanted, not {other:?}",
+            outcome.seed
+        ),
     }
 }
 

@@ -29,7 +29,10 @@ fn main() -> ExitCode {
     for seed in 0..runs {
         let outcome = worker.run(seed);
         if outcome.verdict != Verdict::Held {
-            eprintln!("seed {seed}: {}: {:?} {:?}", outcome.verdict, outcome.violation, outcome.doubts);
+            eprintln!(
+                "seed {seed}: {}: {:?} {:?}",
+                outcome.verdict, outcome.violation, outcome.doubts
+            );
             return ExitCode::FAILURE;
         }
         sent += outcome.traffic.sent;
@@ -37,7 +40,10 @@ fn main() -> ExitCode {
         events += outcome.events;
         digests ^= outcome.digest.0;
     }
-    println!("{}: {runs} runs, {sent} messages sent, {delivered} delivered, {events} events", prepared.scenario());
+    println!(
+        "{}: {runs} runs, {sent} messages sent, {delivered} delivered, {events} events",
+        prepared.scenario()
+    );
     println!("digests {digests:032x}");
     ExitCode::SUCCESS
 }
@@ -48,14 +54,15 @@ fn asked_for(words: &[&str]) -> Option<(Box<dyn Prepared>, u64)> {
     match words {
         ["w1", nodes, seconds] => Some((workload::w1(count(nodes)?, span(seconds)?), 1)),
         ["w3", runs] => Some((workload::w1(5, Span::from_secs(10)), count(runs)?.into())),
-        ["w4", nodes, fan, seconds] => {
-            Some((workload::w4(count(nodes)?, count(fan)?, span(seconds)?), 1))
-        }
+        ["w4", nodes, fan, seconds] => Some((workload::w4(count(nodes)?, count(fan)?, span(seconds)?), 1)),
         _ => None,
     }
 }
 
 fn span(seconds: &str) -> Option<Span> {
-    let seconds = seconds.parse().ok().filter(|seconds| (1..=86_400).contains(seconds))?;
+    let seconds = seconds
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=86_400).contains(seconds))?;
     Some(Span::from_secs(seconds))
 }

@@ -2,9 +2,9 @@
 
 use squall_nodes::hac::Hac;
 use squall_nodes::{Protocol, Span};
+use squall_sim::registered;
 use squall_sim::runner::Prepared;
 use squall_sim::scenario::{ScenarioFile, Style};
-use squall_sim::registered;
 
 use crate::Beat;
 
@@ -30,11 +30,22 @@ pub fn w4(nodes: u32, fan: u32, limit: Span) -> Box<dyn Prepared> {
 
 /// hac's failover under its sound rules: the server of five hosts loses power, and a client takes its place.
 ///
+/// The server is heard of once a round, so how long it takes to miss it depends on how far into a round the power is
+/// cut. These are ten scenarios that are equal but for that: each cuts a tenth of a round later than the one before.
+///
 /// # Panics
 ///
 /// When the scenario and hac no longer fit together.
-pub fn failover() -> Box<dyn Prepared> {
-    resolved::<Hac>("benches/scenarios/failover.ron", include_str!("../scenarios/failover.ron"), "Hardened")
+pub fn failovers() -> Vec<Box<dyn Prepared>> {
+    let text = include_str!("../scenarios/failover.ron");
+    let round = Hac::config(Hac::PROFILES[0], "Hardened").round;
+    let cut_after = |tenths: u64| {
+        let at = Span::from_secs(2) + round * tenths / 10;
+        let moved = text.replace(r#"At("2s","#, &format!(r#"At("{at}","#));
+        assert!(tenths == 0 || moved != text, "the scenario cuts the power at 2 s");
+        resolved::<Hac>("benches/scenarios/failover.ron", &moved, "Hardened")
+    };
+    (0..10).map(cut_after).collect()
 }
 
 fn beating(name: &str, nodes: u32, fan: u32, limit: Span) -> Box<dyn Prepared> {
