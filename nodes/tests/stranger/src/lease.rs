@@ -145,6 +145,8 @@ struct Lent {
 
 #[derive(Clone, Default)]
 struct Worker {
+    /// When this life began: what was asked before, a former life asked.
+    began: Time,
     /// The question that is answered by the lease it holds, or by the last that it held.
     answered: Option<Time>,
     working: bool,
@@ -272,6 +274,7 @@ impl Worker {
     ) {
         match input {
             Input::Start => {
+                self.began = now;
                 out.bind(config.port);
                 self.ask(config, now, out);
             }
@@ -300,9 +303,10 @@ impl Worker {
     }
 
     fn lent(&mut self, config: &LeaseConfig, now: Time, asked: Time, out: &mut Outbox<LeaseNode>) {
-        // An answer that was late, doubled or forged lends nothing: a lease is counted from a question of ours.
+        // An answer that was late, doubled or forged lends nothing: a lease is counted from a question of this life that
+        // had no answer yet.
         let until = asked + config.lease;
-        let is_news = self.answered.is_none_or(|answered| answered < asked);
+        let is_news = asked >= self.began && self.answered.is_none_or(|answered| answered < asked);
         if self.working || !is_news || asked > now || until <= now {
             return;
         }
