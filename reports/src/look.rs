@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub struct Look {
     /// Whether there are colours.
     pub colour: Colour,
-    /// What the program is called, in commands that repeat a run.
+    /// What calls the program, as a shell reads it, in commands that repeat a run: `squall`, `cargo run --`.
     pub program: String,
     /// How wide columns are.
     pub columns: Columns,
@@ -85,7 +85,7 @@ impl Look {
     pub fn run_command(&self, scenario: &str, rules: &str, seed: u64) -> String {
         format!(
             "{} run {} --rules {} --seed {seed}",
-            quoted(&self.program),
+            self.program,
             file(scenario),
             quoted(rules)
         )
@@ -93,7 +93,7 @@ impl Look {
 
     /// The command that repeats a sweep.
     pub fn sweep_command(&self, scenario: &str, rules: &str, seeds: (u64, u64)) -> String {
-        let (program, scenario, rules) = (quoted(&self.program), file(scenario), quoted(rules));
+        let (program, scenario, rules) = (&self.program, file(scenario), quoted(rules));
         format!(
             "{program} sweep {scenario} --rules {rules} --seeds {}..{}",
             seeds.0, seeds.1
@@ -111,7 +111,7 @@ fn file(name: &str) -> String {
 }
 
 /// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./,:+@%=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -222,6 +222,15 @@ mod tests {
         assert_eq!(
             look.sweep_command("-x.ron", "A", (3, 9)),
             "squall sweep ./-x.ron --rules A --seeds 3..9"
+        );
+    }
+
+    #[test]
+    fn a_program_may_be_called_by_several_words() {
+        let look = Look::plain("cargo run --");
+        assert_eq!(
+            look.run_command("x.ron", "A", 0),
+            "cargo run -- run x.ron --rules A --seed 0"
         );
     }
 

@@ -90,7 +90,7 @@ pub(crate) fn trace() -> Trace {
             Some(1),
             Happening::Fact {
                 name: "joined".to_owned(),
-                says: "Joined { server: s }".to_owned(),
+                says: "Joined { server: 10.0.0.1:17, not: 10.0.0.11 }".to_owned(),
             },
         ),
     ];

@@ -112,8 +112,18 @@ pub fn check(checked: &Checked, look: &Look) -> String {
 pub fn promise(promise: &Promise) -> String {
     match promise {
         Promise::Always => "always".to_owned(),
-        Promise::InQuiet { bound } => format!("in quiet for {}", span(bound.as_nanos())),
+        Promise::InQuiet { bound } => format!("in quiet for {}", bound_of(*bound)),
     }
+}
+
+/// Whole milliseconds are enough for people where there are any; JSON has every nanosecond.
+fn bound_of(bound: Span) -> String {
+    let ns = bound.as_nanos();
+    span(if ns < 1_000_000 {
+        ns
+    } else {
+        ns / 1_000_000 * 1_000_000
+    })
 }
 
 fn promises(text: &mut String, made: &[PromiseMade]) {
@@ -126,7 +136,7 @@ fn promises(text: &mut String, made: &[PromiseMade]) {
         let by_default = match &made.by_default {
             by_default if *by_default == made.promise => String::new(),
             Promise::Always => " (by default always)".to_owned(),
-            Promise::InQuiet { bound } => format!(" (by default {})", span(bound.as_nanos())),
+            Promise::InQuiet { bound } => format!(" (by default {})", bound_of(*bound)),
         };
         let written = match made.origin {
             Origin::Written => ", written",

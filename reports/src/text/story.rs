@@ -1,5 +1,6 @@
 //! The story of a violation: what broke, what was promised, what was seen, and the last events of the hosts involved.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
@@ -11,8 +12,8 @@ use crate::look::{Ink, Look, counted, harmless, listed, millis, padded};
 
 /// How many of its last events are shown of each host, and of the world.
 const LAST_EVENTS: usize = 12;
-/// How many of its last facts and calls are shown of each host, though they are further back.
-const LAST_FACTS: usize = 6;
+/// How many facts of one name are shown of each host, though they are further back; and so for calls and answers.
+const LAST_OF_A_KIND: usize = 2;
 /// How many hosts are shown.
 const MOST_HOSTS: usize = 8;
 /// The longest text of a packet or a fact that is shown, in characters.
@@ -151,30 +152,32 @@ fn events(text: &mut String, violation: &Violation, trace: &Trace, look: &Look) 
     }
 }
 
-/// Which events are shown, by their places: of each host involved and of the world the last few, and of each host the last
-/// few facts and calls besides.
+/// Which events are shown, by their places: of each host involved and of the world the last few, and of what each host
+/// claimed, was asked and answered the last of every kind besides, so that what is claimed all the time hides nothing.
 fn choose(trace: &Trace, involved: &[usize]) -> Vec<usize> {
-    let mut room: Vec<(usize, usize)> = vec![(LAST_EVENTS, LAST_FACTS); involved.len() + 1];
+    let mut shown = vec![0; involved.len() + 1];
+    let mut told: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     let mut chosen = Vec::new();
     for (nth, event) in trace.events.iter().enumerate().rev() {
         let Some(slot) = slot(event, involved) else {
             continue;
         };
-        let (events, facts) = &mut room[slot];
-        let tells = matches!(
-            event.what,
-            Happening::Fact { .. } | Happening::Call { .. } | Happening::Answer { .. }
-        );
-        let fits = *events > 0 || (tells && *facts > 0);
-        *events = events.saturating_sub(1);
-        if tells {
-            *facts = facts.saturating_sub(1);
-        }
-        if fits {
+        let kind = match &event.what {
+            Happening::Fact { name, .. } => Some(name.as_str()),
+            // No fact has such a name.
+            Happening::Call { .. } => Some("(call)"),
+            Happening::Answer { .. } => Some("(answer)"),
+            _ => None,
+        };
+        let is_among_last = shown[slot] < LAST_EVENTS;
+        let is_last_told = kind.is_some_and(|kind| {
+            let count = told.entry((slot, kind)).or_default();
+            *count += 1;
+            *count <= LAST_OF_A_KIND
+        });
+        if is_among_last || is_last_told {
+            shown[slot] += 1;
             chosen.push(nth);
-        }
-        if room.iter().all(|left| *left == (0, 0)) {
-            break;
         }
     }
     chosen.reverse();
@@ -190,21 +193,21 @@ fn slot(event: &TraceEvent, involved: &[usize]) -> Option<usize> {
 }
 
 fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
-    let short = |text: &str| harmless(text, LONGEST_SAYING);
+    let short = |text: &str| harmless(&named(text, trace), LONGEST_SAYING);
     match &event.what {
         Happening::Booted { incarnation: 0 } => verb("boots", ""),
         Happening::Booted { incarnation } => {
             verb("boots", &format!("again, its life number {}", incarnation + 1))
         }
         Happening::Sent { to, fate, says, .. } => {
-            let sent = verb("sends", &format!("→ {}  {}", place(to, trace), short(says)));
+            let sent = verb("sends", &format!("→ {}  {}", short(to), short(says)));
             match fate_of(*fate) {
                 Some(fate) => format!("{sent}  {}", look.paint(Ink::Doubtful, &format!("({fate})"))),
                 None => sent,
             }
         }
         Happening::Received { from, says, .. } => {
-            verb("receives", &format!("← {}  {}", place(from, trace), short(says)))
+            verb("receives", &format!("← {}  {}", short(from), short(says)))
         }
         Happening::Dropped { from, why } => {
             let why = match why {
@@ -213,10 +216,7 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
                 DropCause::BufferFull => "the paused host's buffer is full",
                 DropCause::Cut => "the way was cut meanwhile",
             };
-            look.paint(
-                Ink::Faint,
-                &verb("misses", &format!("← {}  {why}", place(from, trace))),
-            )
+            look.paint(Ink::Faint, &verb("misses", &format!("← {}  {why}", short(from))))
         }
         Happening::Timer { timer } => verb("timer", &short(timer)),
         Happening::Persisting { token, len } => {
@@ -224,13 +224,8 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
         }
         Happening::Persisted { token } => verb("wrote", &format!("write {token} is on the disk")),
         Happening::Fact { name, says } => {
-            let says = short(says);
-            let said = if says.is_empty() || says == *name {
-                short(name)
-            } else {
-                format!("{}: {says}", short(name))
-            };
-            look.paint(Ink::Fact, &verb("claims", &said))
+            let said = fact(name, says);
+            look.paint(Ink::Fact, &verb("claims", &short(&said)))
         }
         Happening::Call { call, says } => look.paint(
             Ink::Fact,
@@ -251,14 +246,40 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
     }
 }
 
-/// An address with its host's name in place of the number, where it is a host's: `c1:17`.
-fn place(address: &str, trace: &Trace) -> String {
-    let named = address.split_once(':').and_then(|(ip, port)| {
-        let ip: Ipv4Addr = ip.parse().ok()?;
-        let host = trace.ips.iter().position(|other| *other == ip)?;
-        Some(format!("{}:{port}", trace.hosts.get(host)?))
-    });
-    harmless(named.as_deref().unwrap_or(address), LONGEST_SAYING)
+/// A fact by the name that files use, with what it holds: `joined { server: 10.0.0.1 }`.
+fn fact(name: &str, says: &str) -> String {
+    let end = says
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(says.len());
+    let (variant, rest) = says.split_at(end);
+    let is_name = name
+        .replace('_', "")
+        .eq_ignore_ascii_case(&variant.replace('_', ""));
+    match (is_name, says) {
+        (_, "") => name.to_owned(),
+        (true, _) => format!("{name}{rest}"),
+        (false, _) => format!("{name}: {says}"),
+    }
+}
+
+/// A text with hosts' names in place of their addresses: `c1:17`.
+fn named(text: &str, trace: &Trace) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let is_number = |c: char| c.is_ascii_digit() || c == '.';
+        let begins_number = rest.starts_with(is_number);
+        let end = rest.find(|c| is_number(c) != begins_number).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        let ip: Option<Ipv4Addr> = begins_number.then(|| run.parse().ok()).flatten();
+        let host = ip.and_then(|ip| trace.ips.iter().position(|other| *other == ip));
+        out.push_str(
+            host.and_then(|host| trace.hosts.get(host))
+                .map_or(run, String::as_str),
+        );
+        rest = after;
+    }
+    out
 }
 
 fn verb(verb: &str, rest: &str) -> String {

@@ -3,7 +3,7 @@
 use squall_sim::outcome::Outcome;
 use squall_sim::plan::{Expect, Origin};
 use squall_sim::runner::{HostCast, Promise, PromiseMade};
-use squall_sim::trace::Span;
+use squall_sim::trace::{Happening, HostId, Span, Time, TraceEvent};
 
 use super::{Checked, CheckedRules};
 use crate::look::{Colour, Columns, Look};
@@ -73,7 +73,7 @@ fn a_story_begins_with_what_broke_and_ends_with_the_command() {
   The last events of c1 and c2; times in ms of virtual time:
 
          ⋮
-     5.000  c1     claims    joined: Joined { server: s }
+     5.000  c1     claims    joined { server: s:17, not: 10.0.0.11 }
          ⋮
     48.000  c1     timer     Beat48
     49.000  c1     timer     Beat49
@@ -94,6 +94,26 @@ fn a_story_begins_with_what_broke_and_ends_with_the_command() {
 squall run scenarios/hac/calm.ron --rules Original --seed 7
 ";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn a_fact_that_is_claimed_all_the_time_hides_no_other() {
+    let mut trace = sample::trace();
+    let often = |at| TraceEvent {
+        at: Time::from_nanos(at),
+        host: Some(HostId(1)),
+        what: Happening::Fact {
+            name: "table".to_owned(),
+            says: "Table".to_owned(),
+        },
+    };
+    trace.events.splice(2..2, (0..1000).map(often));
+    let text = super::story(&sample::violated(false), &trace, None, &look());
+    assert!(
+        text.contains("claims    joined { server: s:17, not: 10.0.0.11 }"),
+        "{text}"
+    );
+    assert_eq!(text.matches("claims    table\n").count(), 2, "{text}");
 }
 
 #[test]

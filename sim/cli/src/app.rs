@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
 use squall_nodes::Protocol;
+use squall_reports::look::quoted;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
 
@@ -138,15 +139,9 @@ impl App {
 
     fn program(&self, words: &[OsString]) -> String {
         let of_file = || {
-            let name = Path::new(words.first()?)
-                .file_name()?
-                .to_string_lossy()
-                .into_owned();
-            Some(
-                name.strip_suffix(std::env::consts::EXE_SUFFIX)
-                    .map(str::to_owned)
-                    .unwrap_or(name),
-            )
+            let name = Path::new(words.first()?).file_name()?.to_string_lossy();
+            let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name);
+            Some(quoted(name))
         };
         self.name
             .clone()

@@ -1,10 +1,11 @@
 //! Where the output of one command goes: results to stdout, progress and complaints to stderr.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use squall_reports::look::{Colour, Columns, Look};
 use squall_sim::scenario::{Complaints, Style};
@@ -86,10 +87,12 @@ impl<'a> Session<'a> {
     }
 
     /// Writes results, as they are.
-    pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn say(&mut self, text: &str) -> anyhow::Result<()> {
         let stdout = &mut *self.stdout;
-        self.bar
-            .suspend(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+        let written = self
+            .bar
+            .suspend(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+        written.context("the result cannot be written")
     }
 
     /// Writes a line to people. That nobody reads it is no reason to stop.

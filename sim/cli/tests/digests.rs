@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
@@ -22,7 +21,7 @@ fn pins_path() -> PathBuf {
 }
 
 fn runners() -> Vec<Box<dyn Runner>> {
-    vec![registered::<Echo>(), registered::<Hac>()]
+    vec![registered::<Hac>()]
 }
 
 /// The pin of each run of a file; panics when one is not as the file expects.

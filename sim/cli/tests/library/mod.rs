@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use squall_sim::scenario::ScenarioFile;
 
 /// The root of the repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.canonicalize().expect("the repository is there")
 }
 
 /// Every scenario file, by its path from the root of the repository, in the order of the paths.
-pub fn files() -> Vec<ScenarioFile> {
+pub(crate) fn files() -> Vec<ScenarioFile> {
     let root = root();
     let mut paths = Vec::new();
     collect(&root.join("scenarios"), &mut paths);
