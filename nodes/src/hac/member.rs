@@ -175,7 +175,7 @@ impl Member {
         }
     }
 
-    pub(super) fn handle(&mut self, now: Time, input: Input<'_, HacNode>, out: &mut Outbox<HacNode>) {
+    pub(super) fn take(&mut self, now: Time, input: Input<'_, HacNode>, out: &mut Outbox<HacNode>) {
         match input {
             Input::Start => self.start(now, out),
             Input::Datagram { from, bytes, .. } => self.on_datagram(now, from, bytes, out),

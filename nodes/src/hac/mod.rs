@@ -204,8 +204,8 @@ impl Node for HacNode {
 
     fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
         match (&mut self.0, input) {
-            (Kind::Member(member), input) => member.handle(now, input, out),
-            (Kind::Peer(peer), input) => peer.handle(now, input, out),
+            (Kind::Member(member), input) => member.take(now, input, out),
+            (Kind::Peer(peer), input) => peer.take(now, input, out),
             (Kind::Refused { why }, Input::Start) => out.claim(HacFact::RefusedToStart { why: why.clone() }),
             (
                 Kind::Refused { .. },

@@ -1,7 +1,7 @@
 //! The availability table, as those who hear of it put it together from packets that may be lost, repeated and reordered.
 //!
 //! A table is a point of a semilattice and merging is its join: it commutes, associates, and taking in a packet twice
-//! changes nothing. What a server keeps to *make* a table is its own ([`super::server`]).
+//! changes nothing. What a server keeps to *make* a table is its own (`server`).
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
