@@ -30,8 +30,9 @@ fn runs(file: &ScenarioFile) -> Vec<(String, String)> {
     let runner = runners.iter().find(|runner| runner.name() == file.protocol());
     let runner = runner.unwrap_or_else(|| panic!("{} names no protocol", file.name()));
     let run = |rules: &&'static str| {
-        let prepared =
-            runner.prepare(file, rules).unwrap_or_else(|complaints| panic!("{}: {complaints:?}", file.name()));
+        let prepared = runner
+            .prepare(file, rules)
+            .unwrap_or_else(|complaints| panic!("{}: {complaints:?}", file.name()));
         let outcome = prepared.worker().run(file.seed());
         assert!(
             outcome.as_expected,
@@ -42,7 +43,10 @@ fn runs(file: &ScenarioFile) -> Vec<(String, String)> {
             outcome.violation,
             outcome.doubts
         );
-        (format!("{} {rules} {}", file.name(), file.seed()), outcome.digest.to_string())
+        (
+            format!("{} {rules} {}", file.name(), file.seed()),
+            outcome.digest.to_string(),
+        )
     };
     runner.rules().iter().map(run).collect()
 }
@@ -51,8 +55,11 @@ fn runs(file: &ScenarioFile) -> Vec<(String, String)> {
 fn every_file_runs_as_expected_and_to_its_pin() {
     let in_release = !cfg!(debug_assertions);
     let files = library::files();
-    let runs: Vec<(String, String)> =
-        files.iter().filter(|file| in_release || !file.is_tagged("scale")).flat_map(runs).collect();
+    let runs: Vec<(String, String)> = files
+        .iter()
+        .filter(|file| in_release || !file.is_tagged("scale"))
+        .flat_map(runs)
+        .collect();
     if std::env::var_os("SQUALL_REPIN").is_some() {
         assert!(in_release, "pin in release, where every file is run");
         let mut text = String::new();
@@ -71,6 +78,10 @@ fn every_file_runs_as_expected_and_to_its_pin() {
         .collect();
     assert!(off.is_empty(), "runs differ from their pins:\n{}", off.join("\n"));
     if in_release {
-        assert_eq!(pins.len(), runs.len(), "scenarios/digests.txt pins runs that are no more");
+        assert_eq!(
+            pins.len(),
+            runs.len(),
+            "scenarios/digests.txt pins runs that are no more"
+        );
     }
 }

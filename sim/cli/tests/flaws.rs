@@ -19,10 +19,16 @@ fn plan(file: &ScenarioFile, rules: &'static str) -> Plan<Hac> {
 
 /// Which invariants are violated over some seeds.
 fn violated(plan: Plan<Hac>) -> Vec<String> {
-    let options = SweepOptions { jobs: 2, stop: &AtomicBool::new(false), progress: &|_| {} };
+    let options = SweepOptions {
+        jobs: 2,
+        stop: &AtomicBool::new(false),
+        progress: &|_| {},
+    };
     let outcome = sweep(&prepare(plan, 0), 0..SEEDS, &options);
     let failures = outcome.failures.into_iter().map(|failures| failures.signature);
-    failures.filter(|signature| !signature.starts_with("inconclusive")).collect()
+    failures
+        .filter(|signature| !signature.starts_with("inconclusive"))
+        .collect()
 }
 
 /// The rule sets under which the file expects a violation, with the names that it expects.
@@ -31,12 +37,18 @@ fn expected(file: &ScenarioFile) -> Vec<(&'static str, Vec<String>)> {
         Expect::Violated(names) => Some((*rules, names)),
         Expect::Held => None,
     };
-    <Hac as squall_nodes::Protocol>::RULES.iter().filter_map(expect).collect()
+    <Hac as squall_nodes::Protocol>::RULES
+        .iter()
+        .filter_map(expect)
+        .collect()
 }
 
 fn flaws() -> Vec<ScenarioFile> {
     let is_flaw = |file: &ScenarioFile| file.protocol() == "hac" && !file.is_tagged("scale");
-    let files: Vec<_> = library::files().into_iter().filter(|file| is_flaw(file) && !expected(file).is_empty()).collect();
+    let files: Vec<_> = library::files()
+        .into_iter()
+        .filter(|file| is_flaw(file) && !expected(file).is_empty())
+        .collect();
     assert!(!files.is_empty(), "no file shows a flaw");
     files
 }
@@ -44,7 +56,11 @@ fn flaws() -> Vec<ScenarioFile> {
 #[test]
 fn every_file_that_expects_a_violation_says_that_it_shows_a_flaw() {
     for file in flaws() {
-        assert!(file.is_tagged("flaw"), "{} expects a violation and is not tagged `flaw`", file.name());
+        assert!(
+            file.is_tagged("flaw"),
+            "{} expects a violation and is not tagged `flaw`",
+            file.name()
+        );
     }
 }
 

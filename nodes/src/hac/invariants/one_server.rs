@@ -18,7 +18,9 @@ pub(super) struct OneServer {
 
 impl OneServer {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
-        OneServer { standings: Standings::new(setup) }
+        OneServer {
+            standings: Standings::new(setup),
+        }
     }
 }
 
@@ -28,7 +30,10 @@ impl InQuiet<HacNode> for OneServer {
     }
 
     fn judge(&mut self, group: &Group, _at: Time, world: &World) -> Result<Judged, Breach> {
-        let mut servers = group.hosts.iter().filter(|host| matches!(self.standings.of(**host), Standing::Serves { .. }));
+        let mut servers = group
+            .hosts
+            .iter()
+            .filter(|host| matches!(self.standings.of(**host), Standing::Serves { .. }));
         let (first, second) = (servers.next(), servers.next());
         match (first, second) {
             (Some(&first), Some(&second)) => Err(Breach::new(
@@ -58,7 +63,9 @@ impl OneServer {
     fn judge_followers(&self, group: &Group, server: HostId, world: &World) -> Result<Judged, Breach> {
         for &host in &group.hosts {
             let told = match self.standings.of(host) {
-                Standing::Follows { server: followed, .. } if world.host_at(*followed.ip()) != Some(server) => {
+                Standing::Follows { server: followed, .. }
+                    if world.host_at(*followed.ip()) != Some(server) =>
+                {
                     match world.host_at(*followed.ip()) {
                         Some(other) => format!("still follows {}", world.name(other)),
                         None => format!("follows {followed}, which is no host"),
@@ -67,7 +74,11 @@ impl OneServer {
                 Standing::GaveWay => "has given way as a server and joined no other".to_owned(),
                 Standing::Outside | Standing::Serves { .. } | Standing::Follows { .. } => continue,
             };
-            let detail = format!("{} {told}, though {} serves and can be reached", world.name(host), world.name(server));
+            let detail = format!(
+                "{} {told}, though {} serves and can be reached",
+                world.name(host),
+                world.name(server)
+            );
             return Err(Breach::new(detail, [host, server]));
         }
         Ok(Judged::Yes)
@@ -75,7 +86,11 @@ impl OneServer {
 
     /// Judges a group without a server.
     fn judge_orphans(&self, group: &Group, world: &World) -> Result<Judged, Breach> {
-        let Some(&orphan) = group.hosts.iter().find(|host| self.standings.of(**host) != Standing::Outside) else {
+        let Some(&orphan) = group
+            .hosts
+            .iter()
+            .find(|host| self.standings.of(**host) != Standing::Outside)
+        else {
             return Ok(Judged::NotConcerned);
         };
         let followed = match self.standings.of(orphan) {
@@ -88,6 +103,9 @@ impl OneServer {
             group.hosts.len(),
             world.name(orphan)
         );
-        Err(Breach::new(detail, [Some(orphan), followed].into_iter().flatten()))
+        Err(Breach::new(
+            detail,
+            [Some(orphan), followed].into_iter().flatten(),
+        ))
     }
 }

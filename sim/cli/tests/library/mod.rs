@@ -16,10 +16,18 @@ pub(crate) fn files() -> Vec<ScenarioFile> {
     let mut paths = Vec::new();
     collect(&root.join("scenarios"), &mut paths);
     paths.sort();
-    assert!(!paths.is_empty(), "there are no scenario files in {}", root.display());
+    assert!(
+        !paths.is_empty(),
+        "there are no scenario files in {}",
+        root.display()
+    );
     let read = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).expect("a scenario file can be read");
-        let name = path.strip_prefix(&root).expect("it was found below the root").display().to_string();
+        let name = path
+            .strip_prefix(&root)
+            .expect("it was found below the root")
+            .display()
+            .to_string();
         ScenarioFile::parse(&name, text).unwrap_or_else(|complaints| panic!("{complaints:?}"))
     };
     paths.iter().map(read).collect()
