@@ -219,7 +219,7 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
             look.paint(Ink::Faint, &verb("misses", &format!("← {}  {why}", short(from))))
         }
         Happening::Timer { timer } => verb("timer", &short(timer)),
-        Happening::Persisting { token, len } => {
+        Happening::Persisting { token, len, .. } => {
             verb("writes", &format!("{len} bytes to its disk, write {token}"))
         }
         Happening::Persisted { token } => verb("wrote", &format!("write {token} is on the disk")),

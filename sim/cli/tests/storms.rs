@@ -15,7 +15,13 @@ use squall_sim::{Outcome, Verdict};
 
 /// A cluster in client-server mode, and one of peers.
 const CLUSTERS: [&[(&str, &str)]; 2] = [
-    &[("s", "Server"), ("c1", "Client"), ("c2", "Client"), ("c3", "Client"), ("c4", "Client")],
+    &[
+        ("s", "Server"),
+        ("c1", "Client"),
+        ("c2", "Client"),
+        ("c3", "Client"),
+        ("c4", "Client"),
+    ],
     &[("p1", "Peer"), ("p2", "Peer"), ("p3", "Peer"), ("p4", "Peer")],
 ];
 
@@ -52,12 +58,27 @@ struct Storm {
 fn storms() -> impl Strategy<Value = Storm> {
     use What::{HealAll, Kill, OneWay, Partition, Pause, PowerCut, Restart, Resume, Wipe};
     let what = prop::sample::select(vec![
-        Kill, PowerCut, Restart, Restart, Wipe, Pause, Resume, Resume, Partition, Partition, OneWay, HealAll, HealAll,
+        Kill, PowerCut, Restart, Restart, Wipe, Pause, Resume, Resume, Partition, Partition, OneWay, HealAll,
+        HealAll,
     ]);
-    let gust = (1..1500u64, what, 0..5usize, 1..31u8)
-        .prop_map(|(after_ms, what, host, set)| Gust { after_ms, what, host, set });
-    (0..2usize, any::<u64>(), 0..4u8, prop::collection::vec(gust, 1..14))
-        .prop_map(|(cluster, seed, loss_percent, gusts)| Storm { cluster, seed, loss_percent, gusts })
+    let gust = (1..1500u64, what, 0..5usize, 1..31u8).prop_map(|(after_ms, what, host, set)| Gust {
+        after_ms,
+        what,
+        host,
+        set,
+    });
+    (
+        0..2usize,
+        any::<u64>(),
+        0..4u8,
+        prop::collection::vec(gust, 1..14),
+    )
+        .prop_map(|(cluster, seed, loss_percent, gusts)| Storm {
+            cluster,
+            seed,
+            loss_percent,
+            gusts,
+        })
 }
 
 /// What is true of the hosts while a storm is put into words, so that it does only what can be done.
@@ -71,14 +92,24 @@ impl Storm {
     /// The storm as a scenario file.
     fn scenario(&self, rules: &str) -> String {
         let hosts = CLUSTERS[self.cluster];
-        let mut text = format!("// Found by a random storm: what it breaks under the {rules} rules, with nothing left to take away.\n");
+        let mut text = format!(
+            "// Found by a random storm: what it breaks under the {rules} rules, with nothing left to take away.\n"
+        );
         let _ = write!(text, "Scenario(\n    protocol: \"hac\",\n    hosts: [\n");
         for (name, role) in hosts {
             let _ = writeln!(text, "        (name: \"{name}\", role: {role}),");
         }
-        let _ = writeln!(text, "    ],\n    network: (latency: Uniform(\"1ms\", \"10ms\"), loss: 0.0{}),", self.loss_percent);
+        let _ = writeln!(
+            text,
+            "    ],\n    network: (latency: Uniform(\"1ms\", \"10ms\"), loss: 0.0{}),",
+            self.loss_percent
+        );
         let _ = writeln!(text, "    timeline: [");
-        let mut sky = Sky { up: vec![true; hosts.len()], paused: vec![false; hosts.len()], cuts: 0 };
+        let mut sky = Sky {
+            up: vec![true; hosts.len()],
+            paused: vec![false; hosts.len()],
+            cuts: 0,
+        };
         let mut at_ms = 0;
         for gust in &self.gusts {
             at_ms += gust.after_ms;
@@ -86,7 +117,12 @@ impl Storm {
                 let _ = writeln!(text, "        At(\"{at_ms}ms\", {fault}),");
             }
         }
-        let _ = writeln!(text, "    ],\n    limit: \"{}ms\",\n    seed: {},\n)", at_ms + 15_000, self.seed);
+        let _ = writeln!(
+            text,
+            "    ],\n    limit: \"{}ms\",\n    seed: {},\n)",
+            at_ms + 15_000,
+            self.seed
+        );
         text
     }
 
@@ -97,7 +133,9 @@ impl Storm {
 
 fn run(text: &str, rules: &'static str) -> Outcome {
     let file = ScenarioFile::parse("storm.ron", text.to_owned()).unwrap_or_else(|c| panic!("{c:?}\n{text}"));
-    let prepared = registered::<Hac>().prepare(&file, rules).unwrap_or_else(|c| panic!("{c:?}\n{text}"));
+    let prepared = registered::<Hac>()
+        .prepare(&file, rules)
+        .unwrap_or_else(|c| panic!("{c:?}\n{text}"));
     prepared.worker().run(file.seed())
 }
 
@@ -108,7 +146,10 @@ impl Sky {
         let name = hosts[host].0;
         let quoted = |of: bool| {
             let of = |i: &usize| (gust.set >> i & 1 == 1) == of;
-            let names: Vec<String> = (0..hosts.len()).filter(of).map(|i| format!("\"{}\"", hosts[i].0)).collect();
+            let names: Vec<String> = (0..hosts.len())
+                .filter(of)
+                .map(|i| format!("\"{}\"", hosts[i].0))
+                .collect();
             (!names.is_empty()).then(|| names.join(", "))
         };
         Some(match gust.what {
@@ -150,7 +191,12 @@ impl Sky {
 
 /// Hunts for a storm that breaks a promise under a rule set; leaves the smallest as a file.
 fn hunt(rules: &'static str, storms_to_try: u32, leave_at: &Path) -> Option<PathBuf> {
-    let config = Config { cases: storms_to_try, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
+    let config = Config {
+        cases: storms_to_try,
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..Config::default()
+    };
     // The same storms every time: a test that fails for one person fails for the next.
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, b"squall storms over hac, set no 1");
     let mut runner = TestRunner::new_with_rng(config, rng);
@@ -164,7 +210,8 @@ fn hunt(rules: &'static str, storms_to_try: u32, leave_at: &Path) -> Option<Path
     match found {
         Ok(()) => None,
         Err(TestError::Fail(_, storm)) => {
-            std::fs::write(leave_at, storm.scenario(rules)).expect("the smallest storm can be left as a file");
+            std::fs::write(leave_at, storm.scenario(rules))
+                .expect("the smallest storm can be left as a file");
             Some(leave_at.to_owned())
         }
         Err(TestError::Abort(why)) => panic!("the hunt was given up: {why}"),
@@ -192,9 +239,17 @@ fn the_hardened_rules_stand_every_storm() {
 
 #[test]
 fn a_storm_that_breaks_the_original_rules_is_found_shrunk_and_left_as_a_file() {
-    let file = hunt("Original", 200, &leave_at("hac_original.ron")).expect("the original rules have flaws to be found");
+    let file = hunt("Original", 200, &leave_at("hac_original.ron"))
+        .expect("the original rules have flaws to be found");
     let text = std::fs::read_to_string(file).expect("the file was just written");
-    assert_eq!(run(&text, "Original").verdict, Verdict::Violated, "the file shows what was found:\n{text}");
-    let faults = text.lines().filter(|line| line.trim_start().starts_with("At(")).count();
+    assert_eq!(
+        run(&text, "Original").verdict,
+        Verdict::Violated,
+        "the file shows what was found:\n{text}"
+    );
+    let faults = text
+        .lines()
+        .filter(|line| line.trim_start().starts_with("At("))
+        .count();
     assert!(faults <= 4, "{faults} faults are left:\n{text}");
 }

@@ -262,14 +262,14 @@ fn every_kind_of_event_is_told_in_one_line_with_the_names_of_the_hosts() {
         .invariant(0, "not_bad", "()", Origin::Default)
         .trace(1);
     let empty = Trace {
-        hosts: story.trace.hosts.clone(),
         events: Vec::new(),
+        ..story.trace.clone()
     };
     let mut told = std::collections::BTreeSet::new();
     for event in &story.trace.events {
         let one = Trace {
-            hosts: story.trace.hosts.clone(),
             events: vec![event.clone()],
+            ..story.trace.clone()
         };
         let line = Parting::between(&one, &empty).unwrap().to_string();
         assert_eq!(line.lines().count(), 2, "{line}");
