@@ -167,7 +167,6 @@ impl Member {
         self.identity = Some(Identity { id, granted: reign });
         self.gather_from(reign);
         self.follow(reign, now, out);
-        out.arm(Timer::Availability, now + self.next_availability());
         self.settle(out);
     }
 
@@ -226,6 +225,8 @@ impl Member {
             out.disarm(Timer::Wait);
             // Those HC went to somebody else.
             self.stop_shaking(out);
+            // A node that boots may find itself a member by an AS alone, and has to be heard all the same.
+            out.arm(Timer::Availability, now + self.next_availability());
         }
         self.save(out);
         if self.config.rules == Rules::Hardened && old.is_none_or(|old| old.epoch != reign.epoch) {
@@ -327,7 +328,8 @@ impl Member {
         out.arm(Timer::Availability, now + self.next_availability());
     }
 
-    fn next_availability(&mut self) -> Span {
+    /// How long until the next AC.
+    pub(super) fn next_availability(&mut self) -> Span {
         self.rng.span(Span::ZERO, self.config.availability_interval)
     }
 }

@@ -161,5 +161,6 @@ impl Member {
             doubt: Doubt::Calm,
         };
         out.arm(Timer::Silence, now + self.config.client_timeout);
+        out.arm(Timer::Availability, now + self.next_availability());
     }
 }
