@@ -1,1 +1,10 @@
-//! x
+//! The workloads that the benchmarks time, through the public run path and nothing else.
+//!
+//! - [`Beat`] is the node that every engine is compared with: it sends 32 bytes to its peers every 100 ms, and moves a
+//!   400 ms deadline for each peer that it hears.
+//! - [`workload`] puts clusters of it, and hac's failover, into scenario files as a person writes them.
+
+mod beat;
+pub mod workload;
+
+pub use beat::{Beat, BeatConfig, BeatFact, BeatNode, BeatTimer, Role};

@@ -160,7 +160,11 @@ impl Protocol for Echo {
     type Node = EchoNode;
 
     fn config(_profile: &str, _rules: &str) -> Config {
-        Config { port: 7, server: None, ask_every: Span::from_millis(100) }
+        Config {
+            port: 7,
+            server: None,
+            ask_every: Span::from_millis(100),
+        }
     }
 
     fn assemble(hosts: &mut [Placed<EchoNode>]) -> Result<(), Vec<Misfit>> {
@@ -168,9 +172,18 @@ impl Protocol for Echo {
         let server = server.map(|host| SocketAddrV4::new(host.ip, host.config.port));
         let mut misfits = Vec::new();
         let mut misfit = |host, field, message, hint: &str| {
-            misfits.push(Misfit { host: Some(host), field: Some(field), message, hint: Some(hint.to_owned()) });
+            misfits.push(Misfit {
+                host: Some(host),
+                field: Some(field),
+                message,
+                hint: Some(hint.to_owned()),
+            });
         };
-        for (index, host) in hosts.iter_mut().enumerate().filter(|(_, host)| host.role == Role::Asker) {
+        for (index, host) in hosts
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, host)| host.role == Role::Asker)
+        {
             host.config.server = host.config.server.or(server);
             if host.config.server.is_none() {
                 let hint = "add a host with role Server, or name its address here";
@@ -271,7 +284,12 @@ pub struct EchoNode {
 #[derive(Clone, Debug)]
 enum Kind {
     Server,
-    Asker { server: Option<SocketAddrV4>, ask_every: Span, question: u64, state: State },
+    Asker {
+        server: Option<SocketAddrV4>,
+        ask_every: Span,
+        question: u64,
+        state: State,
+    },
 }
 
 /// Where an asker is with its question.
@@ -300,7 +318,10 @@ impl Node for EchoNode {
                 state: State::Answered,
             },
         };
-        EchoNode { port: config.port, kind }
+        EchoNode {
+            port: config.port,
+            kind,
+        }
     }
 
     fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
@@ -321,7 +342,15 @@ impl Node for EchoNode {
 impl EchoNode {
     /// Asks the next question, or the last one again when there was no answer.
     fn ask(&mut self, now: Time, out: &mut Outbox<Self>) {
-        let Kind::Asker { server: Some(server), ask_every, question, state } = &mut self.kind else { return };
+        let Kind::Asker {
+            server: Some(server),
+            ask_every,
+            question,
+            state,
+        } = &mut self.kind
+        else {
+            return;
+        };
         if *state == State::Answered {
             *question += 1;
             *state = State::Open;
@@ -339,9 +368,14 @@ impl EchoNode {
                 let payload = out.payload(&Packet::Answer(question).encode());
                 out.send(self.port, from, payload);
             }
-            (Kind::Asker { question, state: state @ State::Open, .. }, Some(Packet::Answer(answer)))
-                if answer == *question =>
-            {
+            (
+                Kind::Asker {
+                    question,
+                    state: state @ State::Open,
+                    ..
+                },
+                Some(Packet::Answer(answer)),
+            ) if answer == *question => {
                 *state = State::Answered;
                 out.claim(EchoFact::Answered { question: *question });
             }
@@ -389,7 +423,9 @@ struct AnswersAreAskedFor {
 
 impl AnswersAreAskedFor {
     fn new(setup: &Setup<'_, EchoNode>) -> Self {
-        AnswersAreAskedFor { asked: vec![0; setup.hosts.len()] }
+        AnswersAreAskedFor {
+            asked: vec![0; setup.hosts.len()],
+        }
     }
 }
 
@@ -398,8 +434,16 @@ impl Always<EchoNode> for AnswersAreAskedFor {
         match seen {
             // A new life starts to count anew.
             Seen::World(Change::Up { host, .. }) => self.asked[host.index()] = 0,
-            Seen::Fact { host, fact: EchoFact::Asked { question }, .. } => self.asked[host.index()] = *question,
-            Seen::Fact { host, fact: EchoFact::Answered { question }, .. } => {
+            Seen::Fact {
+                host,
+                fact: EchoFact::Asked { question },
+                ..
+            } => self.asked[host.index()] = *question,
+            Seen::Fact {
+                host,
+                fact: EchoFact::Answered { question },
+                ..
+            } => {
                 if !(1..=self.asked[host.index()]).contains(question) {
                     let name = world.name(*host);
                     let detail = format!("{name} has an answer to question {question}, which it never asked");
@@ -433,16 +477,30 @@ impl AskersAreAnswered {
 
 /// Asked at most this long ago, question and answer under way, and asked again until one try must have succeeded.
 fn answer_bound(setup: &Setup<'_, EchoNode>) -> Span {
-    let ask_every = setup.hosts.iter().map(|host| host.config.ask_every).max().unwrap_or_default();
+    let ask_every = setup
+        .hosts
+        .iter()
+        .map(|host| host.config.ask_every)
+        .max()
+        .unwrap_or_default();
     let Tolerance { loss, latency } = setup.tolerated;
     let both_arrive = (1.0 - loss) * (1.0 - loss);
-    let tries = Tolerance { loss: 1.0 - both_arrive, latency }.retries();
+    let tries = Tolerance {
+        loss: 1.0 - both_arrive,
+        latency,
+    }
+    .retries();
     ask_every * (u64::from(tries) + 1) + latency * 2
 }
 
 impl InQuiet<EchoNode> for AskersAreAnswered {
     fn observe(&mut self, at: Time, seen: &Seen<'_, EchoNode>, _world: &World) -> Judged {
-        if let Seen::Fact { host, fact: EchoFact::Answered { .. }, .. } = seen {
+        if let Seen::Fact {
+            host,
+            fact: EchoFact::Answered { .. },
+            ..
+        } = seen
+        {
             self.askers[host.index()].1 = at;
         }
         // An answer breaks no promise; that there is none is found by looking again and again.
@@ -452,8 +510,15 @@ impl InQuiet<EchoNode> for AskersAreAnswered {
     fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach> {
         let mut judged = Judged::NotConcerned;
         for &host in &group.hosts {
-            let (Some(server), answered) = self.askers[host.index()] else { continue };
-            let Some(server) = world.host_at(*server.ip()).filter(|server| group.contains(*server)) else { continue };
+            let (Some(server), answered) = self.askers[host.index()] else {
+                continue;
+            };
+            let Some(server) = world
+                .host_at(*server.ip())
+                .filter(|server| group.contains(*server))
+            else {
+                continue;
+            };
             if at.since(answered) > self.bound {
                 let (name, server_name) = (world.name(host), world.name(server));
                 let since = at.since(answered);
@@ -500,17 +565,32 @@ mod tests {
     }
 
     fn setup(hosts: &[Placed<EchoNode>]) -> Setup<'_, EchoNode> {
-        let tolerated = Tolerance { loss: 0.05, latency: Span::from_millis(10) };
-        Setup { hosts, rules: "Standard", tolerated }
+        let tolerated = Tolerance {
+            loss: 0.05,
+            latency: Span::from_millis(10),
+        };
+        Setup {
+            hosts,
+            rules: "Standard",
+            tolerated,
+        }
     }
 
     fn world(hosts: &[Placed<EchoNode>]) -> World {
-        let residents = hosts.iter().map(|host| Resident { name: host.name.clone(), ip: host.ip, up: true });
+        let residents = hosts.iter().map(|host| Resident {
+            name: host.name.clone(),
+            ip: host.ip,
+            up: true,
+        });
         World::new(residents, Links::Tolerated)
     }
 
     fn claim<'a>(fact: &'a EchoFact) -> Seen<'a, EchoNode> {
-        Seen::Fact { host: HostId(1), incarnation: 0, fact }
+        Seen::Fact {
+            host: HostId(1),
+            incarnation: 0,
+            fact,
+        }
     }
 
     #[test]
@@ -521,7 +601,10 @@ mod tests {
         assert_eq!(judge(EchoFact::Asked { question: 1 }), Ok(Judged::NotConcerned));
         assert_eq!(judge(EchoFact::Answered { question: 1 }), Ok(Judged::Yes));
         let breach = judge(EchoFact::Answered { question: 2 }).unwrap_err();
-        assert_eq!(breach.detail, "a has an answer to question 2, which it never asked");
+        assert_eq!(
+            breach.detail,
+            "a has an answer to question 2, which it never asked"
+        );
     }
 
     #[test]
@@ -535,10 +618,16 @@ mod tests {
         let answer = EchoFact::Answered { question: 1 };
         promise.observe(answered_at, &claim(&answer), &world);
         let group = world.groups()[0].clone();
-        assert_eq!(promise.judge(&group, answered_at + bound, &world), Ok(Judged::Yes));
+        assert_eq!(
+            promise.judge(&group, answered_at + bound, &world),
+            Ok(Judged::Yes)
+        );
         let late = answered_at + bound + Span::from_nanos(1);
         assert!(promise.judge(&group, late, &world).is_err());
-        let alone = Group { hosts: vec![HostId(1)], quiet_since: Time::ZERO };
+        let alone = Group {
+            hosts: vec![HostId(1)],
+            quiet_since: Time::ZERO,
+        };
         assert_eq!(promise.judge(&alone, late, &world), Ok(Judged::NotConcerned));
     }
 

@@ -21,7 +21,10 @@ pub struct Breach {
 impl Breach {
     /// A breach by `hosts`, told in a sentence.
     pub fn new(detail: impl Into<String>, hosts: impl IntoIterator<Item = HostId>) -> Self {
-        Breach { detail: detail.into(), hosts: hosts.into_iter().collect() }
+        Breach {
+            detail: detail.into(),
+            hosts: hosts.into_iter().collect(),
+        }
     }
 }
 
@@ -93,7 +96,13 @@ pub fn always<N: Node>(judge: impl Always<N>) -> Box<dyn Invariant<N>> {
 pub fn in_quiet<N: Node>(bound: Span, again: Span, judge: impl InQuiet<N>) -> Box<dyn Invariant<N>> {
     let again = again.max(Span::from_millis(1));
     // Time 0 is before anything can be quiet; the first change of the world or the first due time sets this right.
-    Box::new(OnceQuiet { judge, bound, again, due: Time::ZERO + bound, judged: 0 })
+    Box::new(OnceQuiet {
+        judge,
+        bound,
+        again,
+        due: Time::ZERO + bound,
+        judged: 0,
+    })
 }
 
 #[derive(Clone)]

@@ -29,7 +29,8 @@ pub use invariant::{Always, Breach, InQuiet, Invariant, Judged};
 pub use node::{CallId, Closed, ConnId, Data, Fact, HostId, Input, Node, StreamEvent, Timer, Token};
 pub use outbox::{Effect, Effects, Ids, Outbox, Payload};
 pub use protocol::{
-    Built, ConfigOf, Describe, InvariantKind, Misfit, Placed, Promise, Protocol, Setup, Tolerance, ron_options,
+    Built, ConfigOf, Describe, InvariantKind, Misfit, Placed, Promise, Protocol, Setup, Tolerance,
+    ron_options,
 };
 pub use rng::{HostKey, NodeRng};
 pub use seen::{Change, Crash, Cut, DiskAtBoot, Seen};

@@ -194,9 +194,12 @@ impl<N: Node> fmt::Debug for Input<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Input::Start => f.write_str("Start"),
-            Input::Datagram { on, from, bytes } => {
-                f.debug_struct("Datagram").field("on", on).field("from", from).field("bytes", bytes).finish()
-            }
+            Input::Datagram { on, from, bytes } => f
+                .debug_struct("Datagram")
+                .field("on", on)
+                .field("from", from)
+                .field("bytes", bytes)
+                .finish(),
             Input::Stream { conn, event } => f.debug_tuple("Stream").field(conn).field(event).finish(),
             Input::Timer(timer) => f.debug_tuple("Timer").field(timer).finish(),
             Input::Command { call, command } => f.debug_tuple("Command").field(call).field(command).finish(),

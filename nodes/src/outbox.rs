@@ -43,22 +43,60 @@ pub struct Outbox<N: Node> {
 
 #[derive(Clone, Copy)]
 enum Record<T> {
-    Bind { port: u16 },
-    Listen { port: u16 },
-    Send { port: u16, to: SocketAddrV4, payload: Payload },
-    Multicast { port: u16, group: SocketAddrV4, payload: Payload },
-    Join { group: SocketAddrV4 },
-    Leave { group: SocketAddrV4 },
-    Dial { conn: ConnId, to: SocketAddrV4 },
-    Write { conn: ConnId, payload: Payload },
-    PauseReading { conn: ConnId },
-    ResumeReading { conn: ConnId },
-    Close { conn: ConnId },
-    Arm { timer: T, at: Time },
-    Disarm { timer: T },
-    Persist { token: Token, payload: Payload },
+    Bind {
+        port: u16,
+    },
+    Listen {
+        port: u16,
+    },
+    Send {
+        port: u16,
+        to: SocketAddrV4,
+        payload: Payload,
+    },
+    Multicast {
+        port: u16,
+        group: SocketAddrV4,
+        payload: Payload,
+    },
+    Join {
+        group: SocketAddrV4,
+    },
+    Leave {
+        group: SocketAddrV4,
+    },
+    Dial {
+        conn: ConnId,
+        to: SocketAddrV4,
+    },
+    Write {
+        conn: ConnId,
+        payload: Payload,
+    },
+    PauseReading {
+        conn: ConnId,
+    },
+    ResumeReading {
+        conn: ConnId,
+    },
+    Close {
+        conn: ConnId,
+    },
+    Arm {
+        timer: T,
+        at: Time,
+    },
+    Disarm {
+        timer: T,
+    },
+    Persist {
+        token: Token,
+        payload: Payload,
+    },
     Claim,
-    Answer { call: CallId },
+    Answer {
+        call: CallId,
+    },
 }
 
 impl<N: Node> Default for Outbox<N> {
@@ -97,9 +135,15 @@ impl<N: Node> Outbox<N> {
     pub fn encode(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Payload {
         let start = self.arena.len();
         write(&mut self.arena);
-        let range = u32::try_from(start).ok().zip(u32::try_from(self.arena.len() - start).ok());
+        let range = u32::try_from(start)
+            .ok()
+            .zip(u32::try_from(self.arena.len() - start).ok());
         let (start, len) = range.expect("the payloads of one input come to more than 4 GiB");
-        Payload { start, len, generation: self.generation }
+        Payload {
+            start,
+            len,
+            generation: self.generation,
+        }
     }
 
     /// Opens a datagram port. Datagrams to a port that is not open are dropped.
@@ -235,7 +279,10 @@ impl<N: Node> Outbox<N> {
     }
 
     fn own(&self, payload: Payload) {
-        assert!(payload.generation == self.generation, "a payload was kept from an earlier input; encode it again");
+        assert!(
+            payload.generation == self.generation,
+            "a payload was kept from an earlier input; encode it again"
+        );
     }
 }
 
@@ -354,22 +401,39 @@ impl<'a, N: Node> Iterator for Effects<'a, N> {
         let arena = self.arena;
         let bytes = |payload: Payload| &arena[payload.start as usize..][..payload.len as usize];
         Some(match *self.records.next()? {
-            Record::Send { port, to, payload } => Effect::Send { port, to, bytes: bytes(payload) },
+            Record::Send { port, to, payload } => Effect::Send {
+                port,
+                to,
+                bytes: bytes(payload),
+            },
             Record::Arm { timer, at } => Effect::Arm { timer, at },
             Record::Disarm { timer } => Effect::Disarm { timer },
             Record::Claim => Effect::Claim(self.facts.next().expect("a fact was put in with each claim")),
             Record::Answer { call } => {
-                let answer = self.answers.next().expect("an answer was put in with each record");
+                let answer = self
+                    .answers
+                    .next()
+                    .expect("an answer was put in with each record");
                 Effect::Answer { call, answer }
             }
-            Record::Persist { token, payload } => Effect::Persist { token, bytes: bytes(payload) },
+            Record::Persist { token, payload } => Effect::Persist {
+                token,
+                bytes: bytes(payload),
+            },
             Record::Bind { port } => Effect::Bind { port },
             Record::Listen { port } => Effect::Listen { port },
-            Record::Multicast { port, group, payload } => Effect::Multicast { port, group, bytes: bytes(payload) },
+            Record::Multicast { port, group, payload } => Effect::Multicast {
+                port,
+                group,
+                bytes: bytes(payload),
+            },
             Record::Join { group } => Effect::Join { group },
             Record::Leave { group } => Effect::Leave { group },
             Record::Dial { conn, to } => Effect::Dial { conn, to },
-            Record::Write { conn, payload } => Effect::Write { conn, bytes: bytes(payload) },
+            Record::Write { conn, payload } => Effect::Write {
+                conn,
+                bytes: bytes(payload),
+            },
             Record::PauseReading { conn } => Effect::PauseReading { conn },
             Record::ResumeReading { conn } => Effect::ResumeReading { conn },
             Record::Close { conn } => Effect::Close { conn },

@@ -139,7 +139,11 @@ type BuildFn<N> = dyn Fn(&str, &Setup<'_, N>) -> Result<Built<N>, ron::error::Sp
 
 impl<N: Node> InvariantKind<N> {
     /// A promise that holds always. `says` is the promise in one sentence, as a violation quotes it.
-    pub fn always<J: Always<N>>(name: &'static str, says: &'static str, make: fn(&Setup<'_, N>) -> J) -> Self {
+    pub fn always<J: Always<N>>(
+        name: &'static str,
+        says: &'static str,
+        make: fn(&Setup<'_, N>) -> J,
+    ) -> Self {
         #[derive(Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Nothing {}
@@ -179,8 +183,14 @@ impl<N: Node> InvariantKind<N> {
         says: &'static str,
         make: impl Fn(T, &Setup<'_, N>) -> Built<N> + Send + Sync + 'static,
     ) -> Self {
-        let build = move |params: &str, setup: &Setup<'_, N>| Ok(make(ron_options().from_str(params)?, setup));
-        InvariantKind { name, says, applies: |_| true, build: Box::new(build) }
+        let build =
+            move |params: &str, setup: &Setup<'_, N>| Ok(make(ron_options().from_str(params)?, setup));
+        InvariantKind {
+            name,
+            says,
+            applies: |_| true,
+            build: Box::new(build),
+        }
     }
 
     /// Judges by itself only in clusters of which `applies` is true; where a scenario names it, it judges all the same.

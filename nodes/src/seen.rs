@@ -122,9 +122,10 @@ impl Cut {
     pub fn blocks(&self, from: HostId, to: HostId) -> bool {
         match self {
             Cut::Groups(group) => group[from.index()] != group[to.index()],
-            Cut::OneWay { from: senders, to: receivers } => {
-                from != to && senders[from.index()] && receivers[to.index()]
-            }
+            Cut::OneWay {
+                from: senders,
+                to: receivers,
+            } => from != to && senders[from.index()] && receivers[to.index()],
         }
     }
 

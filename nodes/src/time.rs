@@ -62,7 +62,11 @@ impl fmt::Display for Time {
         let (whole, rest) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
         let digits = format!("{rest:09}");
         let cut = digits.trim_end_matches('0');
-        let text = if cut.is_empty() { format!("{whole}s") } else { format!("{whole}.{cut}s") };
+        let text = if cut.is_empty() {
+            format!("{whole}s")
+        } else {
+            format!("{whole}.{cut}s")
+        };
         f.pad(&text)
     }
 }
@@ -155,11 +159,16 @@ impl Div<u64> for Span {
 impl fmt::Display for Span {
     /// A whole number in the largest unit that is exact: `310ms`, `2s`, `1500us`. It parses back to itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units =
-            [(3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+        let units = [
+            (3_600_000_000_000, "h"),
+            (60_000_000_000, "m"),
+            (1_000_000_000, "s"),
+            (1_000_000, "ms"),
+            (1_000, "us"),
+        ];
         let (count, unit) = units
             .iter()
-            .find(|(size, _)| self.0 > 0 && self.0 % size == 0)
+            .find(|(size, _)| self.0 > 0 && self.0.is_multiple_of(*size))
             .map_or((self.0, "ns"), |(size, unit)| (self.0 / size, *unit));
         f.pad(&format!("{count}{unit}"))
     }
@@ -243,7 +252,10 @@ mod tests {
     #[test]
     fn a_span_without_a_unit_or_beyond_ten_years_is_refused() {
         for text in ["", "5", "-5ms", "1e9s", "NaN", "inf", "5 parsecs"] {
-            assert!(matches!(text.parse::<Span>(), Err(SpanError::Syntax(_))), "{text}");
+            assert!(
+                matches!(text.parse::<Span>(), Err(SpanError::Syntax(_))),
+                "{text}"
+            );
         }
         assert!(matches!("4000days".parse::<Span>(), Err(SpanError::TooLong(_))));
         assert!("99999999999999999999s".parse::<Span>().is_err());

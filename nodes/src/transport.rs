@@ -33,7 +33,14 @@ pub trait Transport<N: Node> {
 ///
 /// `outbox` is the scratch space; keep it from run to run and nothing is allocated for it twice.
 pub fn drive<N: Node>(transport: &mut impl Transport<N>, outbox: &mut Outbox<N>) {
-    while let Some(Delivery { host, now, node, ids, input }) = transport.receive() {
+    while let Some(Delivery {
+        host,
+        now,
+        node,
+        ids,
+        input,
+    }) = transport.receive()
+    {
         outbox.begin(*ids);
         node.handle(now, input, outbox);
         *ids = outbox.ids();

@@ -92,8 +92,18 @@ impl World {
                 group: None,
             })
             .collect();
-        let by_ip = hosts.iter().enumerate().map(|(i, host)| (host.ip, HostId(i as u32))).collect();
-        let mut world = World { hosts, by_ip, cuts: Vec::new(), groups: Vec::new(), links };
+        let by_ip = hosts
+            .iter()
+            .enumerate()
+            .map(|(i, host)| (host.ip, HostId(i as u32)))
+            .collect();
+        let mut world = World {
+            hosts,
+            by_ip,
+            cuts: Vec::new(),
+            groups: Vec::new(),
+            links,
+        };
         world.regroup(Time::ZERO);
         world
     }
@@ -101,7 +111,9 @@ impl World {
     /// Takes in a change that happened at `at`.
     pub fn apply(&mut self, at: Time, change: &Change) {
         match change {
-            Change::Up { host, incarnation, .. } => {
+            Change::Up {
+                host, incarnation, ..
+            } => {
                 self.set(*host, State::Running, at);
                 self.hosts[host.index()].incarnation = *incarnation;
             }
@@ -177,7 +189,9 @@ impl World {
 
     /// The group that the host is in.
     pub fn group_of(&self, host: HostId) -> Option<&Group> {
-        self.hosts[host.index()].group.map(|group| &self.groups[group as usize])
+        self.hosts[host.index()]
+            .group
+            .map(|group| &self.groups[group as usize])
     }
 
     fn set(&mut self, host: HostId, state: State, at: Time) {
@@ -241,7 +255,11 @@ impl World {
         for (a, from) in classes.iter().enumerate() {
             for (b, to) in classes.iter().enumerate() {
                 // A class of one has no pair inside it; of a larger one, any two hosts stand for all.
-                let pair = if a == b { from.get(1).map(|second| (from[0], *second)) } else { Some((from[0], to[0])) };
+                let pair = if a == b {
+                    from.get(1).map(|second| (from[0], *second))
+                } else {
+                    Some((from[0], to[0]))
+                };
                 if pair.is_none_or(|(from, to)| self.can_reach(from, to)) {
                     reach.add_edge(nodes[a], nodes[b], ());
                 }
@@ -258,10 +276,15 @@ impl World {
         let mut groups: Vec<Vec<HostId>> = components
             .into_values()
             .filter(|component| {
-                component.iter().all(|&a| component.iter().all(|&b| reach.contains_edge(nodes[a], nodes[b])))
+                component
+                    .iter()
+                    .all(|&a| component.iter().all(|&b| reach.contains_edge(nodes[a], nodes[b])))
             })
             .map(|component| {
-                let mut hosts: Vec<HostId> = component.into_iter().flat_map(|c| classes[c].iter().copied()).collect();
+                let mut hosts: Vec<HostId> = component
+                    .into_iter()
+                    .flat_map(|c| classes[c].iter().copied())
+                    .collect();
                 hosts.sort_unstable();
                 hosts
             })
@@ -300,7 +323,13 @@ mod tests {
     #[test]
     fn a_partition_makes_a_group_a_side_and_its_healing_makes_one_again() {
         let mut world = world(5);
-        world.apply(Time::from_nanos(S), &Change::Cut { layer: 1, cut: Cut::Groups(vec![0, 0, 1, 1, 1]) });
+        world.apply(
+            Time::from_nanos(S),
+            &Change::Cut {
+                layer: 1,
+                cut: Cut::Groups(vec![0, 0, 1, 1, 1]),
+            },
+        );
         assert_eq!(shape(&world), [ids(&[0, 1]), ids(&[2, 3, 4])]);
         assert!(!world.can_reach(HostId(0), HostId(2)));
         world.apply(Time::from_nanos(2 * S), &Change::Healed { layer: 1 });
@@ -311,8 +340,20 @@ mod tests {
     #[test]
     fn two_layers_add_up_and_healing_one_leaves_the_other() {
         let mut world = world(4);
-        world.apply(Time::from_nanos(1), &Change::Cut { layer: 1, cut: Cut::Groups(vec![0, 0, 1, 1]) });
-        world.apply(Time::from_nanos(2), &Change::Cut { layer: 2, cut: Cut::Groups(vec![0, 1, 0, 1]) });
+        world.apply(
+            Time::from_nanos(1),
+            &Change::Cut {
+                layer: 1,
+                cut: Cut::Groups(vec![0, 0, 1, 1]),
+            },
+        );
+        world.apply(
+            Time::from_nanos(2),
+            &Change::Cut {
+                layer: 2,
+                cut: Cut::Groups(vec![0, 1, 0, 1]),
+            },
+        );
         assert_eq!(world.groups().len(), 4);
         world.apply(Time::from_nanos(3), &Change::Healed { layer: 1 });
         assert_eq!(shape(&world), [ids(&[0, 2]), ids(&[1, 3])]);
@@ -321,7 +362,10 @@ mod tests {
     #[test]
     fn a_one_way_cut_is_no_group_for_anyone_it_touches() {
         let mut world = world(3);
-        let cut = Cut::OneWay { from: vec![true, false, false], to: vec![false, true, false] };
+        let cut = Cut::OneWay {
+            from: vec![true, false, false],
+            to: vec![false, true, false],
+        };
         world.apply(Time::from_nanos(1), &Change::Cut { layer: 1, cut });
         assert_eq!(shape(&world), Vec::<Vec<HostId>>::new());
         assert!(world.can_reach(HostId(1), HostId(0)));
@@ -331,7 +375,16 @@ mod tests {
     fn a_one_way_cut_inside_a_class_is_seen() {
         let mut world = world(3);
         let all = vec![true; 3];
-        world.apply(Time::from_nanos(1), &Change::Cut { layer: 1, cut: Cut::OneWay { from: all.clone(), to: all } });
+        world.apply(
+            Time::from_nanos(1),
+            &Change::Cut {
+                layer: 1,
+                cut: Cut::OneWay {
+                    from: all.clone(),
+                    to: all,
+                },
+            },
+        );
         assert!(!world.can_reach(HostId(0), HostId(1)));
         assert!(world.can_reach(HostId(0), HostId(0)));
         assert!(world.groups().is_empty());
@@ -340,16 +393,41 @@ mod tests {
     #[test]
     fn a_crash_disturbs_those_who_were_in_the_group_and_no_one_else() {
         let mut world = world(4);
-        world.apply(Time::from_nanos(S), &Change::Cut { layer: 1, cut: Cut::Groups(vec![0, 0, 1, 1]) });
-        world.apply(Time::from_nanos(2 * S), &Change::Down { host: HostId(0), how: Crash::Kill });
+        world.apply(
+            Time::from_nanos(S),
+            &Change::Cut {
+                layer: 1,
+                cut: Cut::Groups(vec![0, 0, 1, 1]),
+            },
+        );
+        world.apply(
+            Time::from_nanos(2 * S),
+            &Change::Down {
+                host: HostId(0),
+                how: Crash::Kill,
+            },
+        );
         assert_eq!(shape(&world), [ids(&[1]), ids(&[2, 3])]);
-        assert_eq!(world.group_of(HostId(1)).unwrap().quiet_since, Time::from_nanos(2 * S));
-        assert_eq!(world.group_of(HostId(2)).unwrap().quiet_since, Time::from_nanos(S));
+        assert_eq!(
+            world.group_of(HostId(1)).unwrap().quiet_since,
+            Time::from_nanos(2 * S)
+        );
+        assert_eq!(
+            world.group_of(HostId(2)).unwrap().quiet_since,
+            Time::from_nanos(S)
+        );
         assert!(world.group_of(HostId(0)).is_none());
-        let up = Change::Up { host: HostId(0), incarnation: 1, disk: DiskAtBoot::Kept };
+        let up = Change::Up {
+            host: HostId(0),
+            incarnation: 1,
+            disk: DiskAtBoot::Kept,
+        };
         world.apply(Time::from_nanos(3 * S), &up);
         assert_eq!(world.incarnation(HostId(0)), 1);
-        assert_eq!(world.group_of(HostId(1)).unwrap().quiet_since, Time::from_nanos(3 * S));
+        assert_eq!(
+            world.group_of(HostId(1)).unwrap().quiet_since,
+            Time::from_nanos(3 * S)
+        );
     }
 
     #[test]
@@ -362,7 +440,11 @@ mod tests {
 
     #[test]
     fn links_beyond_what_is_tolerated_are_never_quiet() {
-        let residents = [Resident { name: "a".into(), ip: Ipv4Addr::LOCALHOST, up: true }];
+        let residents = [Resident {
+            name: "a".into(),
+            ip: Ipv4Addr::LOCALHOST,
+            up: true,
+        }];
         let world = World::new(residents, Links::Beyond);
         assert_eq!(world.groups()[0].quiet_since, Time::MAX);
         assert_eq!(world.host_at(Ipv4Addr::LOCALHOST), Some(HostId(0)));

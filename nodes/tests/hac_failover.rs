@@ -20,11 +20,18 @@ fn place(world: &mut HacWorld, host: usize) -> (Option<u32>, Option<SocketAddrV4
 
 fn alive_in_table_of(world: &mut HacWorld, host: usize) -> Vec<SocketAddrV4> {
     let Answer::Status { rows, .. } = world.status(host);
-    rows.iter().filter(|row| row.status == Some(Status::Alive)).map(|row| row.addr).collect()
+    rows.iter()
+        .filter(|row| row.status == Some(Status::Alive))
+        .map(|row| row.addr)
+        .collect()
 }
 
 fn count(world: &HacWorld, host: usize, name: &str) -> usize {
-    world.story(host).iter().filter(|claimed| **claimed == name).count()
+    world
+        .story(host)
+        .iter()
+        .filter(|claimed| **claimed == name)
+        .count()
 }
 
 #[test]
@@ -57,8 +64,17 @@ fn the_client_heard_most_is_promoted_and_the_others_rejoin() {
         world.fault(Fault::Restart(1)).run(1_000);
         world.fault(Fault::Crash(0)).run(3_000);
         assert_eq!(world.servers(), [2], "{rules}");
-        assert!(world.story(2).contains(&"promoted"), "{rules}: {:?}", world.story(2));
-        assert_eq!(world.story(1).last(), Some(&"rejoined"), "{rules}: {:?}", world.story(1));
+        assert!(
+            world.story(2).contains(&"promoted"),
+            "{rules}: {:?}",
+            world.story(2)
+        );
+        assert_eq!(
+            world.story(1).last(),
+            Some(&"rejoined"),
+            "{rules}: {:?}",
+            world.story(1)
+        );
         assert_eq!(place(&mut world, 1).1, Some(world.addr(2)), "{rules}");
     }
 }
@@ -75,7 +91,10 @@ fn a_server_that_comes_back_joins_the_present_one_as_a_client() {
         assert_eq!(count(&world, 0, "joined"), 1, "{rules}: {:?}", world.story(0));
         match rules {
             // The promoted server counted from 1 again, and gave the id of the old one away in the meantime.
-            "Original" => assert_eq!(world.breach.as_ref().map(|(name, ..)| *name), Some("ids_granted_once")),
+            "Original" => assert_eq!(
+                world.breach.as_ref().map(|(name, ..)| *name),
+                Some("ids_granted_once")
+            ),
             _ => world.assert_held(),
         }
     }
@@ -92,7 +111,10 @@ fn a_server_that_comes_back_to_nobody_serves_again_and_its_clients_return() {
     world.run(1_000).fault(Fault::Restart(0)).run(1_000);
     assert_eq!(world.servers(), [0]);
     world.fault(Fault::Restart(1)).fault(Fault::Restart(2)).run(6_000);
-    assert_eq!((0..3).map(|host| place(&mut world, host).0).collect::<Vec<_>>(), ids);
+    assert_eq!(
+        (0..3).map(|host| place(&mut world, host).0).collect::<Vec<_>>(),
+        ids
+    );
     world.assert_held();
 }
 
@@ -103,9 +125,16 @@ fn a_returning_client_gets_its_old_id_back() {
         world.latency = (world.latency.0, world.latency.0);
         world.run(1_000);
         let before = place(&mut world, 2).0;
-        world.fault(Fault::Crash(2)).run(4_000).fault(Fault::Restart(2)).run(1_000);
+        world
+            .fault(Fault::Crash(2))
+            .run(4_000)
+            .fault(Fault::Restart(2))
+            .run(1_000);
         assert_eq!(place(&mut world, 2).0, before, "{rules}");
-        assert!(alive_in_table_of(&mut world, 0).contains(&world.addr(2)), "{rules}");
+        assert!(
+            alive_in_table_of(&mut world, 0).contains(&world.addr(2)),
+            "{rules}"
+        );
     }
 }
 
@@ -115,7 +144,10 @@ fn a_wiped_client_is_known_by_its_address_under_hardened_and_forgotten_under_ori
         let mut world = brisk(rules, &cast(2), 3, |_| ());
         world.run(1_000);
         let before = place(&mut world, 1).0;
-        world.fault(Fault::Crash(1)).fault(Fault::RestartWiped(1)).run(2_000);
+        world
+            .fault(Fault::Crash(1))
+            .fault(Fault::RestartWiped(1))
+            .run(2_000);
         (before, place(&mut world, 1).0)
     });
     assert_ne!(ids[0].0, ids[0].1);
@@ -140,7 +172,10 @@ fn after_a_partition_original_keeps_two_servers_and_hardened_one() {
     for rules in BOTH {
         let mut world = brisk(rules, &cast(4), 5, |_| ());
         world.latency = (world.latency.0, world.latency.0);
-        world.run(2_000).fault(Fault::Partition(vec![0, 0, 0, 1, 1])).run(4_000);
+        world
+            .run(2_000)
+            .fault(Fault::Partition(vec![0, 0, 0, 1, 1]))
+            .run(4_000);
         assert_eq!(world.servers().len(), 2, "{rules}");
         world.fault(Fault::HealAll).run(15_000);
         match rules {
@@ -150,7 +185,12 @@ fn after_a_partition_original_keeps_two_servers_and_hardened_one() {
             }
             _ => {
                 assert_eq!(world.servers().len(), 1);
-                assert_eq!((0..5).map(|host| count(&world, host, "stepped_down")).sum::<usize>(), 1);
+                assert_eq!(
+                    (0..5)
+                        .map(|host| count(&world, host, "stepped_down"))
+                        .sum::<usize>(),
+                    1
+                );
                 world.assert_held();
             }
         }
@@ -174,7 +214,11 @@ fn a_promoted_server_forgets_ids_under_original_and_knows_them_under_hardened() 
 #[test]
 fn a_wiped_server_takes_the_cluster_back_in_a_higher_epoch() {
     let mut world = brisk("Hardened", &cast(3), 7, |_| ());
-    world.run(2_000).fault(Fault::Crash(0)).fault(Fault::RestartWiped(0)).run(8_000);
+    world
+        .run(2_000)
+        .fault(Fault::Crash(0))
+        .fault(Fault::RestartWiped(0))
+        .run(8_000);
     assert_eq!(world.servers(), [0]);
     let Answer::Status { epoch, rows, .. } = world.status(0);
     assert!(epoch.counter >= 2, "epoch {epoch}");
@@ -192,41 +236,86 @@ fn a_client_hands_an_hc_on_to_its_server() {
     world.inject(stranger, 1, &hc).run(50);
     assert_eq!(answers_to(&world, stranger), 1);
     // One hop only: what speaks for another is not handed on.
-    world.inject(world.addr(2), 1, &asking(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 10), 7400))).run(50);
-    let forwarded = world.sent.iter().filter(|(_, from, _, bytes)| from.index() == 1 && bytes[2] == Code::Hc as u8);
+    world
+        .inject(
+            world.addr(2),
+            1,
+            &asking(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 10), 7400)),
+        )
+        .run(50);
+    let forwarded = world
+        .sent
+        .iter()
+        .filter(|(_, from, _, bytes)| from.index() == 1 && bytes[2] == Code::Hc as u8);
     assert_eq!(forwarded.filter(|(_, _, _, bytes)| *bytes == hc).count(), 1);
 }
 
 fn asking(addr: SocketAddrV4) -> Vec<u8> {
     use squall_nodes::hac::wire::{Entry, Epoch, Head, Mode, NO_ID};
-    let head = Head { rules: Rules::Hardened, mode: Mode::ClientServer, code: Code::Hc, epoch: Epoch::NONE };
+    let head = Head {
+        rules: Rules::Hardened,
+        mode: Mode::ClientServer,
+        code: Code::Hc,
+        epoch: Epoch::NONE,
+    };
     let mut bytes = Vec::new();
-    head.encode_one(&Entry { id: NO_ID, addr, status: Status::Alive, heard: 0, round: 0 }, &mut bytes);
+    head.encode_one(
+        &Entry {
+            id: NO_ID,
+            addr,
+            status: Status::Alive,
+            heard: 0,
+            round: 0,
+        },
+        &mut bytes,
+    );
     bytes
 }
 
 /// How many HS went to an address.
 fn answers_to(world: &HacWorld, addr: SocketAddrV4) -> usize {
     let hs = |bytes: &[u8]| bytes[2] == Code::Hs as u8;
-    world.sent.iter().filter(|(_, _, to, bytes)| *to == addr && hs(bytes)).count()
+    world
+        .sent
+        .iter()
+        .filter(|(_, _, to, bytes)| *to == addr && hs(bytes))
+        .count()
 }
 
 #[test]
 fn a_list_that_does_not_fit_is_split_and_put_together_again() {
     for rules in BOTH {
         // Three entries at most.
-        let mtu = if rules == "Original" { 4 + 3 * 19 } else { 22 + 3 * 19 };
+        let mtu = if rules == "Original" {
+            4 + 3 * 19
+        } else {
+            22 + 3 * 19
+        };
         let mut world = brisk(rules, &cast(7), 9, |config| config.mtu = mtu);
         world.latency = (world.latency.0, world.latency.0);
         world.run(5_000);
-        let version = if rules == "Original" { Rules::Original } else { Rules::Hardened };
+        let version = if rules == "Original" {
+            Rules::Original
+        } else {
+            Rules::Hardened
+        };
         let parts = world.sent.iter().filter_map(|(_, _, to, bytes)| {
             let packet = Packet::decode(version, Checksum::Verified, bytes).ok()?;
             (packet.code == Code::As && *to == world.addr(7)).then_some(packet.part)
         });
         let parts: Vec<Part> = parts.collect();
-        assert_eq!(parts[parts.len() - 3..], [Part::More, Part::More, Part::Last], "{rules}");
-        assert!(world.sent.iter().all(|(_, _, _, bytes)| bytes.len() <= usize::from(mtu)), "{rules}");
+        assert_eq!(
+            parts[parts.len() - 3..],
+            [Part::More, Part::More, Part::Last],
+            "{rules}"
+        );
+        assert!(
+            world
+                .sent
+                .iter()
+                .all(|(_, _, _, bytes)| bytes.len() <= usize::from(mtu)),
+            "{rules}"
+        );
         let Answer::Status { rows, .. } = world.status(7);
         assert_eq!(rows.len(), 8, "{rules}");
         world.assert_held();
@@ -273,7 +362,12 @@ fn a_server_that_dies_in_its_first_round_leaves_clients_that_know_each_other() {
 #[test]
 fn a_suspicion_is_taken_back_when_the_server_is_heard_again() {
     let mut world = brisk("Hardened", &cast(2), 12, |_| ());
-    world.run(1_000).fault(Fault::Pause(0)).run(450).fault(Fault::Resume(0)).run(8_000);
+    world
+        .run(1_000)
+        .fault(Fault::Pause(0))
+        .run(450)
+        .fault(Fault::Resume(0))
+        .run(8_000);
     assert!(count(&world, 1, "suspected") >= 1);
     assert_eq!(world.servers(), [0]);
     assert_eq!(count(&world, 1, "rejoined"), 0);
@@ -287,7 +381,11 @@ fn a_lost_as_costs_a_suspicion_and_no_promotion_under_hardened() {
         world.loss = 50;
         world.run(30_000);
         assert!((1..4).map(|host| count(&world, host, "suspected")).sum::<usize>() > 0);
-        assert_eq!((1..4).map(|host| count(&world, host, "promoted")).sum::<usize>(), 0, "seed {seed}");
+        assert_eq!(
+            (1..4).map(|host| count(&world, host, "promoted")).sum::<usize>(),
+            0,
+            "seed {seed}"
+        );
         world.assert_held();
     }
 }
@@ -320,7 +418,12 @@ fn without_the_ratchet_an_old_server_takes_its_clients_back_to_an_old_epoch() {
     let mut world = brisk("Hardened", &cast(2), 14, |config| {
         config.without = vec![Change::Ratchet, Change::StepDown];
     });
-    world.run(2_000).fault(Fault::Partition(vec![0, 1, 1])).run(3_000).fault(Fault::HealAll).run(3_000);
+    world
+        .run(2_000)
+        .fault(Fault::Partition(vec![0, 1, 1]))
+        .run(3_000)
+        .fault(Fault::HealAll)
+        .run(3_000);
     assert_eq!(world.breach.as_ref().map(|(name, ..)| *name), Some("epoch_grows"));
 }
 
@@ -329,7 +432,13 @@ fn without_the_ratchet_an_old_server_takes_its_clients_back_to_an_old_epoch() {
 #[test]
 fn seed_12189_a_restarted_client_without_an_hs_is_available() {
     let mut world = brisk("Hardened", &cast(2), 15, |_| ());
-    world.run(1_000).fault(Fault::Crash(1)).run(100).fault(Fault::OneWay(1, 0)).fault(Fault::Restart(1)).run(600);
+    world
+        .run(1_000)
+        .fault(Fault::Crash(1))
+        .run(100)
+        .fault(Fault::OneWay(1, 0))
+        .fault(Fault::Restart(1))
+        .run(600);
     assert_eq!(world.story(1).last(), Some(&"joined"));
     world.fault(Fault::HealAll).run(10_000);
     assert!(alive_in_table_of(&mut world, 0).contains(&world.addr(1)));

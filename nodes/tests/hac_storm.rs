@@ -25,7 +25,13 @@ fn hardened_keeps_its_promises_in_every_storm() {
     judged.sort_unstable();
     judged.dedup();
     let all = [
-        "epoch_grows", "heard_grows", "ids_granted_once", "ids_unique", "one_server", "status_true", "tables_agree",
+        "epoch_grows",
+        "heard_grows",
+        "ids_granted_once",
+        "ids_unique",
+        "one_server",
+        "status_true",
+        "tables_agree",
     ];
     assert_eq!(judged, all);
 }

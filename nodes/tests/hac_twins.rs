@@ -29,17 +29,41 @@ const SCENES: &[Scene] = &[
         ],
         play: in_a_storm,
     },
-    Scene { missed: &[(Change::Remember, "one_server")], play: server_dies_in_its_first_round },
     Scene {
-        missed: &[(Change::Addresses, "ids_granted_once"), (Change::Addresses, "ids_unique")],
+        missed: &[(Change::Remember, "one_server")],
+        play: server_dies_in_its_first_round,
+    },
+    Scene {
+        missed: &[
+            (Change::Addresses, "ids_granted_once"),
+            (Change::Addresses, "ids_unique"),
+        ],
         play: two_lose_their_disks,
     },
-    Scene { missed: &[(Change::Forward, "one_server")], play: newcomer_asks_the_old_server },
-    Scene { missed: &[(Change::Retry, "one_server"), (Change::Patience, "status_true")], play: calm_with_loss },
-    Scene { missed: &[(Change::Patience, "peers_agree")], play: calm_peers_with_loss },
-    Scene { missed: &[(Change::Count, "tables_agree")], play: split_lists_with_loss },
-    Scene { missed: &[(Change::Crc, "tables_agree")], play: flipped_bits },
-    Scene { missed: &[(Change::TakeBack, "tables_agree")], play: server_loses_its_disk },
+    Scene {
+        missed: &[(Change::Forward, "one_server")],
+        play: newcomer_asks_the_old_server,
+    },
+    Scene {
+        missed: &[(Change::Retry, "one_server"), (Change::Patience, "status_true")],
+        play: calm_with_loss,
+    },
+    Scene {
+        missed: &[(Change::Patience, "peers_agree")],
+        play: calm_peers_with_loss,
+    },
+    Scene {
+        missed: &[(Change::Count, "tables_agree")],
+        play: split_lists_with_loss,
+    },
+    Scene {
+        missed: &[(Change::Crc, "tables_agree")],
+        play: flipped_bits,
+    },
+    Scene {
+        missed: &[(Change::TakeBack, "tables_agree")],
+        play: server_loses_its_disk,
+    },
 ];
 
 #[test]
@@ -51,7 +75,10 @@ fn each_change_is_missed_by_a_promise() {
                 world.judge_only(promise).run(30_000);
                 world.breach.is_some()
             };
-            assert!((0..SEEDS).any(|seed| is_broken(&seed)), "{promise} holds without {change:?}");
+            assert!(
+                (0..SEEDS).any(|seed| is_broken(&seed)),
+                "{promise} holds without {change:?}"
+            );
         }
     }
 }
@@ -63,7 +90,10 @@ fn every_scene_holds_with_every_change_in_force() {
             let mut world = play(None, seed);
             world.run(30_000);
             if let Some((promise, at, breach)) = &world.breach {
-                panic!("a scene of {missed:?}, seed {seed}: {promise} at {at}: {}", breach.detail);
+                panic!(
+                    "a scene of {missed:?}, seed {seed}: {promise} at {at}: {}",
+                    breach.detail
+                );
             }
         }
     }
@@ -73,10 +103,17 @@ fn every_scene_holds_with_every_change_in_force() {
 fn every_change_and_every_promise_has_a_scene() {
     let missed = || SCENES.iter().flat_map(|scene| scene.missed);
     for change in Change::ALL {
-        assert!(missed().any(|(own, _)| *own == change), "nothing misses {change:?}");
+        assert!(
+            missed().any(|(own, _)| *own == change),
+            "nothing misses {change:?}"
+        );
     }
     for kind in Hac::invariants() {
-        assert!(missed().any(|(_, promise)| *promise == kind.name()), "nothing breaks {}", kind.name());
+        assert!(
+            missed().any(|(_, promise)| *promise == kind.name()),
+            "nothing breaks {}",
+            kind.name()
+        );
     }
 }
 
@@ -154,6 +191,9 @@ fn flipped_bits(change: Option<Change>, seed: u64) -> HacWorld {
 
 fn server_loses_its_disk(change: Option<Change>, seed: u64) -> HacWorld {
     let mut world = brisk("Hardened", &cast(3), seed, without(change));
-    world.run(15_000).fault(Fault::Crash(0)).fault(Fault::RestartWiped(0));
+    world
+        .run(15_000)
+        .fault(Fault::Crash(0))
+        .fault(Fault::RestartWiped(0));
     world
 }

@@ -18,7 +18,13 @@ fn any_rules() -> impl Strategy<Value = Rules> {
 }
 
 fn any_code() -> impl Strategy<Value = Code> {
-    prop_oneof![Just(Code::Hc), Just(Code::Hs), Just(Code::Ac), Just(Code::As), Just(Code::Ap)]
+    prop_oneof![
+        Just(Code::Hc),
+        Just(Code::Hs),
+        Just(Code::Ac),
+        Just(Code::As),
+        Just(Code::Ap)
+    ]
 }
 
 fn any_part() -> impl Strategy<Value = Part> {
@@ -31,27 +37,63 @@ fn any_epoch() -> impl Strategy<Value = Epoch> {
 
 fn any_entry() -> impl Strategy<Value = Entry> {
     let status = prop_oneof![Just(Status::Dead), Just(Status::Alive)];
-    (any::<u32>(), any::<u32>(), any::<u16>(), status, any::<u32>(), any::<u32>()).prop_map(
-        |(id, ip, port, status, heard, round)| {
-            let addr = SocketAddrV4::new(Ipv4Addr::from(ip), port);
-            Entry { id, addr, status, heard, round }
-        },
+    (
+        any::<u32>(),
+        any::<u32>(),
+        any::<u16>(),
+        status,
+        any::<u32>(),
+        any::<u32>(),
     )
+        .prop_map(|(id, ip, port, status, heard, round)| {
+            let addr = SocketAddrV4::new(Ipv4Addr::from(ip), port);
+            Entry {
+                id,
+                addr,
+                status,
+                heard,
+                round,
+            }
+        })
 }
 
 /// A packet as a node would write it.
 fn any_packet() -> impl Strategy<Value = (Head, Part, u16, Vec<Entry>)> {
     let entries = proptest::collection::vec(any_entry(), 1..70);
-    (any_rules(), any_code(), any_part(), any_epoch(), entries, 0u16..500).prop_map(
-        |(rules, code, part, epoch, mut entries, more)| {
-            let mode = if code == Code::Ap { Mode::PeerToPeer } else { Mode::ClientServer };
+    (
+        any_rules(),
+        any_code(),
+        any_part(),
+        any_epoch(),
+        entries,
+        0u16..500,
+    )
+        .prop_map(|(rules, code, part, epoch, mut entries, more)| {
+            let mode = if code == Code::Ap {
+                Mode::PeerToPeer
+            } else {
+                Mode::ClientServer
+            };
             if code != Code::As {
                 entries.truncate(1);
             }
-            let total = if code == Code::As { entries.len() as u16 + more } else { 1 };
-            (Head { rules, mode, code, epoch }, part, total, entries)
-        },
-    )
+            let total = if code == Code::As {
+                entries.len() as u16 + more
+            } else {
+                1
+            };
+            (
+                Head {
+                    rules,
+                    mode,
+                    code,
+                    epoch,
+                },
+                part,
+                total,
+                entries,
+            )
+        })
 }
 
 fn encoded((head, part, total, entries): &(Head, Part, u16, Vec<Entry>)) -> Vec<u8> {
@@ -62,13 +104,16 @@ fn encoded((head, part, total, entries): &(Head, Part, u16, Vec<Entry>)) -> Vec<
 
 /// Few ids and rounds, so that entries meet.
 fn any_table() -> impl Strategy<Value = Table> {
-    let entry = (1u32..5, 0u8..3, 0u32..3, 0u32..3, any::<bool>()).prop_map(|(id, last, heard, round, alive)| Entry {
-        id,
-        addr: SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 7400),
-        status: if alive { Status::Alive } else { Status::Dead },
-        heard,
-        round,
-    });
+    let entry =
+        (1u32..5, 0u8..3, 0u32..3, 0u32..3, any::<bool>()).prop_map(|(id, last, heard, round, alive)| {
+            Entry {
+                id,
+                addr: SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 7400),
+                status: if alive { Status::Alive } else { Status::Dead },
+                heard,
+                round,
+            }
+        });
     let epoch = (0u64..3, 1u32..3).prop_map(|(counter, server)| Epoch { counter, server });
     (epoch, proptest::collection::vec(entry, 0..8)).prop_map(|(epoch, entries)| {
         let mut table = Table::new(epoch);

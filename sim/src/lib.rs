@@ -1,1 +1,36 @@
-//! x
+//! A deterministic simulator for cluster protocols: a virtual clock, a lossy virtual network, faults, scenario files.
+//!
+//! - [`scenario`]: files, read with positions and resolved into a [`plan`].
+//! - [`run`]: a plan and a seed in, an [`outcome`] out, with a [`trace`] where it is asked for.
+//! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
+//! - [`runner`]: the object-safe doors that the command line goes through.
+//!
+//! Inside, `engine` is the transport that nodes are driven over; `queue`, `timers`, `network`, `host` and `faults` are its
+//! parts; `draws` and `digest` are what make runs repeatable and comparable; `watch` judges.
+//!
+//! Equal scenario, seed and version give equal digests, in any process, with any number of threads. Nothing here reads a
+//! clock or opens a socket.
+
+mod digest;
+mod draws;
+mod engine;
+mod event;
+mod faults;
+pub mod gate;
+mod host;
+mod network;
+pub mod outcome;
+pub mod plan;
+mod queue;
+pub mod run;
+pub mod runner;
+pub mod scenario;
+pub mod sweep;
+mod timers;
+pub mod trace;
+mod tracer;
+mod watch;
+
+pub use outcome::{Digest, Outcome, SweepOutcome, Verdict, Violation};
+pub use run::{prepare, registered};
+pub use runner::{Prepared, Runner, Worker};

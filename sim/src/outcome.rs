@@ -62,6 +62,28 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// How an answer stands to what the file expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// It is what the file expects.
+    AsExpected,
+    /// It is something else.
+    Otherwise,
+    /// The answer is not known: something was inconclusive, and what is known does not speak against the file.
+    Unknown,
+}
+
+impl Outcome {
+    /// How the run stands to what the file expects.
+    pub fn standing(&self) -> Standing {
+        match self.verdict {
+            _ if self.as_expected => Standing::AsExpected,
+            Verdict::Inconclusive => Standing::Unknown,
+            Verdict::Held | Verdict::Violated => Standing::Otherwise,
+        }
+    }
+}
+
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -166,8 +188,26 @@ pub struct SweepOutcome {
     pub failures: Vec<Failures>,
     /// Of the digests of all runs, in the order of their seeds.
     pub digest: Digest,
-    /// All samples of each measure, in the order of the file and of the seeds.
+    /// The samples of each measure, in the order of the file and of the seeds; of each the first
+    /// [`KEPT_SAMPLES`](crate::sweep::KEPT_SAMPLES).
     pub measures: Vec<Measured>,
+    /// How many samples came after those that are kept.
+    pub samples_left_out: u64,
+    /// The timeline over all runs, in the order of the file.
+    pub faults: Vec<FaultOverRuns>,
+    /// What was judged, and how often in all runs together.
+    pub invariants: Vec<InvariantDone>,
+}
+
+/// What a fault came to in a sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultOverRuns {
+    /// The fault: `kill(s)`.
+    pub fault: String,
+    /// In how many runs it happened.
+    pub runs: u64,
+    /// How much it touched in all of them together, as [`FaultDone::affected`] counts.
+    pub affected: u64,
 }
 
 /// Runs that did not hold for the same reason.

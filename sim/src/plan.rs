@@ -1,5 +1,6 @@
 //! A plan: a scenario under one rule set with nothing left to look up. The engine runs plans and knows no files.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use squall_nodes::{Crash, HostId, HostKey, Node, Placed, Protocol, Span, Time, Tolerance};
@@ -10,7 +11,7 @@ pub struct Plan<P: Protocol> {
     pub scenario: String,
     /// The rule set, one of [`Protocol::RULES`].
     pub rules: &'static str,
-    /// The hosts, in the order of their [`HostId`]s.
+    /// The hosts, in the order of their [`HostId`]s, each at its [`address_of`].
     pub hosts: Vec<PlannedHost<P::Node>>,
     /// What links are like.
     pub network: Network,
@@ -241,10 +242,48 @@ pub enum Expect {
     Violated(Vec<String>),
 }
 
+/// The address of a host in the virtual world: `10.0.0.1` and on.
+pub fn address_of(host: HostId) -> Ipv4Addr {
+    Ipv4Addr::from(FIRST_ADDRESS + host.0)
+}
+
+/// The host that would have an address in the virtual world.
+pub fn host_at(ip: Ipv4Addr) -> HostId {
+    HostId(u32::from(ip).wrapping_sub(FIRST_ADDRESS))
+}
+
+const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 0, 0, 1]);
+
+impl<P: Protocol> Plan<P> {
+    /// Whether every link keeps within what the scenario tolerates; otherwise no group is ever quiet.
+    pub fn links_are_tolerated(&self) -> bool {
+        let own = self.network.links.iter().map(|(_, law)| law);
+        std::iter::once(&self.network.default)
+            .chain(own)
+            .all(|law| law.is_within(&self.tolerated))
+    }
+}
+
+impl LinkLaw {
+    /// Whether loss and latency keep within what is tolerated.
+    pub fn is_within(&self, tolerated: &Tolerance) -> bool {
+        self.loss <= tolerated.loss && self.latency.percentile_999() <= tolerated.latency
+    }
+}
+
 impl Fault {
     /// The name of every kind of fault.
-    pub const KINDS: &'static [&'static str] =
-        &["kill", "power_cut", "restart", "pause", "resume", "partition", "one_way", "heal", "heal_all"];
+    pub const KINDS: &'static [&'static str] = &[
+        "kill",
+        "power_cut",
+        "restart",
+        "pause",
+        "resume",
+        "partition",
+        "one_way",
+        "heal",
+        "heal_all",
+    ];
 
     /// The kind, in snake case.
     pub fn kind(&self) -> &'static str {
@@ -267,7 +306,9 @@ impl Latency {
     pub fn percentile_999(&self) -> Span {
         match self {
             Latency::Constant(span) => *span,
-            Latency::Uniform(low, high) => *low + Span::from_nanos((high.as_nanos() - low.as_nanos()) / 1000 * 999),
+            Latency::Uniform(low, high) => {
+                *low + Span::from_nanos((high.as_nanos() - low.as_nanos()) / 1000 * 999)
+            }
         }
     }
 }

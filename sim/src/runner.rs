@@ -1,6 +1,8 @@
 //! What the command line sees of a protocol: object-safe doors to plans and runs, behind which everything is monomorphic.
 
-use squall_nodes::Promise;
+// Whoever reads a `PromiseMade` finds its words here.
+pub use squall_nodes::Promise;
+use squall_nodes::Span;
 
 use crate::outcome::Outcome;
 use crate::plan::{Expect, Origin};
@@ -40,10 +42,23 @@ pub trait Prepared: Send + Sync {
     fn expect(&self) -> &Expect;
     /// The seed that `run` takes when none is given.
     fn seed(&self) -> u64;
+    /// When a run ends, counted from its beginning.
+    fn limit(&self) -> Span;
+    /// The hosts, in the order of their ids.
+    fn hosts(&self) -> Vec<HostCast>;
     /// What is judged, and when each promise holds: as the file has it, and by the protocol's own formula.
     fn promises(&self) -> Vec<PromiseMade>;
     /// A worker: runs reuse what the last one allocated.
     fn worker(&self) -> Box<dyn Worker + '_>;
+}
+
+/// A host of a prepared scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostCast {
+    /// Its name.
+    pub name: String,
+    /// Its role, as a file would write it.
+    pub role: String,
 }
 
 /// A promise of a prepared scenario.

@@ -1,13 +1,18 @@
 //! The ordered record of one run, kept only where it is asked for.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
-use squall_nodes::{Change, HostId, Time};
+// Whoever reads a trace finds its words here.
+pub use squall_nodes::{Change, Crash, DiskAtBoot, HostId, Span, Time};
 
 /// The record of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trace {
     /// The hosts' names, by [`HostId`].
     pub hosts: Vec<String>,
+    /// The hosts' addresses, by [`HostId`].
+    pub ips: Vec<Ipv4Addr>,
     /// Everything that happened, in order.
     pub events: Vec<TraceEvent>,
 }
@@ -77,6 +82,8 @@ pub enum Happening {
         token: u64,
         /// How much, in bytes.
         len: u32,
+        /// The 64-bit xxh3 of its bytes.
+        hash: u64,
     },
     /// A write reached the disk.
     Persisted {

@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use super::config::{Change, Rules};
 use super::disk::{Identity, Reign};
 use super::facts::HacFact;
-use super::member::{Doubt, Joined, Member, Phase, Repeating, Stage, Why};
+use super::member::{Doubt, Handshake, Joined, Member, Phase, Stage, Why};
 use super::table::{Meeting, Table};
 use super::wire::{Code, Packet, Part};
 use super::{HacNode, Timer};
@@ -28,29 +28,29 @@ impl Member {
             Why::Join if self.may_elect() => out.arm(Timer::Silence, now + self.config.client_timeout * 2),
             Why::Join => out.disarm(Timer::Silence),
         }
-        self.handshake = Repeating::Idle;
+        self.handshake = Handshake::Idle;
         self.shake(now, out);
     }
 
     /// Starts to send HC, unless it does already.
     pub(super) fn shake(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        if self.handshake == Repeating::Idle {
-            self.handshake = Repeating::Running;
+        if self.handshake == Handshake::Idle {
+            self.handshake = Handshake::Running;
             self.on_handshake(now, out);
         }
     }
 
     /// Sends HC no more.
     pub(super) fn stop_shaking(&mut self, out: &mut Outbox<HacNode>) {
-        if self.handshake == Repeating::Running {
-            self.handshake = Repeating::Idle;
+        if self.handshake == Handshake::Running {
+            self.handshake = Handshake::Idle;
             out.disarm(Timer::Handshake);
         }
     }
 
     /// It is time for the next HC of a handshake, or the first.
     pub(super) fn on_handshake(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        if self.handshake == Repeating::Idle {
+        if self.handshake == Handshake::Idle {
             return;
         }
         let asks = self.asks();
@@ -64,7 +64,7 @@ impl Member {
         }
         match self.repeats_after() {
             Some(after) => out.arm(Timer::Handshake, now + after),
-            None => self.handshake = Repeating::Idle,
+            None => self.handshake = Handshake::Idle,
         }
     }
 
@@ -75,7 +75,10 @@ impl Member {
             Phase::Seeking { why: Why::Return, .. } if self.config.rules == Rules::Original => {
                 Some((self.config.client_timeout / 4).max(Span::from_nanos(1)))
             }
-            Phase::Seeking { .. } | Phase::Following { doubt: Doubt::Calm, .. } => Some(self.config.retry_after()),
+            Phase::Seeking { .. }
+            | Phase::Following {
+                doubt: Doubt::Calm, ..
+            } => Some(self.config.retry_after()),
             // The source repeats the handshake once, and then gives up on the server.
             _ => (self.config.tries() > 1).then(|| self.config.retry_after()),
         }
@@ -86,7 +89,11 @@ impl Member {
         let mut asks = BTreeSet::new();
         match &self.phase {
             Phase::Following { server, .. } => asks.extend([*server]),
-            Phase::Electing { choice, stage: Stage::Asking, .. } => asks.extend([*choice]),
+            Phase::Electing {
+                choice,
+                stage: Stage::Asking,
+                ..
+            } => asks.extend([*choice]),
             Phase::Seeking { why, asked } => {
                 let last = self.accepted.map(|reign| reign.at);
                 let near = match self.config.rules {
@@ -103,15 +110,27 @@ impl Member {
                     asks.extend(self.book.iter().map(|(_, addr)| *addr));
                 }
             }
-            Phase::Electing { stage: Stage::Waiting, .. } | Phase::Serving(_) => {}
+            Phase::Electing {
+                stage: Stage::Waiting,
+                ..
+            }
+            | Phase::Serving(_) => {}
         }
         asks.remove(&self.me);
         asks
     }
 
     /// An HC came to a node that does not serve.
-    pub(super) fn forward(&self, from: SocketAddrV4, packet: &Packet<'_>, bytes: &[u8], out: &mut Outbox<HacNode>) {
-        let Phase::Following { server, .. } = self.phase else { return };
+    pub(super) fn forward(
+        &self,
+        from: SocketAddrV4,
+        packet: &Packet<'_>,
+        bytes: &[u8],
+        out: &mut Outbox<HacNode>,
+    ) {
+        let Phase::Following { server, .. } = self.phase else {
+            return;
+        };
         let asker = packet.entries.first().addr;
         // One hop only, and not back to the one who asks, who is no server if it has to ask.
         if self.changes.has(Change::Forward) && asker == from && asker != server {
@@ -128,7 +147,10 @@ impl Member {
         packet: &Packet<'_>,
         out: &mut Outbox<HacNode>,
     ) {
-        let reign = Reign { epoch: packet.epoch, at: from };
+        let reign = Reign {
+            epoch: packet.epoch,
+            at: from,
+        };
         let entry = packet.entries.first();
         let wanted = match self.config.rules {
             Rules::Original => match &self.phase {
@@ -139,7 +161,9 @@ impl Member {
             },
             Rules::Hardened => entry.addr == self.me && self.accepts(reign),
         };
-        let Some(id) = entry.id().filter(|_| wanted) else { return };
+        let Some(id) = entry.id().filter(|_| wanted) else {
+            return;
+        };
         self.identity = Some(Identity { id, granted: reign });
         self.gather_from(reign);
         self.follow(reign, now, out);
@@ -154,7 +178,10 @@ impl Member {
         packet: &Packet<'_>,
         out: &mut Outbox<HacNode>,
     ) {
-        let reign = Reign { epoch: packet.epoch, at: from };
+        let reign = Reign {
+            epoch: packet.epoch,
+            at: from,
+        };
         let followed = match self.config.rules {
             Rules::Original => match &self.phase {
                 Phase::Following { server, .. } => *server == from,
@@ -165,7 +192,11 @@ impl Member {
         };
         if followed {
             self.gather_from(reign);
-            let meeting = if self.changes.has(Change::Merge) { Meeting::Greater } else { Meeting::Latest };
+            let meeting = if self.changes.has(Change::Merge) {
+                Meeting::Greater
+            } else {
+                Meeting::Latest
+            };
             self.gathering.absorb(reign.epoch, packet.entries.iter(), meeting);
             self.follow(reign, now, out);
             self.take_whole(reign, packet, out);
@@ -185,21 +216,21 @@ impl Member {
             Phase::Following { server, .. } => Some(server),
             _ => None,
         };
-        self.phase = Phase::Following { server: reign.at, doubt: Doubt::Calm };
+        self.phase = Phase::Following {
+            server: reign.at,
+            doubt: Doubt::Calm,
+        };
         out.arm(Timer::Silence, now + self.config.client_timeout);
         if before != Some(reign.at) {
             out.disarm(Timer::Wait);
             // Those HC went to somebody else.
             self.stop_shaking(out);
+            // A node that boots may find itself a member by an AS alone, and has to be heard all the same.
+            out.arm(Timer::Availability, now + self.next_availability());
         }
         self.save(out);
         if self.config.rules == Rules::Hardened && old.is_none_or(|old| old.epoch != reign.epoch) {
             out.claim(HacFact::Accepted { epoch: reign.epoch });
-        }
-        if self.is_confirmed() && self.availability == Repeating::Idle {
-            // Not only at an HS: a restarted client is confirmed by what it remembers.
-            self.availability = Repeating::Running;
-            out.arm(Timer::Availability, now + self.next_availability());
         }
         if self.is_settled() {
             self.stop_shaking(out);
@@ -217,7 +248,8 @@ impl Member {
 
     /// Whether its server has confirmed its id.
     fn is_confirmed(&self) -> bool {
-        self.identity.is_some_and(|identity| Some(identity.granted) == self.accepted)
+        self.identity
+            .is_some_and(|identity| Some(identity.granted) == self.accepted)
     }
 
     /// Whether there is nothing left to ask its server for.
@@ -228,7 +260,9 @@ impl Member {
 
     /// Claims that it joined, if it has and has not said so.
     fn settle(&mut self, out: &mut Outbox<HacNode>) {
-        let (Some(Identity { id, .. }), Some(reign), true) = (self.identity, self.accepted, self.is_settled()) else {
+        let (Some(Identity { id, .. }), Some(reign), true) =
+            (self.identity, self.accepted, self.is_settled())
+        else {
             return;
         };
         let (epoch, server) = (self.claimed_epoch(), reign.at);
@@ -261,8 +295,13 @@ impl Member {
         self.known.reign = Some(reign);
         self.known.round = round;
         self.known.entries.clear();
-        let gathered = self.gathering.entries().filter(|entry| !counts || entry.round == round);
-        self.known.entries.extend(gathered.filter(|entry| entry.id().is_some()));
+        let gathered = self
+            .gathering
+            .entries()
+            .filter(|entry| !counts || entry.round == round);
+        self.known
+            .entries
+            .extend(gathered.filter(|entry| entry.id().is_some()));
         if self.changes.has(Change::Remember) {
             let names = self.known.entries.iter().map(|entry| (entry.id, entry.addr));
             if !names.clone().eq(self.book.iter().copied()) {
@@ -289,7 +328,8 @@ impl Member {
         out.arm(Timer::Availability, now + self.next_availability());
     }
 
-    fn next_availability(&mut self) -> Span {
+    /// How long until the next AC.
+    pub(super) fn next_availability(&mut self) -> Span {
         self.rng.span(Span::ZERO, self.config.availability_interval)
     }
 }

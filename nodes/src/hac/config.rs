@@ -134,10 +134,18 @@ impl Config {
     /// The settings of a profile, `"classic"` or (any other name) `"brisk"`, under a rule set.
     pub fn profile(profile: &str, rules: Rules) -> Self {
         let (round, interval, timeout, wait) = match profile {
-            "classic" => {
-                (Span::from_secs(30), Span::from_secs(30), Span::from_secs(31), Span::from_secs(10))
-            }
-            _ => (Span::from_millis(300), Span::from_millis(300), Span::from_millis(310), Span::from_millis(100)),
+            "classic" => (
+                Span::from_secs(30),
+                Span::from_secs(30),
+                Span::from_secs(31),
+                Span::from_secs(10),
+            ),
+            _ => (
+                Span::from_millis(300),
+                Span::from_millis(300),
+                Span::from_millis(310),
+                Span::from_millis(100),
+            ),
         };
         let (misses, handshake_tries) = match rules {
             Rules::Original => (1, 1),
@@ -169,12 +177,20 @@ impl Config {
 
     /// After how many silent rounds a node is held for dead.
     pub fn misses(&self) -> u32 {
-        if self.changes().has(Change::Patience) { self.misses } else { 1 }
+        if self.changes().has(Change::Patience) {
+            self.misses
+        } else {
+            1
+        }
     }
 
     /// How many HC a handshake spends over one timeout; from 1.
     pub fn tries(&self) -> u32 {
-        if self.changes().has(Change::Retry) { self.handshake_tries.max(1) } else { 1 }
+        if self.changes().has(Change::Retry) {
+            self.handshake_tries.max(1)
+        } else {
+            1
+        }
     }
 
     /// From one HC of a handshake to the next.
@@ -188,7 +204,11 @@ impl Config {
             Rules::Original => 1 << Change::Merge as u32,
             Rules::Hardened => (1 << Change::ALL.len()) - 1,
         };
-        Changes(self.without.iter().fold(all, |bits, change| bits & !(1 << *change as u32)))
+        Changes(
+            self.without
+                .iter()
+                .fold(all, |bits, change| bits & !(1 << *change as u32)),
+        )
     }
 
     /// What is wrong with the settings of a node of `role`, as far as they tell by themselves.
@@ -203,16 +223,31 @@ impl Config {
         ];
         for (field, span) in spans {
             if span.is_zero() {
-                faults.push(Fault::new(field, format!("{field} is no time at all"), "give it a length, such as \"300ms\""));
+                faults.push(Fault::new(
+                    field,
+                    format!("{field} is no time at all"),
+                    "give it a length, such as \"300ms\"",
+                ));
             }
         }
         if *role != Role::Peer && self.client_timeout <= self.round {
-            let message = format!("client_timeout ({}) is not longer than a round ({})", self.client_timeout, self.round);
-            faults.push(Fault::new("client_timeout", message, "the AS of a round could never come in time"));
+            let message = format!(
+                "client_timeout ({}) is not longer than a round ({})",
+                self.client_timeout, self.round
+            );
+            faults.push(Fault::new(
+                "client_timeout",
+                message,
+                "the AS of a round could never come in time",
+            ));
         }
         if entries_in(self.rules, self.mtu) == 0 {
             let message = format!("a datagram of {} bytes holds no entry", self.mtu);
-            faults.push(Fault::new("mtu", message, "the smallest that does has 23 bytes under Original, 41 under Hardened"));
+            faults.push(Fault::new(
+                "mtu",
+                message,
+                "the smallest that does has 23 bytes under Original, 41 under Hardened",
+            ));
         }
         for (field, count) in [("misses", self.misses), ("handshake_tries", self.handshake_tries)] {
             if count == 0 {
@@ -220,8 +255,15 @@ impl Config {
             }
         }
         if self.retry_after().is_zero() {
-            let message = format!("{} tries do not fit into {}", self.handshake_tries, self.client_timeout);
-            faults.push(Fault::new("handshake_tries", message, "leave at least a nanosecond to each"));
+            let message = format!(
+                "{} tries do not fit into {}",
+                self.handshake_tries, self.client_timeout
+            );
+            faults.push(Fault::new(
+                "handshake_tries",
+                message,
+                "leave at least a nanosecond to each",
+            ));
         }
         let own_rules = |change: &&Change| self.rules == Rules::Original && **change != Change::Merge;
         if let Some(change) = self.without.iter().find(own_rules) {
@@ -243,7 +285,9 @@ impl Config {
         let address = self.address.ok_or("it does not know its own address")?;
         match role {
             Role::Client if self.server.is_none() => Err("it does not know a server".to_owned()),
-            Role::Peer if !self.members.contains(&address) => Err(format!("{address} is not among the members")),
+            Role::Peer if !self.members.contains(&address) => {
+                Err(format!("{address} is not among the members"))
+            }
             Role::Server | Role::Client | Role::Peer => Ok(address),
         }
     }
@@ -273,8 +317,16 @@ where
         let own = SocketAddrV4::new(host.ip, host.config.port);
         let address = *host.config.address.get_or_insert(own);
         if *address.ip() != host.ip {
-            let message = format!("the address of {} is {address}, but its host is at {}", host.name, host.ip);
-            misfits.push(misfit(index, "address", message, "leave it out: it follows from the host and the port"));
+            let message = format!(
+                "the address of {} is {address}, but its host is at {}",
+                host.name, host.ip
+            );
+            misfits.push(misfit(
+                index,
+                "address",
+                message,
+                "leave it out: it follows from the host and the port",
+            ));
         }
         host.config.port = address.port();
         for Fault { field, message, hint } in host.config.faults(&host.role) {
@@ -285,7 +337,10 @@ where
     assemble_peers(hosts, &mut misfits);
     let rules: Vec<Rules> = hosts.iter().map(|host| host.config.rules).collect();
     if let Some(index) = rules.iter().position(|own| *own != rules[0]) {
-        let message = format!("{} plays by other rules than {}", hosts[index].name, hosts[0].name);
+        let message = format!(
+            "{} plays by other rules than {}",
+            hosts[index].name, hosts[0].name
+        );
         misfits.push(misfit(index, "rules", message, "a cluster plays by one rule set"));
     }
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
@@ -305,21 +360,35 @@ where
         });
         return;
     }
-    let servers: Vec<usize> = (0..hosts.len()).filter(|i| hosts[*i].role == Role::Server).collect();
+    let servers: Vec<usize> = (0..hosts.len())
+        .filter(|i| hosts[*i].role == Role::Server)
+        .collect();
     if let [first, second, ..] = servers[..] {
         misfits.push(Misfit {
             host: Some(second),
             field: None,
-            message: format!("{} is a second server beside {}", hosts[second].name, hosts[first].name),
+            message: format!(
+                "{} is a second server beside {}",
+                hosts[second].name, hosts[first].name
+            ),
             hint: Some("a cluster starts with one server; clients are promoted when it fails".to_owned()),
         });
     }
     let server = servers.first().and_then(|i| hosts[*i].config.address);
-    for (index, host) in hosts.iter_mut().enumerate().filter(|(_, host)| host.role == Role::Client) {
+    for (index, host) in hosts
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, host)| host.role == Role::Client)
+    {
         host.config.server = host.config.server.or(server);
         if host.config.server.is_none() {
             let message = format!("{} has no server to join", host.name);
-            misfits.push(misfit(index, "server", message, "add a host with role Server, or name its address here"));
+            misfits.push(misfit(
+                index,
+                "server",
+                message,
+                "add a host with role Server, or name its address here",
+            ));
         }
     }
 }
@@ -332,16 +401,34 @@ where
     let mut all: Vec<SocketAddrV4> = peers.filter_map(|host| host.config.address).collect();
     all.sort_unstable();
     let all: Arc<[SocketAddrV4]> = all.into();
-    for (index, host) in hosts.iter_mut().enumerate().filter(|(_, host)| host.role == Role::Peer) {
+    for (index, host) in hosts
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, host)| host.role == Role::Peer)
+    {
         if host.config.members.is_empty() {
             host.config.members = all.clone();
-        } else if !host.config.address.is_some_and(|own| host.config.members.contains(&own)) {
+        } else if !host
+            .config
+            .address
+            .is_some_and(|own| host.config.members.contains(&own))
+        {
             let message = format!("{} is not among its own members", host.name);
-            misfits.push(misfit(index, "members", message, "the list names every peer, or is left out"));
+            misfits.push(misfit(
+                index,
+                "members",
+                message,
+                "the list names every peer, or is left out",
+            ));
         }
     }
 }
 
 fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misfit {
-    Misfit { host: Some(host), field: Some(field), message, hint: Some(hint.to_owned()) }
+    Misfit {
+        host: Some(host),
+        field: Some(field),
+        message,
+        hint: Some(hint.to_owned()),
+    }
 }

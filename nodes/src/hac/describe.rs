@@ -71,11 +71,25 @@ mod tests {
 
     fn entry(id: u32) -> Entry {
         let addr = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 3), 7400);
-        Entry { id, addr, status: Status::Alive, heard: 7, round: 9 }
+        Entry {
+            id,
+            addr,
+            status: Status::Alive,
+            heard: 7,
+            round: 9,
+        }
     }
 
     fn told(rules: Rules, code: Code, part: Part, total: u16, entries: &[Entry]) -> String {
-        let head = Head { rules, mode: Mode::ClientServer, code, epoch: Epoch { counter: 3, server: 1 } };
+        let head = Head {
+            rules,
+            mode: Mode::ClientServer,
+            code,
+            epoch: Epoch {
+                counter: 3,
+                server: 1,
+            },
+        };
         let mut bytes = Vec::new();
         head.encode(part, total, entries, &mut bytes);
         let nobody = entries[0].addr;
@@ -102,13 +116,22 @@ mod tests {
     #[test]
     fn a_long_list_is_cut_short() {
         let told = told(Rules::Original, Code::As, Part::Whole, 9, &[entry(5); 9]);
-        assert!(told.starts_with("AS v1 round 9: 9 entries: 5@") && told.ends_with("; and 5 more"), "{told}");
+        assert!(
+            told.starts_with("AS v1 round 9: 9 entries: 5@") && told.ends_with("; and 5 more"),
+            "{told}"
+        );
     }
 
     #[test]
     fn rubbish_is_told_as_rubbish() {
         let nobody = entry(1).addr;
-        assert_eq!(Describer.datagram(nobody, nobody, &[7, 0, 0, 0]), "4 bytes that are no packet: another version");
-        assert_eq!(Describer.datagram(nobody, nobody, &[]), "0 bytes that are no packet: too short");
+        assert_eq!(
+            Describer.datagram(nobody, nobody, &[7, 0, 0, 0]),
+            "4 bytes that are no packet: another version"
+        );
+        assert_eq!(
+            Describer.datagram(nobody, nobody, &[]),
+            "0 bytes that are no packet: too short"
+        );
     }
 }

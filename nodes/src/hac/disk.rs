@@ -90,10 +90,16 @@ mod tests {
 
     fn saved() -> Saved {
         let addr = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 7400);
-        let epoch = Epoch { counter: 4, server: 2 };
+        let epoch = Epoch {
+            counter: 4,
+            server: 2,
+        };
         let reign = Reign { epoch, at: addr };
         Saved {
-            identity: Some(Identity { id: 2, granted: reign }),
+            identity: Some(Identity {
+                id: 2,
+                granted: reign,
+            }),
             accepted: Some(reign),
             last: Last::Served,
             book: vec![(2, addr)],
@@ -124,9 +130,20 @@ mod tests {
     #[test]
     fn the_lower_address_is_the_greater_of_two_reigns_with_one_epoch() {
         let at = |last| SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 7400);
-        let epoch = Epoch { counter: 1, server: 7 };
+        let epoch = Epoch {
+            counter: 1,
+            server: 7,
+        };
         assert!(Reign { epoch, at: at(1) } > Reign { epoch, at: at(2) });
-        let higher = Epoch { counter: 2, server: 9 };
-        assert!(Reign { epoch: higher, at: at(9) } > Reign { epoch, at: at(1) });
+        let higher = Epoch {
+            counter: 2,
+            server: 9,
+        };
+        assert!(
+            Reign {
+                epoch: higher,
+                at: at(9)
+            } > Reign { epoch, at: at(1) }
+        );
     }
 }

@@ -18,20 +18,32 @@ impl Member {
         match &mut self.phase {
             Phase::Seeking { why: Why::Return, .. } => self.open_again(now, out),
             Phase::Seeking { why: Why::Join, .. } => {
-                let lost = self.accepted.map(|reign| reign.at).or(self.config.server).unwrap_or(self.me);
+                let lost = self
+                    .accepted
+                    .map(|reign| reign.at)
+                    .or(self.config.server)
+                    .unwrap_or(self.me);
                 self.elect(lost, BTreeSet::new(), now, out);
             }
-            Phase::Following { server, doubt: doubt @ Doubt::Calm } => {
+            Phase::Following {
+                server,
+                doubt: doubt @ Doubt::Calm,
+            } => {
                 *doubt = Doubt::Suspected;
                 out.claim(HacFact::Suspected { server: *server });
                 out.arm(Timer::Silence, now + self.config.client_timeout);
                 self.shake(now, out);
             }
-            Phase::Following { server, doubt: Doubt::Suspected } => {
+            Phase::Following {
+                server,
+                doubt: Doubt::Suspected,
+            } => {
                 let lost = *server;
                 self.elect(lost, BTreeSet::new(), now, out);
             }
-            Phase::Electing { lost, struck, choice, .. } => {
+            Phase::Electing {
+                lost, struck, choice, ..
+            } => {
                 let lost = *lost;
                 let mut struck = std::mem::take(struck);
                 struck.insert(*choice);
@@ -44,7 +56,13 @@ impl Member {
 
     /// It has waited long enough for the one that it expects to be promoted.
     pub(super) fn on_wait(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        let Phase::Electing { stage: stage @ Stage::Waiting, .. } = &mut self.phase else { return };
+        let Phase::Electing {
+            stage: stage @ Stage::Waiting,
+            ..
+        } = &mut self.phase
+        else {
+            return;
+        };
         *stage = Stage::Asking;
         out.arm(Timer::Silence, now + self.config.client_timeout);
         self.shake(now, out);
@@ -77,10 +95,23 @@ impl Member {
             Some(choice) => {
                 out.disarm(Timer::Silence);
                 out.arm(Timer::Wait, now + self.config.promotion_wait);
-                self.phase = Phase::Electing { lost, struck, choice, stage: Stage::Waiting };
+                self.phase = Phase::Electing {
+                    lost,
+                    struck,
+                    choice,
+                    stage: Stage::Waiting,
+                };
             }
             // Nobody is left. Back to the beginning.
-            None => self.seek(if self.role == Role::Server { Why::Return } else { Why::Join }, now, out),
+            None => self.seek(
+                if self.role == Role::Server {
+                    Why::Return
+                } else {
+                    Why::Join
+                },
+                now,
+                out,
+            ),
         }
     }
 
@@ -93,24 +124,43 @@ impl Member {
         if self.config.rules == Rules::Hardened && !self.may_elect() {
             return None;
         }
-        let own_heard = self.known.entries.iter().find(|entry| is_me(entry)).map(|entry| entry.heard);
+        let own_heard = self
+            .known
+            .entries
+            .iter()
+            .find(|entry| is_me(entry))
+            .map(|entry| entry.heard);
         let me = match self.config.rules {
             // It goes by its table alone, and is not in it before the first round.
             Rules::Original => own_heard.map(|heard| (heard, own_id, self.me)),
             Rules::Hardened => Some((own_heard.unwrap_or(0), own_id, self.me)),
         };
-        let others = self.known.entries.iter().filter(|entry| entry.status == Status::Alive && !is_me(entry));
+        let others = self
+            .known
+            .entries
+            .iter()
+            .filter(|entry| entry.status == Status::Alive && !is_me(entry));
         let others = others.map(|entry| (entry.heard, entry.id, entry.addr));
-        let left = others.filter(|(_, _, addr)| *addr != self.me && !struck.contains(addr)).chain(me);
-        left.min_by_key(|(heard, id, _)| (std::cmp::Reverse(*heard), *id)).map(|(_, _, addr)| addr)
+        let left = others
+            .filter(|(_, _, addr)| *addr != self.me && !struck.contains(addr))
+            .chain(me);
+        left.min_by_key(|(heard, id, _)| (std::cmp::Reverse(*heard), *id))
+            .map(|(_, _, addr)| addr)
     }
 
     /// Serves no more, for the sake of a greater reign. The AS that told of it is handled next.
     pub(super) fn step_down(&mut self, other: Reign, now: Time, out: &mut Outbox<HacNode>) {
         let Some(own) = self.accepted else { return };
         out.disarm(Timer::Round);
-        out.claim(HacFact::SteppedDown { from: own.epoch, to: other.epoch });
-        self.phase = Phase::Following { server: other.at, doubt: Doubt::Calm };
+        out.claim(HacFact::SteppedDown {
+            from: own.epoch,
+            to: other.epoch,
+        });
+        self.phase = Phase::Following {
+            server: other.at,
+            doubt: Doubt::Calm,
+        };
         out.arm(Timer::Silence, now + self.config.client_timeout);
+        out.arm(Timer::Availability, now + self.next_availability());
     }
 }

@@ -36,10 +36,7 @@ pub(super) struct Member {
     /// Whom it would find after a restart, by id.
     pub(super) book: Vec<(u32, SocketAddrV4)>,
     pub(super) phase: Phase,
-    /// HC, until there is nothing left to ask for.
-    pub(super) handshake: Repeating,
-    /// AC, from the first server on until it serves itself.
-    pub(super) availability: Repeating,
+    pub(super) handshake: Handshake,
     pub(super) joined: Joined,
     boots_from: BootsFrom,
     saved: Vec<u8>,
@@ -96,9 +93,9 @@ pub(super) enum Stage {
     Asking,
 }
 
-/// Whether something is done again and again.
+/// Whether HC are being repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repeating {
+pub(super) enum Handshake {
     Idle,
     Running,
 }
@@ -133,15 +130,22 @@ enum BootsFrom {
 }
 
 impl Member {
-    pub(super) fn boot(role: Role, config: Config, me: SocketAddrV4, disk: Option<&[u8]>, rng: NodeRng) -> Self {
+    pub(super) fn boot(
+        role: Role,
+        config: Config,
+        me: SocketAddrV4,
+        disk: Option<&[u8]>,
+        rng: NodeRng,
+    ) -> Self {
         let found = disk.map(Saved::decode);
         let boots_from = match &found {
             None => BootsFrom::Nothing,
             Some(None) => BootsFrom::Rubbish,
             Some(Some(saved)) => BootsFrom::Disk(saved.last),
         };
-        let (identity, accepted, book) =
-            found.flatten().map_or((None, None, Vec::new()), |saved| (saved.identity, saved.accepted, saved.book));
+        let (identity, accepted, book) = found.flatten().map_or((None, None, Vec::new()), |saved| {
+            (saved.identity, saved.accepted, saved.book)
+        });
         let changes = config.changes();
         let mut known = Known::default();
         if changes.has(Change::Remember) {
@@ -159,9 +163,11 @@ impl Member {
             accepted,
             known,
             book,
-            phase: Phase::Seeking { why: Why::Join, asked: 0 },
-            handshake: Repeating::Idle,
-            availability: Repeating::Idle,
+            phase: Phase::Seeking {
+                why: Why::Join,
+                asked: 0,
+            },
+            handshake: Handshake::Idle,
             joined: Joined::Never,
             boots_from,
             saved: disk.map(<[u8]>::to_vec).unwrap_or_default(),
@@ -169,12 +175,15 @@ impl Member {
         }
     }
 
-    pub(super) fn handle(&mut self, now: Time, input: Input<'_, HacNode>, out: &mut Outbox<HacNode>) {
+    pub(super) fn take(&mut self, now: Time, input: Input<'_, HacNode>, out: &mut Outbox<HacNode>) {
         match input {
             Input::Start => self.start(now, out),
             Input::Datagram { from, bytes, .. } => self.on_datagram(now, from, bytes, out),
             Input::Timer(timer) => self.on_timer(now, timer, out),
-            Input::Command { call, command: Command::Status } => self.on_status(call, out),
+            Input::Command {
+                call,
+                command: Command::Status,
+            } => self.on_status(call, out),
             // What was to wait for it was put behind it.
             Input::Persisted(_) => {}
             Input::PersistFailed(_) => out.arm(Timer::Disk, now + self.config.round),
@@ -189,16 +198,25 @@ impl Member {
             out.claim(HacFact::DiskUnreadable);
         }
         let epoch = self.accepted.map_or(Epoch::NONE, |reign| reign.epoch);
-        out.claim(HacFact::Started { id: self.identity.map(|identity| identity.id), epoch });
+        out.claim(HacFact::Started {
+            id: self.identity.map(|identity| identity.id),
+            epoch,
+        });
         match (self.role, self.boots_from) {
             (Role::Server, BootsFrom::Nothing | BootsFrom::Rubbish) => self.open_first(now, out),
-            (Role::Server, BootsFrom::Disk(_)) | (_, BootsFrom::Disk(Last::Served)) => self.seek(Why::Return, now, out),
+            (Role::Server, BootsFrom::Disk(_)) | (_, BootsFrom::Disk(Last::Served)) => {
+                self.seek(Why::Return, now, out)
+            }
             _ => self.seek(Why::Join, now, out),
         }
     }
 
     fn on_datagram(&mut self, now: Time, from: SocketAddrV4, bytes: &[u8], out: &mut Outbox<HacNode>) {
-        let checksum = if self.changes.has(Change::Crc) { Checksum::Verified } else { Checksum::Ignored };
+        let checksum = if self.changes.has(Change::Crc) {
+            Checksum::Verified
+        } else {
+            Checksum::Ignored
+        };
         let packet = match Packet::decode(self.config.rules, checksum, bytes) {
             Ok(packet) if packet.mode == Mode::ClientServer => packet,
             other => {
@@ -269,10 +287,14 @@ impl Member {
 
     /// The epoch as facts name it.
     pub(super) fn claimed_epoch(&self) -> Epoch {
-        let Some(accepted) = self.accepted else { return Epoch::NONE };
+        let Some(accepted) = self.accepted else {
+            return Epoch::NONE;
+        };
         match self.config.rules {
             Rules::Hardened => accepted.epoch,
-            Rules::Original if accepted.at == self.me => self.epoch_of_source(self.identity.map(|own| own.id)),
+            Rules::Original if accepted.at == self.me => {
+                self.epoch_of_source(self.identity.map(|own| own.id))
+            }
             Rules::Original => {
                 let server = self.known.entries.iter().find(|entry| entry.addr == accepted.at);
                 self.epoch_of_source(server.map(|entry| entry.id))
@@ -281,26 +303,45 @@ impl Member {
     }
 
     fn epoch_of_source(&self, server: Option<u32>) -> Epoch {
-        Epoch { counter: 0, server: server.unwrap_or(0) }
+        Epoch {
+            counter: 0,
+            server: server.unwrap_or(0),
+        }
     }
 
     /// What goes ahead of a packet of this node. Every packet of `Hardened` names the highest epoch that its sender
     /// accepted.
     pub(super) fn head(&self, code: Code) -> Head {
         let epoch = self.accepted.map_or(Epoch::NONE, |reign| reign.epoch);
-        Head { rules: self.config.rules, mode: Mode::ClientServer, code, epoch }
+        Head {
+            rules: self.config.rules,
+            mode: Mode::ClientServer,
+            code,
+            epoch,
+        }
     }
 
     /// The entry that the node sends of itself.
     pub(super) fn own_entry(&self) -> Entry {
         let id = self.identity.map_or(NO_ID, |identity| identity.id);
-        Entry { id, addr: self.me, status: Status::Alive, heard: 0, round: self.known.round }
+        Entry {
+            id,
+            addr: self.me,
+            status: Status::Alive,
+            heard: 0,
+            round: self.known.round,
+        }
     }
 
     /// Claims the table that is known now.
     pub(super) fn claim_table(&self, out: &mut Outbox<HacNode>) {
         let Some(reign) = self.known.reign else { return };
-        let row = |entry: &Entry| Row { id: entry.id, addr: entry.addr, status: entry.status, heard: entry.heard };
+        let row = |entry: &Entry| Row {
+            id: entry.id,
+            addr: entry.addr,
+            status: entry.status,
+            heard: entry.heard,
+        };
         out.claim(HacFact::Table {
             epoch: self.claimed_epoch(),
             round: self.known.round,
@@ -320,7 +361,12 @@ impl Member {
         if let Phase::Serving(serving) = &self.phase {
             serving.write_book(&mut self.book);
         }
-        let saved = Saved { identity: self.identity, accepted: self.accepted, last, book: self.book.clone() };
+        let saved = Saved {
+            identity: self.identity,
+            accepted: self.accepted,
+            last,
+            book: self.book.clone(),
+        };
         let bytes = saved.encode();
         if bytes != self.saved {
             out.persist(&bytes);
@@ -332,11 +378,18 @@ impl Member {
     fn claim_standing(&mut self, out: &mut Outbox<HacNode>) {
         match (&self.phase, self.identity, self.joined) {
             (Phase::Serving(_), Some(identity), _) => {
-                out.claim(HacFact::Serving { id: identity.id, epoch: self.claimed_epoch() });
+                out.claim(HacFact::Serving {
+                    id: identity.id,
+                    epoch: self.claimed_epoch(),
+                });
                 self.claim_table(out);
             }
             (_, _, Joined::As(id, reign)) => {
-                out.claim(HacFact::Rejoined { id, epoch: self.claimed_epoch(), server: reign.at });
+                out.claim(HacFact::Rejoined {
+                    id,
+                    epoch: self.claimed_epoch(),
+                    server: reign.at,
+                });
             }
             // It has said nothing that still holds.
             _ => {}
@@ -346,5 +399,11 @@ impl Member {
 
 /// The entry of a node that is only known by name.
 pub(super) fn restored(id: u32, addr: SocketAddrV4) -> Entry {
-    Entry { id, addr, status: Status::Alive, heard: 0, round: 0 }
+    Entry {
+        id,
+        addr,
+        status: Status::Alive,
+        heard: 0,
+        round: 0,
+    }
 }

@@ -38,11 +38,19 @@ impl Protocol for Hac {
     const NAME: &'static str = "hac";
     const RULES: &'static [&'static str] = &["Original", "Hardened"];
     const PROFILES: &'static [&'static str] = &["brisk", "classic"];
-    const ABOUT: &'static str = "a server and its clients, or equal peers, that know of each other who is available";
+    const ABOUT: &'static str =
+        "a server and its clients, or equal peers, that know of each other who is available";
     type Node = HacNode;
 
     fn config(profile: &str, rules: &str) -> ConfigOf<Self> {
-        Config::profile(profile, if rules == "Original" { Rules::Original } else { Rules::Hardened })
+        Config::profile(
+            profile,
+            if rules == "Original" {
+                Rules::Original
+            } else {
+                Rules::Hardened
+            },
+        )
     }
 
     fn assemble(hosts: &mut [Placed<HacNode>]) -> Result<(), Vec<Misfit>> {
@@ -196,12 +204,27 @@ impl Node for HacNode {
 
     fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
         match (&mut self.0, input) {
-            (Kind::Member(member), input) => member.handle(now, input, out),
-            (Kind::Peer(peer), input) => peer.handle(now, input, out),
+            (Kind::Member(member), input) => member.take(now, input, out),
+            (Kind::Peer(peer), input) => peer.take(now, input, out),
             (Kind::Refused { why }, Input::Start) => out.claim(HacFact::RefusedToStart { why: why.clone() }),
-            (Kind::Refused { .. }, Input::Command { call, command: Command::Status }) => {
+            (
+                Kind::Refused { .. },
+                Input::Command {
+                    call,
+                    command: Command::Status,
+                },
+            ) => {
                 let (standing, rows) = (Standing::Refused, Vec::new());
-                out.answer(call, Answer::Status { standing, id: None, server: None, epoch: Epoch::NONE, rows });
+                out.answer(
+                    call,
+                    Answer::Status {
+                        standing,
+                        id: None,
+                        server: None,
+                        epoch: Epoch::NONE,
+                        rows,
+                    },
+                );
             }
             // It has bound no port and armed no timer.
             (Kind::Refused { .. }, _) => {}

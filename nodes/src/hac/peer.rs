@@ -51,7 +51,11 @@ impl Peer {
             members.into()
         };
         Peer {
-            checksum: if config.changes().has(Change::Crc) { Checksum::Verified } else { Checksum::Ignored },
+            checksum: if config.changes().has(Change::Crc) {
+                Checksum::Verified
+            } else {
+                Checksum::Ignored
+            },
             window: config.window(),
             rng,
             me,
@@ -63,7 +67,7 @@ impl Peer {
         }
     }
 
-    pub(super) fn handle(&mut self, now: Time, input: Input<'_, HacNode>, out: &mut Outbox<HacNode>) {
+    pub(super) fn take(&mut self, now: Time, input: Input<'_, HacNode>, out: &mut Outbox<HacNode>) {
         match input {
             Input::Start => self.start(now, out),
             Input::Datagram { from, bytes, .. } => self.on_datagram(now, from, bytes, out),
@@ -76,7 +80,10 @@ impl Peer {
             Input::Timer(Timer::Silence | Timer::Handshake | Timer::Wait | Timer::Disk) => {
                 // A client's or a server's alarm.
             }
-            Input::Command { call, command: Command::Status } => self.on_status(call, out),
+            Input::Command {
+                call,
+                command: Command::Status,
+            } => self.on_status(call, out),
             // It has no streams and writes nothing down.
             Input::Stream { .. } | Input::Persisted(_) | Input::PersistFailed(_) => {}
         }
@@ -103,8 +110,12 @@ impl Peer {
             heard: self.rounds,
             round: self.rounds,
         };
-        let head =
-            Head { rules: self.config.rules, mode: Mode::PeerToPeer, code: Code::Ap, epoch: Epoch::NONE };
+        let head = Head {
+            rules: self.config.rules,
+            mode: Mode::PeerToPeer,
+            code: Code::Ap,
+            epoch: Epoch::NONE,
+        };
         let payload = out.encode(|into| head.encode_one(&entry, into));
         for member in self.members.iter().filter(|member| **member != self.me) {
             out.send(self.me.port(), *member, payload);
@@ -113,7 +124,10 @@ impl Peer {
     }
 
     fn arm_availability(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        out.arm(Timer::Availability, now + self.rng.span(Span::ZERO, self.config.availability_interval));
+        out.arm(
+            Timer::Availability,
+            now + self.rng.span(Span::ZERO, self.config.availability_interval),
+        );
     }
 
     fn on_datagram(&mut self, now: Time, from: SocketAddrV4, bytes: &[u8], out: &mut Outbox<HacNode>) {
@@ -127,7 +141,9 @@ impl Peer {
                 return;
             }
         };
-        let Some(index) = self.index_of(from, &entry) else { return };
+        let Some(index) = self.index_of(from, &entry) else {
+            return;
+        };
         let round = self.rounds.saturating_add(1);
         let hearing = &mut self.heard[index];
         if hearing.last_round != round {
@@ -160,20 +176,38 @@ impl Peer {
     }
 
     fn on_status(&self, call: CallId, out: &mut Outbox<HacNode>) {
-        let rows = self.members.iter().zip(&self.heard).enumerate().map(|(place, (addr, hearing))| {
-            let own = *addr == self.me;
-            let heard = if own { self.rounds } else { hearing.rounds };
-            AnswerRow {
-                id: place as u32 + 1,
-                addr: *addr,
-                status: if own { Some(Status::Alive) } else { hearing.status },
-                heard,
-                availability: Some(per_mille(heard, self.rounds)),
-            }
-        });
-        let id = self.members.binary_search(&self.me).ok().map(|place| place as u32 + 1);
+        let rows = self
+            .members
+            .iter()
+            .zip(&self.heard)
+            .enumerate()
+            .map(|(place, (addr, hearing))| {
+                let own = *addr == self.me;
+                let heard = if own { self.rounds } else { hearing.rounds };
+                AnswerRow {
+                    id: place as u32 + 1,
+                    addr: *addr,
+                    status: if own { Some(Status::Alive) } else { hearing.status },
+                    heard,
+                    availability: Some(per_mille(heard, self.rounds)),
+                }
+            });
+        let id = self
+            .members
+            .binary_search(&self.me)
+            .ok()
+            .map(|place| place as u32 + 1);
         let rows = rows.collect();
-        out.answer(call, Answer::Status { standing: Standing::Peer, id, server: None, epoch: Epoch::NONE, rows });
+        out.answer(
+            call,
+            Answer::Status {
+                standing: Standing::Peer,
+                id,
+                server: None,
+                epoch: Epoch::NONE,
+                rows,
+            },
+        );
     }
 }
 

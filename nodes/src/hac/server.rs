@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use super::config::{Change, Rules};
 use super::disk::{Identity, Reign};
 use super::facts::HacFact;
-use super::member::{Joined, Member, Phase, Repeating, Why, restored};
+use super::member::{Joined, Member, Phase, Why, restored};
 use super::table::MAX_ENTRIES;
 use super::wire::{Code, Entry, Epoch, NO_ID, Packet, Part, Status, entries_in, split};
 use super::{HacNode, Timer};
@@ -56,8 +56,14 @@ impl Member {
     /// Serves for the first time in the life of its disk: it grants itself the first id.
     pub(super) fn open_first(&mut self, now: Time, out: &mut Outbox<HacNode>) {
         self.open(Serving::default(), 0, now, out, None);
-        let Some(Identity { id, .. }) = self.identity else { return };
-        out.claim(HacFact::Granted { id, epoch: self.claimed_epoch(), addr: self.me });
+        let Some(Identity { id, .. }) = self.identity else {
+            return;
+        };
+        out.claim(HacFact::Granted {
+            id,
+            epoch: self.claimed_epoch(),
+            addr: self.me,
+        });
     }
 
     /// Serves again after a restart that found no other server.
@@ -68,7 +74,11 @@ impl Member {
 
     /// Serves since its own table elected it.
     pub(super) fn open_promoted(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        let handed_on = if self.changes.has(Change::HandOn) { self.known.entries.as_slice() } else { &[] };
+        let handed_on = if self.changes.has(Change::HandOn) {
+            self.known.entries.as_slice()
+        } else {
+            &[]
+        };
         let table = Serving::with(handed_on.iter().copied());
         self.open(table, 0, now, out, Some(Promotion));
     }
@@ -102,7 +112,6 @@ impl Member {
         self.phase = Phase::Serving(table);
         self.joined = Joined::Before;
         self.stop_shaking(out);
-        self.availability = Repeating::Idle;
         for timer in [Timer::Silence, Timer::Wait, Timer::Availability] {
             out.disarm(timer);
         }
@@ -124,7 +133,9 @@ impl Member {
     pub(super) fn on_round(&mut self, now: Time, out: &mut Outbox<HacNode>) {
         let own = self.identity.map(|identity| identity.id);
         let misses = self.config.misses();
-        let Phase::Serving(serving) = &mut self.phase else { return };
+        let Phase::Serving(serving) = &mut self.phase else {
+            return;
+        };
         serving.end_round(own, misses);
         self.close_table(out);
         self.send_table_to_all(out);
@@ -132,7 +143,13 @@ impl Member {
     }
 
     /// An HC came.
-    pub(super) fn grant_to(&mut self, now: Time, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox<HacNode>) {
+    pub(super) fn grant_to(
+        &mut self,
+        now: Time,
+        from: SocketAddrV4,
+        packet: &Packet<'_>,
+        out: &mut Outbox<HacNode>,
+    ) {
         let entry = packet.entries.first();
         let addr = match self.config.rules {
             Rules::Original => from,
@@ -144,7 +161,9 @@ impl Member {
         }
         self.take_back(now, addr, packet.epoch, out);
         let by_address = self.changes.has(Change::Addresses);
-        let Phase::Serving(serving) = &mut self.phase else { return };
+        let Phase::Serving(serving) = &mut self.phase else {
+            return;
+        };
         let granted = match by_address {
             true => serving.grant_by_address(entry.id(), addr),
             false => serving.grant_by_id(entry.id(), addr),
@@ -152,14 +171,24 @@ impl Member {
         let id = match granted {
             Granted::Newly(id) => {
                 self.save(out);
-                out.claim(HacFact::Granted { id, epoch: self.claimed_epoch(), addr });
+                out.claim(HacFact::Granted {
+                    id,
+                    epoch: self.claimed_epoch(),
+                    addr,
+                });
                 id
             }
             Granted::Again(id) => id,
             // The bound of memory.
             Granted::Refused => return,
         };
-        let entry = Entry { id, addr, status: Status::Alive, heard: 0, round: self.known.round };
+        let entry = Entry {
+            id,
+            addr,
+            status: Status::Alive,
+            heard: 0,
+            round: self.known.round,
+        };
         let head = self.head(Code::Hs);
         let payload = out.encode(|into| head.encode_one(&entry, into));
         out.send(self.me.port(), addr, payload);
@@ -174,12 +203,20 @@ impl Member {
     }
 
     /// An AC came.
-    pub(super) fn hear(&mut self, now: Time, from: SocketAddrV4, packet: &Packet<'_>, out: &mut Outbox<HacNode>) {
+    pub(super) fn hear(
+        &mut self,
+        now: Time,
+        from: SocketAddrV4,
+        packet: &Packet<'_>,
+        out: &mut Outbox<HacNode>,
+    ) {
         let entry = packet.entries.first();
         self.take_back(now, entry.addr, packet.epoch, out);
         let is_behind = self.is_behind(packet.epoch);
         let by_address = self.changes.has(Change::Addresses);
-        let Phase::Serving(serving) = &mut self.phase else { return };
+        let Phase::Serving(serving) = &mut self.phase else {
+            return;
+        };
         if let Some(row) = entry.id().and_then(|id| serving.rows.get_mut(&id))
             && (row.addr == entry.addr || !by_address)
         {
@@ -198,11 +235,17 @@ impl Member {
         packet: &Packet<'_>,
         out: &mut Outbox<HacNode>,
     ) {
-        let other = Reign { epoch: packet.epoch, at: from };
+        let other = Reign {
+            epoch: packet.epoch,
+            at: from,
+        };
         if self.changes.has(Change::StepDown) && Some(other) > self.accepted {
             self.step_down(other, now, out);
             self.hear_server(now, from, packet, out);
-        } else if self.changes.has(Change::Correct) && Some(other) < self.accepted && packet.part != Part::More {
+        } else if self.changes.has(Change::Correct)
+            && Some(other) < self.accepted
+            && packet.part != Part::More
+        {
             // Once for each list of the other's, however many packets it had.
             self.send_table(from, out);
         }
@@ -217,7 +260,9 @@ impl Member {
     /// the other would ignore it in; or its own, of which it does not remember the other, so that it has opened it twice.
     fn take_back(&mut self, now: Time, addr: SocketAddrV4, epoch: Epoch, out: &mut Outbox<HacNode>) {
         let own = self.accepted.map_or(Epoch::NONE, |reign| reign.epoch);
-        let Phase::Serving(serving) = &mut self.phase else { return };
+        let Phase::Serving(serving) = &mut self.phase else {
+            return;
+        };
         let is_stranger = !serving.by_addr.contains_key(&addr);
         let is_needed = epoch > own || (epoch == own && is_stranger);
         if self.changes.has(Change::TakeBack) && is_needed && epoch.counter < u64::MAX {
@@ -229,7 +274,9 @@ impl Member {
 
     /// Closes the table under the number that it has now.
     fn close_table(&mut self, out: &mut Outbox<HacNode>) {
-        let Phase::Serving(serving) = &self.phase else { return };
+        let Phase::Serving(serving) = &self.phase else {
+            return;
+        };
         self.known.reign = self.accepted;
         self.known.round = serving.round;
         serving.write_entries(&mut self.known.entries);
@@ -240,7 +287,9 @@ impl Member {
     fn send_table_to_all(&self, out: &mut Outbox<HacNode>) {
         let probes = self.changes.has(Change::Probe);
         let reached = |entry: &&Entry| entry.addr != self.me && (probes || entry.status == Status::Alive);
-        self.send_packets(out, || self.known.entries.iter().filter(reached).map(|entry| entry.addr));
+        self.send_packets(out, || {
+            self.known.entries.iter().filter(reached).map(|entry| entry.addr)
+        });
     }
 
     /// Sends the table, as it was last closed, to one node.
@@ -268,8 +317,24 @@ impl Serving {
     /// A table that goes on with these entries; nobody has been silent yet.
     fn with(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut serving = Serving::default();
-        for Entry { id, addr, status, heard, .. } in entries {
-            serving.insert(id, Row { addr, status, heard, this_round: ThisRound::Silent, silent: 0 });
+        for Entry {
+            id,
+            addr,
+            status,
+            heard,
+            ..
+        } in entries
+        {
+            serving.insert(
+                id,
+                Row {
+                    addr,
+                    status,
+                    heard,
+                    this_round: ThisRound::Silent,
+                    silent: 0,
+                },
+            );
         }
         serving
     }
@@ -282,7 +347,16 @@ impl Serving {
             _ => self.fresh_id(),
         };
         let heard = self.rows.get(&id).map_or(0, |row| row.heard);
-        self.insert(id, Row { addr, status: Status::Alive, heard, this_round: ThisRound::Heard, silent: 0 });
+        self.insert(
+            id,
+            Row {
+                addr,
+                status: Status::Alive,
+                heard,
+                this_round: ThisRound::Heard,
+                silent: 0,
+            },
+        );
         id
     }
 
@@ -293,11 +367,17 @@ impl Serving {
             let id = self.counted_id();
             return self.admit(id, addr);
         };
-        let Some(row) = self.rows.get_mut(&id) else { return Granted::Refused };
+        let Some(row) = self.rows.get_mut(&id) else {
+            return Granted::Refused;
+        };
         row.this_round = ThisRound::Heard;
         let had_it = std::mem::replace(&mut row.addr, addr) == addr;
         self.by_addr.insert(addr, id);
-        if had_it { Granted::Again(id) } else { Granted::Newly(id) }
+        if had_it {
+            Granted::Again(id)
+        } else {
+            Granted::Newly(id)
+        }
     }
 
     /// An address keeps its id; a newcomer keeps the one that it names unless another address has it.
@@ -308,7 +388,9 @@ impl Serving {
             }
             return Granted::Again(id);
         }
-        let id = claimed.filter(|id| !self.rows.contains_key(id)).unwrap_or_else(|| self.fresh_id());
+        let id = claimed
+            .filter(|id| !self.rows.contains_key(id))
+            .unwrap_or_else(|| self.fresh_id());
         self.admit(id, addr)
     }
 
@@ -316,7 +398,16 @@ impl Serving {
         if self.rows.len() >= MAX_ENTRIES {
             return Granted::Refused;
         }
-        self.insert(id, Row { addr, status: Status::Alive, heard: 0, this_round: ThisRound::Heard, silent: 0 });
+        self.insert(
+            id,
+            Row {
+                addr,
+                status: Status::Alive,
+                heard: 0,
+                this_round: ThisRound::Heard,
+                silent: 0,
+            },
+        );
         Granted::Newly(id)
     }
 
@@ -452,10 +543,16 @@ mod tests {
         serving.end_round(Some(1), 2);
         assert_eq!(serving.rows[&2].status, Status::Alive);
         serving.end_round(Some(1), 2);
-        assert_eq!((serving.rows[&2].status, serving.rows[&2].heard), (Status::Dead, 0));
+        assert_eq!(
+            (serving.rows[&2].status, serving.rows[&2].heard),
+            (Status::Dead, 0)
+        );
         serving.grant_by_address(Some(2), at(2));
         serving.end_round(Some(1), 2);
-        assert_eq!((serving.rows[&2].status, serving.rows[&2].heard), (Status::Alive, 1));
+        assert_eq!(
+            (serving.rows[&2].status, serving.rows[&2].heard),
+            (Status::Alive, 1)
+        );
         assert_eq!((serving.rows[&1].heard, serving.round), (3, 3));
     }
 }

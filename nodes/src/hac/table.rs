@@ -1,7 +1,7 @@
 //! The availability table, as those who hear of it put it together from packets that may be lost, repeated and reordered.
 //!
 //! A table is a point of a semilattice and merging is its join: it commutes, associates, and taking in a packet twice
-//! changes nothing. What a server keeps to *make* a table is its own ([`super::server`]).
+//! changes nothing. What a server keeps to *make* a table is its own (`server`).
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -30,7 +30,10 @@ pub enum Meeting {
 impl Table {
     /// An empty table of `epoch`.
     pub fn new(epoch: Epoch) -> Self {
-        Table { epoch, rows: BTreeMap::new() }
+        Table {
+            epoch,
+            rows: BTreeMap::new(),
+        }
     }
 
     /// The epoch whose server made the entries.
@@ -81,7 +84,13 @@ impl Table {
 
 /// A total order on the entries of one id, so that the join does not depend on who came first.
 fn rank(entry: &Entry) -> impl Ord + use<> {
-    (entry.round, entry.heard, entry.status, *entry.addr.ip(), entry.addr.port())
+    (
+        entry.round,
+        entry.heard,
+        entry.status,
+        *entry.addr.ip(),
+        entry.addr.port(),
+    )
 }
 
 #[cfg(test)]
@@ -93,11 +102,23 @@ mod tests {
 
     fn entry(id: u32, round: u32, heard: u32) -> Entry {
         let addr = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, id as u8), 7400);
-        Entry { id, addr, status: Status::Alive, heard, round }
+        Entry {
+            id,
+            addr,
+            status: Status::Alive,
+            heard,
+            round,
+        }
     }
 
-    const E1: Epoch = Epoch { counter: 1, server: 1 };
-    const E2: Epoch = Epoch { counter: 2, server: 5 };
+    const E1: Epoch = Epoch {
+        counter: 1,
+        server: 1,
+    };
+    const E2: Epoch = Epoch {
+        counter: 2,
+        server: 5,
+    };
 
     #[test]
     fn an_older_round_that_comes_late_changes_nothing() {
@@ -123,14 +144,22 @@ mod tests {
     #[test]
     fn the_entries_of_a_round_are_counted() {
         let mut table = Table::new(E1);
-        table.absorb(E1, [entry(1, 3, 1), entry(2, 3, 1), entry(3, 2, 1)], Meeting::Greater);
+        table.absorb(
+            E1,
+            [entry(1, 3, 1), entry(2, 3, 1), entry(3, 2, 1)],
+            Meeting::Greater,
+        );
         assert_eq!((table.made_in(3), table.made_in(2)), (2, 1));
     }
 
     #[test]
     fn a_table_does_not_grow_beyond_its_bound() {
         let mut table = Table::new(E1);
-        table.absorb(E1, (1..=2 * MAX_ENTRIES as u32).map(|id| entry(id, 1, 1)), Meeting::Greater);
+        table.absorb(
+            E1,
+            (1..=2 * MAX_ENTRIES as u32).map(|id| entry(id, 1, 1)),
+            Meeting::Greater,
+        );
         assert_eq!(table.entries().len(), MAX_ENTRIES);
     }
 }

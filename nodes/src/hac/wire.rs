@@ -188,12 +188,17 @@ impl<'a> Packet<'a> {
             }
         };
         let mode = Mode::from_byte(mode).ok_or(WireError::OtherMode)?;
-        let code = Code::from_byte(code).filter(|code| code.mode() == mode).ok_or(WireError::UnknownCode)?;
+        let code = Code::from_byte(code)
+            .filter(|code| code.mode() == mode)
+            .ok_or(WireError::UnknownCode)?;
         let (epoch, total, list) = match rules {
             Rules::Original => (Epoch::NONE, None, rest),
             Rules::Hardened => {
                 let (prefix, list) = rest.split_first_chunk::<PREFIX>().ok_or(WireError::TooShort)?;
-                let epoch = Epoch { counter: u64_at(prefix, 0), server: u32_at(prefix, 8) };
+                let epoch = Epoch {
+                    counter: u64_at(prefix, 0),
+                    server: u32_at(prefix, 8),
+                };
                 (epoch, Some(u16_at(prefix, 12)), list)
             }
         };
@@ -203,7 +208,14 @@ impl<'a> Packet<'a> {
         if len > total || (code != Code::As && total != 1) {
             return Err(WireError::RaggedList);
         }
-        Ok(Packet { mode, code, part: Part::from_flags(flags), epoch, total, entries })
+        Ok(Packet {
+            mode,
+            code,
+            part: Part::from_flags(flags),
+            epoch,
+            total,
+            entries,
+        })
     }
 }
 
@@ -216,7 +228,12 @@ impl Head {
     /// Appends a packet with `entries`, a part of a list of `total`.
     pub fn encode(&self, part: Part, total: u16, entries: &[Entry], into: &mut Vec<u8>) {
         let start = into.len();
-        into.extend_from_slice(&[self.rules.version(), self.mode as u8, self.code as u8, part.flags()]);
+        into.extend_from_slice(&[
+            self.rules.version(),
+            self.mode as u8,
+            self.code as u8,
+            part.flags(),
+        ]);
         if self.rules == Rules::Hardened {
             into.extend_from_slice(&self.epoch.counter.to_be_bytes());
             into.extend_from_slice(&self.epoch.server.to_be_bytes());
@@ -253,13 +270,17 @@ pub fn split<T>(list: &[T], each: usize) -> impl Iterator<Item = (Part, &[T])> {
 
 impl Mode {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Mode::ClientServer, Mode::PeerToPeer].get(usize::from(byte)).copied()
+        [Mode::ClientServer, Mode::PeerToPeer]
+            .get(usize::from(byte))
+            .copied()
     }
 }
 
 impl Code {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Code::Hc, Code::Hs, Code::Ac, Code::As, Code::Ap].get(usize::from(byte)).copied()
+        [Code::Hc, Code::Hs, Code::Ac, Code::As, Code::Ap]
+            .get(usize::from(byte))
+            .copied()
     }
 
     fn mode(self) -> Mode {
@@ -302,12 +323,17 @@ impl Part {
 
 impl Epoch {
     /// Below every epoch: what a node has that never accepted one.
-    pub const NONE: Epoch = Epoch { counter: 0, server: 0 };
+    pub const NONE: Epoch = Epoch {
+        counter: 0,
+        server: 0,
+    };
 }
 
 impl Ord for Epoch {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.counter.cmp(&other.counter).then(other.server.cmp(&self.server))
+        self.counter
+            .cmp(&other.counter)
+            .then(other.server.cmp(&self.server))
     }
 }
 
@@ -345,7 +371,11 @@ impl Entry {
         Entry {
             id: u32_at(bytes, 0),
             addr: SocketAddrV4::new(Ipv4Addr::from(u32_at(bytes, 4)), u16_at(bytes, 8)),
-            status: if bytes[STATUS_AT] == Status::Alive as u8 { Status::Alive } else { Status::Dead },
+            status: if bytes[STATUS_AT] == Status::Alive as u8 {
+                Status::Alive
+            } else {
+                Status::Dead
+            },
             heard: u32_at(bytes, 11),
             round: u32_at(bytes, 15),
         }
@@ -381,7 +411,10 @@ pub struct Entries<'a> {
 
 impl<'a> Entries<'a> {
     /// How many there are; at least one.
-    #[expect(clippy::len_without_is_empty, reason = "a packet without an entry is not a packet")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a packet without an entry is not a packet"
+    )]
     pub fn len(&self) -> usize {
         self.chunks.len()
     }
@@ -455,18 +488,34 @@ mod tests {
 
     fn entry(id: u32) -> Entry {
         let addr = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 3), 7400);
-        Entry { id, addr, status: Status::Alive, heard: 7, round: 9 }
+        Entry {
+            id,
+            addr,
+            status: Status::Alive,
+            heard: 7,
+            round: 9,
+        }
     }
 
     fn head(rules: Rules, code: Code) -> Head {
-        Head { rules, mode: code.mode(), code, epoch: Epoch { counter: 3, server: 1 } }
+        Head {
+            rules,
+            mode: code.mode(),
+            code,
+            epoch: Epoch {
+                counter: 3,
+                server: 1,
+            },
+        }
     }
 
     #[test]
     fn a_packet_of_the_source_has_four_bytes_ahead_of_its_entries() {
         let mut bytes = Vec::new();
         head(Rules::Original, Code::Hc).encode_one(&entry(2), &mut bytes);
-        let written = [1, 0, 0, 0, 0, 0, 0, 2, 10, 0, 0, 3, 0x1c, 0xe8, 1, 0, 0, 0, 7, 0, 0, 0, 9];
+        let written = [
+            1, 0, 0, 0, 0, 0, 0, 2, 10, 0, 0, 3, 0x1c, 0xe8, 1, 0, 0, 0, 7, 0, 0, 0, 9,
+        ];
         assert_eq!(bytes, written);
     }
 
@@ -477,7 +526,17 @@ mod tests {
         assert_eq!(bytes.len(), HEADER + PREFIX + ENTRY + CRC);
         assert_eq!(bytes[4..18], [0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, 0, 1]);
         let packet = Packet::decode(Rules::Hardened, Checksum::Verified, &bytes).unwrap();
-        assert_eq!((packet.epoch, packet.total, packet.entries.first()), (Epoch { counter: 3, server: 1 }, 1, entry(2)));
+        assert_eq!(
+            (packet.epoch, packet.total, packet.entries.first()),
+            (
+                Epoch {
+                    counter: 3,
+                    server: 1
+                },
+                1,
+                entry(2)
+            )
+        );
     }
 
     #[test]
@@ -486,7 +545,10 @@ mod tests {
         head(Rules::Hardened, Code::Ac).encode_one(&entry(2), &mut bytes);
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(Packet::decode(Rules::Hardened, Checksum::Verified, &bytes).is_err(), "bit {bit}");
+            assert!(
+                Packet::decode(Rules::Hardened, Checksum::Verified, &bytes).is_err(),
+                "bit {bit}"
+            );
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
     }
@@ -526,7 +588,11 @@ mod tests {
 
     #[test]
     fn a_list_that_fits_is_not_split_and_one_that_does_not_ends_with_a_last_packet() {
-        let parts = |len: usize| split(&vec![(); len], 3).map(|(part, chunk)| (part, chunk.len())).collect::<Vec<_>>();
+        let parts = |len: usize| {
+            split(&vec![(); len], 3)
+                .map(|(part, chunk)| (part, chunk.len()))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(parts(3), [(Part::Whole, 3)]);
         assert_eq!(parts(7), [(Part::More, 3), (Part::More, 3), (Part::Last, 1)]);
     }
@@ -534,7 +600,9 @@ mod tests {
     #[test]
     fn a_flood_of_rubbish_is_claimed_at_powers_of_two() {
         let mut unreadable = Unreadable::default();
-        let claimed: Vec<u64> = (0..100).filter_map(|_| unreadable.count(WireError::TooShort)).collect();
+        let claimed: Vec<u64> = (0..100)
+            .filter_map(|_| unreadable.count(WireError::TooShort))
+            .collect();
         assert_eq!(claimed, [1, 2, 4, 8, 16, 32, 64]);
         assert_eq!(unreadable.count(WireError::RaggedList), Some(1));
     }

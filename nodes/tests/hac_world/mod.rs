@@ -7,9 +7,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use squall_nodes::hac::{Answer, Command, Config, Hac, HacFact, HacNode, Role, Timer};
 use squall_nodes::{
-    Breach, CallId, Change, Crash, Cut, Delivery, DiskAtBoot, Effect, Effects, Fact, HostId, HostKey, Ids, Input,
-    Invariant, Links, Node, NodeRng, Outbox, Placed, Protocol, Resident, Seen, Setup, Span, Time, Tolerance, Transport,
-    World, drive,
+    Breach, CallId, Change, Crash, Cut, Delivery, DiskAtBoot, Effect, Effects, Fact, HostId, HostKey, Ids,
+    Input, Invariant, Links, Node, NodeRng, Outbox, Placed, Protocol, Resident, Seen, Setup, Span, Time,
+    Tolerance, Transport, World, drive,
 };
 
 /// The address of the first host.
@@ -72,7 +72,11 @@ pub(crate) enum Fault {
 #[derive(Clone, Debug)]
 enum Event {
     Start(HostId, u32),
-    Datagram { to: HostId, from: SocketAddrV4, bytes: Vec<u8> },
+    Datagram {
+        to: HostId,
+        from: SocketAddrV4,
+        bytes: Vec<u8>,
+    },
     Timer(HostId, u32, Timer, u64),
     Ask(HostId),
     Fault(Fault),
@@ -80,11 +84,21 @@ enum Event {
 }
 
 /// Settings of the profile `brisk` with latencies that it takes, and nothing lost.
-pub(crate) fn brisk(rules: &str, hosts: &[(&str, Role)], seed: u64, change: impl Fn(&mut Config)) -> HacWorld {
+pub(crate) fn brisk(
+    rules: &str,
+    hosts: &[(&str, Role)],
+    seed: u64,
+    change: impl Fn(&mut Config),
+) -> HacWorld {
     let placed = hosts.iter().enumerate().map(|(i, (name, role))| {
         let mut config = Hac::config("brisk", rules);
         change(&mut config);
-        Placed { name: (*name).to_owned(), ip: Ipv4Addr::from(FIRST + i as u32), role: *role, config }
+        Placed {
+            name: (*name).to_owned(),
+            ip: Ipv4Addr::from(FIRST + i as u32),
+            role: *role,
+            config,
+        }
     });
     HacWorld::new(rules, placed.collect(), seed)
 }
@@ -92,7 +106,9 @@ pub(crate) fn brisk(rules: &str, hosts: &[(&str, Role)], seed: u64, change: impl
 /// A server `s` and clients `c1`, `c2`, …
 pub(crate) fn cast(clients: usize) -> Vec<(&'static str, Role)> {
     const NAMES: [&str; 9] = ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"];
-    std::iter::once(("s", Role::Server)).chain(NAMES[..clients].iter().map(|name| (*name, Role::Client))).collect()
+    std::iter::once(("s", Role::Server))
+        .chain(NAMES[..clients].iter().map(|name| (*name, Role::Client)))
+        .collect()
 }
 
 impl HacWorld {
@@ -106,20 +122,39 @@ impl HacWorld {
         let placed = cast.iter().enumerate().map(|(i, (name, role))| {
             let (ip, mut config) = (Ipv4Addr::from(FIRST + i as u32), Hac::config("brisk", "Hardened"));
             config.address = Some(SocketAddrV4::new(ip, config.port));
-            Placed { name: (*name).to_owned(), ip, role: *role, config }
+            Placed {
+                name: (*name).to_owned(),
+                ip,
+                role: *role,
+                config,
+            }
         });
         Self::populated("Hardened", placed.collect(), 1)
     }
 
     fn populated(rules: &str, placed: Vec<Placed<HacNode>>, seed: u64) -> Self {
-        let tolerated = Tolerance { loss: 0.05, latency: Span::from_millis(50) };
-        let setup = Setup { hosts: &placed, rules, tolerated };
-        let built = Hac::invariants().into_iter().filter(|kind| kind.applies(&setup)).map(|kind| {
-            let built = kind.build("()", &setup).expect("no parameters are needed");
-            (kind.name(), built.invariant)
-        });
+        let tolerated = Tolerance {
+            loss: 0.05,
+            latency: Span::from_millis(50),
+        };
+        let setup = Setup {
+            hosts: &placed,
+            rules,
+            tolerated,
+        };
+        let built = Hac::invariants()
+            .into_iter()
+            .filter(|kind| kind.applies(&setup))
+            .map(|kind| {
+                let built = kind.build("()", &setup).expect("no parameters are needed");
+                (kind.name(), built.invariant)
+            });
         let invariants = built.collect();
-        let residents = placed.iter().map(|host| Resident { name: host.name.clone(), ip: host.ip, up: true });
+        let residents = placed.iter().map(|host| Resident {
+            name: host.name.clone(),
+            ip: host.ip,
+            up: true,
+        });
         let world = World::new(residents, Links::Tolerated);
         let hosts = placed.into_iter().map(|placed| Host {
             placed,
@@ -180,7 +215,11 @@ impl HacWorld {
 
     /// Puts a datagram into the network.
     pub(crate) fn inject(&mut self, from: SocketAddrV4, to: usize, bytes: &[u8]) -> &mut Self {
-        let event = Event::Datagram { to: HostId(to as u32), from, bytes: bytes.to_vec() };
+        let event = Event::Datagram {
+            to: HostId(to as u32),
+            from,
+            bytes: bytes.to_vec(),
+        };
         self.push(self.now, event);
         self
     }
@@ -207,7 +246,9 @@ impl HacWorld {
     /// The names of the facts that a host claimed, one after the other, without tables.
     pub(crate) fn story(&self, host: usize) -> Vec<&'static str> {
         let own = self.facts.iter().filter(|(_, by, _)| by.index() == host);
-        own.map(|(_, _, fact)| fact.name()).filter(|name| *name != "table").collect()
+        own.map(|(_, _, fact)| fact.name())
+            .filter(|name| *name != "table")
+            .collect()
     }
 
     /// Who serves: up, and served last of all that it claimed.
@@ -240,21 +281,34 @@ impl HacWorld {
 
     /// Every promise that was held against something.
     pub(crate) fn judged(&self) -> Vec<&'static str> {
-        let judged = self.invariants.iter().filter(|(_, invariant)| invariant.judged() > 0);
+        let judged = self
+            .invariants
+            .iter()
+            .filter(|(_, invariant)| invariant.judged() > 0);
         judged.map(|(name, _)| *name).collect()
     }
 
     fn last_facts(&self, count: usize) -> String {
-        let facts = self.facts.iter().filter(|(_, _, fact)| !matches!(fact, HacFact::Table { .. }));
+        let facts = self
+            .facts
+            .iter()
+            .filter(|(_, _, fact)| !matches!(fact, HacFact::Table { .. }));
         let facts: Vec<_> = facts.collect();
         let lines = facts[facts.len().saturating_sub(count)..].iter();
-        lines.map(|(at, host, fact)| format!("{at} {} {fact:?}\n", self.world.name(*host))).collect()
+        lines
+            .map(|(at, host, fact)| format!("{at} {} {fact:?}\n", self.world.name(*host)))
+            .collect()
     }
 
     fn boot(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         let rng = NodeRng::new(host.seed, HostKey::of(&host.placed.name), host.incarnation);
-        host.node = Some(HacNode::boot(&host.placed.role, &host.placed.config, host.disk.as_deref(), rng));
+        host.node = Some(HacNode::boot(
+            &host.placed.role,
+            &host.placed.config,
+            host.disk.as_deref(),
+            rng,
+        ));
         host.ids = Ids::default();
         let event = Event::Start(HostId(index as u32), host.incarnation);
         self.push(self.now, event);
@@ -273,7 +327,10 @@ impl HacWorld {
                 host.timers.clear();
                 host.inbox.clear();
                 host.paused = false;
-                self.change(Change::Down { host: id(index), how: Crash::PowerCut });
+                self.change(Change::Down {
+                    host: id(index),
+                    how: Crash::PowerCut,
+                });
             }
             Fault::Restart(index) | Fault::RestartWiped(index) if self.hosts[index].node.is_none() => {
                 let host = &mut self.hosts[index];
@@ -282,9 +339,17 @@ impl HacWorld {
                 if wiped {
                     host.disk = None;
                 }
-                let disk = if wiped { DiskAtBoot::Wiped } else { DiskAtBoot::Kept };
+                let disk = if wiped {
+                    DiskAtBoot::Wiped
+                } else {
+                    DiskAtBoot::Kept
+                };
                 let incarnation = host.incarnation;
-                self.change(Change::Up { host: id(index), incarnation, disk });
+                self.change(Change::Up {
+                    host: id(index),
+                    incarnation,
+                    disk,
+                });
                 self.boot(index);
             }
             Fault::Pause(index) if self.hosts[index].node.is_some() && !self.hosts[index].paused => {
@@ -301,7 +366,10 @@ impl HacWorld {
             Fault::Partition(groups) => self.cut(Cut::Groups(groups)),
             Fault::OneWay(from, to) => {
                 let mark = |marked: usize| (0..self.hosts.len()).map(|i| i == marked).collect();
-                self.cut(Cut::OneWay { from: mark(from), to: mark(to) });
+                self.cut(Cut::OneWay {
+                    from: mark(from),
+                    to: mark(to),
+                });
             }
             Fault::HealAll => {
                 for layer in std::mem::take(&mut self.layers) {
@@ -339,7 +407,12 @@ impl HacWorld {
 
     fn judge_due(&mut self, before: Time) {
         while self.breach.is_none() {
-            let due = self.invariants.iter().map(|(_, invariant)| invariant.due()).min().unwrap_or(Time::MAX);
+            let due = self
+                .invariants
+                .iter()
+                .map(|(_, invariant)| invariant.due())
+                .min()
+                .unwrap_or(Time::MAX);
             if due > before || due == Time::MAX {
                 return;
             }
@@ -378,7 +451,9 @@ impl HacWorld {
                 Event::Timer(host, incarnation, timer, armed) => {
                     let place = &mut self.hosts[host.index()];
                     let code = squall_nodes::Timer::code(timer);
-                    if place.incarnation != *incarnation || place.timers.get(&code).map(|(_, n)| n) != Some(armed) {
+                    if place.incarnation != *incarnation
+                        || place.timers.get(&code).map(|(_, n)| n) != Some(armed)
+                    {
                         continue;
                     }
                     if !place.paused {
@@ -387,7 +462,10 @@ impl HacWorld {
                     *host
                 }
                 Event::Datagram { to, from, .. } => {
-                    let reaches = self.world.host_at(*from.ip()).is_none_or(|from| self.world.can_reach(from, *to));
+                    let reaches = self
+                        .world
+                        .host_at(*from.ip())
+                        .is_none_or(|from| self.world.can_reach(from, *to));
                     if !reaches {
                         continue;
                     }
@@ -413,23 +491,41 @@ impl Transport<HacNode> for HacWorld {
         let host = &mut self.hosts[id.index()];
         let on = SocketAddrV4::new(host.placed.ip, host.placed.config.port);
         let input = match &self.current {
-            Event::Datagram { from, bytes, .. } => Input::Datagram { on, from: *from, bytes },
+            Event::Datagram { from, bytes, .. } => Input::Datagram {
+                on,
+                from: *from,
+                bytes,
+            },
             Event::Timer(_, _, timer, _) => Input::Timer(*timer),
-            Event::Ask(_) => Input::Command { call: CallId(0), command: &Command::Status },
+            Event::Ask(_) => Input::Command {
+                call: CallId(0),
+                command: &Command::Status,
+            },
             Event::Start(..) | Event::Fault(_) | Event::Nothing => Input::Start,
         };
         let node = host.node.as_mut()?;
-        Some(Delivery { host: id, now: self.now, node, ids: &mut host.ids, input })
+        Some(Delivery {
+            host: id,
+            now: self.now,
+            node,
+            ids: &mut host.ids,
+            input,
+        })
     }
 
     fn perform(&mut self, id: HostId, now: Time, effects: Effects<'_, HacNode>) {
-        let own = SocketAddrV4::new(self.hosts[id.index()].placed.ip, self.hosts[id.index()].placed.config.port);
+        let own = SocketAddrV4::new(
+            self.hosts[id.index()].placed.ip,
+            self.hosts[id.index()].placed.config.port,
+        );
         let incarnation = self.hosts[id.index()].incarnation;
         for effect in effects {
             match effect {
                 Effect::Send { to, bytes, .. } => {
                     self.sent.push((now, id, to, bytes.to_vec()));
-                    let Some(receiver) = self.world.host_at(*to.ip()) else { continue };
+                    let Some(receiver) = self.world.host_at(*to.ip()) else {
+                        continue;
+                    };
                     let copies = 1 + u64::from(self.rng.below(1000) < self.duplicates);
                     for _ in 0..copies {
                         let at = now + self.rng.span(self.latency.0, self.latency.1);
@@ -439,22 +535,38 @@ impl Transport<HacNode> for HacWorld {
                                 let bit = self.rng.below(bytes.len() as u64 * 8) as usize;
                                 bytes[bit / 8] ^= 1 << (bit % 8);
                             }
-                            self.push(at, Event::Datagram { to: receiver, from: own, bytes });
+                            self.push(
+                                at,
+                                Event::Datagram {
+                                    to: receiver,
+                                    from: own,
+                                    bytes,
+                                },
+                            );
                         }
                     }
                 }
                 Effect::Arm { timer, at } => {
-                    self.push(at.max(now), Event::Timer(id, incarnation, timer, self.sequence + 1));
+                    self.push(
+                        at.max(now),
+                        Event::Timer(id, incarnation, timer, self.sequence + 1),
+                    );
                     let code = squall_nodes::Timer::code(&timer);
                     let sequence = self.sequence;
                     self.hosts[id.index()].timers.insert(code, (at, sequence));
                 }
                 Effect::Disarm { timer } => {
-                    self.hosts[id.index()].timers.remove(&squall_nodes::Timer::code(&timer));
+                    self.hosts[id.index()]
+                        .timers
+                        .remove(&squall_nodes::Timer::code(&timer));
                 }
                 Effect::Persist { bytes, .. } => self.hosts[id.index()].disk = Some(bytes.to_vec()),
                 Effect::Claim(fact) => {
-                    self.see(&Seen::Fact { host: id, incarnation, fact: &fact });
+                    self.see(&Seen::Fact {
+                        host: id,
+                        incarnation,
+                        fact: &fact,
+                    });
                     self.facts.push((now, id, fact));
                 }
                 Effect::Answer { answer, .. } => self.answers.push(answer),

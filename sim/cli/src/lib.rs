@@ -1,1 +1,31 @@
-//! x
+//! The command line of Squall, for whoever has a protocol to put under test.
+//!
+//! A program of one's own has every command in three lines:
+//!
+//! ```no_run
+//! # use squall_nodes::echo::Echo;
+//! fn main() -> std::process::ExitCode {
+//!     squall::App::new().protocol::<Echo>().main()
+//! }
+//! ```
+//!
+//! - [`App`]: the registry of protocols and the way in; [`Exit`]: what a command came to.
+//! - `args`: what can be typed. `run`, `sweep`, `check`: a command each. `files`: from paths to prepared scenarios.
+//! - `session`: where output goes. `seeds`, `strict`, `tracefile`: what the commands share.
+//!
+//! Nothing here judges or formats: runs are [`squall_sim`]'s, texts are [`squall_reports`]'s.
+
+mod app;
+mod args;
+mod check;
+mod exit;
+mod files;
+mod run;
+mod seeds;
+mod session;
+mod strict;
+mod sweep;
+mod tracefile;
+
+pub use app::App;
+pub use exit::Exit;

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `squall` program: every command, for every protocol of the house.
+
+use squall_nodes::hac::Hac;
+
+fn main() -> std::process::ExitCode {
+    squall::App::new().protocol::<Hac>().main()
+}

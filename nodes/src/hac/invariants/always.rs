@@ -38,7 +38,9 @@ pub(super) struct EpochGrows {
 
 impl IdsGrantedOnce {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
-        IdsGrantedOnce { granted: vec![BTreeMap::new(); setup.hosts.len()] }
+        IdsGrantedOnce {
+            granted: vec![BTreeMap::new(); setup.hosts.len()],
+        }
     }
 }
 
@@ -46,7 +48,11 @@ impl Always<HacNode> for IdsGrantedOnce {
     fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
         match seen {
             Seen::World(Change::Up { host, .. }) => self.granted[host.index()].clear(),
-            Seen::Fact { host, fact: HacFact::Granted { id, epoch, addr }, .. } => {
+            Seen::Fact {
+                host,
+                fact: HacFact::Granted { id, epoch, addr },
+                ..
+            } => {
                 let first = *self.granted[host.index()].entry((*epoch, *id)).or_insert(*addr);
                 if first != *addr {
                     let name = |addr: SocketAddrV4| match world.host_at(*addr.ip()) {
@@ -54,8 +60,14 @@ impl Always<HacNode> for IdsGrantedOnce {
                         None => addr.to_string(),
                     };
                     let server = world.name(*host);
-                    let detail = format!("{server} gave the id {id} to {} and then to {}", name(first), name(*addr));
-                    let others = [first, *addr].into_iter().filter_map(|addr| world.host_at(*addr.ip()));
+                    let detail = format!(
+                        "{server} gave the id {id} to {} and then to {}",
+                        name(first),
+                        name(*addr)
+                    );
+                    let others = [first, *addr]
+                        .into_iter()
+                        .filter_map(|addr| world.host_at(*addr.ip()));
                     return Err(Breach::new(detail, [*host].into_iter().chain(others)));
                 }
                 return Ok(Judged::Yes);
@@ -68,7 +80,9 @@ impl Always<HacNode> for IdsGrantedOnce {
 
 impl HeardGrows {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
-        HeardGrows { highest: vec![BTreeMap::new(); setup.hosts.len()] }
+        HeardGrows {
+            highest: vec![BTreeMap::new(); setup.hosts.len()],
+        }
     }
 }
 
@@ -76,7 +90,13 @@ impl Always<HacNode> for HeardGrows {
     fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
         match seen {
             Seen::World(Change::Up { host, .. }) => self.highest[host.index()].clear(),
-            Seen::Fact { host, fact: HacFact::Table { epoch, server, rows, .. }, .. } => {
+            Seen::Fact {
+                host,
+                fact: HacFact::Table {
+                    epoch, server, rows, ..
+                },
+                ..
+            } => {
                 let highest = self.highest[host.index()].entry((*epoch, *server)).or_default();
                 return match first_fall(highest, rows) {
                     None => Ok(Judged::Yes),
@@ -119,12 +139,17 @@ fn heard_fell(host: HostId, row: &Row, before: u32, world: &World) -> Breach {
         row.id,
         row.heard
     );
-    Breach::new(detail, [Some(host), of.filter(|of| *of != host)].into_iter().flatten())
+    Breach::new(
+        detail,
+        [Some(host), of.filter(|of| *of != host)].into_iter().flatten(),
+    )
 }
 
 impl EpochGrows {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
-        EpochGrows { accepted: vec![Epoch::NONE; setup.hosts.len()] }
+        EpochGrows {
+            accepted: vec![Epoch::NONE; setup.hosts.len()],
+        }
     }
 }
 
@@ -136,14 +161,19 @@ impl Always<HacNode> for EpochGrows {
                 self.accepted[host.index()] = Epoch::NONE;
                 return Ok(Judged::NotConcerned);
             }
-            Seen::Fact { host, fact: HacFact::Accepted { epoch } | HacFact::Started { epoch, .. }, .. } => {
-                (*host, *epoch)
-            }
+            Seen::Fact {
+                host,
+                fact: HacFact::Accepted { epoch } | HacFact::Started { epoch, .. },
+                ..
+            } => (*host, *epoch),
             _ => return Ok(Judged::NotConcerned),
         };
         let before = std::mem::replace(&mut self.accepted[host.index()], epoch);
         if epoch < before {
-            let detail = format!("{} went back from epoch {before} to epoch {epoch}", world.name(host));
+            let detail = format!(
+                "{} went back from epoch {before} to epoch {epoch}",
+                world.name(host)
+            );
             return Err(Breach::new(detail, [host]));
         }
         Ok(Judged::Yes)

@@ -43,17 +43,31 @@ impl Terms {
     /// The terms of a cluster.
     pub(super) fn of(setup: &Setup<'_, HacNode>) -> Self {
         let longest = |span: fn(&Config) -> Span| {
-            setup.hosts.iter().map(|host| span(&host.config)).max().unwrap_or_default()
+            setup
+                .hosts
+                .iter()
+                .map(|host| span(&host.config))
+                .max()
+                .unwrap_or_default()
         };
         let hosts = setup.hosts.len();
-        let each = setup.hosts.iter().map(|host| entries_in(host.config.rules, host.config.mtu)).min();
+        let each = setup
+            .hosts
+            .iter()
+            .map(|host| entries_in(host.config.rules, host.config.mtu))
+            .min();
         Terms {
             round: longest(|config| config.round),
             interval: longest(|config| config.availability_interval),
             timeout: longest(|config| config.client_timeout),
             wait: longest(|config| config.promotion_wait),
             window: longest(Config::window),
-            misses: setup.hosts.iter().map(|host| u64::from(host.config.misses())).max().unwrap_or(1),
+            misses: setup
+                .hosts
+                .iter()
+                .map(|host| u64::from(host.config.misses()))
+                .max()
+                .unwrap_or(1),
             hosts: hosts as u64,
             packets: hosts.div_ceil(each.unwrap_or(1).max(1)) as u64,
             tolerated: setup.tolerated,
@@ -95,7 +109,10 @@ impl Terms {
     fn tries(&self, datagrams: u64) -> u64 {
         let arrives = 1.0 - self.tolerated.loss;
         let all_arrive = (0..datagrams).fold(1.0, |product, _| product * arrives);
-        let tolerance = Tolerance { loss: 1.0 - all_arrive, latency: self.tolerated.latency };
+        let tolerance = Tolerance {
+            loss: 1.0 - all_arrive,
+            latency: self.tolerated.latency,
+        };
         u64::from(tolerance.retries())
     }
 }
@@ -117,8 +134,15 @@ mod tests {
                 config: Config::profile("brisk", Rules::Hardened),
             })
             .collect();
-        let tolerated = Tolerance { loss, latency: Span::from_millis(100) };
-        Terms::of(&Setup { hosts: &hosts, rules: "Hardened", tolerated })
+        let tolerated = Tolerance {
+            loss,
+            latency: Span::from_millis(100),
+        };
+        Terms::of(&Setup {
+            hosts: &hosts,
+            rules: "Hardened",
+            tolerated,
+        })
     }
 
     #[test]
@@ -127,7 +151,10 @@ mod tests {
         assert_eq!((terms.tries(1), terms.tries(2)), (7, 9));
         // 100 + 620, 4 · 410, 9 · 300 + 200, 620 + 100
         assert_eq!(terms.one_server(), Span::from_millis(720 + 1640 + 2900 + 720));
-        assert_eq!(terms.status_true(), terms.one_server() + Span::from_millis(8 * 300 + 100));
+        assert_eq!(
+            terms.status_true(),
+            terms.one_server() + Span::from_millis(8 * 300 + 100)
+        );
         assert_eq!(terms.table_age(), Span::from_millis(7 * 300 + 100));
         assert_eq!(terms.peers_agree(), Span::from_millis(7 * 300 + 300 + 100));
     }

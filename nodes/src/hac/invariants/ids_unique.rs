@@ -19,7 +19,10 @@ pub(super) struct IdsUnique {
 
 impl IdsUnique {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
-        IdsUnique { standings: Standings::new(setup), ids: Vec::new() }
+        IdsUnique {
+            standings: Standings::new(setup),
+            ids: Vec::new(),
+        }
     }
 }
 
@@ -31,16 +34,29 @@ impl InQuiet<HacNode> for IdsUnique {
     fn judge(&mut self, group: &Group, _at: Time, world: &World) -> Result<Judged, Breach> {
         self.ids.clear();
         let standings = &self.standings;
-        self.ids.extend(group.hosts.iter().filter_map(|&host| Some((standings.of(host).id()?, host))));
+        self.ids.extend(
+            group
+                .hosts
+                .iter()
+                .filter_map(|&host| Some((standings.of(host).id()?, host))),
+        );
         self.ids.sort_unstable();
         for pair in self.ids.windows(2) {
             if let [(id, one), (other_id, other)] = *pair
                 && id == other_id
             {
-                let detail = format!("{} and {} both go by the id {id}", world.name(one), world.name(other));
+                let detail = format!(
+                    "{} and {} both go by the id {id}",
+                    world.name(one),
+                    world.name(other)
+                );
                 return Err(Breach::new(detail, [one, other]));
             }
         }
-        Ok(if self.ids.is_empty() { Judged::NotConcerned } else { Judged::Yes })
+        Ok(if self.ids.is_empty() {
+            Judged::NotConcerned
+        } else {
+            Judged::Yes
+        })
     }
 }

@@ -22,9 +22,16 @@ impl OneServer {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
         let server = |host: &Placed<HacNode>| {
             let ip = *host.config.server.filter(|_| host.role == Role::Client)?.ip();
-            setup.hosts.iter().position(|other| other.ip == ip).map(|index| HostId(index as u32))
+            setup
+                .hosts
+                .iter()
+                .position(|other| other.ip == ip)
+                .map(|index| HostId(index as u32))
         };
-        OneServer { standings: Standings::new(setup), configured: setup.hosts.iter().map(server).collect() }
+        OneServer {
+            standings: Standings::new(setup),
+            configured: setup.hosts.iter().map(server).collect(),
+        }
     }
 }
 
@@ -34,7 +41,10 @@ impl InQuiet<HacNode> for OneServer {
     }
 
     fn judge(&mut self, group: &Group, _at: Time, world: &World) -> Result<Judged, Breach> {
-        let mut servers = group.hosts.iter().filter(|host| matches!(self.standings.of(**host), Standing::Serves { .. }));
+        let mut servers = group
+            .hosts
+            .iter()
+            .filter(|host| matches!(self.standings.of(**host), Standing::Serves { .. }));
         let (first, second) = (servers.next(), servers.next());
         match (first, second) {
             (Some(&first), Some(&second)) => Err(Breach::new(
@@ -69,7 +79,9 @@ impl OneServer {
     fn judge_followers(&self, group: &Group, server: HostId, world: &World) -> Result<Judged, Breach> {
         for &host in &group.hosts {
             let told = match self.standings.of(host) {
-                Standing::Follows { server: followed, .. } if world.host_at(*followed.ip()) != Some(server) => {
+                Standing::Follows { server: followed, .. }
+                    if world.host_at(*followed.ip()) != Some(server) =>
+                {
                     match world.host_at(*followed.ip()) {
                         Some(other) => format!("still follows {}", world.name(other)),
                         None => format!("follows {followed}, which is no host"),
@@ -94,7 +106,9 @@ impl OneServer {
         let belongs = |host: &&HostId| {
             self.standings.of(**host) != Standing::Outside || self.door(**host, group).is_some()
         };
-        let Some(&orphan) = group.hosts.iter().find(belongs) else { return Ok(Judged::NotConcerned) };
+        let Some(&orphan) = group.hosts.iter().find(belongs) else {
+            return Ok(Judged::NotConcerned);
+        };
         let (followed, told) = match self.standings.of(orphan) {
             Standing::Follows { server, .. } => (world.host_at(*server.ip()), "had joined"),
             Standing::Outside => (self.door(orphan, group), "asks for it at"),
@@ -102,7 +116,11 @@ impl OneServer {
         };
         let whom = followed.map_or(String::new(), |server| format!(" {}", world.name(server)));
         let (count, name) = (group.hosts.len(), world.name(orphan));
-        let detail = format!("none of the {count} hosts that {name} can reach serves, though {name} {told}{whom}");
-        Err(Breach::new(detail, [Some(orphan), followed].into_iter().flatten()))
+        let detail =
+            format!("none of the {count} hosts that {name} can reach serves, though {name} {told}{whom}");
+        Err(Breach::new(
+            detail,
+            [Some(orphan), followed].into_iter().flatten(),
+        ))
     }
 }

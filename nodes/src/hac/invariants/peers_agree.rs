@@ -25,7 +25,11 @@ impl PeersAgree {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
         let hosts = setup.hosts.len();
         let words = hosts.div_ceil(BITS);
-        PeersAgree { alive: vec![0; hosts * words], words, members: vec![0; words] }
+        PeersAgree {
+            alive: vec![0; hosts * words],
+            words,
+            members: vec![0; words],
+        }
     }
 
     fn row(&mut self, host: HostId) -> &mut [u64] {
@@ -40,8 +44,16 @@ impl InQuiet<HacNode> for PeersAgree {
                 self.row(*host).fill(0);
                 return Judged::Yes;
             }
-            Seen::Fact { host, fact: HacFact::PeerAlive { addr }, .. } => (*host, addr, true),
-            Seen::Fact { host, fact: HacFact::PeerDead { addr }, .. } => (*host, addr, false),
+            Seen::Fact {
+                host,
+                fact: HacFact::PeerAlive { addr },
+                ..
+            } => (*host, addr, true),
+            Seen::Fact {
+                host,
+                fact: HacFact::PeerDead { addr },
+                ..
+            } => (*host, addr, false),
             _ => return Judged::NotConcerned,
         };
         if let Some(other) = world.host_at(*addr.ip()) {
@@ -60,7 +72,11 @@ impl InQuiet<HacNode> for PeersAgree {
         for &host in &group.hosts {
             let row = &self.alive[host.index() * self.words..][..self.words];
             for (place, (held, members)) in row.iter().zip(&self.members).enumerate() {
-                let own = if host.index() / BITS == place { 1 << (host.index() % BITS) } else { 0 };
+                let own = if host.index() / BITS == place {
+                    1 << (host.index() % BITS)
+                } else {
+                    0
+                };
                 let wrong = (held ^ members) & !own;
                 if wrong != 0 {
                     let other = HostId((place * BITS) as u32 + wrong.trailing_zeros());

@@ -40,7 +40,9 @@ pub(super) enum Standing {
 
 impl Standings {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
-        Standings { hosts: vec![Standing::Outside; setup.hosts.len()] }
+        Standings {
+            hosts: vec![Standing::Outside; setup.hosts.len()],
+        }
     }
 
     /// Takes in what was seen; says whether anyone stands elsewhere now.

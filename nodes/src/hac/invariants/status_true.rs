@@ -23,7 +23,11 @@ pub(super) struct StatusTrue {
 impl StatusTrue {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
         let hosts = setup.hosts.len();
-        StatusTrue { standings: Standings::new(setup), made: vec![Vec::new(); hosts], alive: vec![false; hosts] }
+        StatusTrue {
+            standings: Standings::new(setup),
+            made: vec![Vec::new(); hosts],
+            alive: vec![false; hosts],
+        }
     }
 }
 
@@ -31,7 +35,11 @@ impl InQuiet<HacNode> for StatusTrue {
     fn observe(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Judged {
         match seen {
             Seen::World(Change::Up { host, .. }) => self.made[host.index()].clear(),
-            Seen::Fact { host, fact: HacFact::Table { server, rows, .. }, .. } if *server.ip() == world.ip(*host) => {
+            Seen::Fact {
+                host,
+                fact: HacFact::Table { server, rows, .. },
+                ..
+            } if *server.ip() == world.ip(*host) => {
                 self.made[host.index()].clone_from(rows);
                 return Judged::Yes;
             }
@@ -42,11 +50,19 @@ impl InQuiet<HacNode> for StatusTrue {
 
     fn judge(&mut self, group: &Group, _at: Time, world: &World) -> Result<Judged, Breach> {
         let standings = &self.standings;
-        let mut servers = group.hosts.iter().filter(|host| matches!(standings.of(**host), Standing::Serves { .. }));
+        let mut servers = group
+            .hosts
+            .iter()
+            .filter(|host| matches!(standings.of(**host), Standing::Serves { .. }));
         // Without one server, `one_server` has something to say.
-        let (Some(&server), None) = (servers.next(), servers.next()) else { return Ok(Judged::NotConcerned) };
+        let (Some(&server), None) = (servers.next(), servers.next()) else {
+            return Ok(Judged::NotConcerned);
+        };
         self.alive.fill(false);
-        for row in self.made[server.index()].iter().filter(|row| row.status == Status::Alive) {
+        for row in self.made[server.index()]
+            .iter()
+            .filter(|row| row.status == Status::Alive)
+        {
             if let Some(host) = world.host_at(*row.addr.ip()) {
                 self.alive[host.index()] = true;
             }
@@ -55,14 +71,25 @@ impl InQuiet<HacNode> for StatusTrue {
             let host = HostId(index as u32);
             let is_member = group.contains(host);
             if is_alive && !is_member {
-                let why = if world.is_up(host) { "cannot be reached" } else { "is down" };
-                let detail = format!("{} holds {} for alive, which {why}", world.name(server), world.name(host));
+                let why = if world.is_up(host) {
+                    "cannot be reached"
+                } else {
+                    "is down"
+                };
+                let detail = format!(
+                    "{} holds {} for alive, which {why}",
+                    world.name(server),
+                    world.name(host)
+                );
                 return Err(Breach::new(detail, [server, host]));
             }
             let has_joined = is_member && standings.of(host).id().is_some();
             if has_joined && !is_alive {
-                let detail =
-                    format!("{} does not hold {} for alive, which has joined it", world.name(server), world.name(host));
+                let detail = format!(
+                    "{} does not hold {} for alive, which has joined it",
+                    world.name(server),
+                    world.name(host)
+                );
                 return Err(Breach::new(detail, [server, host]));
             }
         }

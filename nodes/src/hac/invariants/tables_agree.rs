@@ -50,7 +50,17 @@ impl InQuiet<HacNode> for TablesAgree {
     fn observe(&mut self, at: Time, seen: &Seen<'_, HacNode>, _world: &World) -> Judged {
         match seen {
             Seen::World(Change::Up { host, .. }) => self.held[host.index()].at = None,
-            Seen::Fact { host, fact: HacFact::Table { epoch, round, server, rows }, .. } => {
+            Seen::Fact {
+                host,
+                fact:
+                    HacFact::Table {
+                        epoch,
+                        round,
+                        server,
+                        rows,
+                    },
+                ..
+            } => {
                 let held = &mut self.held[host.index()];
                 held.at = Some(at);
                 (held.epoch, held.round, held.server) = (*epoch, *round, Some(*server));
@@ -76,16 +86,26 @@ impl InQuiet<HacNode> for TablesAgree {
                     Some(age) => format!("has had no new table for {age}"),
                     None => "has had no table".to_owned(),
                 };
-                let detail = format!("{} {has}, though it has joined; {} is promised", world.name(host), self.age);
+                let detail = format!(
+                    "{} {has}, though it has joined; {} is promised",
+                    world.name(host),
+                    self.age
+                );
                 return Err(Breach::new(detail, [host]));
             }
-            let first = *first_of.entry((held.epoch, held.server, held.round)).or_insert(host);
+            let first = *first_of
+                .entry((held.epoch, held.server, held.round))
+                .or_insert(host);
             let other = &self.held[first.index()];
             if other.digest != held.digest {
                 return Err(self.differ(first, host, world));
             }
         }
-        Ok(if first_of.is_empty() { Judged::NotConcerned } else { Judged::Yes })
+        Ok(if first_of.is_empty() {
+            Judged::NotConcerned
+        } else {
+            Judged::Yes
+        })
     }
 }
 
@@ -116,8 +136,11 @@ fn tell(row: &Row) -> String {
 /// FNV-1a over the fields, a word at a time: quick, and only ever compared within a run.
 fn digest(rows: &[Row]) -> u64 {
     rows.iter().fold(0xcbf2_9ce4_8422_2325, |hash, row| {
-        let place = u64::from(u32::from(*row.addr.ip())) << 32 | u64::from(row.addr.port()) << 1 | row.status as u64;
+        let place =
+            u64::from(u32::from(*row.addr.ip())) << 32 | u64::from(row.addr.port()) << 1 | row.status as u64;
         let count = u64::from(row.id) << 32 | u64::from(row.heard);
-        [place, count].into_iter().fold(hash, |hash: u64, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3))
+        [place, count].into_iter().fold(hash, |hash: u64, word| {
+            (hash ^ word).wrapping_mul(0x0100_0000_01b3)
+        })
     })
 }

@@ -1,0 +1,253 @@
+//! The beating node: a heartbeat to every peer, and a named timer for each.
+
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use squall_nodes::{
+    Always, Breach, ConfigOf, Describe, Input, InvariantKind, Judged, Misfit, Node, NodeRng, Outbox, Placed,
+    Protocol, Seen, Span, Time, World, facts,
+};
+
+const PORT: u16 = 7000;
+const PAYLOAD: usize = 32;
+
+/// The protocol of the benchmarks: `beat`.
+pub struct Beat;
+
+/// What every host is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Role {
+    /// It beats.
+    Beater,
+}
+
+/// The settings of a beating node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeatConfig {
+    /// From one beat to the next.
+    pub interval: Span,
+    /// After how much silence a peer is suspected.
+    pub timeout: Span,
+    /// To how many peers each node beats, the ones after it in the list; 0 is all.
+    pub fan: u32,
+    /// Whom this node beats to.
+    pub to: Arc<[SocketAddrV4]>,
+    /// Whom this node hears.
+    pub from: Arc<[SocketAddrV4]>,
+}
+
+facts! {
+    /// What a beating node claims.
+    pub enum BeatFact {
+        /// It has not heard a peer for the timeout.
+        "silent" => Silent {
+            /// The peer's place in the list of those that it hears.
+            peer: u32,
+            /// For how long.
+            since: Span,
+        },
+    }
+}
+
+/// A named alarm of a beating node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum BeatTimer {
+    /// The next beat is due.
+    Beat,
+    /// The peer at this place has been silent for the timeout.
+    Silent(u32),
+}
+
+impl squall_nodes::Timer for BeatTimer {
+    fn code(&self) -> u64 {
+        match self {
+            BeatTimer::Beat => 0,
+            BeatTimer::Silent(peer) => 1 + u64::from(*peer),
+        }
+    }
+}
+
+/// A beating node.
+#[derive(Clone)]
+pub struct BeatNode {
+    config: BeatConfig,
+    first: Span,
+    beats: u64,
+    heard: Vec<Time>,
+}
+
+impl Node for BeatNode {
+    type Role = Role;
+    type Config = BeatConfig;
+    type Command = ();
+    type Answer = ();
+    type Timer = BeatTimer;
+    type Fact = BeatFact;
+
+    fn boot(_role: &Role, config: &BeatConfig, _disk: Option<&[u8]>, mut rng: NodeRng) -> Self {
+        let first = rng.span(Span::ZERO, config.interval);
+        BeatNode {
+            first,
+            beats: 0,
+            heard: vec![Time::ZERO; config.from.len()],
+            config: config.clone(),
+        }
+    }
+
+    fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
+        match input {
+            Input::Start => {
+                out.bind(PORT);
+                out.arm(BeatTimer::Beat, now + self.first);
+                for peer in 0..self.heard.len() as u32 {
+                    self.heard[peer as usize] = now;
+                    out.arm(BeatTimer::Silent(peer), now + self.config.timeout);
+                }
+            }
+            Input::Timer(BeatTimer::Beat) => {
+                self.beats += 1;
+                let mut bytes = [0; PAYLOAD];
+                bytes[..8].copy_from_slice(&self.beats.to_be_bytes());
+                let payload = out.payload(&bytes);
+                for to in self.config.to.iter() {
+                    out.send(PORT, *to, payload);
+                }
+                out.arm(BeatTimer::Beat, now + self.config.interval);
+            }
+            Input::Timer(BeatTimer::Silent(peer)) => {
+                out.claim(BeatFact::Silent {
+                    peer,
+                    since: now.since(self.heard[peer as usize]),
+                });
+                out.arm(BeatTimer::Silent(peer), now + self.config.timeout);
+            }
+            Input::Datagram { from, .. } => {
+                if let Some(peer) = self.place(from) {
+                    self.heard[peer as usize] = now;
+                    out.arm(BeatTimer::Silent(peer), now + self.config.timeout);
+                }
+            }
+            // It persists nothing, speaks no streams and takes no commands.
+            Input::Command { .. } | Input::Stream { .. } | Input::Persisted(_) | Input::PersistFailed(_) => {}
+        }
+    }
+}
+
+impl BeatNode {
+    fn place(&self, from: SocketAddrV4) -> Option<u32> {
+        self.config
+            .from
+            .binary_search(&from)
+            .ok()
+            .map(|place| place as u32)
+    }
+}
+
+/// No node suspects a peer before the timeout.
+#[derive(Clone)]
+struct Patient {
+    timeout: Span,
+}
+
+impl Always<BeatNode> for Patient {
+    fn judge(&mut self, _at: Time, seen: &Seen<'_, BeatNode>, world: &World) -> Result<Judged, Breach> {
+        match seen {
+            Seen::Fact {
+                host,
+                fact: BeatFact::Silent { since, .. },
+                ..
+            } if *since < self.timeout => Err(Breach::new(
+                format!("{} suspected a peer after only {since}", world.name(*host)),
+                [*host],
+            )),
+            Seen::Fact { .. } => Ok(Judged::Yes),
+            _ => Ok(Judged::NotConcerned),
+        }
+    }
+}
+
+impl Protocol for Beat {
+    const NAME: &'static str = "beat";
+    const ABOUT: &'static str = "the benchmarks' heartbeat: a datagram to every peer, a deadline for each";
+    type Node = BeatNode;
+
+    fn config(_profile: &str, _rules: &str) -> ConfigOf<Self> {
+        BeatConfig {
+            interval: Span::from_millis(100),
+            timeout: Span::from_millis(400),
+            fan: 0,
+            to: Arc::default(),
+            from: Arc::default(),
+        }
+    }
+
+    fn assemble(hosts: &mut [Placed<BeatNode>]) -> Result<(), Vec<Misfit>> {
+        let addresses: Vec<SocketAddrV4> = hosts
+            .iter()
+            .map(|host| SocketAddrV4::new(host.ip, PORT))
+            .collect();
+        let count = hosts.len();
+        for (me, host) in hosts.iter_mut().enumerate() {
+            let fan = match host.config.fan {
+                0 => count - 1,
+                fan => (fan as usize).min(count - 1),
+            };
+            // A stride spreads a small fan over the whole list; with gcd(stride, count) = 1 all of them differ.
+            let stride = if fan == count - 1 { 1 } else { stride(count) };
+            let at = |step: usize| addresses[step % count];
+            let mut to: Vec<_> = (1..=fan).map(|k| at(me + k * stride)).collect();
+            let mut from: Vec<_> = (1..=fan).map(|k| at(me + count * stride - k * stride)).collect();
+            to.sort_unstable();
+            from.sort_unstable();
+            host.config.to = to.into();
+            host.config.from = from.into();
+        }
+        Ok(())
+    }
+
+    fn invariants() -> Vec<InvariantKind<BeatNode>> {
+        vec![InvariantKind::always(
+            "patient",
+            "No node suspects a peer before the timeout.",
+            |setup| Patient {
+                timeout: setup
+                    .hosts
+                    .iter()
+                    .map(|host| host.config.timeout)
+                    .min()
+                    .unwrap_or_default(),
+            },
+        )]
+    }
+
+    fn shortest_timeout(config: &BeatConfig) -> Span {
+        config.timeout
+    }
+
+    fn describer() -> Box<dyn Describe> {
+        struct Words;
+        impl Describe for Words {
+            fn datagram(&mut self, _from: SocketAddrV4, _to: SocketAddrV4, bytes: &[u8]) -> String {
+                match bytes.first_chunk() {
+                    Some(beat) => format!("beat {}", u64::from_be_bytes(*beat)),
+                    None => format!("{} bytes that are no beat", bytes.len()),
+                }
+            }
+        }
+        Box::new(Words)
+    }
+}
+
+/// A step round a list of `count` that comes to every place before it comes to one again.
+fn stride(count: usize) -> usize {
+    let coprime = |a: usize| {
+        let (mut a, mut b) = (a, count);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a == 1
+    };
+    (count / 3 + 1..).find(|step| coprime(*step)).unwrap_or(1)
+}

@@ -1,0 +1,193 @@
+//! Made-up results for the tests of this package.
+
+use squall_sim::outcome::{
+    Digest, Failures, FaultDone, FaultOverRuns, InvariantDone, Measured, Outcome, SweepOutcome, Traffic,
+    Verdict, Violation,
+};
+use squall_sim::plan::{Expect, Origin};
+use squall_sim::trace::{Change, Crash, Fate, Happening, HostId, Span, Time, Trace, TraceEvent};
+
+pub(crate) fn held() -> Outcome {
+    Outcome {
+        scenario: "scenarios/hac/calm.ron".to_owned(),
+        rules: "Original",
+        seed: 7,
+        verdict: Verdict::Held,
+        as_expected: true,
+        expect: Expect::Held,
+        violation: None,
+        doubts: Vec::new(),
+        digest: Digest(0xabc),
+        events: 1204,
+        virtual_time: Span::from_secs(20),
+        measures: vec![Measured {
+            name: "failover".to_owned(),
+            samples: vec![Span::from_micros(112_300)],
+            unfinished: 0,
+        }],
+        faults: vec![
+            FaultDone {
+                fault: "kill(s)".to_owned(),
+                at: Some(ms(2_000)),
+                affected: 1,
+            },
+            FaultDone {
+                fault: "heal_all".to_owned(),
+                at: None,
+                affected: 0,
+            },
+        ],
+        invariants: vec![InvariantDone {
+            name: "hac.one_server".to_owned(),
+            judged: 12,
+            origin: Origin::Default,
+        }],
+        traffic: Traffic {
+            sent: 10,
+            delivered: 9,
+            lost: 1,
+            ..Traffic::default()
+        },
+    }
+}
+
+pub(crate) fn violated(as_expected: bool) -> Outcome {
+    let expect = if as_expected {
+        Expect::Violated(vec!["hac.one_server".to_owned()])
+    } else {
+        Expect::Held
+    };
+    Outcome {
+        verdict: Verdict::Violated,
+        as_expected,
+        expect,
+        violation: Some(Violation {
+            invariant: "hac.one_server".to_owned(),
+            promised: "There is at most one server in a group.".to_owned(),
+            detail: "c1 and c2 both serve.".to_owned(),
+            at: ms(2_310),
+            hosts: vec!["c1".to_owned(), "c2".to_owned()],
+        }),
+        ..held()
+    }
+}
+
+pub(crate) fn inconclusive() -> Outcome {
+    Outcome {
+        verdict: Verdict::Inconclusive,
+        as_expected: false,
+        doubts: vec!["heal_all never happened.".to_owned()],
+        ..held()
+    }
+}
+
+pub(crate) fn trace() -> Trace {
+    let hosts = ["s", "c1", "c2"].map(str::to_owned).to_vec();
+    let mut events = vec![
+        event(0, Some(1), Happening::Booted { incarnation: 0 }),
+        event(
+            5,
+            Some(1),
+            Happening::Fact {
+                name: "joined".to_owned(),
+                says: "Joined { server: 10.0.0.1:17, not: 10.0.0.11 }".to_owned(),
+            },
+        ),
+    ];
+    for at in 10..60 {
+        events.push(event(
+            at,
+            Some(1),
+            Happening::Timer {
+                timer: format!("Beat{at}"),
+            },
+        ));
+        events.push(event(
+            at,
+            Some(0),
+            Happening::Timer {
+                timer: "Other".to_owned(),
+            },
+        ));
+    }
+    let change = Change::Down {
+        host: HostId(0),
+        how: Crash::PowerCut,
+    };
+    events.push(event(
+        2_000,
+        None,
+        Happening::World {
+            change,
+            fault: "power_cut(s)".to_owned(),
+        },
+    ));
+    events.push(event(
+        2_300,
+        Some(2),
+        Happening::Sent {
+            to: "10.0.0.2:17".to_owned(),
+            fate: Fate::Lost,
+            says: "JOIN\u{1b}[2J".to_owned(),
+            len: 4,
+            hash: 1,
+        },
+    ));
+    events.push(event(
+        2_310,
+        None,
+        Happening::Violated {
+            invariant: "hac.one_server".to_owned(),
+        },
+    ));
+    let ips = vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into(), [10, 0, 0, 3].into()];
+    Trace { hosts, ips, events }
+}
+
+pub(crate) fn swept() -> SweepOutcome {
+    SweepOutcome {
+        scenario: "scenarios/hac/calm.ron".to_owned(),
+        rules: "Original",
+        seeds: (5, 1_005),
+        runs: 1_000,
+        held: 960,
+        violated: 40,
+        inconclusive: 0,
+        as_expected: false,
+        expect: Expect::Held,
+        failures: vec![Failures {
+            signature: "hac.one_server".to_owned(),
+            count: 40,
+            first_seed: 17,
+        }],
+        digest: Digest(0xdef),
+        measures: vec![Measured {
+            name: "failover".to_owned(),
+            samples: vec![Span::from_millis(9)],
+            unfinished: 0,
+        }],
+        samples_left_out: 0,
+        faults: vec![FaultOverRuns {
+            fault: "kill(s)".to_owned(),
+            runs: 1_000,
+            affected: 1_000,
+        }],
+        invariants: vec![InvariantDone {
+            name: "hac.one_server".to_owned(),
+            judged: 9,
+            origin: Origin::Default,
+        }],
+    }
+}
+
+fn event(at_ms: u64, host: Option<u32>, what: Happening) -> TraceEvent {
+    TraceEvent {
+        at: ms(at_ms),
+        host: host.map(HostId),
+        what,
+    }
+}
+
+fn ms(ms: u64) -> Time {
+    Time::ZERO + Span::from_millis(ms)
+}

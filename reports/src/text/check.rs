@@ -1,0 +1,165 @@
+//! What a file promises, and what it does so with.
+
+use std::fmt::Write as _;
+
+use squall_sim::plan::{Expect, Origin};
+use squall_sim::runner::{HostCast, Promise, PromiseMade};
+use squall_sim::scenario::Complaint;
+use squall_sim::trace::Span;
+
+use super::run::remark;
+use crate::look::{Ink, Look, counted, harmless, listed, padded, span};
+
+/// A file that was checked.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// The path of the file.
+    pub scenario: String,
+    /// What is wrong with it.
+    pub complaints: Vec<Complaint>,
+    /// Its protocol, where that could be read.
+    pub protocol: Option<String>,
+    /// Its hosts, in order.
+    pub hosts: Vec<HostCast>,
+    /// When its runs end.
+    pub limit: Option<Span>,
+    /// The seed that `run` takes.
+    pub seed: Option<u64>,
+    /// What it is for.
+    pub tags: Vec<String>,
+    /// What it promises, by rule set.
+    pub rules: Vec<CheckedRules>,
+    /// What there is to say besides: bounds that were loosened.
+    pub notes: Vec<String>,
+}
+
+/// What a file promises under one rule set.
+#[derive(Clone, Debug)]
+pub struct CheckedRules {
+    /// The rule set.
+    pub rules: &'static str,
+    /// What the file expects.
+    pub expect: Expect,
+    /// What is judged.
+    pub promises: Vec<PromiseMade>,
+}
+
+impl Checked {
+    /// Whether nothing is wrong with the file.
+    pub fn is_ok(&self) -> bool {
+        self.complaints.is_empty()
+    }
+}
+
+/// A file that is in order, as a paragraph; one that is not, as a line, since its complaints are drawn elsewhere.
+pub fn check(checked: &Checked, look: &Look) -> String {
+    if !checked.is_ok() {
+        let wrong = counted(checked.complaints.len() as u64, "complaint", "complaints");
+        return format!("{} {}  {wrong}\n", look.paint(Ink::Bad, "✗"), checked.scenario);
+    }
+    let protocol = checked.protocol.as_deref().unwrap_or_default();
+    let mut text = format!(
+        "{} {}  {protocol}",
+        look.paint(Ink::Good, "✓ ok"),
+        look.paint(Ink::Strong, &checked.scenario)
+    );
+    if !checked.tags.is_empty() {
+        let _ = write!(text, "  [{}]", harmless(&checked.tags.join(", "), 200));
+    }
+    text.push('\n');
+    // What all rule sets promise alike is said once, below them all.
+    let promised_alike = checked
+        .rules
+        .windows(2)
+        .all(|pair| pair[0].promises == pair[1].promises);
+    let width = checked
+        .rules
+        .iter()
+        .map(|rules| rules.rules.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max("hosts".len());
+    let _ = writeln!(text, "    {}  {}", padded("hosts", width), cast(&checked.hosts));
+    for (nth, rules) in checked.rules.iter().enumerate() {
+        let expect = match &rules.expect {
+            Expect::Held => "is expected to hold".to_owned(),
+            Expect::Violated(names) => format!("is expected to violate {}", listed(names)),
+        };
+        let _ = writeln!(
+            text,
+            "    {}  {expect}",
+            look.paint(Ink::Strong, &padded(rules.rules, width))
+        );
+        if !promised_alike || nth + 1 == checked.rules.len() {
+            promises(&mut text, &rules.promises);
+        }
+    }
+    let mut ends = Vec::new();
+    if let Some(limit) = checked.limit {
+        ends.push(format!("limit {}", span(limit.as_nanos())));
+    }
+    if let Some(seed) = checked.seed {
+        ends.push(format!("seed {seed}"));
+    }
+    let _ = writeln!(text, "    {}", ends.join(", "));
+    for note in &checked.notes {
+        remark(&mut text, "note", Ink::Doubtful, note, look);
+    }
+    text
+}
+
+/// `always`, `in quiet for 4.2s`.
+pub fn promise(promise: &Promise) -> String {
+    match promise {
+        Promise::Always => "always".to_owned(),
+        Promise::InQuiet { bound } => format!("in quiet for {}", bound_of(*bound)),
+    }
+}
+
+/// Whole milliseconds are enough for people where there are any; JSON has every nanosecond.
+fn bound_of(bound: Span) -> String {
+    let ns = bound.as_nanos();
+    span(if ns < 1_000_000 {
+        ns
+    } else {
+        ns / 1_000_000 * 1_000_000
+    })
+}
+
+fn promises(text: &mut String, made: &[PromiseMade]) {
+    let width = made
+        .iter()
+        .map(|made| made.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    for made in made {
+        let by_default = match &made.by_default {
+            by_default if *by_default == made.promise => String::new(),
+            Promise::Always => " (by default always)".to_owned(),
+            Promise::InQuiet { bound } => format!(" (by default {})", bound_of(*bound)),
+        };
+        let written = match made.origin {
+            Origin::Written => ", written",
+            Origin::Default => "",
+        };
+        let (name, when, says) = (padded(&made.name, width), promise(&made.promise), made.says);
+        let _ = writeln!(text, "      {name}  {when}{by_default}{written}: {says}");
+    }
+}
+
+/// `s Server; c1 … c4 Client (4)`: neighbours of one role stand together.
+fn cast(hosts: &[HostCast]) -> String {
+    let troupes: Vec<String> = hosts
+        .chunk_by(|one, other| one.role == other.role)
+        .map(|troupe| {
+            let role = harmless(&troupe[0].role, 60);
+            match troupe {
+                [one] => format!("{} {role}", one.name),
+                [one, other] => format!("{}, {} {role}", one.name, other.name),
+                [first, .., last] => format!("{} … {} {role} ({})", first.name, last.name, troupe.len()),
+                [] => String::new(),
+            }
+        })
+        .collect();
+    troupes.join("; ")
+}

@@ -1,0 +1,24 @@
+//! Results for people: a line a run, a story a violation, a summary at the end.
+//!
+//! - [`run`](mod@run): one run as a line; [`story`](mod@story): what broke and what led to it.
+//! - [`sweep`](mod@sweep): many seeds as a line, with shares and reasons;
+//!   [`tally`](mod@tally): the last line; [`check`](mod@check): what a file promises.
+//!
+//! Every text is whole lines, each with its end. What came from packets and nodes is made harmless to a terminal.
+
+pub mod check;
+mod measures;
+pub mod run;
+pub mod story;
+pub mod sweep;
+pub mod tally;
+
+pub use check::{Checked, CheckedRules, check};
+pub(crate) use measures::Ranks;
+pub use run::run;
+pub use story::story;
+pub use sweep::sweep;
+pub use tally::{Tallied, Tally};
+
+#[cfg(test)]
+mod tests;

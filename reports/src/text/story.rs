@@ -1,0 +1,341 @@
+//! The story of a violation: what broke, what was promised, what was seen, and the last events of the hosts involved.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+
+use squall_sim::outcome::{Outcome, Standing, Violation};
+use squall_sim::trace::{Change, Crash, DiskAtBoot, DropCause, Fate, Happening, HostId, Trace, TraceEvent};
+
+use super::run::mark;
+use crate::look::{Ink, Look, counted, harmless, listed, millis, padded};
+
+/// How many of its last events are shown of each host, and of the world.
+const LAST_EVENTS: usize = 12;
+/// How many facts of one name are shown of each host, though they are further back; and so for calls and answers.
+const LAST_OF_A_KIND: usize = 2;
+/// How many hosts are shown.
+const MOST_HOSTS: usize = 8;
+/// The longest text of a packet or a fact that is shown, in characters.
+const LONGEST_SAYING: usize = 160;
+/// The longest opening comment that is shown, in lines.
+const LONGEST_COMMENT: usize = 16;
+
+/// The story of a run that was violated: what broke, the comment that opens the
+/// file (`told`, unless it is long), the sentence promised and the sentence seen, the
+/// last events of the hosts involved, and, as the last line, the command that repeats the run.
+///
+/// Of a run that was not violated it tells the doubts and the command.
+pub fn story(outcome: &Outcome, trace: &Trace, told: Option<&str>, look: &Look) -> String {
+    let mut text = String::new();
+    heading(&mut text, outcome, look);
+    comment(&mut text, told, look);
+    if let Some(violation) = &outcome.violation {
+        let promised = harmless(&violation.promised, usize::MAX);
+        let detail = harmless(&violation.detail, usize::MAX);
+        let _ = writeln!(
+            text,
+            "  promised  {promised}\n  seen      {}\n",
+            look.paint(Ink::Strong, &detail)
+        );
+        events(&mut text, violation, trace, look);
+    }
+    for doubt in &outcome.doubts {
+        let _ = writeln!(text, "  doubt     {}", harmless(doubt, usize::MAX));
+    }
+    let command = look.run_command(&outcome.scenario, outcome.rules, outcome.seed);
+    let _ = writeln!(text, "\n{}", look.paint(Ink::Strong, &command));
+    text
+}
+
+fn heading(text: &mut String, outcome: &Outcome, look: &Look) {
+    let what = match &outcome.violation {
+        Some(violation) => {
+            format!(
+                "{} violated at {} ms",
+                violation.invariant,
+                millis(violation.at.as_nanos())
+            )
+        }
+        None => outcome.verdict.to_string(),
+    };
+    let standing = outcome.standing();
+    let (ink, stands) = match standing {
+        Standing::AsExpected => (Ink::Strong, ", as the file expects"),
+        Standing::Otherwise => (Ink::Bad, ", which the file does not expect"),
+        Standing::Unknown => (Ink::Doubtful, ""),
+    };
+    let _ = writeln!(
+        text,
+        "{} {}: {} under {}, seed {}{stands}\n",
+        mark(standing, look),
+        look.paint(ink, &what),
+        harmless(&outcome.scenario, usize::MAX),
+        outcome.rules,
+        outcome.seed,
+    );
+}
+
+fn comment(text: &mut String, told: Option<&str>, look: &Look) {
+    let lines: Vec<&str> = told.map_or_else(Vec::new, |comment| comment.trim().lines().collect());
+    if lines.is_empty() || lines.len() > LONGEST_COMMENT {
+        return;
+    }
+    for line in lines {
+        let line = format!("  | {}", harmless(line, usize::MAX));
+        let _ = writeln!(text, "{}", look.paint(Ink::Faint, line.trim_end()));
+    }
+    text.push('\n');
+}
+
+fn events(text: &mut String, violation: &Violation, trace: &Trace, look: &Look) {
+    let involved: Vec<usize> = violation
+        .hosts
+        .iter()
+        .filter_map(|name| trace.hosts.iter().position(|host| host == name))
+        .take(MOST_HOSTS)
+        .collect();
+    let names: Vec<&str> = involved.iter().map(|&host| trace.hosts[host].as_str()).collect();
+    let more = violation.hosts.len().saturating_sub(names.len());
+    let whose = match (names.len(), more) {
+        (0, _) => "the world".to_owned(),
+        (_, 0) => listed(&names),
+        _ => format!(
+            "{}, the first of {}",
+            listed(&names),
+            counted(violation.hosts.len() as u64, "host", "hosts")
+        ),
+    };
+    let chosen = choose(trace, &involved);
+    if chosen.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "  The last events of {whose}; times in ms of virtual time:\n"
+    );
+    let at_width = chosen
+        .iter()
+        .map(|&nth| millis(trace.events[nth].at.as_nanos()).len())
+        .max()
+        .unwrap_or(0);
+    let host_width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max("world".len());
+    let mut gap_from = 0;
+    for &nth in &chosen {
+        let event = &trace.events[nth];
+        // A gap is marked where it is in the same host's events; what another host did meanwhile is its own matter.
+        let of_same = |skipped: &TraceEvent| slot(skipped, &involved) == slot(event, &involved);
+        if trace.events[gap_from..nth].iter().any(of_same) {
+            let _ = writeln!(
+                text,
+                "  {}",
+                look.paint(Ink::Faint, &format!("{:>at_width$}", "⋮"))
+            );
+        }
+        gap_from = nth + 1;
+        let host = event
+            .host
+            .and_then(|host| trace.hosts.get(host.index()))
+            .map_or("world", String::as_str);
+        let at = millis(event.at.as_nanos());
+        let _ = writeln!(
+            text,
+            "  {at:>at_width$}  {}  {}",
+            padded(host, host_width),
+            happening(event, trace, look)
+        );
+    }
+}
+
+/// Which events are shown, by their places: of each host involved and of the world the last few, and of what each host
+/// claimed, was asked and answered the last of every kind besides, so that what is claimed all the time hides nothing.
+fn choose(trace: &Trace, involved: &[usize]) -> Vec<usize> {
+    let mut shown = vec![0; involved.len() + 1];
+    let mut told: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+    let mut chosen = Vec::new();
+    for (nth, event) in trace.events.iter().enumerate().rev() {
+        let Some(slot) = slot(event, involved) else {
+            continue;
+        };
+        let kind = match &event.what {
+            Happening::Fact { name, .. } => Some(name.as_str()),
+            // No fact has such a name.
+            Happening::Call { .. } => Some("(call)"),
+            Happening::Answer { .. } => Some("(answer)"),
+            _ => None,
+        };
+        let is_among_last = shown[slot] < LAST_EVENTS;
+        let is_last_told = kind.is_some_and(|kind| {
+            let count = told.entry((slot, kind)).or_default();
+            *count += 1;
+            *count <= LAST_OF_A_KIND
+        });
+        if is_among_last || is_last_told {
+            shown[slot] += 1;
+            chosen.push(nth);
+        }
+    }
+    chosen.reverse();
+    chosen
+}
+
+/// Whose event it is: a host involved, or the world, which comes after them.
+fn slot(event: &TraceEvent, involved: &[usize]) -> Option<usize> {
+    match (&event.what, event.host) {
+        (Happening::World { .. } | Happening::Violated { .. }, _) | (_, None) => Some(involved.len()),
+        (_, Some(host)) => involved.iter().position(|&index| index == host.index()),
+    }
+}
+
+fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
+    let short = |text: &str| harmless(&named(text, trace), LONGEST_SAYING);
+    match &event.what {
+        Happening::Booted { incarnation: 0 } => verb("boots", ""),
+        Happening::Booted { incarnation } => {
+            verb("boots", &format!("again, its life number {}", incarnation + 1))
+        }
+        Happening::Sent { to, fate, says, .. } => {
+            let sent = verb("sends", &format!("→ {}  {}", short(to), short(says)));
+            match fate_of(*fate) {
+                Some(fate) => format!("{sent}  {}", look.paint(Ink::Doubtful, &format!("({fate})"))),
+                None => sent,
+            }
+        }
+        Happening::Received { from, says, .. } => {
+            verb("receives", &format!("← {}  {}", short(from), short(says)))
+        }
+        Happening::Dropped { from, why } => {
+            let why = match why {
+                DropCause::Down => "the host is down",
+                DropCause::PortClosed => "the port is not open",
+                DropCause::BufferFull => "the paused host's buffer is full",
+                DropCause::Cut => "the way was cut meanwhile",
+            };
+            look.paint(Ink::Faint, &verb("misses", &format!("← {}  {why}", short(from))))
+        }
+        Happening::Timer { timer } => verb("timer", &short(timer)),
+        Happening::Persisting { token, len, .. } => {
+            verb("writes", &format!("{len} bytes to its disk, write {token}"))
+        }
+        Happening::Persisted { token } => verb("wrote", &format!("write {token} is on the disk")),
+        Happening::Fact { name, says } => {
+            let said = fact(name, says);
+            look.paint(Ink::Fact, &verb("claims", &short(&said)))
+        }
+        Happening::Call { call, says } => look.paint(
+            Ink::Fact,
+            &verb("is asked", &format!("{}  (call {call})", short(says))),
+        ),
+        Happening::Answer { call, says } => look.paint(
+            Ink::Fact,
+            &verb("answers", &format!("{}  (call {call})", short(says))),
+        ),
+        Happening::World { change, fault } => {
+            look.paint(Ink::World, &change_of(change, &short(fault), trace))
+        }
+        Happening::Violated { invariant } => {
+            look.paint(Ink::Bad, &format!("✗ {} is violated", short(invariant)))
+        }
+        // A later kind of event: its plain form says more than nothing.
+        other => short(&format!("{other:?}")),
+    }
+}
+
+/// A fact by the name that files use, with what it holds: `joined { server: 10.0.0.1 }`.
+fn fact(name: &str, says: &str) -> String {
+    let end = says
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(says.len());
+    let (variant, rest) = says.split_at(end);
+    let is_name = name
+        .replace('_', "")
+        .eq_ignore_ascii_case(&variant.replace('_', ""));
+    match (is_name, says) {
+        (_, "") => name.to_owned(),
+        (true, _) => format!("{name}{rest}"),
+        (false, _) => format!("{name}: {says}"),
+    }
+}
+
+/// A text with hosts' names in place of their addresses: `c1:17`.
+fn named(text: &str, trace: &Trace) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let is_number = |c: char| c.is_ascii_digit() || c == '.';
+        let begins_number = rest.starts_with(is_number);
+        let end = rest.find(|c| is_number(c) != begins_number).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        let ip: Option<Ipv4Addr> = begins_number.then(|| run.parse().ok()).flatten();
+        let host = ip.and_then(|ip| trace.ips.iter().position(|other| *other == ip));
+        out.push_str(
+            host.and_then(|host| trace.hosts.get(host))
+                .map_or(run, String::as_str),
+        );
+        rest = after;
+    }
+    out
+}
+
+fn verb(verb: &str, rest: &str) -> String {
+    format!("{}{rest}", padded(verb, 10)).trim_end().to_owned()
+}
+
+/// What becomes of a datagram, unless it is simply on its way.
+fn fate_of(fate: Fate) -> Option<&'static str> {
+    match fate {
+        Fate::Underway => None,
+        Fate::Doubled => Some("and a copy of it"),
+        Fate::Lost => Some("the link loses it"),
+        Fate::Cut => Some("a cut drops it"),
+        Fate::NoSuchPlace => Some("there is no such place"),
+    }
+}
+
+fn change_of(change: &Change, fault: &str, trace: &Trace) -> String {
+    let name = |host: &HostId| trace.hosts.get(host.index()).map_or("?", String::as_str);
+    let what = match change {
+        Change::Up {
+            host,
+            incarnation,
+            disk,
+        } => {
+            let disk = match disk {
+                DiskAtBoot::Fresh => "with an empty disk",
+                DiskAtBoot::Kept => "with its disk kept",
+                DiskAtBoot::Wiped => "with its disk wiped",
+                _ => "",
+            };
+            let life = if *incarnation == 0 {
+                "for the first time"
+            } else {
+                "again"
+            };
+            format!("{} comes up {life} {disk}", name(host))
+        }
+        Change::Down {
+            host,
+            how: Crash::Kill,
+        } => format!("{} is killed", name(host)),
+        Change::Down {
+            host,
+            how: Crash::PowerCut,
+        } => format!("{} loses power", name(host)),
+        Change::Paused { host } => format!("{} is paused", name(host)),
+        Change::Resumed { host } => format!("{} runs on", name(host)),
+        Change::Cut { layer, .. } => format!("links are cut (layer {layer})"),
+        Change::Healed { layer } => format!("links are healed (layer {layer})"),
+        other => format!("{other:?}"),
+    };
+    let what = what.trim_end();
+    if fault.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{what}: {fault}")
+    }
+}

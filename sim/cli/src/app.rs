@@ -1,0 +1,189 @@
+//! The way in: a registry of protocols, and a command line for them.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::error::ErrorKind;
+use squall_nodes::Protocol;
+use squall_reports::look::quoted;
+use squall_sim::registered;
+use squall_sim::runner::Runner;
+
+use crate::args::{Command, Typed};
+use crate::exit::Exit;
+use crate::session::{Colours, Reader, Session, Surroundings};
+use crate::{check, run, sweep};
+
+/// A program that runs the scenarios of its protocols.
+#[derive(Default)]
+pub struct App {
+    name: Option<String>,
+    runners: Vec<Box<dyn Runner>>,
+}
+
+impl App {
+    /// A program without protocols, called as its file is.
+    pub fn new() -> Self {
+        App::default()
+    }
+
+    /// Calls the program otherwise than its file in help and in the commands that it prints: `cargo run --`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Adds a protocol. One that has the name of an earlier one takes its place.
+    #[must_use]
+    pub fn protocol<P: Protocol>(mut self) -> Self {
+        let runner = registered::<P>();
+        self.runners.retain(|other| other.name() != runner.name());
+        self.runners.push(runner);
+        self
+    }
+
+    /// Reads the command line of this process and does what it says. The first Ctrl-C stops in good order, the second at
+    /// once.
+    pub fn main(self) -> ExitCode {
+        static STOP: AtomicBool = AtomicBool::new(false);
+        // Without the handler Ctrl-C stops at once, which is no reason not to begin.
+        let _ = ctrlc::set_handler(|| {
+            if STOP.swap(true, Ordering::Relaxed) {
+                std::process::exit(Exit::Interrupted.code().into());
+            }
+            let _ = writeln!(
+                io::stderr(),
+                "\nstopping after the runs under way; Ctrl-C again stops at once"
+            );
+        });
+        let reader = |is_terminal| {
+            if is_terminal {
+                Reader::Terminal
+            } else {
+                Reader::Other
+            }
+        };
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let surroundings = Surroundings {
+            stdout: reader(io::stdout().is_terminal()),
+            stderr: reader(io::stderr().is_terminal()),
+            colours: if is_set("NO_COLOR") || is_dumb {
+                Colours::Unwanted
+            } else {
+                Colours::Welcome
+            },
+            stop: &STOP,
+        };
+        let words: Vec<OsString> = std::env::args_os().collect();
+        self.run_in(&words, &mut io::stdout().lock(), &mut io::stderr(), surroundings)
+            .into()
+    }
+
+    /// Does what a command line says, whose first word is the program's name; for tests, and for programs with commands of
+    /// their own. The streams are taken for files: no colours unless they are asked for, no progress.
+    pub fn run<W: Into<OsString>>(
+        &self,
+        words: impl IntoIterator<Item = W>,
+        stdout: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) -> Exit {
+        let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+        let never = AtomicBool::new(false);
+        let surroundings = Surroundings {
+            stdout: Reader::Other,
+            stderr: Reader::Other,
+            colours: Colours::Unwanted,
+            stop: &never,
+        };
+        self.run_in(&words, stdout, stderr, surroundings)
+    }
+
+    fn run_in(
+        &self,
+        words: &[OsString],
+        stdout: &mut dyn Write,
+        stderr: &mut dyn Write,
+        surroundings: Surroundings<'_>,
+    ) -> Exit {
+        let program = self.program(words);
+        let mut session = Session::new(program, stdout, stderr, surroundings);
+        let done = match Typed::read(&session.program, &self.runners, words) {
+            Err(error) => return help_or_usage(&error, &mut session),
+            Ok(Typed {
+                command: Command::Run(args),
+            }) => run::run(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Sweep(args),
+            }) => sweep::sweep(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Check(args),
+            }) => check::check(&self.runners, &args, &mut session),
+        };
+        session.end();
+        match done {
+            Ok(()) if session.is_stopped() => session.came_to(Exit::Interrupted),
+            Ok(()) => {}
+            Err(error) if is_broken_pipe(&error) => session.came_to(Exit::Unknown),
+            Err(error) => {
+                session.tell_error(&format!("{error:#}"));
+                session.came_to(Exit::Unusable);
+            }
+        }
+        session.exit
+    }
+
+    fn program(&self, words: &[OsString]) -> String {
+        let of_file = || {
+            let name = Path::new(words.first()?).file_name()?.to_string_lossy();
+            let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name);
+            Some(quoted(name))
+        };
+        self.name
+            .clone()
+            .or_else(of_file)
+            .unwrap_or_else(|| "squall".to_owned())
+    }
+}
+
+/// Help and version are results; everything else that the command line's reader says is a complaint.
+fn help_or_usage(error: &clap::Error, session: &mut Session<'_>) -> Exit {
+    let text = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let coloured = session.surroundings.stdout == Reader::Terminal
+                && session.surroundings.colours == Colours::Welcome;
+            let text = if coloured {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            // Whoever does not read the help to its end has had enough of it.
+            let _ = session.say(&text);
+            Exit::AsExpected
+        }
+        _ => {
+            let coloured = session.surroundings.stderr == Reader::Terminal
+                && session.surroundings.colours == Colours::Welcome;
+            let text = if coloured {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            session.tell(text.trim_end());
+            Exit::Unusable
+        }
+    }
+}
+
+/// Whether the reader of stdout went away: `| head` has seen enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|io| io.kind() == io::ErrorKind::BrokenPipe)
+}

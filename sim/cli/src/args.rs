@@ -1,0 +1,225 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use squall_sim::runner::Runner;
+
+use crate::seeds::Seeds;
+
+/// A deterministic testbed for cluster protocols.
+///
+/// Runs scenario files: hosts on a virtual network under a timeline of faults, judged by the promises of their protocol.
+/// Equal file, rule set and seed give equal runs, always and everywhere.
+#[derive(Debug, Parser)]
+#[command(version, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Typed {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenario files, each once under each of its rule sets
+    Run(RunArgs),
+    /// Run scenario files under many seeds
+    Sweep(SweepArgs),
+    /// Validate scenario files, and show what they promise
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The seed [default: the file's own, else 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Only this rule set [default: all of the protocol's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    /// Write the trace of the one run, an event a line, as JSON; `-` for stdout, with the result on stderr
+    #[arg(long, value_name = "OUT")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Tell the story of every violation, expected or not
+    #[arg(long, short = 'v', conflicts_with = "quiet")]
+    pub(crate) story: bool,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The seeds: `A..B` without B, `A..=B` with it, or how many, from 0. Files tagged `scale` take the first 20
+    #[arg(long, value_name = "A..B", default_value = "0..1000")]
+    pub(crate) seeds: Seeds,
+    /// How many threads [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Only this rule set [default: all of the protocol's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// Which files.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// Scenario files; of a folder, all `.ron` files in it and below
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only files with this tag, or with one of several
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+    /// No file with this tag
+    #[arg(long, value_name = "TAG")]
+    pub(crate) skip_tag: Vec<String>,
+}
+
+/// How to say it, and how much is forgiven.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct How {
+    /// Text for people, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Colours
+    #[arg(
+        long,
+        visible_alias = "color",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t
+    )]
+    pub(crate) colour: When,
+    /// Say only what is not as expected
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Fail on promises that the file loosens, and on promises and faults that never did anything
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Typed {
+    /// Reads a command line, whose first word is the program's name.
+    pub(crate) fn read(
+        program: &str,
+        runners: &[Box<dyn Runner>],
+        words: &[std::ffi::OsString],
+    ) -> Result<Typed, clap::Error> {
+        let protocols: Vec<String> = runners
+            .iter()
+            .map(|runner| format!("  {:<12} {}", runner.name(), runner.about()))
+            .collect();
+        let command = Typed::command()
+            .bin_name(program)
+            .display_name(program)
+            .after_help(format!("Protocols:\n{}\n\n{EXITS}", protocols.join("\n")))
+            .mut_subcommand("run", |run| {
+                run.after_help(examples(
+                    program,
+                    &[
+                        ("run scenarios", "every file in the folder, under every rule set"),
+                        (
+                            "run scenarios/hac/x.ron --rules Original --seed 7",
+                            "one run, again",
+                        ),
+                        (
+                            "run x.ron --rules Original --trace x.jsonl",
+                            "with all that happened",
+                        ),
+                        (
+                            "run scenarios --format json --quiet",
+                            "what is not as expected, for a program",
+                        ),
+                    ],
+                ))
+            })
+            .mut_subcommand("sweep", |sweep| {
+                sweep.after_help(examples(
+                    program,
+                    &[
+                        ("sweep scenarios/hac/x.ron", "1000 seeds under every rule set"),
+                        (
+                            "sweep scenarios --seeds 0..10000 --skip-tag storm",
+                            "without the storms",
+                        ),
+                        (
+                            "sweep x.ron --seeds 5000..6000 --jobs 1",
+                            "other seeds, on one thread",
+                        ),
+                    ],
+                ))
+            })
+            .mut_subcommand("check", |check| {
+                check.after_help(examples(
+                    program,
+                    &[
+                        (
+                            "check x.ron",
+                            "its hosts, promises and bounds, or what is wrong with it",
+                        ),
+                        (
+                            "check scenarios --strict --quiet",
+                            "in CI: silent unless something is wrong or loosened",
+                        ),
+                    ],
+                ))
+            });
+        let matches = command.try_get_matches_from(words)?;
+        Typed::from_arg_matches(&matches)
+    }
+}
+
+const EXITS: &str = "\
+Exit codes:
+  0    every verdict is as its file expects
+  1    some verdict is not
+  2    the command or a file cannot be used; nothing was run
+  3    some verdict is not known
+  101  a run panicked, which is a bug
+  130  stopped by Ctrl-C, with what there was reported";
+
+fn examples(program: &str, examples: &[(&str, &str)]) -> String {
+    let mut text = "Examples:".to_owned();
+    for (command, what) in examples {
+        text.push_str(&format!("\n  {program} {command}\n      {what}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Typed::command().debug_assert();
+    }
+}

@@ -1,0 +1,106 @@
+//! `check`: what is wrong with files, and what those that are in order promise.
+
+use squall_reports::json;
+use squall_reports::look::Columns;
+use squall_reports::text::{self, Checked, CheckedRules};
+use squall_sim::runner::Runner;
+
+use crate::args::{CheckArgs, Format};
+use crate::exit::Exit;
+use crate::files::{self, Looked, Ready};
+use crate::session::Session;
+use crate::strict;
+
+/// Does the command. What it comes to is noted in the session.
+///
+/// # Errors
+///
+/// When a path cannot be used, or the output cannot be written.
+pub(crate) fn check(
+    runners: &[Box<dyn Runner>],
+    args: &CheckArgs,
+    session: &mut Session<'_>,
+) -> anyhow::Result<()> {
+    let how = &args.how;
+    let look = session.look(how, Columns::default());
+    let (mut files, mut wrong, mut loose) = (0_u64, 0_u64, 0_u64);
+    for Looked { name, found } in files::look(runners, &args.which, None, session)? {
+        files += 1;
+        let checked = match found {
+            Ok(ready) => in_order(&ready),
+            Err(complaints) => {
+                wrong += 1;
+                session.came_to(Exit::Unusable);
+                if how.format == Format::Text {
+                    files::complain(&complaints, how, session);
+                }
+                let mut all: Vec<_> = complaints.iter().flat_map(|one| one.list()).cloned().collect();
+                // Several rule sets find the same things wrong, in the same order.
+                let mut seen = Vec::new();
+                all.retain(|one| {
+                    let is_new = !seen.contains(one);
+                    seen.push(one.clone());
+                    is_new
+                });
+                Checked {
+                    scenario: name,
+                    complaints: all,
+                    ..Checked::default()
+                }
+            }
+        };
+        let is_too_loose = how.strict && !checked.notes.is_empty();
+        if is_too_loose {
+            loose += 1;
+            session.came_to(Exit::Otherwise);
+        }
+        if !how.quiet || !checked.is_ok() || is_too_loose {
+            let told = match how.format {
+                Format::Text => text::check(&checked, &look),
+                Format::Json => format!("{}\n", json::check(&checked)),
+            };
+            session.say(&told)?;
+        }
+    }
+    let is_worth_it = !how.quiet || wrong + loose > 0;
+    if how.format == Format::Text && files > 1 && is_worth_it {
+        let told = match (wrong, loose) {
+            (0, 0) => "all in order".to_owned(),
+            (wrong, 0) => format!("{wrong} not in order"),
+            (0, loose) => format!("{loose} too loose for --strict"),
+            (wrong, loose) => format!("{wrong} not in order, {loose} too loose for --strict"),
+        };
+        session.say(&format!("\n{files} files: {told}\n"))?;
+    }
+    Ok(())
+}
+
+fn in_order(ready: &Ready<'_>) -> Checked {
+    let mut notes: Vec<String> = Vec::new();
+    for prepared in &ready.prepared {
+        for note in strict::loosened(&prepared.promises()) {
+            let note = format!("{}: {note}", prepared.rules());
+            notes.push(note);
+        }
+    }
+    let first = ready.prepared.first();
+    Checked {
+        scenario: ready.file.name().to_owned(),
+        complaints: Vec::new(),
+        protocol: Some(ready.runner.name().to_owned()),
+        hosts: first.map(|prepared| prepared.hosts()).unwrap_or_default(),
+        limit: first.map(|prepared| prepared.limit()),
+        seed: first.map(|prepared| prepared.seed()),
+        tags: ready.file.tags().to_vec(),
+        rules: ready
+            .prepared
+            .iter()
+            .map(|prepared| CheckedRules {
+                rules: prepared.rules(),
+                expect: prepared.expect().clone(),
+                promises: prepared.promises(),
+            })
+            .collect(),
+        notes,
+    }
+}

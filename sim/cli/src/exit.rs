@@ -1,0 +1,53 @@
+//! What a command came to, as the number that a shell sees.
+
+use std::process::ExitCode;
+
+use squall_sim::outcome::Standing;
+
+/// What a command came to. The worse is the greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Every verdict is as its file expects: 0.
+    #[default]
+    AsExpected,
+    /// Some verdict is not known: 3. Also when whoever reads the output went away before the end.
+    Unknown,
+    /// Some verdict is not as expected, or not strict where strictness was asked for: 1.
+    Otherwise,
+    /// The command or a file cannot be used as it is: 2. Nothing was run.
+    Unusable,
+    /// Ctrl-C: 130. What there was has been reported.
+    Interrupted,
+    /// A run panicked, which is a bug: 101.
+    Bug,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::AsExpected => 0,
+            Exit::Otherwise => 1,
+            Exit::Unusable => 2,
+            Exit::Unknown => 3,
+            Exit::Bug => 101,
+            Exit::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+impl From<Standing> for Exit {
+    fn from(standing: Standing) -> Exit {
+        match standing {
+            Standing::AsExpected => Exit::AsExpected,
+            Standing::Otherwise => Exit::Otherwise,
+            Standing::Unknown => Exit::Unknown,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Ranges of seeds, as they are typed.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+/// A range of seeds that is not empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seeds(Range<u64>);
+
+impl Seeds {
+    /// The seeds.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.0.clone()
+    }
+
+    /// The first so many of them.
+    pub(crate) fn first(&self, count: u64) -> Range<u64> {
+        self.0.start..self.0.end.min(self.0.start.saturating_add(count))
+    }
+}
+
+/// Why a text is not a range of seeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SeedsError {
+    Syntax,
+    Number(String),
+    Empty,
+}
+
+impl fmt::Display for SeedsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SeedsError::Syntax => f.write_str("write A..B without B, A..=B with it, or how many, from 0"),
+            SeedsError::Number(text) => {
+                write!(f, "`{text}` is not a whole number from 0 to {}", u64::MAX - 1)
+            }
+            SeedsError::Empty => f.write_str("there is no seed in it"),
+        }
+    }
+}
+
+impl std::error::Error for SeedsError {}
+
+impl FromStr for Seeds {
+    type Err = SeedsError;
+
+    fn from_str(text: &str) -> Result<Self, SeedsError> {
+        let range = match text.split_once("..") {
+            None => 0..number(text)?,
+            Some((_, "" | "=")) | Some(("", _)) => return Err(SeedsError::Syntax),
+            Some((from, to)) => match to.strip_prefix('=') {
+                // The largest number was refused, so that there is one more.
+                Some(last) => number(from)?..number(last)? + 1,
+                None => number(from)?..number(to)?,
+            },
+        };
+        if range.is_empty() {
+            Err(SeedsError::Empty)
+        } else {
+            Ok(Seeds(range))
+        }
+    }
+}
+
+fn number(text: &str) -> Result<u64, SeedsError> {
+    let digits = text.replace('_', "");
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = plain.then(|| digits.parse().ok()).flatten();
+    number
+        .filter(|&number| number < u64::MAX)
+        .ok_or_else(|| SeedsError::Number(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_in_rust_and_a_number_is_how_many() {
+        for (text, range) in [
+            ("3..9", 3..9),
+            ("3..=9", 3..10),
+            ("50", 0..50),
+            ("10_000", 0..10_000),
+            ("0..=0", 0..1),
+        ] {
+            assert_eq!(
+                text.parse::<Seeds>().map(|seeds| seeds.range()),
+                Ok(range),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused_with_a_reason() {
+        for text in ["5..5", "9..3", "0", "9..=3"] {
+            assert_eq!(text.parse::<Seeds>(), Err(SeedsError::Empty), "{text}");
+        }
+        for text in ["..", "5..", "..9", "5..=", "..=9"] {
+            assert_eq!(text.parse::<Seeds>(), Err(SeedsError::Syntax), "{text}");
+        }
+        for text in [
+            "",
+            "x",
+            "-1",
+            "-5..5",
+            "1.5",
+            "1...9",
+            "+5",
+            "0..18446744073709551615",
+            "99999999999999999999",
+        ] {
+            assert!(
+                matches!(text.parse::<Seeds>(), Err(SeedsError::Number(_))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_of_few_are_all() {
+        let seeds: Seeds = "5..100".parse().expect("a range");
+        assert_eq!(seeds.first(20), 5..25);
+        assert_eq!(seeds.first(500), 5..100);
+    }
+}

@@ -1,0 +1,162 @@
+//! Where the output of one command goes: results to stdout, progress and complaints to stderr.
+
+use std::borrow::Cow;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use squall_reports::look::{Colour, Columns, Look};
+use squall_sim::scenario::{Complaints, Style};
+
+use crate::args::{How, When};
+use crate::exit::Exit;
+
+/// The outside, as one command sees it.
+pub(crate) struct Session<'a> {
+    pub(crate) program: String,
+    pub(crate) stdout: &'a mut dyn Write,
+    pub(crate) stderr: &'a mut dyn Write,
+    pub(crate) surroundings: Surroundings<'a>,
+    /// The worst that the command has come to so far.
+    pub(crate) exit: Exit,
+    bar: ProgressBar,
+}
+
+/// What is around the program.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) stdout: Reader,
+    pub(crate) stderr: Reader,
+    /// What is asked of colours by the environment.
+    pub(crate) colours: Colours,
+    /// True once Ctrl-C was pressed.
+    pub(crate) stop: &'a AtomicBool,
+}
+
+/// Who reads a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A person at a terminal.
+    Terminal,
+    /// A file, a pipe, a test.
+    Other,
+}
+
+/// What the environment says of colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Colours {
+    Welcome,
+    Unwanted,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(
+        program: String,
+        stdout: &'a mut dyn Write,
+        stderr: &'a mut dyn Write,
+        surroundings: Surroundings<'a>,
+    ) -> Self {
+        Session {
+            program,
+            stdout,
+            stderr,
+            surroundings,
+            exit: Exit::default(),
+            bar: ProgressBar::hidden(),
+        }
+    }
+
+    /// Notes what a part of the command came to.
+    pub(crate) fn came_to(&mut self, exit: Exit) {
+        self.exit = self.exit.max(exit);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.surroundings.stop.load(Ordering::Relaxed)
+    }
+
+    /// How results look.
+    pub(crate) fn look(&self, how: &How, columns: Columns) -> Look {
+        Look {
+            colour: self.colour(how.colour, self.surroundings.stdout),
+            program: self.program.clone(),
+            columns,
+        }
+    }
+
+    /// Writes results, as they are.
+    pub(crate) fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        let stdout = &mut *self.stdout;
+        let written = self
+            .bar
+            .suspend(|| stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+        written.context("the result cannot be written")
+    }
+
+    /// Writes a line to people. That nobody reads it is no reason to stop.
+    pub(crate) fn tell(&mut self, text: &str) {
+        let stderr = &mut *self.stderr;
+        self.bar.suspend(|| {
+            let _ = writeln!(stderr, "{text}").and_then(|()| stderr.flush());
+        });
+    }
+
+    /// Writes an error that is not in a file.
+    pub(crate) fn tell_error(&mut self, text: &str) {
+        let program = self.program.clone();
+        self.tell(&format!("{program}: {text}"));
+    }
+
+    /// Draws complaints about a file.
+    pub(crate) fn complain(&mut self, complaints: &Complaints, how: &How) {
+        let style = match self.colour(how.colour, self.surroundings.stderr) {
+            Colour::Plain => Style::Plain,
+            Colour::Ansi => Style::Coloured,
+        };
+        self.tell(&complaints.render(style));
+    }
+
+    /// Shows, on a terminal only, that so many things are to be done. What is being done is set by
+    /// [`doing`](Session::doing).
+    pub(crate) fn begin(&mut self, count: u64) -> ProgressBar {
+        if self.surroundings.stderr == Reader::Terminal {
+            let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
+            let template = "{spinner} {msg}  {wide_bar} {human_pos} of {human_len}, {eta} to go";
+            bar.set_style(
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
+            bar.enable_steady_tick(Duration::from_millis(200));
+            self.bar = bar;
+        }
+        self.bar.clone()
+    }
+
+    /// Says what is being done.
+    pub(crate) fn doing(&mut self, what: impl Into<Cow<'static, str>>) {
+        self.bar.set_message(what);
+    }
+
+    /// One of the things is done.
+    pub(crate) fn advance(&mut self) {
+        self.bar.inc(1);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(&mut self) {
+        self.bar.finish_and_clear();
+        self.bar = ProgressBar::hidden();
+    }
+
+    fn colour(&self, when: When, reader: Reader) -> Colour {
+        match when {
+            When::Always => Colour::Ansi,
+            When::Never => Colour::Plain,
+            When::Auto => match (reader, self.surroundings.colours) {
+                (Reader::Terminal, Colours::Welcome) => Colour::Ansi,
+                _ => Colour::Plain,
+            },
+        }
+    }
+}

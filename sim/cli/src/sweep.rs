@@ -1,0 +1,191 @@
+//! `sweep`: each file under many seeds, under each of its rule sets.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Instant;
+
+use squall_reports::json;
+use squall_reports::look::Look;
+use squall_reports::text::{self, Tallied, Tally};
+use squall_sim::outcome::{Standing, SweepOutcome};
+use squall_sim::plan::Expect;
+use squall_sim::runner::{Prepared, Runner};
+use squall_sim::sweep::{RunPanicked, SweepOptions};
+
+use crate::args::{Format, SweepArgs};
+use crate::exit::Exit;
+use crate::files::{self, Ready};
+use crate::run::{tell_panic, traced};
+use crate::session::Session;
+use crate::strict;
+
+/// The tag of files with many hosts.
+const SCALE: &str = "scale";
+/// How many seeds such files take.
+const SCALE_SEEDS: u64 = 20;
+/// How many stories are told of a sweep that is not as expected: of the first run of each of its commonest reasons.
+const MOST_STORIES: usize = 3;
+
+/// Does the command. What it comes to is noted in the session.
+///
+/// # Errors
+///
+/// When a path cannot be used, or the output cannot be written.
+pub(crate) fn sweep(
+    runners: &[Box<dyn Runner>],
+    args: &SweepArgs,
+    session: &mut Session<'_>,
+) -> anyhow::Result<()> {
+    let Some(all) = files::ready(runners, &args.which, args.rules.as_deref(), &args.how, session)? else {
+        session.came_to(Exit::Unusable);
+        return Ok(());
+    };
+    let jobs = args.jobs.map_or_else(processors, usize::from);
+    let look = session.look(&args.how, files::columns(&all));
+    let mut report = Report {
+        args,
+        look,
+        jobs,
+        tally: Tally::default(),
+        stories: Vec::new(),
+    };
+    for ready in &all {
+        for prepared in &ready.prepared {
+            if session.is_stopped() {
+                report.tally.not_begun += 1;
+                continue;
+            }
+            report.one(ready, prepared.as_ref(), session)?;
+            if session.exit == Exit::Bug {
+                return Ok(());
+            }
+        }
+    }
+    report.finish(session)
+}
+
+struct Report<'a> {
+    args: &'a SweepArgs,
+    look: Look,
+    jobs: usize,
+    tally: Tally,
+    stories: Vec<String>,
+}
+
+impl Report<'_> {
+    fn one(
+        &mut self,
+        ready: &Ready<'_>,
+        prepared: &dyn Prepared,
+        session: &mut Session<'_>,
+    ) -> anyhow::Result<()> {
+        let how = &self.args.how;
+        let asked = self.args.seeds.range();
+        let seeds = if ready.file.is_tagged(SCALE) {
+            self.args.seeds.first(SCALE_SEEDS)
+        } else {
+            asked.clone()
+        };
+        let bar = session.begin(seeds.end - seeds.start);
+        session.doing(format!("{} under {}", prepared.scenario(), prepared.rules()));
+        let progress = |done| bar.set_position(done);
+        let options = SweepOptions {
+            jobs: self.jobs,
+            stop: session.surroundings.stop,
+            progress: &progress,
+        };
+        let began = Instant::now();
+        let swept = catch_unwind(AssertUnwindSafe(|| {
+            squall_sim::sweep::sweep(prepared, seeds.clone(), &options)
+        }));
+        let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        session.end();
+        let outcome = match swept.map_err(|payload| payload.downcast::<RunPanicked>()) {
+            Ok(outcome) => outcome,
+            Err(Ok(panicked)) => {
+                tell_panic(prepared, &panicked, &self.look, session);
+                return Ok(());
+            }
+            Err(Err(payload)) => resume_unwind(payload),
+        };
+        let mut notes = strict::loosened(&prepared.promises());
+        // Runs that a violation ended early have not had the time for everything.
+        if how.strict && outcome.held > 0 {
+            notes.extend(strict::unjudged(&outcome.invariants));
+            notes.extend(strict::untouching(&outcome.faults));
+        }
+        let is_too_loose = how.strict && !notes.is_empty();
+        if seeds != asked {
+            notes.push(format!(
+                "tagged {SCALE}: the first {SCALE_SEEDS} seeds of {}..{}",
+                asked.start, asked.end
+            ));
+        }
+        session.came_to(outcome.standing().into());
+        self.tally.add(outcome.standing(), outcome.runs);
+        if is_too_loose {
+            session.came_to(Exit::Otherwise);
+            self.tally.too_loose += u64::from(outcome.standing() == Standing::AsExpected);
+        }
+        if !how.quiet || outcome.standing() != Standing::AsExpected || is_too_loose {
+            let line = match how.format {
+                Format::Text => text::sweep(&outcome, wall_ms, &notes, &self.look),
+                Format::Json => format!("{}\n", json::sweep(&outcome, wall_ms, &notes)),
+            };
+            session.say(&line)?;
+        }
+        if how.format == Format::Text && outcome.standing() != Standing::AsExpected {
+            self.tell(ready, prepared, &outcome, session);
+        }
+        Ok(())
+    }
+
+    /// Keeps the stories of the first runs that failed for reasons that the file does not expect.
+    fn tell(
+        &mut self,
+        ready: &Ready<'_>,
+        prepared: &dyn Prepared,
+        outcome: &SweepOutcome,
+        session: &mut Session<'_>,
+    ) {
+        let is_expected = |signature: &String| match &outcome.expect {
+            Expect::Held => false,
+            Expect::Violated(names) => names.contains(signature),
+        };
+        let unexpected = outcome
+            .failures
+            .iter()
+            .filter(|failures| !is_expected(&failures.signature));
+        for failures in unexpected.take(MOST_STORIES) {
+            let Some((run, trace)) = traced(prepared, failures.first_seed, &self.look, session) else {
+                return;
+            };
+            let comment = Some(ready.file.story()).filter(|story| !story.trim().is_empty());
+            self.stories.push(text::story(&run, &trace, comment, &self.look));
+        }
+    }
+
+    fn finish(self, session: &mut Session<'_>) -> anyhow::Result<()> {
+        if self.args.how.format == Format::Json {
+            return Ok(());
+        }
+        let Tally {
+            as_expected,
+            too_loose,
+            not_begun,
+            ..
+        } = self.tally;
+        let is_worth_it =
+            !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || not_begun > 0;
+        if is_worth_it && self.tally.done() + not_begun > 1 {
+            session.say(&format!("\n{}", self.tally.summary(Tallied::Sweeps, &self.look)))?;
+        }
+        for story in &self.stories {
+            session.say(&format!("\n{story}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,161 @@
+//! The program itself: exit codes as a shell sees them, pipes, signals, equal output of separate processes.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
+
+use crate::watch::Folder;
+
+const CALM: &str = r#"Scenario(
+    protocol: "hac",
+    hosts: [(name: "s", role: Server), (name: "c1..c3", role: Client)],
+    limit: "2s",
+    expect: Held,
+)
+"#;
+
+fn squall(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.args(words).env_remove("NO_COLOR").stdin(Stdio::null());
+    command
+}
+
+fn output(words: &[&str]) -> Output {
+    squall(words).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+#[test]
+fn exit_codes_reach_the_shell() {
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    let wrong = folder.file(
+        "wrong.ron",
+        &CALM.replace("expect: Held", r#"expect: Violated("hac.one_server")"#),
+    );
+    let malformed = folder.file("malformed.ron", "Scenario(");
+    let never = r#"expect: Held, timeline: [When(fact: "promoted", do: Kill("c1"))]"#;
+    let unknown = folder.file("unknown.ron", &CALM.replace("expect: Held", never));
+    for (words, code) in [
+        (&["run", &calm][..], 0),
+        (&["check", &calm], 0),
+        (&["sweep", &calm, "--seeds", "3"], 0),
+        (&["run", &wrong], 1),
+        (&["sweep", &wrong, "--seeds", "3"], 1),
+        (&["run", &malformed], 2),
+        (&["run", "no/such/file.ron"], 2),
+        (&["fly"], 2),
+        (&["run", &unknown], 3),
+        (&["sweep", &unknown, "--seeds", "3"], 3),
+        (&["--help"], 0),
+        (&["--version"], 0),
+    ] {
+        let output = output(words);
+        let said = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {said:?}");
+    }
+}
+
+#[test]
+fn an_unreadable_file_is_named() {
+    let output = output(&["run", "no/such/file.ron"]);
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(
+        text(&output.stderr),
+        "squall: no/such/file.ron cannot be read: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn separate_processes_print_the_same_bytes() {
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    let words = ["run", &calm, "--seed", "5", "--format", "json"];
+    let (one, other) = (output(&words), output(&words));
+    assert!(one.status.success());
+    assert_eq!(text(&one.stdout).lines().count(), 2);
+    assert_eq!(one, other);
+    let words = ["run", &calm, "--rules", "Hardened", "--trace", "-"];
+    let (one, other) = (output(&words), output(&words));
+    assert!(text(&one.stdout).lines().count() > 10);
+    assert_eq!(one, other);
+}
+
+#[test]
+fn a_pipe_has_neither_colours_nor_progress() {
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    let output = output(&["sweep", &calm, "--seeds", "20"]);
+    assert!(output.status.success());
+    assert_eq!(text(&output.stderr), "");
+    assert!(!output.stdout.contains(&0x1b));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_reason_for_a_word() {
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    // A trace is larger than any pipe's buffer, so that the program is still writing when the reader goes away.
+    let long = folder.file("long.ron", &CALM.replace("2s", "600s"));
+    for words in [
+        &["run", &long, "--rules", "Hardened", "--trace", "-"][..],
+        &["sweep", &calm, &long, "--seeds", "2"],
+    ] {
+        let mut child = squall(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut first = [0; 1];
+        let mut stdout = child.stdout.take().expect("a pipe");
+        stdout.read_exact(&mut first).expect("a byte");
+        drop(stdout);
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(text(&output.stderr), "", "{words:?}");
+        assert_eq!(output.status.code(), Some(3), "{words:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_a_sweep_which_tells_what_it_has() {
+    let folder = Folder::new();
+    // The first sweep is short, and its line says that the second, which has no end, has begun.
+    folder.file(
+        "a.ron",
+        &CALM.replace("expect: Held", r#"expect: Held, tags: ["scale"]"#),
+    );
+    folder.file("b.ron", CALM);
+    let path = folder.path().to_str().expect("UTF-8");
+    let endless = "0..10_000_000_000";
+    let words = [
+        "sweep", path, "--rules", "Hardened", "--seeds", endless, "--format", "json", "--jobs", "2",
+    ];
+    let mut child = squall(&words)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let first = lines.next().expect("a line").expect("UTF-8");
+    assert!(first.contains(r#""seeds":[0,20]"#), "{first}");
+    let signalled = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(signalled.success());
+    let second = lines.next().expect("a line").expect("UTF-8");
+    let second: serde_json::Value = serde_json::from_str(&second).expect("JSON");
+    assert_eq!(second["asked"], serde_json::json!([0, 10_000_000_000_u64]));
+    assert_eq!(second["seeds"][1], second["held"]);
+    assert_eq!(second["violated"], 0);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert!(
+        text(&output.stderr).contains("stopping after the runs under way"),
+        "{}",
+        text(&output.stderr)
+    );
+}

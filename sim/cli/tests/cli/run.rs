@@ -1,0 +1,391 @@
+//! `run`, with the protocol of [`watch`](mod@crate::watch).
+
+use serde_json::Value;
+use squall::Exit;
+
+use crate::watch::{CALM, FLAW, Folder, watch};
+
+/// The keys of an object, in the order in which they stand. Objects inside are skipped.
+pub(crate) fn keys(line: &str) -> Vec<String> {
+    let (mut keys, mut depth, mut text, mut in_text, mut escaped) =
+        (Vec::new(), 0, String::new(), false, false);
+    for c in line.chars() {
+        match (in_text, c) {
+            (true, _) if escaped => escaped = false,
+            (true, '\\') => escaped = true,
+            (true, '"') => in_text = false,
+            (true, c) => text.push(c),
+            (false, '"') => {
+                in_text = true;
+                text.clear();
+            }
+            (false, '{' | '[') => depth += 1,
+            (false, '}' | ']') => depth -= 1,
+            (false, ':') if depth == 1 => keys.push(text.clone()),
+            (false, _) => {}
+        }
+    }
+    keys
+}
+
+pub(crate) fn objects(stdout: &str) -> Vec<Value> {
+    stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON object a line"))
+        .collect()
+}
+
+#[test]
+fn every_file_of_a_folder_is_run_under_every_rule_set_in_order() {
+    let folder = Folder::new();
+    folder.file("b/flaw.ron", FLAW);
+    folder.file("a.ron", CALM);
+    folder.file("notes.txt", "not a scenario");
+    let said = watch(&["run", folder.path().to_str().expect("UTF-8"), "--format", "json"]);
+    assert_eq!(said.exit, Exit::AsExpected, "{}", said.stderr);
+    let told: Vec<(bool, String, u64)> = objects(&said.stdout)
+        .iter()
+        .map(|run| {
+            let is_calm = run["scenario"].as_str().expect("a name").ends_with("a.ron");
+            (
+                is_calm,
+                run["rules"].as_str().expect("a name").to_owned(),
+                run["seed"].as_u64().expect("a seed"),
+            )
+        })
+        .collect();
+    let run = |is_calm, rules: &str, seed| (is_calm, rules.to_owned(), seed);
+    let expected = [
+        run(true, "Hasty", 0),
+        run(true, "Patient", 0),
+        run(false, "Hasty", 7),
+        run(false, "Patient", 7),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(said.stderr, "");
+}
+
+#[test]
+fn json_has_the_keys_that_are_promised_in_the_order_that_is_promised() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let said = watch(&["run", &flaw, "--rules", "Hasty", "--format", "json"]);
+    let line = said.stdout.lines().next().expect("a line");
+    let promised = [
+        "scenario",
+        "rules",
+        "seed",
+        "verdict",
+        "as_expected",
+        "violation",
+        "digest",
+        "events",
+        "virtual_ns",
+        "measures",
+        "faults",
+        "invariants",
+    ];
+    assert_eq!(keys(line)[..promised.len()], promised);
+    let run = &objects(&said.stdout)[0];
+    assert_eq!(run["verdict"], "violated");
+    assert_eq!(run["as_expected"], true);
+    assert_eq!(run["violation"]["invariant"], "watch.true_alarm");
+    assert!(run["violation"]["at_ns"].as_u64().expect("a time") > 2_000_000_000);
+    assert_eq!(run["digest"].as_str().expect("a digest").len(), 32);
+    assert_eq!(run["faults"][0]["fault"], "partition(b | k1 k2)");
+    assert_eq!(run["faults"][0]["at_ns"], 2_000_000_000_u64);
+    assert_eq!(run["invariants"][0]["name"], "watch.true_alarm");
+}
+
+#[test]
+fn an_expected_violation_of_a_single_file_is_told_with_its_story() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let said = watch(&["run", &flaw]);
+    assert_eq!(said.exit, Exit::AsExpected);
+    for part in [
+        "  | The beacon is cut off from its keepers.\n",
+        "  promised  The alarm is raised only when the beacon is down.\n",
+        " raised the alarm while b was up.\n",
+        "links are cut (layer 1): partition(b | k1 k2)",
+        "sends     → k1:7  BEAT ",
+        "(a cut drops it)",
+        "claims    alarm { beats: ",
+        "as the file expects",
+    ] {
+        assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
+    }
+    let command = format!("watch run {flaw} --rules Hasty --seed 7");
+    assert_eq!(said.stdout.lines().last(), Some(command.as_str()));
+}
+
+#[test]
+fn the_command_that_a_story_ends_with_repeats_the_run() {
+    let folder = Folder::new();
+    let flaw = folder.file("with space.ron", FLAW);
+    let said = watch(&["run", &flaw, "--seed", "12", "--rules", "Hasty"]);
+    let command = said.stdout.lines().last().expect("a command").to_owned();
+    assert_eq!(command, format!("watch run '{flaw}' --rules Hasty --seed 12"));
+    assert_eq!(
+        watch(&["run", &flaw, "--rules", "Hasty", "--seed", "12"]).stdout,
+        said.stdout
+    );
+}
+
+#[test]
+fn a_folder_is_told_a_line_a_run_unless_stories_are_asked_for() {
+    let folder = Folder::new();
+    folder.file("flaw.ron", FLAW);
+    folder.file("calm.ron", CALM);
+    let path = folder.path().to_str().expect("UTF-8");
+    let said = watch(&["run", path]);
+    assert!(!said.stdout.contains("promised"), "{}", said.stdout);
+    assert!(
+        said.stdout
+            .ends_with("\n4 runs, one seed each: all as expected\n"),
+        "{}",
+        said.stdout
+    );
+    assert!(watch(&["run", path, "--story"]).stdout.contains("  promised  "));
+    assert_eq!(watch(&["run", path, "--quiet"]).stdout, "");
+}
+
+#[test]
+fn what_is_not_as_expected_has_its_story_and_exit_code_1_however_quiet() {
+    let folder = Folder::new();
+    folder.file("calm.ron", CALM);
+    folder.file(
+        "flaw.ron",
+        &FLAW.replace(r#"Violated("watch.true_alarm")"#, "Held"),
+    );
+    let path = folder.path().to_str().expect("UTF-8");
+    for words in [vec!["run", path], vec!["run", path, "-q"]] {
+        let said = watch(&words);
+        assert_eq!(said.exit, Exit::Otherwise);
+        assert!(
+            said.stdout.contains("; the file expects it to hold"),
+            "{}",
+            said.stdout
+        );
+        assert!(
+            said.stdout
+                .contains("4 runs, one seed each: 3 as expected, 1 not as expected\n"),
+            "{}",
+            said.stdout
+        );
+        assert!(
+            said.stdout.contains("which the file does not expect"),
+            "{}",
+            said.stdout
+        );
+        assert!(
+            said.stdout
+                .lines()
+                .last()
+                .expect("a line")
+                .ends_with("--rules Hasty --seed 7"),
+            "{}",
+            said.stdout
+        );
+    }
+    let json = watch(&["run", path, "-q", "--format", "json"]);
+    assert_eq!((json.exit, json.stdout.lines().count()), (Exit::Otherwise, 1));
+}
+
+#[test]
+fn a_violation_that_never_comes_is_not_as_expected() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "x.ron",
+        &CALM.replace("expect: Held", r#"expect: Violated("watch.true_alarm")"#),
+    );
+    let said = watch(&["run", &file, "--rules", "Patient"]);
+    assert_eq!(said.exit, Exit::Otherwise);
+    assert!(
+        said.stdout
+            .contains("held; the file expects a violation of watch.true_alarm"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn a_fault_that_never_happens_leaves_the_answer_unknown() {
+    let folder = Folder::new();
+    let never = r#"limit: "5s", timeline: [When(fact: "unsure", do: Kill("b"))]"#;
+    let file = folder.file("x.ron", &CALM.replace(r#"limit: "5s""#, never));
+    let said = watch(&["run", &file]);
+    assert_eq!(said.exit, Exit::Unknown, "{}{}", said.stdout, said.stderr);
+    assert!(
+        said.stdout.contains("? ") && said.stdout.contains("    doubt: kill(b) never happened"),
+        "{}",
+        said.stdout
+    );
+    let json = objects(&watch(&["run", &file, "--format", "json"]).stdout);
+    assert_eq!(json[0]["verdict"], "inconclusive");
+    assert_eq!(json[0]["as_expected"], false);
+}
+
+#[test]
+fn a_trace_is_a_header_and_an_event_a_line_and_is_the_same_every_time() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let out = folder.at("trace.jsonl");
+    std::fs::write(&out, "an older trace").expect("a file");
+    let words = [
+        "run",
+        &flaw,
+        "--rules",
+        "Hasty",
+        "--trace",
+        out.to_str().expect("UTF-8"),
+    ];
+    let said = watch(&words);
+    assert_eq!(said.exit, Exit::AsExpected, "{}", said.stderr);
+    let first = std::fs::read_to_string(&out).expect("a trace");
+    let lines = objects(&first);
+    assert_eq!(lines[0]["hosts"], serde_json::json!(["b", "k1", "k2"]));
+    assert_eq!(lines[0]["seed"], 7);
+    let last = lines.last().expect("an event");
+    assert_eq!(
+        (&last["event"], &last["invariant"]),
+        (&"violated".into(), &"watch.true_alarm".into())
+    );
+    assert!(
+        lines[1..]
+            .iter()
+            .all(|event| event["at_ns"].is_u64() && event["event"].is_string())
+    );
+    watch(&words);
+    assert_eq!(std::fs::read_to_string(&out).expect("a trace"), first);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
+    assert_eq!(left.len(), 2, "nothing half-written is left: {left:?}");
+    let on_stdout = watch(&["run", &flaw, "--rules", "Hasty", "--trace", "-"]);
+    assert_eq!(on_stdout.stdout, first);
+    assert!(
+        on_stdout.stderr.contains("violated watch.true_alarm"),
+        "{}",
+        on_stdout.stderr
+    );
+}
+
+#[test]
+fn a_trace_of_several_runs_or_to_nowhere_is_refused() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let out = folder.at("trace.jsonl");
+    let said = watch(&["run", &flaw, "--trace", out.to_str().expect("UTF-8")]);
+    assert_eq!(said.exit, Exit::Unusable);
+    assert!(
+        said.stderr.contains("--trace is of one run, and these are 2"),
+        "{}",
+        said.stderr
+    );
+    assert!(!out.exists());
+    for nowhere in [folder.at("no/such/folder/t"), folder.path().to_owned()] {
+        let said = watch(&[
+            "run",
+            &flaw,
+            "--rules",
+            "Hasty",
+            "--trace",
+            nowhere.to_str().expect("UTF-8"),
+        ]);
+        assert_eq!(said.exit, Exit::Unusable);
+        let named = format!("the trace cannot be written to {}", nowhere.display());
+        assert!(said.stderr.contains(&named), "{}", said.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_trace_through_a_link_leaves_the_link() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    folder.file("real.jsonl", "old");
+    let link = folder.at("link.jsonl");
+    std::os::unix::fs::symlink(folder.at("real.jsonl"), &link).expect("a link");
+    watch(&[
+        "run",
+        &flaw,
+        "--rules",
+        "Hasty",
+        "--trace",
+        link.to_str().expect("UTF-8"),
+    ]);
+    assert!(std::fs::symlink_metadata(&link).expect("a link").is_symlink());
+    assert!(
+        std::fs::read_to_string(folder.at("real.jsonl"))
+            .expect("a trace")
+            .starts_with("{\"scenario\"")
+    );
+}
+
+#[test]
+fn loosened_and_unjudged_promises_fail_only_under_strict() {
+    let folder = Folder::new();
+    let loose = folder.file(
+        "x.ron",
+        &CALM.replace(
+            "expect: Held",
+            r#"expect: Held, invariants: [heard(bound: "3s")]"#,
+        ),
+    );
+    let said = watch(&["run", &loose, "--rules", "Patient"]);
+    assert_eq!(said.exit, Exit::AsExpected, "{}", said.stderr);
+    assert!(
+        said.stdout
+            .contains("note: watch.heard is loosened: it is asked for in quiet for 3s, by default"),
+        "{}",
+        said.stdout
+    );
+    let strict = watch(&["run", &loose, "--rules", "Patient", "--strict"]);
+    assert_eq!(strict.exit, Exit::Otherwise);
+    assert!(
+        strict
+            .stdout
+            .contains("note: watch.true_alarm never had anything to judge"),
+        "{}",
+        strict.stdout
+    );
+    let calm = folder.file("y.ron", CALM);
+    let json = objects(&watch(&["run", &calm, "--rules", "Patient", "--strict", "--format", "json"]).stdout);
+    assert_eq!(
+        json[0]["notes"],
+        serde_json::json!(["watch.true_alarm never had anything to judge"])
+    );
+}
+
+#[test]
+fn a_node_that_panics_is_a_bug_with_the_command_that_repeats_it() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "x.ron",
+        &CALM.replace("expect: Held", "expect: Held, config: (fuse: 10)"),
+    );
+    let said = watch(&["run", &file, "--rules", "Patient", "--seed", "3"]);
+    assert_eq!(said.exit, Exit::Bug);
+    assert!(said.stderr.contains("the fuse blew"), "{}", said.stderr);
+    assert!(
+        said.stderr
+            .contains(&format!("watch run {file} --rules Patient --seed 3")),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(said.stdout, "");
+}
+
+#[test]
+fn colours_come_when_asked_for() {
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    assert!(!watch(&["run", &calm]).stdout.contains('\x1b'));
+    for word in ["--colour", "--color"] {
+        assert!(
+            watch(&["run", &calm, word, "always"])
+                .stdout
+                .contains("\x1b[32m✓\x1b[0m")
+        );
+        assert!(!watch(&["run", &calm, word, "never"]).stdout.contains('\x1b'));
+    }
+}

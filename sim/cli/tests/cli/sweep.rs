@@ -1,0 +1,172 @@
+//! `sweep`, with the protocol of [`watch`](mod@crate::watch).
+
+use serde_json::Value;
+use squall::Exit;
+
+use crate::run::{keys, objects};
+use crate::watch::{CALM, FLAW, Folder, watch};
+
+#[test]
+fn json_has_the_keys_that_are_promised_in_the_order_that_is_promised() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let said = watch(&["sweep", &flaw, "--seeds", "5..25", "--format", "json"]);
+    assert_eq!(said.exit, Exit::AsExpected, "{}", said.stderr);
+    let promised = [
+        "scenario",
+        "rules",
+        "seeds",
+        "held",
+        "violated",
+        "inconclusive",
+        "as_expected",
+        "failures",
+        "digest",
+        "wall_ms",
+    ];
+    for line in said.stdout.lines() {
+        assert_eq!(keys(line)[..promised.len()], promised);
+    }
+    let sweeps = objects(&said.stdout);
+    assert_eq!(sweeps[0]["seeds"], serde_json::json!([5, 25]));
+    assert_eq!(
+        (&sweeps[0]["violated"], &sweeps[0]["as_expected"]),
+        (&20.into(), &true.into())
+    );
+    let failures = serde_json::json!([{ "signature": "watch.true_alarm", "count": 20, "first_seed": 5 }]);
+    assert_eq!(sweeps[0]["failures"], failures);
+    assert_eq!(
+        (&sweeps[1]["rules"], &sweeps[1]["held"]),
+        (&"Patient".into(), &20.into())
+    );
+}
+
+#[test]
+fn any_number_of_jobs_tells_the_same() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let swept = |jobs: &str| -> Vec<Value> {
+        let mut sweeps = objects(
+            &watch(&[
+                "sweep", &flaw, "--seeds", "100", "--jobs", jobs, "--format", "json",
+            ])
+            .stdout,
+        );
+        for sweep in &mut sweeps {
+            sweep["wall_ms"] = Value::Null;
+        }
+        sweeps
+    };
+    assert_eq!(swept("1").len(), 2);
+    assert_eq!(swept("1"), swept("2"));
+    assert_eq!(swept("1"), swept("5"));
+}
+
+#[test]
+fn one_run_of_a_sweep_is_the_run_of_its_seed() {
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    let run = &objects(
+        &watch(&[
+            "run", &calm, "--seed", "9", "--rules", "Hasty", "--format", "json",
+        ])
+        .stdout,
+    )[0];
+    let sweep = &objects(
+        &watch(&[
+            "sweep", &calm, "--seeds", "9..=9", "--rules", "Hasty", "--format", "json",
+        ])
+        .stdout,
+    )[0];
+    let digest =
+        u128::from_str_radix(run["digest"].as_str().expect("a digest"), 16).expect("hexadecimal digits");
+    let of_one = xxhash_rust::xxh3::xxh3_128(&digest.to_le_bytes());
+    assert_eq!(sweep["digest"], format!("{of_one:032x}"));
+}
+
+#[test]
+fn files_tagged_scale_take_the_first_twenty_seeds_and_say_so() {
+    let folder = Folder::new();
+    let file = folder.file("big.ron", &CALM.replace(r#"["calm"]"#, r#"["scale"]"#));
+    let said = watch(&["sweep", &file, "--rules", "Patient"]);
+    assert!(said.stdout.contains("seeds 0..20  20 held"), "{}", said.stdout);
+    assert!(
+        said.stdout
+            .contains("note: tagged scale: the first 20 seeds of 0..1000\n"),
+        "{}",
+        said.stdout
+    );
+    let said = watch(&["sweep", &file, "--rules", "Patient", "--seeds", "30..40"]);
+    assert!(
+        said.stdout.contains("seeds 30..40  10 held") && !said.stdout.contains("note"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn a_sweep_that_is_not_as_expected_tells_the_story_of_its_first_failure() {
+    let folder = Folder::new();
+    let file = folder.file("x.ron", &FLAW.replace(r#"Violated("watch.true_alarm")"#, "Held"));
+    let said = watch(&["sweep", &file, "--seeds", "3..10", "-q"]);
+    assert_eq!(said.exit, Exit::Otherwise);
+    assert!(
+        said.stdout
+            .contains("7 violated; the file expects every run to hold"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stdout
+            .contains("watch.true_alarm: 7 runs (100 %), the first: watch run"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stdout
+            .contains("2 sweeps, 14 runs: 1 as expected, 1 not as expected\n"),
+        "{}",
+        said.stdout
+    );
+    let command = format!("watch run {file} --rules Hasty --seed 3");
+    assert_eq!(said.stdout.lines().last(), Some(command.as_str()));
+    assert_eq!(
+        watch(&["sweep", &file, "--rules", "Patient", "--seeds", "5", "-q"]).stdout,
+        ""
+    );
+}
+
+#[test]
+fn what_never_did_anything_in_a_whole_sweep_fails_under_strict() {
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    let words = ["sweep", &calm, "--seeds", "5", "--rules", "Patient", "--strict"];
+    let said = watch(&words);
+    assert_eq!(said.exit, Exit::Otherwise);
+    assert!(
+        said.stdout
+            .contains("note: watch.true_alarm never had anything to judge\n"),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(watch(&words[..words.len() - 1]).exit, Exit::AsExpected);
+}
+
+#[test]
+fn a_node_that_panics_is_a_bug_with_the_seed_that_repeats_it() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "x.ron",
+        &CALM.replace("expect: Held", "expect: Held, config: (fuse: 10)"),
+    );
+    let said = watch(&[
+        "sweep", &file, "--rules", "Patient", "--seeds", "40..50", "--jobs", "1",
+    ]);
+    assert_eq!(said.exit, Exit::Bug);
+    assert!(
+        said.stderr
+            .contains(&format!("watch run {file} --rules Patient --seed 40")),
+        "{}",
+        said.stderr
+    );
+}

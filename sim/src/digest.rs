@@ -1,0 +1,114 @@
+//! The rolling digest of a run: every event's bytes, in order, through one 128-bit xxh3.
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::outcome::Digest;
+
+/// Bytes are gathered into blocks of this size before they are hashed.
+const BLOCK: usize = 16 * 1024;
+
+/// What an event's record in the digest opens with. The numbers are part of the digest's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    Start = 1,
+    Datagram = 2,
+    Timer = 3,
+    Command = 4,
+    Persisted = 5,
+    Fact = 6,
+    Answer = 7,
+    World = 8,
+    Dropped = 9,
+    Stopped = 10,
+    Write = 11,
+    InFlight = 12,
+}
+
+pub(crate) struct Rolling {
+    block: Vec<u8>,
+    hash: Xxh3,
+}
+
+impl Rolling {
+    pub(crate) fn new() -> Self {
+        Rolling {
+            block: Vec::with_capacity(BLOCK + 256),
+            hash: Xxh3::new(),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.block.clear();
+        self.hash.reset();
+    }
+
+    /// Takes in a record: 32 bytes of head, with the length of what follows.
+    #[inline]
+    pub(crate) fn head(&mut self, tag: Tag, at: u64, host: u32, a: u64, b: u32, len: u32) {
+        let mut head = [0; 32];
+        head[0..8].copy_from_slice(&at.to_le_bytes());
+        head[8..12].copy_from_slice(&host.to_le_bytes());
+        head[12..20].copy_from_slice(&a.to_le_bytes());
+        head[20..24].copy_from_slice(&b.to_le_bytes());
+        head[24..28].copy_from_slice(&len.to_le_bytes());
+        head[28] = tag as u8;
+        self.block.extend_from_slice(&head);
+        self.flush();
+    }
+
+    /// Takes in the bytes that the last head announced.
+    #[inline]
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.block.extend_from_slice(bytes);
+        self.flush();
+    }
+
+    /// Takes in 32 bytes, of which the last head's length says how many count; the others are zero.
+    #[inline]
+    pub(crate) fn padded(&mut self, bytes: &[u8; 32]) {
+        self.block.extend_from_slice(bytes);
+    }
+
+    /// The digest of all records since the last [`clear`](Self::clear).
+    pub(crate) fn finish(&mut self) -> Digest {
+        self.hash.update(&self.block);
+        self.block.clear();
+        Digest(self.hash.digest128())
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        if self.block.len() >= BLOCK {
+            self.hash.update(&self.block);
+            self.block.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_the_hash_of_the_bytes_whatever_the_blocks() {
+        let mut rolling = Rolling::new();
+        let mut plain = Vec::new();
+        for n in 0..2_000u64 {
+            rolling.head(Tag::Datagram, n, 3, 4, 5, 32);
+            rolling.padded(&[n as u8; 32]);
+            let mut head = [0; 32];
+            head[..8].copy_from_slice(&n.to_le_bytes());
+            head[8] = 3;
+            head[12] = 4;
+            head[20] = 5;
+            head[24] = 32;
+            head[28] = 2;
+            plain.extend_from_slice(&head);
+            plain.extend_from_slice(&[n as u8; 32]);
+        }
+        assert_eq!(rolling.finish(), Digest(xxhash_rust::xxh3::xxh3_128(&plain)));
+        rolling.clear();
+        assert_eq!(rolling.finish(), Digest(xxhash_rust::xxh3::xxh3_128(b"")));
+    }
+}

@@ -1,0 +1,244 @@
+//! The draws of the network, the disks and the faults: a word for each decision, keyed by what the decision is about.
+//!
+//! A ChaCha8 stream keyed by the run's seed gives some secret words; from them a word for (purpose, from, to, ordinal)
+//! follows by folded multiplications, with no state but the ordinal. So no decision shifts another's draw: a loss that is
+//! turned off, a host that is added, one more message on another link leave every other word as it was.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use squall_nodes::{HostKey, Span};
+
+/// The secret words of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Draws {
+    link: [u64; 2],
+    datagram: u64,
+    purpose: [[u64; 2]; PURPOSES],
+    disk: [u64; 3],
+    work: [u64; 2],
+}
+
+const PURPOSES: usize = 8;
+
+/// What a word is drawn for. Each datagram has one word for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Loss,
+    Duplicate,
+    Latency,
+    LatencyOfCopy,
+    Reorder,
+    ReorderBy,
+}
+
+/// The words of one datagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Datagram<'a> {
+    draws: &'a Draws,
+    base: u64,
+}
+
+impl Draws {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[16..].copy_from_slice(b"squall world rng");
+        let mut stream = ChaCha8Rng::from_seed(key);
+        let mut word = || stream.next_u64();
+        Draws {
+            link: [word(), word()],
+            datagram: word(),
+            purpose: std::array::from_fn(|_| [word(), word()]),
+            disk: [word(), word(), word()],
+            work: [word(), word()],
+        }
+    }
+
+    /// The key of the link between two hosts, in this direction.
+    pub(crate) fn link(&self, from: HostKey, to: HostKey) -> u64 {
+        fold(from.0 ^ self.link[0], to.0.rotate_left(32) ^ self.link[1])
+    }
+
+    /// The words of the datagram with this ordinal on the link with this key.
+    #[inline]
+    pub(crate) fn datagram(&self, link: u64, ordinal: u64) -> Datagram<'_> {
+        // The golden ratio spreads neighbouring ordinals over all bits before they are folded.
+        let spread = ordinal.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Datagram {
+            draws: self,
+            base: fold(link ^ spread, self.datagram),
+        }
+    }
+
+    /// The word of a host's write to its disk: which one, in which life.
+    pub(crate) fn disk(&self, host: HostKey, incarnation: u32, ordinal: u64) -> u64 {
+        let life = fold(host.0 ^ self.disk[0], u64::from(incarnation) ^ self.disk[1]);
+        fold(
+            life ^ ordinal.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            self.disk[2],
+        )
+    }
+
+    /// The word of an entry's nth call.
+    pub(crate) fn work(&self, entry: usize, ordinal: u64) -> u64 {
+        fold(entry as u64 ^ self.work[0], ordinal ^ self.work[1])
+    }
+}
+
+impl Datagram<'_> {
+    /// The word for a purpose.
+    #[inline]
+    pub(crate) fn word(&self, purpose: Purpose) -> u64 {
+        let [before, by] = self.draws.purpose[purpose as usize];
+        fold(self.base ^ before, by)
+    }
+}
+
+/// A ratio from 0 to 1 as a threshold for words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ratio(u64);
+
+impl Ratio {
+    pub(crate) fn new(ratio: f64) -> Self {
+        Ratio((ratio * (1u64 << 53) as f64) as u64)
+    }
+
+    /// Whether it can ever be hit.
+    #[inline]
+    pub(crate) fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether `word` hits it: of all words, the ratio's share do.
+    #[inline]
+    pub(crate) fn hits(self, word: u64) -> bool {
+        word >> 11 < self.0
+    }
+}
+
+/// A whole number below `bound`, each as likely; 0 when `bound` is 0.
+#[inline]
+pub(crate) fn below(word: u64, bound: u64) -> u64 {
+    ((u128::from(word) * u128::from(bound)) >> 64) as u64
+}
+
+/// A span of at least `low` and less than `high`, each as likely; `low` when there is none.
+#[inline]
+pub(crate) fn between(word: u64, low: Span, high: Span) -> Span {
+    low + Span::from_nanos(below(word, (high - low).as_nanos()))
+}
+
+/// The high and the low half of the product, folded into each other.
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: HostKey = HostKey(1);
+    const B: HostKey = HostKey(2);
+
+    #[test]
+    fn the_words_of_a_run_are_the_same_for_good() {
+        let draws = Draws::new(7);
+        let link = draws.link(HostKey::of("a"), HostKey::of("b"));
+        let words: Vec<u64> = (0..3)
+            .map(|n| draws.datagram(link, n).word(Purpose::Loss))
+            .collect();
+        assert_eq!(link, KNOWN_LINK);
+        assert_eq!(words, KNOWN_LOSS);
+        assert_eq!(draws.datagram(link, 0).word(Purpose::Latency), KNOWN_LATENCY);
+        assert_eq!(draws.disk(HostKey::of("a"), 0, 0), KNOWN_DISK);
+        assert_eq!(draws.work(1, 2), KNOWN_WORK);
+    }
+
+    const KNOWN_LINK: u64 = 0xf90a_8b81_3b54_3087;
+    const KNOWN_LOSS: [u64; 3] = [
+        0x692c_1525_4196_bd6f,
+        0x945b_9092_7986_b5f0,
+        0xdaf2_a4c7_68dd_5569,
+    ];
+    const KNOWN_LATENCY: u64 = 0x6146_71ed_6aa6_245f;
+    const KNOWN_DISK: u64 = 0xb040_92c6_cd04_ebe8;
+    const KNOWN_WORK: u64 = 0x3a76_b057_ff80_8b5b;
+
+    #[test]
+    fn every_key_gives_words_of_its_own() {
+        let (draws, other) = (Draws::new(1), Draws::new(2));
+        let word =
+            |draws: &Draws, from, to, n, purpose| draws.datagram(draws.link(from, to), n).word(purpose);
+        let words = [
+            word(&draws, A, B, 0, Purpose::Loss),
+            word(&draws, B, A, 0, Purpose::Loss),
+            word(&draws, A, B, 1, Purpose::Loss),
+            word(&draws, A, B, 0, Purpose::Latency),
+            word(&other, A, B, 0, Purpose::Loss),
+        ];
+        for (i, word) in words.iter().enumerate() {
+            assert!(!words[..i].contains(word), "{words:x?}");
+        }
+    }
+
+    /// Each bit of the words of one link, of one ordinal over many links, and of the two purposes XORed is set in half of
+    /// them: within five standard deviations (p < 10⁻⁶ a bit), for a fixed seed.
+    #[test]
+    fn each_bit_is_set_in_half_of_the_words() {
+        const N: u64 = 100_000;
+        let draws = Draws::new(3);
+        let link = draws.link(A, B);
+        let by_ordinal = |n| draws.datagram(link, n).word(Purpose::Loss);
+        let by_link = |n| draws.datagram(draws.link(HostKey(n), B), 0).word(Purpose::Loss);
+        let by_pair = |n| by_ordinal(n) ^ draws.datagram(link, n).word(Purpose::Latency);
+        let by_next = |n| by_ordinal(n) ^ by_ordinal(n + 1);
+        let sources: [(&str, &dyn Fn(u64) -> u64); 4] = [
+            ("ordinals", &by_ordinal),
+            ("links", &by_link),
+            ("purposes", &by_pair),
+            ("neighbours", &by_next),
+        ];
+        let five_deviations = 5.0 * (N as f64 / 4.0).sqrt();
+        for (name, word) in sources {
+            let mut set = [0u64; 64];
+            for n in 0..N {
+                let word = word(n);
+                for (bit, count) in set.iter_mut().enumerate() {
+                    *count += word >> bit & 1;
+                }
+            }
+            for (bit, count) in set.into_iter().enumerate() {
+                let off = (count as f64 - N as f64 / 2.0).abs();
+                assert!(
+                    off < five_deviations,
+                    "{name}: bit {bit} is set in {count} of {N} words"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_hit_by_its_share_and_its_ends_are_exact() {
+        assert!(Ratio::new(0.0).is_zero());
+        assert!((0..1000).all(|n| !Ratio::new(0.0).hits(n)));
+        assert!(
+            [0, 1, u64::MAX]
+                .into_iter()
+                .all(|word| Ratio::new(1.0).hits(word))
+        );
+        assert!(Ratio::new(0.5).hits(u64::MAX / 2 - 1) && !Ratio::new(0.5).hits(u64::MAX / 2 + 1));
+    }
+
+    #[test]
+    fn what_is_drawn_from_a_range_stays_in_it() {
+        assert_eq!(below(u64::MAX, 10), 9);
+        assert_eq!(below(0, 10), 0);
+        assert_eq!(below(u64::MAX, 0), 0);
+        let (low, high) = (Span::from_millis(1), Span::from_millis(2));
+        assert_eq!(between(0, low, high), low);
+        assert!(between(u64::MAX, low, high) < high);
+        assert_eq!(between(u64::MAX, high, high), high);
+    }
+}

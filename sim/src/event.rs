@@ -1,0 +1,147 @@
+//! What lies in the event queue, and where datagrams too long for it lie.
+
+use squall_nodes::{CallId, HostId, Token};
+
+use crate::queue::Full;
+
+/// Payloads of up to this length lie in the event itself.
+pub(crate) const INLINE: usize = 32;
+
+/// Something that comes up at an instant. It is small and copied about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    /// A datagram reaches its host.
+    Datagram(Datagram),
+    /// A timer of a host may be due.
+    Timer {
+        host: HostId,
+        incarnation: u32,
+        place: u32,
+    },
+    /// A host that starts late is switched on.
+    Boot { host: HostId },
+    /// A node gets its first input.
+    Start { host: HostId, incarnation: u32 },
+    /// A write reaches the disk.
+    Written { host: HostId, incarnation: u32 },
+    /// A node is told that a persist is complete.
+    Persisted {
+        host: HostId,
+        incarnation: u32,
+        token: Token,
+    },
+    /// An entry of the workload makes its next call.
+    Work { entry: u32, ordinal: u64 },
+    /// A call reaches its node.
+    Command {
+        host: HostId,
+        incarnation: u32,
+        entry: u32,
+        call: CallId,
+    },
+    /// An entry of the timeline happens.
+    Step { step: u32, claimant: Option<HostId> },
+    /// An invariant wants to look.
+    Judge,
+}
+
+impl Event {
+    /// The host that it is for.
+    pub(crate) fn host(&self) -> Option<HostId> {
+        match self {
+            Event::Datagram(datagram) => Some(datagram.to),
+            Event::Timer { host, .. }
+            | Event::Boot { host }
+            | Event::Start { host, .. }
+            | Event::Written { host, .. }
+            | Event::Persisted { host, .. }
+            | Event::Command { host, .. } => Some(*host),
+            Event::Work { .. } | Event::Step { .. } | Event::Judge => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Datagram {
+    pub(crate) to: HostId,
+    pub(crate) from: HostId,
+    pub(crate) from_port: u16,
+    pub(crate) to_port: u16,
+    pub(crate) len: u16,
+    /// The payload, zero-padded, when it is short; else its place among the [`Payloads`] in the first four bytes.
+    pub(crate) bytes: [u8; INLINE],
+}
+
+impl Datagram {
+    /// The place of a long payload.
+    #[inline]
+    pub(crate) fn long(&self) -> Option<u32> {
+        let [a, b, c, d, ..] = self.bytes;
+        (usize::from(self.len) > INLINE).then(|| u32::from_le_bytes([a, b, c, d]))
+    }
+
+    /// The whole payload.
+    #[inline]
+    pub(crate) fn payload<'a>(&'a self, payloads: &'a Payloads) -> &'a [u8] {
+        match self.long() {
+            Some(place) => &payloads.slots[place as usize],
+            None => &self.bytes[..usize::from(self.len)],
+        }
+    }
+}
+
+/// Payloads too long to lie in an event; their buffers are used again.
+#[derive(Default)]
+pub(crate) struct Payloads {
+    slots: Vec<Vec<u8>>,
+    free: Vec<u32>,
+    /// How many bytes are kept now.
+    bytes: usize,
+}
+
+impl Payloads {
+    /// How many bytes can be kept at once: a gigabyte.
+    const CAPACITY: usize = 1 << 30;
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes = 0;
+        self.free.clear();
+        self.free.extend(0..self.slots.len() as u32);
+    }
+
+    /// The bytes as they lie in an event.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when there is no room for a long payload.
+    #[inline]
+    pub(crate) fn store(&mut self, bytes: &[u8]) -> Result<[u8; INLINE], Full> {
+        let mut inline = [0; INLINE];
+        if bytes.len() <= INLINE {
+            inline[..bytes.len()].copy_from_slice(bytes);
+            return Ok(inline);
+        }
+        if self.bytes + bytes.len() > Self::CAPACITY {
+            return Err(Full);
+        }
+        self.bytes += bytes.len();
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Vec::new());
+            self.slots.len() as u32 - 1
+        });
+        let slot = &mut self.slots[place as usize];
+        slot.clear();
+        slot.extend_from_slice(bytes);
+        inline[..4].copy_from_slice(&place.to_le_bytes());
+        Ok(inline)
+    }
+
+    /// Gives back the room of a datagram that is done with.
+    #[inline]
+    pub(crate) fn release(&mut self, datagram: &Datagram) {
+        if let Some(place) = datagram.long() {
+            self.free.push(place);
+            self.bytes -= usize::from(datagram.len);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Runs: a plan and a seed in, an outcome out. This is the one public path to the engine.
+
+use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
+
+use crate::engine::{End, Engine};
+use crate::faults::MOST_LAYERS;
+use crate::outcome::{FaultDone, InvariantDone, Outcome, Traffic, Verdict};
+use crate::plan::{Expect, Origin, Plan};
+use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
+use crate::scenario::{Complaints, ScenarioFile, resolve};
+use crate::trace::{Happening, Trace};
+use crate::tracer::Tracer;
+
+/// A protocol for the command line, behind an object-safe door.
+pub fn registered<P: Protocol>() -> Box<dyn Runner> {
+    Box::new(Registered::<P>(std::marker::PhantomData))
+}
+
+/// Makes a plan ready to run, any number of times and on any number of threads.
+pub fn prepare<P: Protocol>(plan: Plan<P>, seed: u64) -> impl Prepared {
+    let placed = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    Ready { plan, placed, seed }
+}
+
+struct Registered<P>(std::marker::PhantomData<P>);
+
+struct Ready<P: Protocol> {
+    plan: Plan<P>,
+    placed: Vec<Placed<P::Node>>,
+    /// The seed that is taken when none is given.
+    seed: u64,
+}
+
+struct Bench<'p, P: Protocol> {
+    ready: &'p Ready<P>,
+    engine: Engine<'p, P>,
+    outbox: Outbox<P::Node>,
+}
+
+impl<P: Protocol> Runner for Registered<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        P::ABOUT
+    }
+
+    fn rules(&self) -> &'static [&'static str] {
+        P::RULES
+    }
+
+    fn profiles(&self) -> &'static [&'static str] {
+        P::PROFILES
+    }
+
+    fn invariants(&self) -> Vec<(&'static str, &'static str)> {
+        P::invariants()
+            .iter()
+            .map(|kind| (kind.name(), kind.says()))
+            .collect()
+    }
+
+    fn facts(&self) -> &'static [&'static str] {
+        <<P::Node as squall_nodes::Node>::Fact as squall_nodes::Fact>::NAMES
+    }
+
+    fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints> {
+        Ok(Box::new(prepare(resolve::<P>(file, rules)?, file.seed())))
+    }
+}
+
+impl<P: Protocol> Prepared for Ready<P> {
+    fn scenario(&self) -> &str {
+        &self.plan.scenario
+    }
+
+    fn rules(&self) -> &'static str {
+        self.plan.rules
+    }
+
+    fn expect(&self) -> &Expect {
+        &self.plan.expect
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn limit(&self) -> Span {
+        self.plan.limit
+    }
+
+    fn hosts(&self) -> Vec<HostCast> {
+        self.placed
+            .iter()
+            .map(|placed| HostCast {
+                name: placed.name.clone(),
+                // A role that RON cannot write is still told apart by its `Debug` form.
+                role: ron_options()
+                    .to_string(&placed.role)
+                    .unwrap_or_else(|_| format!("{:?}", placed.role)),
+            })
+            .collect()
+    }
+
+    fn promises(&self) -> Vec<PromiseMade> {
+        let setup = Setup {
+            hosts: &self.placed,
+            rules: self.plan.rules,
+            tolerated: self.plan.tolerated,
+        };
+        let kinds = P::invariants();
+        let made = |planned: &crate::plan::PlannedInvariant| {
+            let kind = &kinds[planned.kind];
+            let built = kind
+                .build(&planned.params, &setup)
+                .expect("parameters are checked when a plan is made");
+            let (promise, by_default): (Promise, Promise) = (built.promise, built.by_default);
+            PromiseMade {
+                name: planned.name.clone(),
+                says: kind.says(),
+                promise,
+                by_default,
+                origin: planned.origin,
+            }
+        };
+        self.plan.invariants.iter().map(made).collect()
+    }
+
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(Bench {
+            ready: self,
+            engine: Engine::new(&self.plan, &self.placed),
+            outbox: Outbox::new(),
+        })
+    }
+}
+
+impl<P: Protocol> Worker for Bench<'_, P> {
+    fn run(&mut self, seed: u64) -> Outcome {
+        self.run_with(seed, None)
+    }
+
+    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+        let hosts = self
+            .ready
+            .placed
+            .iter()
+            .map(|placed| placed.name.clone())
+            .collect();
+        let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
+        let tracer = Tracer::new(hosts, ips, P::describer());
+        let outcome = self.run_with(seed, Some(Box::new(tracer)));
+        (outcome, self.engine.take_trace().unwrap_or_default())
+    }
+}
+
+impl<P: Protocol> Bench<'_, P> {
+    fn run_with(&mut self, seed: u64, tracer: Option<Box<Tracer>>) -> Outcome {
+        self.engine.reset(seed, tracer);
+        drive(&mut self.engine, &mut self.outbox);
+        self.outcome(seed)
+    }
+
+    fn outcome(&mut self, seed: u64) -> Outcome {
+        let engine = &mut self.engine;
+        let plan = engine.plan;
+        let violation = engine.judge.violation.take();
+        if let Some(violation) = &violation {
+            let invariant = violation.invariant.clone();
+            engine.trace(None, || Happening::Violated { invariant });
+        }
+        let invariants = engine.judge.done();
+        let doubts = if violation.is_some() {
+            Vec::new()
+        } else {
+            self.doubts(&invariants)
+        };
+        let verdict = match (&violation, doubts.is_empty()) {
+            (Some(_), _) => Verdict::Violated,
+            (None, true) => Verdict::Held,
+            (None, false) => Verdict::Inconclusive,
+        };
+        let as_expected = match (&plan.expect, &violation) {
+            (Expect::Held, _) => verdict == Verdict::Held,
+            (Expect::Violated(names), Some(violation)) => names.contains(&violation.invariant),
+            (Expect::Violated(_), None) => false,
+        };
+        let engine = &mut self.engine;
+        Outcome {
+            scenario: plan.scenario.clone(),
+            rules: plan.rules,
+            seed,
+            verdict,
+            as_expected,
+            expect: plan.expect.clone(),
+            violation,
+            doubts,
+            digest: engine.finish_digest(),
+            events: engine.events,
+            virtual_time: engine.now.since(squall_nodes::Time::ZERO),
+            measures: engine.stopwatches.done(),
+            faults: engine.faults.clone(),
+            invariants,
+            traffic: Traffic {
+                in_flight: engine.in_flight(),
+                ..engine.traffic
+            },
+        }
+    }
+
+    /// What keeps a run without a violation from being an answer: it was cut short, or something that the file asks for
+    /// never happened.
+    fn doubts(&self, invariants: &[InvariantDone]) -> Vec<String> {
+        let (engine, plan) = (&self.engine, self.engine.plan);
+        let mut doubts = Vec::new();
+        match engine.ended {
+            Some(End::TooManyEvents) => doubts.push(format!(
+                "the run was stopped after {} events, at {}; raise max_events, lower limit, or take fewer hosts",
+                plan.max_events, engine.now
+            )),
+            Some(End::QueueFull) => {
+                doubts.push(format!("the run was stopped at {}, when more events were waiting than fit", engine.now));
+            }
+            Some(End::TooManyLayers) => doubts.push(format!(
+                "the run was stopped at {}, when more than {MOST_LAYERS} layers of cuts lay over the links; heal them, \
+                 or cut less often",
+                engine.now
+            )),
+            Some(End::NotSimulated { host, what }) => doubts.push(format!(
+                "the run was stopped at {}: {} asked for {what}, which this version does not simulate",
+                engine.now,
+                plan.hosts[host.index()].placed.name
+            )),
+            Some(End::Limit | End::Violated) | None => {}
+        }
+        if doubts.is_empty() {
+            doubts.extend(engine.faults.iter().filter_map(FaultDone::doubt));
+            let silent = |(work, calls): (&crate::plan::Work<_>, &u64)| {
+                (*calls == 0).then(|| format!("{} made no call: nobody it could ask was up", work.label))
+            };
+            doubts.extend(plan.workload.iter().zip(&engine.calls_made).filter_map(silent));
+            doubts.extend(invariants.iter().filter_map(InvariantDone::doubt));
+        }
+        doubts
+    }
+}
+
+impl FaultDone {
+    fn doubt(&self) -> Option<String> {
+        match (self.at, self.affected) {
+            (None, _) => Some(format!(
+                "{} never happened: what triggers it did not come",
+                self.fault
+            )),
+            (Some(at), 0) => Some(format!("{} touched nothing when it happened at {at}", self.fault)),
+            (Some(_), _) => None,
+        }
+    }
+}
+
+impl InvariantDone {
+    fn doubt(&self) -> Option<String> {
+        (self.judged == 0 && self.origin == Origin::Written)
+            .then(|| format!("{} is written in the file and was never judged", self.name))
+    }
+}

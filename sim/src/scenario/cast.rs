@@ -1,0 +1,510 @@
+//! The hosts of a scenario, and the ways in which the rest of the file names them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use squall_nodes::{ConfigOf, HostId, HostKey, Node, Placed, Protocol, Span, Time};
+
+use super::complaint::did_you_mean;
+use super::desk::{Desk, Fields};
+use super::places::{Item, Shape};
+use super::settings::Settings;
+use crate::plan::{PlannedHost, Target, address_of};
+
+/// How many hosts a scenario may have.
+pub const MOST_HOSTS: usize = 20_000;
+/// How many hosts all entries of a file together may name, ranges and `"*"` counted in full.
+pub const MOST_NAMED: usize = 2_000_000;
+/// The longest name of a host, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// Who is in the file, by name.
+pub(super) struct Cast {
+    /// By [`HostId`].
+    pub(super) names: Vec<String>,
+    by_name: BTreeMap<String, HostId>,
+    /// The role's name as the file has it, by [`HostId`].
+    roles: Vec<String>,
+    /// When each host boots first.
+    pub(super) starts: Vec<Time>,
+    /// Where each host is written: its entry, and what it overrides.
+    pub(super) written: Vec<Written>,
+    names_known: Known,
+    hosts_known: Known,
+    named: usize,
+}
+
+/// Where a host is written.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) entry: usize,
+    pub(super) span: Range<usize>,
+}
+
+/// Whether something was read in full.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    InFull,
+    InPart,
+}
+
+/// Whether `"@claimant"` says anything where a host is named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claimant {
+    Named,
+    Nobody,
+}
+
+/// What a string names.
+enum Pattern<'a> {
+    One(&'a str),
+    Range { prefix: &'a str, first: u64, last: u64 },
+}
+
+impl Cast {
+    /// Reads the hosts with their settings. Hosts that cannot be read are complained about and left out.
+    pub(super) fn read<'f, P: Protocol>(
+        desk: &mut Desk<'f>,
+        scenario: &Fields<'f>,
+        settings: &Settings<P>,
+        limit: Span,
+    ) -> (Self, Vec<PlannedHost<P::Node>>) {
+        let before = desk.count();
+        let mut cast = Cast {
+            names: Vec::new(),
+            by_name: BTreeMap::new(),
+            roles: Vec::new(),
+            starts: Vec::new(),
+            written: Vec::new(),
+            names_known: Known::InFull,
+            hosts_known: Known::InFull,
+            named: 0,
+        };
+        let mut hosts = Vec::new();
+        let entries = scenario
+            .get("hosts")
+            .map_or(&[][..], |item| desk.filled_list(item, "hosts"));
+        for (entry, item) in entries.iter().enumerate() {
+            cast.entry(desk, item, entry, settings, limit, &mut hosts);
+        }
+        if desk.count() > before || hosts.is_empty() {
+            cast.hosts_known = Known::InPart;
+        }
+        if cast.names.is_empty() {
+            cast.names_known = Known::InPart;
+        }
+        (cast, hosts)
+    }
+
+    /// Reads one entry of the hosts: one host, or a range of them.
+    fn entry<'f, P: Protocol>(
+        &mut self,
+        desk: &mut Desk<'f>,
+        item: &'f Item,
+        entry: usize,
+        settings: &Settings<P>,
+        limit: Span,
+        hosts: &mut Vec<PlannedHost<P::Node>>,
+    ) {
+        let Some(fields) = desk.fields(item, "a host", &["name", "role", "starts", "config"]) else {
+            self.names_known = Known::InPart;
+            return;
+        };
+        let name = desk.required(&fields, "name", "\"a\"");
+        let role_item = desk.required(&fields, "role", "…");
+        let role = role_item.and_then(|item| desk.typed::<<P::Node as Node>::Role>(item));
+        let starts = fields
+            .get("starts")
+            .and_then(|item| starts(desk, item, limit))
+            .unwrap_or(Time::ZERO);
+        let config = match fields.get("config") {
+            Some(item) => settings.with(desk, item),
+            None => Some(settings.config.clone()),
+        };
+        let first = self.names.len();
+        let head = role_item.and_then(|item| desk.head(item)).unwrap_or_default();
+        match name {
+            Some(name) => self.enlist(desk, name, entry, head, starts),
+            None => self.names_known = Known::InPart,
+        }
+        if let (Some(role), Some(config)) = (role, config) {
+            hosts.extend((first..self.names.len()).map(|index| self.host::<P>(index, &role, &config)));
+        }
+    }
+
+    /// Whether every host that is written was read.
+    pub(super) fn is_known(&self) -> bool {
+        self.hosts_known == Known::InFull
+    }
+
+    fn host<P: Protocol>(
+        &self,
+        index: usize,
+        role: &<P::Node as Node>::Role,
+        config: &ConfigOf<P>,
+    ) -> PlannedHost<P::Node> {
+        let name = self.names[index].clone();
+        PlannedHost {
+            key: HostKey::of(&name),
+            starts: self.starts[index],
+            placed: Placed {
+                name,
+                ip: address_of(HostId(index as u32)),
+                role: role.clone(),
+                config: config.clone(),
+            },
+        }
+    }
+
+    fn enlist(&mut self, desk: &mut Desk<'_>, item: &Item, entry: usize, role: &str, starts: Time) {
+        let Some(written) = desk.text(item, "a host's name") else {
+            return;
+        };
+        let pattern = match Pattern::read(&written) {
+            Ok(pattern) => pattern,
+            Err((message, hint)) => return desk.complain(item.span.clone(), message, Some(hint)),
+        };
+        // Counted before anything is made: a range is a few bytes, and may say a million.
+        if pattern.len() > (MOST_HOSTS - self.names.len()) as u64 {
+            self.names_known = Known::InPart;
+            let message = format!("more than {MOST_HOSTS} hosts");
+            let hint = format!("a scenario has at most {MOST_HOSTS}");
+            return desk.complain(item.span.clone(), message, Some(hint));
+        }
+        let mut twice = None;
+        pattern.each(|name| {
+            let host = HostId(self.names.len() as u32);
+            match self.by_name.entry(name.clone()) {
+                std::collections::btree_map::Entry::Occupied(_) => twice = twice.take().or(Some(name)),
+                std::collections::btree_map::Entry::Vacant(free) => {
+                    free.insert(host);
+                    self.names.push(name);
+                    self.roles.push(role.to_owned());
+                    self.starts.push(starts);
+                    self.written.push(Written {
+                        entry,
+                        span: item.span.clone(),
+                    });
+                }
+            }
+        });
+        if let Some(name) = twice {
+            let hint = "names are unique".to_owned();
+            desk.complain(
+                item.span.clone(),
+                format!("there are two hosts called `{name}`"),
+                Some(hint),
+            );
+        }
+    }
+
+    /// The hosts that a value names, in the order of the file: a name, a range, `"*"`, or a list of those.
+    pub(super) fn hosts<'f>(&mut self, desk: &mut Desk<'f>, item: &'f Item) -> Vec<HostId> {
+        let targets = self.targets(desk, item, Claimant::Nobody);
+        targets
+            .into_iter()
+            .filter_map(|target| {
+                if let Target::Host(host) = target {
+                    Some(host)
+                } else {
+                    None
+                }
+            })
+            .collect()
+    }
+
+    /// The hosts that a value names, and `"@claimant"` where it says something.
+    pub(super) fn targets<'f>(
+        &mut self,
+        desk: &mut Desk<'f>,
+        item: &'f Item,
+        claimant: Claimant,
+    ) -> Vec<Target> {
+        let mut targets = Vec::new();
+        match &item.shape {
+            Shape::List(items) => {
+                if items.is_empty() {
+                    let hint = "name at least one, or take it away".to_owned();
+                    desk.complain(item.span.clone(), "this names no host", Some(hint));
+                }
+                for item in items {
+                    self.name(desk, item, claimant, &mut targets);
+                }
+            }
+            Shape::Text => self.name(desk, item, claimant, &mut targets),
+            _ => {
+                let hint = "such as `\"c1\"`, `\"c1..c4\"`, `\"*\"` or `[\"a\", \"c1..c4\"]`".to_owned();
+                desk.complain(item.span.clone(), "expected the names of hosts", Some(hint));
+            }
+        }
+        self.once(desk, item, &targets);
+        targets
+    }
+
+    /// Complains when a host is in a list more than once.
+    pub(super) fn once(&self, desk: &mut Desk<'_>, item: &Item, targets: &[Target]) {
+        let mut sorted: Vec<Option<HostId>> = targets.iter().map(host_of).collect();
+        sorted.sort_unstable();
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            let name = pair[0].map_or("@claimant", |host| self.names[host.index()].as_str());
+            desk.complain(item.span.clone(), format!("`{name}` is named twice"), None);
+        }
+    }
+
+    fn name<'f>(&mut self, desk: &mut Desk<'f>, item: &'f Item, claimant: Claimant, into: &mut Vec<Target>) {
+        let Some(written) = desk.text(item, "the name of a host") else {
+            return;
+        };
+        if written == "@claimant" {
+            if claimant == Claimant::Nobody {
+                let hint = "it is whoever claimed the fact of a `When(…)`".to_owned();
+                desk.complain(item.span.clone(), "`@claimant` is nobody here", Some(hint));
+            }
+            return into.push(Target::Claimant);
+        }
+        if written == "*" {
+            if self.spend(desk, item, self.names.len() as u64) {
+                into.extend((0..self.names.len() as u32).map(|host| Target::Host(HostId(host))));
+            }
+            return;
+        }
+        let pattern = match Pattern::read(&written) {
+            Ok(pattern) => pattern,
+            Err((message, hint)) => return desk.complain(item.span.clone(), message, Some(hint)),
+        };
+        if !self.spend(desk, item, pattern.len()) {
+            return;
+        }
+        let mut unknown = None;
+        pattern.each(|name| match self.by_name.get(&name) {
+            Some(host) => into.push(Target::Host(*host)),
+            None => unknown = unknown.take().or(Some(name)),
+        });
+        if let Some(name) = unknown.filter(|_| self.names_known == Known::InFull) {
+            // Looking for a name among thousands takes time, and nobody reads hundreds of hints.
+            let names = if desk.is_full() {
+                &[]
+            } else {
+                self.names.as_slice()
+            };
+            let hint = did_you_mean(&name, names.iter().map(String::as_str));
+            desk.complain(item.span.clone(), format!("there is no host `{name}`"), hint);
+        }
+    }
+
+    /// Counts hosts that are named, and says whether there may be so many.
+    fn spend(&mut self, desk: &mut Desk<'_>, item: &Item, count: u64) -> bool {
+        if count > (MOST_NAMED - self.named) as u64 {
+            let message =
+                format!("the file names more than {MOST_NAMED} hosts, each entry counted by itself");
+            desk.complain(
+                item.span.clone(),
+                message,
+                Some("name fewer of them here or elsewhere".to_owned()),
+            );
+            return false;
+        }
+        self.named += count as usize;
+        true
+    }
+
+    /// The hosts of a role, by the role's name; `None` when no host has it.
+    pub(super) fn of_role(&self, role: &str) -> Option<Vec<HostId>> {
+        let hosts: Vec<HostId> = (0..self.names.len())
+            .filter(|at| self.roles[*at] == role)
+            .map(|at| HostId(at as u32))
+            .collect();
+        (!hosts.is_empty()).then_some(hosts)
+    }
+
+    /// The names of the roles that there are, each once.
+    pub(super) fn roles(&self) -> std::collections::BTreeSet<&str> {
+        self.roles
+            .iter()
+            .map(String::as_str)
+            .filter(|role| !role.is_empty())
+            .collect()
+    }
+
+    /// Targets as labels have them: `a c1..c4`. Four or more in a row are a range.
+    pub(super) fn label(&self, targets: &[Target]) -> String {
+        const SHORTEST_RANGE: usize = 4;
+        let name =
+            |target: &Target| host_of(target).map_or("@claimant", |host| self.names[host.index()].as_str());
+        let mut parts: Vec<String> = Vec::new();
+        let mut at = 0;
+        while at < targets.len() {
+            let run = targets[at..]
+                .windows(2)
+                .take_while(|pair| follows(name(&pair[0]), name(&pair[1])))
+                .count()
+                + 1;
+            if run >= SHORTEST_RANGE {
+                parts.push(format!(
+                    "{}..{}",
+                    name(&targets[at]),
+                    name(&targets[at + run - 1])
+                ));
+                at += run;
+            } else {
+                parts.push(name(&targets[at]).to_owned());
+                at += 1;
+            }
+        }
+        parts.join(" ")
+    }
+}
+
+/// The host of a target that is one.
+pub(super) fn host_of(target: &Target) -> Option<HostId> {
+    match target {
+        Target::Host(host) => Some(*host),
+        Target::Claimant => None,
+    }
+}
+
+/// When a host boots first: before the run is over.
+fn starts(desk: &mut Desk<'_>, item: &Item, limit: Span) -> Option<Time> {
+    let starts = desk.span(item)?;
+    if starts >= limit {
+        let hint = format!("the run ends at {limit}");
+        desk.complain(
+            item.span.clone(),
+            "the host would start when the run is over",
+            Some(hint),
+        );
+    }
+    Some(Time::ZERO + starts)
+}
+
+impl<'a> Pattern<'a> {
+    /// Reads a name or a range, or says what is wrong and what would be right.
+    fn read(text: &'a str) -> Result<Self, (String, String)> {
+        let Some((from, to)) = text.split_once("..") else {
+            return if is_name(text) {
+                Ok(Pattern::One(text))
+            } else {
+                Err(not_a_name(text))
+            };
+        };
+        for end in [from, to] {
+            if !is_name(end) && !end.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(not_a_name(end));
+            }
+        }
+        let (prefix, first) = numbered(from).ok_or_else(|| not_a_range(text))?;
+        let (other, last) = numbered(to).ok_or_else(|| not_a_range(text))?;
+        if prefix != other || !is_name(from) {
+            return Err(not_a_range(text));
+        }
+        if first > last {
+            return Err((
+                format!("`{text}` runs backwards"),
+                format!("write `\"{to}..{from}\"`"),
+            ));
+        }
+        Ok(Pattern::Range { prefix, first, last })
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Pattern::One(_) => 1,
+            Pattern::Range { first, last, .. } => (last - first).saturating_add(1),
+        }
+    }
+
+    fn each(&self, mut take: impl FnMut(String)) {
+        match self {
+            Pattern::One(name) => take((*name).to_owned()),
+            Pattern::Range { prefix, first, last } => {
+                (*first..=*last).for_each(|at| take(format!("{prefix}{at}")))
+            }
+        }
+    }
+}
+
+/// A name's letters and its number, which has no needless zero ahead.
+fn numbered(name: &str) -> Option<(&str, u64)> {
+    let letters = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = &name[letters.len()..];
+    let number: u64 = digits.parse().ok()?;
+    (digits == number.to_string()).then_some((letters, number))
+}
+
+fn follows(one: &str, next: &str) -> bool {
+    match (numbered(one), numbered(next)) {
+        (Some((letters, number)), Some((same, after))) => {
+            letters == same && number.checked_add(1) == Some(after)
+        }
+        _ => false,
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    name.len() <= LONGEST_NAME
+        && bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+fn not_a_name(text: &str) -> (String, String) {
+    let hint = format!(
+        "a name begins with a letter and goes on with letters, digits, `-` and `_`, up to {LONGEST_NAME}"
+    );
+    let shown: String = text.chars().take(LONGEST_NAME).collect();
+    (format!("`{shown}` is not the name of a host"), hint)
+}
+
+fn not_a_range(text: &str) -> (String, String) {
+    let hint =
+        "a range has the same letters at both ends and numbers without zeros ahead: `\"c1..c4\"`".to_owned();
+    (format!("`{text}` is not a range of hosts"), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        Pattern::read(text)
+            .unwrap_or_else(|(message, _)| panic!("{message}"))
+            .each(|name| names.push(name));
+        names
+    }
+
+    #[test]
+    fn a_range_is_all_that_lies_between_its_ends() {
+        assert_eq!(names("c1..c4"), ["c1", "c2", "c3", "c4"]);
+        assert_eq!(names("rack2-9..rack2-11"), ["rack2-9", "rack2-10", "rack2-11"]);
+        assert_eq!(names("a"), ["a"]);
+        assert_eq!(names("c7..c7"), ["c7"]);
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused_with_what_would_be_one() {
+        for text in [
+            "c1..4",
+            "c01..c04",
+            "c4..c1",
+            "a..b",
+            "c1..d4",
+            "..",
+            "c1..",
+            "1..4",
+            "c1..c4..c9",
+            "",
+            "é",
+            "a b",
+        ] {
+            assert!(Pattern::read(text).is_err(), "{text}");
+        }
+        assert!(Pattern::read("c1..c99999999999999999999").is_err());
+        assert_eq!(
+            Pattern::read("c0..c18446744073709551615")
+                .ok()
+                .map(|range| range.len()),
+            Some(u64::MAX)
+        );
+    }
+}

@@ -1,0 +1,457 @@
+//! Where a file is read value by value: each reading either gives what was asked for or leaves a complaint, and goes on.
+
+use std::collections::BTreeSet;
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use ron::error::{Error, SpannedError};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+use squall_nodes::{Span, ron_options};
+
+use super::complaint::{Complaint, Complaints, Place, did_you_mean, is_near};
+use super::places::{Field, Item, Shape, plain_name};
+
+/// How many complaints are kept; a file with more has told its author enough.
+const MOST_KEPT: usize = 300;
+
+/// A text under reading, and what is wrong with it so far.
+pub(super) struct Desk<'f> {
+    text: &'f str,
+    complaints: Vec<Complaint>,
+    untold: usize,
+}
+
+/// The named fields of a value.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'f> {
+    /// The value that they are of.
+    pub(super) item: &'f Item,
+    text: &'f str,
+    list: &'f [Field],
+}
+
+impl<'f> Fields<'f> {
+    /// A field's value, when it is written.
+    pub(super) fn get(&self, name: &str) -> Option<&'f Item> {
+        self.list
+            .iter()
+            .find(|field| plain_name(&self.text[field.name.clone()]) == name)
+            .map(|field| &field.value)
+    }
+}
+
+impl<'f> Desk<'f> {
+    pub(super) fn new(text: &'f str) -> Self {
+        Desk {
+            text,
+            complaints: Vec::new(),
+            untold: 0,
+        }
+    }
+
+    /// How many complaints there are.
+    pub(super) fn count(&self) -> usize {
+        self.complaints.len() + self.untold
+    }
+
+    /// Whether further complaints are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.complaints.len() == MOST_KEPT
+    }
+
+    /// The whole text.
+    pub(super) fn whole_text(&self) -> &'f str {
+        self.text
+    }
+
+    /// The end of the reading: fine, or all that is wrong.
+    pub(super) fn close(self, name: &str, text: &Arc<str>) -> Result<(), Complaints> {
+        if self.complaints.is_empty() {
+            return Ok(());
+        }
+        Err(Complaints::new(
+            name,
+            Arc::clone(text),
+            self.complaints,
+            self.untold,
+        ))
+    }
+
+    pub(super) fn complain(&mut self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
+        if self.complaints.len() == MOST_KEPT {
+            self.untold += 1;
+            return;
+        }
+        let complaint = Complaint {
+            place: Some(Place::of(self.text, span)),
+            message: message.into(),
+            hint,
+        };
+        if !self.complaints.contains(&complaint) {
+            self.complaints.push(complaint);
+        }
+    }
+
+    /// The text of a value.
+    pub(super) fn slice(&self, item: &Item) -> &'f str {
+        &self.text[item.span.clone()]
+    }
+
+    /// The name ahead of a value, or that it is: `Kill` of `Kill("c1")`.
+    pub(super) fn head(&self, item: &Item) -> Option<&'f str> {
+        item.name.clone().map(|name| plain_name(&self.text[name]))
+    }
+
+    /// The bytes by which a value is pointed at: its name, if it has one and is more than a word.
+    pub(super) fn point(&self, item: &Item) -> Range<usize> {
+        match (&item.shape, &item.name) {
+            (Shape::List(_) | Shape::Map(_) | Shape::Tuple(_) | Shape::Struct(_), Some(name)) => name.clone(),
+            (Shape::Struct(_), None) => item.span.start..item.span.start + 1,
+            _ => item.span.clone(),
+        }
+    }
+
+    /// The fields of `what`, all of them among the known ones. A field that is not is complained about and passed over.
+    pub(super) fn fields(&mut self, item: &'f Item, what: &str, known: &[&str]) -> Option<Fields<'f>> {
+        let list = match &item.shape {
+            Shape::Struct(fields) => fields.as_slice(),
+            Shape::Tuple(items) if items.is_empty() => &[],
+            _ => {
+                let hint = format!(
+                    "named fields in parentheses: `({}: …)`",
+                    known.first().unwrap_or(&"name")
+                );
+                self.complain(item.span.clone(), format!("this is not {what}"), Some(hint));
+                return None;
+            }
+        };
+        for field in list {
+            let name = plain_name(&self.text[field.name.clone()]);
+            if !known.contains(&name) {
+                let message = format!("{what} has no field `{name}`");
+                self.complain(
+                    field.name.clone(),
+                    message,
+                    did_you_mean(name, known.iter().copied()),
+                );
+            }
+        }
+        Some(Fields {
+            item,
+            text: self.text,
+            list,
+        })
+    }
+
+    /// A field that has to be there.
+    pub(super) fn required(&mut self, fields: &Fields<'f>, name: &str, example: &str) -> Option<&'f Item> {
+        let found = fields.get(name);
+        if found.is_none() {
+            let span = self.point(fields.item);
+            self.complain(
+                span,
+                format!("`{name}` is missing"),
+                Some(format!("such as `{name}: {example}`")),
+            );
+        }
+        found
+    }
+
+    /// The parts of a list.
+    pub(super) fn list(&mut self, item: &'f Item, what: &str) -> &'f [Item] {
+        match &item.shape {
+            Shape::List(items) => items,
+            _ => {
+                let hint = "a list stands in brackets: `[…]`".to_owned();
+                self.complain(
+                    item.span.clone(),
+                    format!("expected a list of {what}"),
+                    Some(hint),
+                );
+                &[]
+            }
+        }
+    }
+
+    /// The parts of a list, of which there is at least one.
+    pub(super) fn filled_list(&mut self, item: &'f Item, what: &str) -> &'f [Item] {
+        let before = self.count();
+        let items = self.list(item, what);
+        if items.is_empty() && self.count() == before {
+            let hint = "take it away, or put something in it".to_owned();
+            self.complain(
+                item.span.clone(),
+                format!("this list of {what} is empty"),
+                Some(hint),
+            );
+        }
+        items
+    }
+
+    /// A string.
+    pub(super) fn text(&mut self, item: &Item, what: &str) -> Option<String> {
+        if item.shape != Shape::Text {
+            let hint = match item.shape {
+                Shape::Word => Some(format!("put it in quotes: `\"{}\"`", self.slice(item))),
+                _ => None,
+            };
+            self.complain(item.span.clone(), format!("expected {what} in quotes"), hint);
+            return None;
+        }
+        self.typed(item)
+    }
+
+    /// A string, or a bare word.
+    pub(super) fn name(&mut self, item: &Item, what: &str) -> Option<String> {
+        match item.shape {
+            Shape::Word => self.head(item).map(str::to_owned),
+            _ => self.text(item, what),
+        }
+    }
+
+    /// A length of time.
+    pub(super) fn span(&mut self, item: &Item) -> Option<Span> {
+        if item.shape != Shape::Text {
+            let message = "expected a length of time: a number and a unit, in quotes";
+            let hint = match item.shape {
+                Shape::Number => format!("write `\"{0}s\"` for {0} seconds", self.slice(item)),
+                _ => "such as `\"310ms\"` or `\"2s\"`".to_owned(),
+            };
+            self.complain(item.span.clone(), message, Some(hint));
+            return None;
+        }
+        self.typed(item)
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn whole(&mut self, item: &Item, within: RangeInclusive<u64>) -> Option<u64> {
+        let read =
+            (item.shape == Shape::Number).then(|| ron_options().from_str::<u64>(self.slice(item)).ok());
+        match read.flatten().filter(|number| within.contains(number)) {
+            Some(number) => Some(number),
+            None => {
+                let message = format!(
+                    "expected a whole number from {} to {}",
+                    within.start(),
+                    within.end()
+                );
+                self.complain(item.span.clone(), message, None);
+                None
+            }
+        }
+    }
+
+    /// A ratio, from 0 to 1.
+    pub(super) fn ratio(&mut self, item: &Item) -> Option<f64> {
+        if !is_finite(self.slice(item)) {
+            // Complained about by [`inspect`](Desk::inspect).
+            return None;
+        }
+        let read =
+            (item.shape == Shape::Number).then(|| ron_options().from_str::<f64>(self.slice(item)).ok());
+        let read = read.flatten();
+        // NaN is in no range.
+        if let Some(ratio) = read.filter(|ratio| (0.0..=1.0).contains(ratio)) {
+            return Some(ratio);
+        }
+        let hint = match read {
+            Some(percent) if percent > 1.0 && percent <= 100.0 => {
+                format!("{percent} % is `{}`", percent / 100.0)
+            }
+            _ => "a ratio is a number from 0 to 1".to_owned(),
+        };
+        self.complain(
+            item.span.clone(),
+            format!("`{}` is not a ratio", self.slice(item)),
+            Some(hint),
+        );
+        None
+    }
+
+    /// A value of a type that only the protocol knows.
+    pub(super) fn typed<T: DeserializeOwned>(&mut self, item: &Item) -> Option<T> {
+        match parse_typed(self.slice(item)) {
+            Ok(value) => Some(value),
+            Err(Mistyped { path, error }) => {
+                let at = follow(self.text, item, &path);
+                self.mistyped(at, item.span.start, &error);
+                None
+            }
+        }
+    }
+
+    /// Complains about `item`, or a place inside it, in which `error` was found. The error's positions count from the
+    /// byte `base` of the file.
+    pub(super) fn mistyped(&mut self, item: &Item, base: usize, error: &SpannedError) {
+        let reading = &self.text[base..];
+        let from = base + offset_of(reading, error.span.start.line, error.span.start.col);
+        let to = base + offset_of(reading, error.span.end.line, error.span.end.col);
+        let inside = |span: &Range<usize>| item.span.start <= span.start && span.end <= item.span.end;
+        let named = |found: &str| {
+            let start = from + self.text.get(from..item.span.end)?.find(found)?;
+            Some(start..start + found.len()).filter(inside)
+        };
+        let nearest = || item.nearest(to.saturating_sub(1).max(from)).span.clone();
+        let (span, message, hint) = match &error.code {
+            Error::NoSuchStructField { expected, found, .. } => (
+                named(found),
+                format!("there is no field `{found}` here"),
+                did_you_mean(found, expected.iter().copied()),
+            ),
+            Error::NoSuchEnumVariant { expected, found, .. } => (
+                named(found),
+                format!("there is no `{found}` here"),
+                did_you_mean(found, expected.iter().copied()),
+            ),
+            Error::MissingStructField { field, .. } => {
+                // Most often it is there, and misspelt.
+                let near = self.nearest_field(item, field);
+                let hint = near.as_ref().map(|_| format!("did you mean `{field}`?"));
+                (
+                    near.or_else(|| Some(self.point(item))),
+                    format!("`{field}` is missing"),
+                    hint,
+                )
+            }
+            other => (None, fragment(&other.to_string()), None),
+        };
+        let span = span.unwrap_or_else(nearest);
+        self.complain(span, message, hint);
+    }
+
+    /// The name of the field that could be `wanted`, misspelt.
+    fn nearest_field(&self, item: &Item, wanted: &str) -> Option<Range<usize>> {
+        let Shape::Struct(fields) = &item.shape else {
+            return None;
+        };
+        let written = |field: &Field| plain_name(&self.text[field.name.clone()]);
+        let near = fields.iter().find(|field| is_near(written(field), wanted))?;
+        Some(near.name.clone())
+    }
+
+    /// Complains about everything that no file may have, wherever it stands: a name twice, a number without end.
+    pub(super) fn inspect(&mut self, item: &Item) {
+        match &item.shape {
+            Shape::Number if !is_finite(self.slice(item)) => {
+                self.complain(
+                    item.span.clone(),
+                    format!("`{}` is not a finite number", self.slice(item)),
+                    None,
+                );
+            }
+            Shape::Word if !is_finite(self.slice(item)) => {
+                self.complain(
+                    item.span.clone(),
+                    format!("`{}` is not a finite number", self.slice(item)),
+                    None,
+                );
+            }
+            Shape::Number | Shape::Word | Shape::Text | Shape::Other => {}
+            Shape::List(items) | Shape::Tuple(items) => items.iter().for_each(|item| self.inspect(item)),
+            Shape::Map(pairs) => {
+                let mut names = BTreeSet::new();
+                for (key, value) in pairs {
+                    self.once(&mut names, &key.span);
+                    self.inspect(key);
+                    self.inspect(value);
+                }
+            }
+            Shape::Struct(fields) => {
+                let mut names = BTreeSet::new();
+                for field in fields {
+                    self.once(&mut names, &field.name);
+                    self.inspect(&field.value);
+                }
+            }
+        }
+    }
+
+    fn once(&mut self, names: &mut BTreeSet<&'f str>, span: &Range<usize>) {
+        let name = plain_name(&self.text[span.clone()]).trim_matches('"');
+        if !names.insert(name) {
+            let hint = "keep one of them".to_owned();
+            self.complain(span.clone(), format!("`{name}` is written twice"), Some(hint));
+        }
+    }
+}
+
+/// Why a text is not of a type: where in the value, and what.
+pub(super) struct Mistyped {
+    pub(super) path: Path,
+    pub(super) error: Box<SpannedError>,
+}
+
+/// Reads one value of a type, to the end of the text.
+pub(super) fn parse_typed<T: DeserializeOwned>(text: &str) -> Result<T, Mistyped> {
+    let nowhere = |error| Mistyped {
+        path: serde_path_to_error::Track::new().path(),
+        error: Box::new(error),
+    };
+    let mut reader = ron::Deserializer::from_str_with_options(text, &ron_options()).map_err(nowhere)?;
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| Mistyped {
+        path: error.path().clone(),
+        error: Box::new(reader.span_error(error.into_inner())),
+    })?;
+    reader.end().map_err(|error| nowhere(reader.span_error(error)))?;
+    Ok(value)
+}
+
+/// The part of a value that a path leads to, as far as it can be followed.
+pub(super) fn follow<'i>(text: &str, item: &'i Item, path: &Path) -> &'i Item {
+    let mut at = item;
+    for segment in path.iter() {
+        let next = match segment {
+            Segment::Seq { index } => at.items().get(*index),
+            Segment::Map { key } => at.field(text, key),
+            // A variant's content stands in its own parentheses.
+            Segment::Enum { .. } => Some(at),
+            Segment::Unknown => None,
+        };
+        match next {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    at
+}
+
+/// The byte at a line and a column, both counted from 1, the column in characters.
+pub(super) fn offset_of(text: &str, line: usize, column: usize) -> usize {
+    let start = match line {
+        0 | 1 => 0,
+        _ => text
+            .match_indices('\n')
+            .nth(line - 2)
+            .map_or(text.len(), |(at, _)| at + 1),
+    };
+    let rest = &text[start..];
+    rest.char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(text.len(), |(at, _)| start + at)
+}
+
+/// The library's sentence as a fragment in lower case, unless it begins with a quotation or a name.
+pub(super) fn fragment(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+        _ => sentence.to_owned(),
+    }
+}
+
+fn is_finite(number: &str) -> bool {
+    let bare = number.trim_start_matches(['+', '-']).replace('_', "");
+    let bare = bare
+        .strip_suffix("f32")
+        .or_else(|| bare.strip_suffix("f64"))
+        .unwrap_or(&bare);
+    match bare {
+        "inf" | "NaN" => false,
+        // Names such as `Infinity` are no numbers in RON, and what begins otherwise is not a float.
+        _ if bare.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
+            bare.parse::<f64>().map_or(true, f64::is_finite)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,197 @@
+//! From a file to a plan: everything in it is looked up, and everything that cannot be is complained about, all at once.
+
+use std::collections::BTreeSet;
+
+use squall_nodes::{Misfit, Placed, Protocol, Setup, Span};
+
+use super::cast::Cast;
+use super::complaint::Complaints;
+use super::desk::{Desk, Fields};
+use super::file::{FIELDS, ScenarioFile};
+use super::places::Item;
+use super::settings::Settings;
+use super::{history, network, promises, timeline, workload};
+use crate::plan::{Plan, PlannedHost};
+
+/// How long a run lasts when its file does not say.
+const LIMIT: Span = Span::from_secs(30);
+/// The longest run: a day.
+const LONGEST: Span = Span::from_secs(24 * 3600);
+/// After how many events a run is stopped when its file does not say.
+const MAX_EVENTS: u64 = 100_000_000;
+/// The highest number of events that a file may allow.
+const MOST_EVENTS: u64 = 10_000_000_000;
+
+/// Resolves a file under one of the protocol's rule sets, which `rules` names.
+///
+/// # Errors
+///
+/// Everything that is wrong with the file, with places.
+pub fn resolve<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Result<Plan<P>, Complaints> {
+    let mut desk = Desk::new(file.text());
+    file.review(&mut desk);
+    let plan = desk
+        .fields(file.root(), "a scenario", FIELDS)
+        .map(|fields| plan::<P>(&mut desk, &fields, file, rules));
+    desk.close(file.name(), file.shared_text())?;
+    plan.ok_or_else(|| Complaints::about_all(file.name(), "holds no scenario".to_owned(), None))
+}
+
+/// Reads all of it. After a complaint the plan may lack things, and nobody sees it.
+fn plan<'f, P: Protocol>(
+    desk: &mut Desk<'f>,
+    scenario: &Fields<'f>,
+    file: &ScenarioFile,
+    rules: &'static str,
+) -> Plan<P> {
+    if file.protocol() != P::NAME
+        && let Some(item) = scenario.get("protocol")
+    {
+        desk.complain(
+            item.span.clone(),
+            format!("this is read as a scenario of {}", P::NAME),
+            None,
+        );
+    }
+    let limit = limit(desk, scenario);
+    let max_events = scenario
+        .get("max_events")
+        .and_then(|item| desk.whole(item, 1..=MOST_EVENTS));
+    let before = desk.count();
+    let settings = Settings::<P>::read(desk, scenario, rules);
+    let settled = desk.count() == before;
+    let (mut cast, mut hosts) = Cast::read(desk, scenario, &settings, limit);
+    let assembled = settled && cast.is_known() && assemble::<P>(desk, scenario, &cast, &mut hosts);
+    let network = network::network(desk, scenario, &mut cast, limit);
+    let persist = network::persist(desk, scenario, limit);
+    let timeouts = hosts.iter().map(|host| P::shortest_timeout(&host.placed.config));
+    let shortest = timeouts
+        .min()
+        .unwrap_or_else(|| P::shortest_timeout(&settings.config));
+    let tolerated = network::tolerated(desk, scenario, shortest);
+    let timeline = timeline::timeline::<P>(desk, scenario, &mut cast, limit);
+    let workload = workload::workload::<P>(desk, scenario, &mut cast, limit);
+    let kinds = P::invariants();
+    let chosen = promises::chosen::<P>(desk, scenario, &kinds);
+    let placed: Vec<Placed<P::Node>> = hosts.iter().map(|host| host.placed.clone()).collect();
+    // An invariant may look at every host: without all of them in their places, it is not made.
+    let made = assembled.then(|| {
+        chosen.make::<P>(
+            desk,
+            scenario,
+            &kinds,
+            &Setup {
+                hosts: &placed,
+                rules,
+                tolerated,
+            },
+        )
+    });
+    let judged = made.as_deref().filter(|_| chosen.is_whole());
+    let expect = promises::expect::<P>(desk, scenario, rules, &kinds, judged);
+    let steps = timeline.whole.then_some(timeline.steps.as_slice());
+    let measures = promises::measures::<P>(desk, scenario, &mut cast, steps);
+    if timeline.whole {
+        history::undoings(desk, &timeline, &cast);
+        history::quiet(
+            desk,
+            &timeline,
+            &cast,
+            made.as_deref().unwrap_or(&[]),
+            &network,
+            tolerated,
+            limit,
+        );
+    }
+    Plan {
+        scenario: file.name().to_owned(),
+        rules,
+        hosts,
+        network,
+        persist,
+        timeline: timeline.steps,
+        workload,
+        limit,
+        max_events: max_events.unwrap_or(MAX_EVENTS),
+        invariants: made
+            .unwrap_or_default()
+            .into_iter()
+            .map(|made| made.planned)
+            .collect(),
+        measures,
+        expect,
+        tolerated,
+    }
+}
+
+fn limit<'f>(desk: &mut Desk<'f>, scenario: &Fields<'f>) -> Span {
+    let Some(item) = scenario.get("limit") else {
+        return LIMIT;
+    };
+    match desk.span(item) {
+        Some(limit) if limit.is_zero() || limit > LONGEST => {
+            let hint = format!("a run lasts more than nothing and at most {LONGEST}");
+            desk.complain(
+                item.span.clone(),
+                format!("a run cannot last {limit}"),
+                Some(hint),
+            );
+            LONGEST
+        }
+        Some(limit) => limit,
+        // Nothing is late when nobody knows when the end is.
+        None => LONGEST,
+    }
+}
+
+/// Lets the protocol put the hosts in their places, and passes on what it says.
+fn assemble<'f, P: Protocol>(
+    desk: &mut Desk<'f>,
+    scenario: &Fields<'f>,
+    cast: &Cast,
+    hosts: &mut [PlannedHost<P::Node>],
+) -> bool {
+    let mut placed: Vec<Placed<P::Node>> = hosts.iter().map(|host| host.placed.clone()).collect();
+    let misfits = match P::assemble(&mut placed) {
+        Ok(()) => Vec::new(),
+        Err(misfits) => misfits,
+    };
+    // A setting that all hosts of a range share is wrong once, though the protocol says it of each of them.
+    let mut told = BTreeSet::new();
+    for misfit in &misfits {
+        let span = place_of(desk, scenario, cast, misfit);
+        if misfit.host.is_some() && !told.insert((span.start, misfit.field)) {
+            continue;
+        }
+        desk.complain(span, misfit.message.clone(), misfit.hint.clone());
+    }
+    for (host, placed) in hosts.iter_mut().zip(placed) {
+        host.placed = placed;
+    }
+    misfits.is_empty()
+}
+
+/// Where the file says what does not fit: the host's own setting, else everyone's, else the host, else the hosts.
+fn place_of<'f>(
+    desk: &Desk<'f>,
+    scenario: &Fields<'f>,
+    cast: &Cast,
+    misfit: &Misfit,
+) -> std::ops::Range<usize> {
+    let text = desk.whole_text();
+    let hosts: Option<&'f Item> = scenario.get("hosts");
+    let written = misfit.host.and_then(|host| cast.written.get(host));
+    let entry = written.and_then(|written| hosts?.items().get(written.entry));
+    let own = entry.and_then(|entry| entry.field(text, "config"));
+    let shared = scenario.get("config");
+    let setting = misfit.field.and_then(|field| {
+        let own = own.and_then(|config| config.find(text, field));
+        own.or_else(|| shared.and_then(|config| config.find(text, field)))
+    });
+    match (setting, written, hosts) {
+        (Some(item), ..) => item.span.clone(),
+        (None, Some(written), _) => written.span.clone(),
+        (None, None, Some(hosts)) => hosts.span.start..hosts.span.start + 1,
+        (None, None, None) => 0..0,
+    }
+}

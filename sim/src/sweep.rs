@@ -1,0 +1,406 @@
+//! The sweep: one scenario under many seeds, on many threads, told in the order of the seeds.
+//!
+//! Threads take seeds in chunks and finish them in any order; what comes of them is folded in seed order, so that a sweep
+//! tells the same with any number of threads. No thread may be further ahead of the fold than a fixed number of chunks:
+//! memory does not grow with the number of seeds, but for the samples of measures, of which [`KEPT_SAMPLES`] are kept.
+//! Nothing here runs an event, reads a clock, or knows a protocol.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::outcome::{
+    Digest, Failures, FaultOverRuns, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Verdict,
+};
+use crate::plan::Expect;
+use crate::runner::Prepared;
+
+/// How many samples a sweep keeps of each measure: 32 MiB of them.
+pub const KEPT_SAMPLES: usize = 1 << 22;
+
+/// How many reasons for being inconclusive a sweep tells apart; the others are counted as one.
+pub const KEPT_DOUBTS: usize = 100;
+
+/// How a sweep is done.
+pub struct SweepOptions<'a> {
+    /// How many threads; 0 is taken as 1.
+    pub jobs: usize,
+    /// Once this is true, the runs under way are finished and no other is begun.
+    pub stop: &'a AtomicBool,
+    /// Called after each run, from any thread, with how many are done. Calls of different threads may overtake each other.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Runs a prepared scenario under each of the seeds.
+///
+/// When it is stopped, what it returns is what a sweep over the seeds from the first up to the first that was not run
+/// would have returned, but for [`SweepOutcome::seeds`], which are those asked for.
+///
+/// # Panics
+///
+/// When a run panics: with a [`RunPanicked`], which names the seed. With several threads, another seed may be the lowest
+/// that panics.
+pub fn sweep(prepared: &dyn Prepared, seeds: Range<u64>, options: &SweepOptions<'_>) -> SweepOutcome {
+    let asked = seeds.end.saturating_sub(seeds.start);
+    let jobs = options
+        .jobs
+        .clamp(1, usize::try_from(asked).unwrap_or(usize::MAX).max(1));
+    let field = Field::new(prepared, seeds, jobs, options);
+    // A system that has no more threads to give still has this one.
+    match (jobs > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(jobs).build()) {
+        Some(Ok(pool)) => drop(pool.broadcast(|_| field.work())),
+        Some(Err(_)) | None => field.work(),
+    }
+    field.finish()
+}
+
+/// What a sweep panics with when one of its runs has panicked. The panic's own message has been printed by then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunPanicked {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The panic's message.
+    pub message: String,
+}
+
+impl RunPanicked {
+    /// Describes a panic that was caught while the run of `seed` was under way.
+    pub fn new(seed: u64, payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        RunPanicked { seed, message }
+    }
+}
+
+/// How a sweep stands to what the file expects.
+impl SweepOutcome {
+    /// How the sweep stands to what the file expects.
+    pub fn standing(&self) -> Standing {
+        if self.as_expected {
+            return Standing::AsExpected;
+        }
+        let contradicted = match &self.expect {
+            Expect::Held => self.violated > 0,
+            Expect::Violated(names) => self
+                .violations()
+                .any(|failures| !names.contains(&failures.signature)),
+        };
+        match contradicted {
+            false if self.inconclusive > 0 || self.runs == 0 => Standing::Unknown,
+            _ => Standing::Otherwise,
+        }
+    }
+
+    /// The failures that are violations, most often first.
+    pub fn violations(&self) -> impl Iterator<Item = &Failures> {
+        self.failures
+            .iter()
+            .filter(|failures| !failures.signature.starts_with(INCONCLUSIVE))
+    }
+
+    /// Whether fewer runs were done than asked for.
+    pub fn was_stopped(&self) -> bool {
+        self.runs < self.seeds.1.saturating_sub(self.seeds.0)
+    }
+}
+
+const INCONCLUSIVE: &str = "inconclusive: ";
+
+/// The seeds of a sweep, and the threads' common state.
+struct Field<'a> {
+    prepared: &'a dyn Prepared,
+    options: &'a SweepOptions<'a>,
+    seeds: Range<u64>,
+    /// How many seeds a chunk has, but for the last.
+    chunk: u64,
+    /// How many chunks may be taken and not folded.
+    window: u64,
+    done: AtomicU64,
+    ledger: Mutex<Ledger>,
+    folded: Condvar,
+}
+
+struct Ledger {
+    /// The next chunk to take.
+    next: u64,
+    /// The next chunk to fold.
+    due: u64,
+    /// Chunks that are done before their turn.
+    early: BTreeMap<u64, Vec<Outcome>>,
+    fold: Fold,
+    panicked: Option<RunPanicked>,
+}
+
+impl<'a> Field<'a> {
+    /// Large chunks spare the lock, small ones end together.
+    const LARGEST_CHUNK: u64 = 64;
+
+    fn new(
+        prepared: &'a dyn Prepared,
+        seeds: Range<u64>,
+        jobs: usize,
+        options: &'a SweepOptions<'a>,
+    ) -> Self {
+        let jobs = jobs as u64;
+        let asked = seeds.end.saturating_sub(seeds.start);
+        Field {
+            prepared,
+            options,
+            seeds,
+            chunk: (asked / (jobs * 16)).clamp(1, Self::LARGEST_CHUNK),
+            window: jobs * 4,
+            done: AtomicU64::new(0),
+            ledger: Mutex::new(Ledger {
+                next: 0,
+                due: 0,
+                early: BTreeMap::new(),
+                fold: Fold::default(),
+                panicked: None,
+            }),
+            folded: Condvar::new(),
+        }
+    }
+
+    /// What each thread does: takes chunks and runs their seeds until there are none left.
+    fn work(&self) {
+        let mut worker = None;
+        while let Some((number, seeds)) = self.take() {
+            let worker = worker.get_or_insert_with(|| self.prepared.worker());
+            let mut outcomes = Vec::with_capacity((seeds.end - seeds.start) as usize);
+            for seed in seeds {
+                if self.is_stopped() {
+                    break;
+                }
+                match catch_unwind(AssertUnwindSafe(|| worker.run(seed))) {
+                    Ok(outcome) => outcomes.push(outcome),
+                    Err(payload) => return self.give_up(RunPanicked::new(seed, payload.as_ref())),
+                }
+                (self.options.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+            }
+            self.hand_in(number, outcomes);
+        }
+    }
+
+    fn take(&self) -> Option<(u64, Range<u64>)> {
+        let mut ledger = self.ledger();
+        loop {
+            let first = ledger
+                .next
+                .checked_mul(self.chunk)
+                .and_then(|offset| self.seeds.start.checked_add(offset));
+            let first = first.filter(|&first| first < self.seeds.end && !self.is_stopped())?;
+            if ledger.panicked.is_some() {
+                return None;
+            }
+            if ledger.next - ledger.due < self.window {
+                let number = ledger.next;
+                ledger.next += 1;
+                return Some((
+                    number,
+                    first..first.saturating_add(self.chunk).min(self.seeds.end),
+                ));
+            }
+            // Whoever has the chunk that is due is not waiting here, and will hand it in or give up.
+            ledger = self.folded.wait(ledger).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn hand_in(&self, number: u64, outcomes: Vec<Outcome>) {
+        let mut ledger = self.ledger();
+        ledger.early.insert(number, outcomes);
+        while let Some(outcomes) = {
+            let due = ledger.due;
+            ledger.early.remove(&due)
+        } {
+            let first = self.seeds.start + ledger.due * self.chunk;
+            let cut_short =
+                first + (outcomes.len() as u64) < first.saturating_add(self.chunk).min(self.seeds.end);
+            for outcome in outcomes {
+                ledger.fold.add(outcome);
+            }
+            if cut_short {
+                // The sweep was stopped in this chunk: it stays due, so that nothing behind the gap is ever folded.
+                break;
+            }
+            ledger.due += 1;
+        }
+        self.folded.notify_all();
+    }
+
+    fn give_up(&self, panicked: RunPanicked) {
+        let mut ledger = self.ledger();
+        if ledger
+            .panicked
+            .as_ref()
+            .is_none_or(|other| panicked.seed < other.seed)
+        {
+            ledger.panicked = Some(panicked);
+        }
+        self.folded.notify_all();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed)
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // Runs happen outside the lock: what panics inside it is a bug that the pool passes on by itself.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(self) -> SweepOutcome {
+        let ledger = self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(panicked) = ledger.panicked {
+            resume_unwind(Box::new(panicked));
+        }
+        ledger.fold.finish(self.prepared, self.seeds)
+    }
+}
+
+/// The outcomes of the runs so far, in seed order, in little memory.
+#[derive(Default)]
+struct Fold {
+    runs: u64,
+    held: u64,
+    violated: u64,
+    inconclusive: u64,
+    digest: Xxh3,
+    failures: BTreeMap<String, Tally>,
+    doubts: usize,
+    measures: Vec<Measured>,
+    samples_left_out: u64,
+    faults: Vec<FaultOverRuns>,
+    invariants: Vec<InvariantDone>,
+}
+
+struct Tally {
+    count: u64,
+    first_seed: u64,
+}
+
+impl Fold {
+    fn add(&mut self, outcome: Outcome) {
+        self.runs += 1;
+        self.digest.update(&outcome.digest.0.to_le_bytes());
+        match outcome.verdict {
+            Verdict::Held => self.held += 1,
+            Verdict::Violated => self.violated += 1,
+            Verdict::Inconclusive => self.inconclusive += 1,
+        }
+        if outcome.verdict != Verdict::Held {
+            let signature = self.signature(&outcome);
+            let tally = self.failures.entry(signature).or_insert(Tally {
+                count: 0,
+                first_seed: outcome.seed,
+            });
+            tally.count += 1;
+        }
+        for (nth, measured) in outcome.measures.into_iter().enumerate() {
+            self.add_measured(nth, measured);
+        }
+        for (nth, done) in outcome.faults.into_iter().enumerate() {
+            if nth == self.faults.len() {
+                self.faults.push(FaultOverRuns {
+                    fault: done.fault,
+                    runs: 0,
+                    affected: 0,
+                });
+            }
+            self.faults[nth].runs += u64::from(done.at.is_some());
+            self.faults[nth].affected = self.faults[nth].affected.saturating_add(done.affected);
+        }
+        for (nth, done) in outcome.invariants.into_iter().enumerate() {
+            match self.invariants.get_mut(nth) {
+                Some(sum) => sum.judged = sum.judged.saturating_add(done.judged),
+                None => self.invariants.push(done),
+            }
+        }
+    }
+
+    fn signature(&mut self, outcome: &Outcome) -> String {
+        if let (Verdict::Violated, Some(violation)) = (outcome.verdict, &outcome.violation) {
+            return violation.invariant.clone();
+        }
+        let signature = format!(
+            "{INCONCLUSIVE}{}",
+            outcome.doubts.first().map_or("no reason given", String::as_str)
+        );
+        if self.failures.contains_key(&signature) {
+            return signature;
+        }
+        self.doubts += 1;
+        if self.doubts > KEPT_DOUBTS {
+            format!("{INCONCLUSIVE}another reason")
+        } else {
+            signature
+        }
+    }
+
+    fn add_measured(&mut self, nth: usize, mut measured: Measured) {
+        match self.measures.get_mut(nth) {
+            Some(sum) => {
+                let room = KEPT_SAMPLES - sum.samples.len();
+                self.samples_left_out += measured.samples.len().saturating_sub(room) as u64;
+                sum.samples.extend(measured.samples.drain(..).take(room));
+                sum.unfinished = sum.unfinished.saturating_add(measured.unfinished);
+            }
+            None => {
+                self.samples_left_out += measured.samples.len().saturating_sub(KEPT_SAMPLES) as u64;
+                measured.samples.truncate(KEPT_SAMPLES);
+                self.measures.push(measured);
+            }
+        }
+    }
+
+    fn finish(self, prepared: &dyn Prepared, seeds: Range<u64>) -> SweepOutcome {
+        let mut failures: Vec<Failures> = self
+            .failures
+            .into_iter()
+            .map(|(signature, Tally { count, first_seed })| Failures {
+                signature,
+                count,
+                first_seed,
+            })
+            .collect();
+        failures.sort_by_key(|failures| (std::cmp::Reverse(failures.count), failures.first_seed));
+        let mut outcome = SweepOutcome {
+            scenario: prepared.scenario().to_owned(),
+            rules: prepared.rules(),
+            seeds: (seeds.start, seeds.end),
+            runs: self.runs,
+            held: self.held,
+            violated: self.violated,
+            inconclusive: self.inconclusive,
+            as_expected: false,
+            expect: prepared.expect().clone(),
+            failures,
+            digest: Digest(self.digest.digest128()),
+            measures: self.measures,
+            samples_left_out: self.samples_left_out,
+            faults: self.faults,
+            invariants: self.invariants,
+        };
+        let meets = match &outcome.expect {
+            Expect::Held => outcome.violated == 0,
+            Expect::Violated(names) => {
+                outcome.violated > 0
+                    && outcome
+                        .violations()
+                        .all(|failures| names.contains(&failures.signature))
+            }
+        };
+        outcome.as_expected = meets && outcome.inconclusive == 0 && outcome.runs > 0;
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,391 @@
+//! Sweeps over made-up outcomes: order, stopping, expectations, panics.
+
+use std::sync::atomic::AtomicUsize;
+
+use squall_nodes::{Span, Time};
+
+use super::*;
+use crate::outcome::{FaultDone, Traffic, Violation};
+use crate::plan::Origin;
+use crate::runner::{HostCast, PromiseMade, Worker};
+use crate::trace::Trace;
+
+/// A scenario whose runs are looked up instead of run.
+struct Table {
+    expect: Expect,
+    answer: fn(u64) -> Answer,
+    workers: AtomicUsize,
+}
+
+enum Answer {
+    Held,
+    Violated(&'static str),
+    Doubt(String),
+}
+
+impl Table {
+    fn new(expect: Expect, answer: fn(u64) -> Answer) -> Self {
+        Table {
+            expect,
+            answer,
+            workers: AtomicUsize::new(0),
+        }
+    }
+
+    fn outcome(&self, seed: u64) -> Outcome {
+        let answer = (self.answer)(seed);
+        let verdict = match &answer {
+            Answer::Held => Verdict::Held,
+            Answer::Violated(_) => Verdict::Violated,
+            Answer::Doubt(_) => Verdict::Inconclusive,
+        };
+        let violation = match &answer {
+            Answer::Violated(name) => Some(Violation {
+                invariant: (*name).to_owned(),
+                promised: String::new(),
+                detail: String::new(),
+                at: Time::ZERO,
+                hosts: Vec::new(),
+            }),
+            _ => None,
+        };
+        Outcome {
+            scenario: "table.ron".to_owned(),
+            rules: "Standard",
+            seed,
+            verdict,
+            as_expected: false,
+            expect: self.expect.clone(),
+            violation,
+            doubts: if let Answer::Doubt(doubt) = answer {
+                vec![doubt]
+            } else {
+                Vec::new()
+            },
+            digest: Digest(u128::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
+            events: 1,
+            virtual_time: Span::from_secs(1),
+            measures: vec![Measured {
+                name: "m".to_owned(),
+                samples: vec![Span::from_nanos(seed)],
+                unfinished: 1,
+            }],
+            faults: vec![FaultDone {
+                fault: "kill(a)".to_owned(),
+                at: seed.is_multiple_of(2).then_some(Time::ZERO),
+                affected: 3,
+            }],
+            invariants: vec![InvariantDone {
+                name: "t.x".to_owned(),
+                judged: 2,
+                origin: Origin::Default,
+            }],
+            traffic: Traffic::default(),
+        }
+    }
+}
+
+impl Prepared for Table {
+    fn scenario(&self) -> &str {
+        "table.ron"
+    }
+    fn rules(&self) -> &'static str {
+        "Standard"
+    }
+    fn expect(&self) -> &Expect {
+        &self.expect
+    }
+    fn seed(&self) -> u64 {
+        0
+    }
+    fn limit(&self) -> Span {
+        Span::from_secs(1)
+    }
+    fn hosts(&self) -> Vec<HostCast> {
+        Vec::new()
+    }
+    fn promises(&self) -> Vec<PromiseMade> {
+        Vec::new()
+    }
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        self.workers.fetch_add(1, Ordering::Relaxed);
+        Box::new(Reader(self))
+    }
+}
+
+struct Reader<'a>(&'a Table);
+
+impl Worker for Reader<'_> {
+    fn run(&mut self, seed: u64) -> Outcome {
+        self.0.outcome(seed)
+    }
+    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+        (self.0.outcome(seed), Trace::default())
+    }
+}
+
+fn swept(table: &Table, seeds: Range<u64>, jobs: usize) -> SweepOutcome {
+    let stop = AtomicBool::new(false);
+    sweep(
+        table,
+        seeds,
+        &SweepOptions {
+            jobs,
+            stop: &stop,
+            progress: &|_| {},
+        },
+    )
+}
+
+fn mixed(seed: u64) -> Answer {
+    match seed % 10 {
+        3 | 5 => Answer::Violated("t.a"),
+        4 => Answer::Violated("t.b"),
+        7 => Answer::Doubt("nothing was killed".to_owned()),
+        _ => Answer::Held,
+    }
+}
+
+#[test]
+fn any_number_of_threads_tells_the_same() {
+    let table = Table::new(Expect::Held, mixed);
+    let one = swept(&table, 5..1_777, 1);
+    for jobs in [0, 2, 3, 7, 16] {
+        assert_eq!(swept(&table, 5..1_777, jobs), one, "{jobs} jobs");
+    }
+}
+
+#[test]
+fn the_digest_is_that_of_the_digests_in_seed_order() {
+    let table = Table::new(Expect::Held, |_| Answer::Held);
+    let bytes: Vec<u8> = (10..200)
+        .flat_map(|seed| table.outcome(seed).digest.0.to_le_bytes())
+        .collect();
+    assert_eq!(
+        swept(&table, 10..200, 3).digest.0,
+        xxhash_rust::xxh3::xxh3_128(&bytes)
+    );
+}
+
+#[test]
+fn failures_are_counted_by_signature_most_often_first() {
+    let outcome = swept(&Table::new(Expect::Held, mixed), 0..100, 2);
+    let told: Vec<_> = outcome
+        .failures
+        .iter()
+        .map(|f| (f.signature.as_str(), f.count, f.first_seed))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("t.a", 20, 3),
+            ("t.b", 10, 4),
+            ("inconclusive: nothing was killed", 10, 7)
+        ]
+    );
+    assert_eq!(
+        (outcome.runs, outcome.held, outcome.violated, outcome.inconclusive),
+        (100, 60, 30, 10)
+    );
+}
+
+#[test]
+fn samples_faults_and_judgements_add_up_in_seed_order() {
+    let outcome = swept(&Table::new(Expect::Held, |_| Answer::Held), 0..1000, 4);
+    let seeds: Vec<Span> = (0..1000).map(Span::from_nanos).collect();
+    assert_eq!(
+        outcome.measures,
+        [Measured {
+            name: "m".to_owned(),
+            samples: seeds,
+            unfinished: 1000
+        }]
+    );
+    assert_eq!(
+        outcome.faults,
+        [FaultOverRuns {
+            fault: "kill(a)".to_owned(),
+            runs: 500,
+            affected: 3000
+        }]
+    );
+    assert_eq!(outcome.invariants[0].judged, 2000);
+    assert_eq!(outcome.samples_left_out, 0);
+}
+
+#[test]
+fn samples_beyond_the_bound_are_counted_and_not_kept() {
+    let table = Table::new(Expect::Held, |_| Answer::Held);
+    let mut fold = Fold::default();
+    for seed in 0..2 {
+        let mut outcome = table.outcome(seed);
+        outcome.measures[0].samples = vec![Span::from_nanos(seed); KEPT_SAMPLES / 2 + 5];
+        fold.add(outcome);
+    }
+    assert_eq!(fold.measures[0].samples.len(), KEPT_SAMPLES);
+    assert_eq!(fold.samples_left_out, 10);
+}
+
+#[test]
+fn doubts_that_are_all_different_do_not_fill_the_memory() {
+    let outcome = swept(
+        &Table::new(Expect::Held, |seed| Answer::Doubt(format!("no {seed}"))),
+        0..1000,
+        2,
+    );
+    assert_eq!(outcome.failures.len(), KEPT_DOUBTS + 1);
+    assert_eq!(outcome.failures[0].signature, "inconclusive: another reason");
+    assert_eq!(outcome.failures[0].count, 900);
+}
+
+#[test]
+fn a_stopped_sweep_tells_what_a_sweep_over_its_prefix_tells() {
+    let table = Table::new(Expect::Held, mixed);
+    for jobs in [1, 3] {
+        let stop = AtomicBool::new(false);
+        let progress = |done| {
+            if done == 333 {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let mut stopped = sweep(
+            &table,
+            100..100_000,
+            &SweepOptions {
+                jobs,
+                stop: &stop,
+                progress: &progress,
+            },
+        );
+        assert!(
+            stopped.was_stopped() && stopped.runs <= 333 + jobs as u64,
+            "{} runs",
+            stopped.runs
+        );
+        assert!(jobs > 1 || stopped.runs == 333);
+        assert_eq!(stopped.seeds, (100, 100_000));
+        stopped.seeds.1 = 100 + stopped.runs;
+        assert_eq!(stopped, swept(&table, 100..100 + stopped.runs, 1));
+    }
+}
+
+#[test]
+fn a_sweep_that_is_stopped_at_once_is_not_as_expected() {
+    let stop = AtomicBool::new(true);
+    let table = Table::new(Expect::Held, |_| Answer::Held);
+    let outcome = sweep(
+        &table,
+        0..10,
+        &SweepOptions {
+            jobs: 2,
+            stop: &stop,
+            progress: &|_| {},
+        },
+    );
+    assert_eq!(
+        (outcome.runs, outcome.as_expected, outcome.standing()),
+        (0, false, Standing::Unknown)
+    );
+    assert_eq!(table.workers.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn no_seeds_and_the_last_seeds_there_are_end_too() {
+    let table = Table::new(Expect::Held, |_| Answer::Held);
+    assert_eq!(swept(&table, 5..5, 2).runs, 0);
+    assert_eq!(swept(&table, u64::MAX - 100..u64::MAX, 3).runs, 100);
+}
+
+#[test]
+fn progress_counts_every_run_once() {
+    let stop = AtomicBool::new(false);
+    let highest = AtomicU64::new(0);
+    let calls = AtomicU64::new(0);
+    let progress = |done| {
+        highest.fetch_max(done, Ordering::Relaxed);
+        calls.fetch_add(1, Ordering::Relaxed);
+    };
+    let table = Table::new(Expect::Held, |_| Answer::Held);
+    sweep(
+        &table,
+        0..500,
+        &SweepOptions {
+            jobs: 3,
+            stop: &stop,
+            progress: &progress,
+        },
+    );
+    assert_eq!((highest.into_inner(), calls.into_inner()), (500, 500));
+}
+
+#[test]
+fn a_run_that_panics_is_named_and_nobody_waits_for_it() {
+    let table = Table::new(Expect::Held, |seed| {
+        if seed == 40 {
+            panic!("boom at {seed}")
+        } else {
+            Answer::Held
+        }
+    });
+    for jobs in [1, 4] {
+        let caught = catch_unwind(AssertUnwindSafe(|| swept(&table, 0..100_000, jobs)));
+        let panicked = caught
+            .expect_err("the sweep panics")
+            .downcast::<RunPanicked>()
+            .expect("and names the seed");
+        assert_eq!(
+            *panicked,
+            RunPanicked {
+                seed: 40,
+                message: "boom at 40".to_owned()
+            }
+        );
+    }
+}
+
+#[test]
+fn what_is_expected_decides_how_a_sweep_stands() {
+    let named = |names: &[&str]| Expect::Violated(names.iter().map(|name| (*name).to_owned()).collect());
+    let held: fn(u64) -> Answer = |_| Answer::Held;
+    let sometimes: fn(u64) -> Answer = |seed| {
+        if seed == 9 {
+            Answer::Violated("t.a")
+        } else {
+            Answer::Held
+        }
+    };
+    let doubtful: fn(u64) -> Answer = |seed| match seed {
+        9 => Answer::Violated("t.a"),
+        8 => Answer::Doubt("why".to_owned()),
+        _ => Answer::Held,
+    };
+    let only_doubt: fn(u64) -> Answer = |seed| {
+        if seed == 8 {
+            Answer::Doubt("why".to_owned())
+        } else {
+            Answer::Held
+        }
+    };
+    let cases = [
+        (Expect::Held, held, Standing::AsExpected),
+        (Expect::Held, sometimes, Standing::Otherwise),
+        (Expect::Held, doubtful, Standing::Otherwise),
+        (Expect::Held, only_doubt, Standing::Unknown),
+        (named(&["t.a"]), held, Standing::Otherwise),
+        (named(&["t.a"]), sometimes, Standing::AsExpected),
+        (named(&["t.b", "t.a"]), sometimes, Standing::AsExpected),
+        (named(&["t.b"]), sometimes, Standing::Otherwise),
+        (named(&["t.a"]), doubtful, Standing::Unknown),
+        (named(&["t.a"]), only_doubt, Standing::Unknown),
+        (named(&["t.b"]), doubtful, Standing::Otherwise),
+    ];
+    for (case, (expect, answer, standing)) in cases.into_iter().enumerate() {
+        let outcome = swept(&Table::new(expect, answer), 0..20, 2);
+        assert_eq!(outcome.standing(), standing, "case {case}");
+        assert_eq!(
+            outcome.as_expected,
+            standing == Standing::AsExpected,
+            "case {case}"
+        );
+    }
+}

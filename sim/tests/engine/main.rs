@@ -1,0 +1,18 @@
+//! What the engine does, seen from outside: plans made by hand go through `prepare`, `worker` and `run` or `trace`, as
+//! every other plan does. One subject a module; `node` and `plans` are what they share.
+
+mod node;
+mod plans;
+mod promises;
+mod stories;
+
+mod crashes;
+mod cuts;
+mod determinism;
+mod keyed_randomness;
+mod links;
+mod measures;
+mod pause;
+mod persist;
+mod triggers;
+mod verdicts;
