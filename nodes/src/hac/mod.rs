@@ -1,4 +1,83 @@
-//! The high-availability cluster.
+//! The high-availability cluster: nodes that tell each other over UDP who is available, either through one server or each to
+//! everyone.
+//!
+//! The source is Sam Dodson's *High Availability Cluster Protocol*. What is written here beyond it is marked *decided*.
+//!
+//! # The story
+//!
+//! A client opens with **HC**; the server answers **HS** with an id, and the client gets the same id back whenever it
+//! returns. From then on it sends **AC** at random intervals. When a round ends, the server marks alive whom it heard and
+//! dead whom it did not, and sends the table to everyone alive as **AS**, split over packets where it has to be.
+//!
+//! *Decided*: a client that gets no AS for its timeout suspects the server and repeats the handshake; after a second
+//! timeout it turns to its own copy of the table. Of those alive in it, the one heard in most rounds, of several the one
+//! with the lowest id, becomes the server. If that is the client itself, it is promoted at once. If not, it waits, opens
+//! with HC there, and after one more timeout of silence strikes it off and takes the next. When nobody is left it begins
+//! again with the server that it was given. A server that comes back first asks everyone it knows whether there is one
+//! now, and joins that as a client; if nobody answers for a timeout, it serves again.
+//!
+//! Among peers there is no server. Each sends **AP** about itself to every other at random intervals; a peer is alive when
+//! it was heard within the window. Its availability is the share of rounds that it was heard in: computed, never sent.
+//!
+//! # The map
+//!
+//! - [`wire`]: the packets, byte for byte; [`table`]: what a list of entries becomes; [`Describer`]: both in words.
+//! - `member`: a node of a client-server cluster, whatever it does; `client`: seeking and following; `server`: serving;
+//!   `failover`: from one to the other; `disk`: what outlives a crash. `peer`: a node of the other mode.
+//! - [`Config`]: the settings and what cannot be; [`HacFact`]: what is claimed; `invariants`: what is promised, with the
+//!   bounds and how they are derived.
+//!
+//! # What is promised
+//!
+//! Under `Hardened`. Under `Original` the promises are the same, and the flaws below break them.
+//!
+//! | invariant | loss, duplicates, reordering | crash, restart | pause | partition, one-way cut | wiped disk |
+//! |---|---|---|---|---|---|
+//! | `ids_granted_once` | always | always | always | always | always, anew for the server's next life |
+//! | `heard_grows` | always | always, anew for the observer's next life | always | always | always, anew for the observer's next life |
+//! | `epoch_grows` | always | always, since it is on the disk | always | always | always, anew for the node's next life |
+//! | `one_server` | in quiet¹ | in quiet² | in quiet | in quiet³ | in quiet² |
+//! | `ids_unique` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet |
+//! | `status_true` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet⁴ |
+//! | `tables_agree` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet |
+//! | `peers_agree` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet: a peer writes nothing down |
+//!
+//! 1. While loss and latency are within what is tolerated, and `misses` and `handshake_tries` are enough for that loss. The
+//!    defaults are, for 5 %.
+//! 2. Not for a client that has not joined since it came up and cannot reach the host of its settings' server: it may know
+//!    nobody else.
+//! 3. On each side that is a group; not in shapes that are none, such as hosts of which one hears the other and not the
+//!    other way round.
+//! 4. A wiped server does not report those whom it has forgotten, dead or alive, until they speak.
+//!
+//! Not promised: anything against forged datagrams. A checksum is no signature.
+//!
+//! # What `Hardened` changes
+//!
+//! Every server opens an *epoch* of its own, above every one that it has accepted, and writes it down before it speaks. All
+//! packets carry the highest epoch that their sender has accepted. Of two epochs the one with the higher counter is the
+//! greater, then the one with the lower server id; wiped disks can make two servers open equal ones, then the one at the
+//! lower address. On that stand the changes, each a [`Change`] that can be left out to see what it is for. Beside each is
+//! the invariant that is broken without it, in a scene of `tests/hac/twins.rs`.
+//!
+//! | change | the flaw that it mends | missed by |
+//! |---|---|---|
+//! | [`Ratchet`](Change::Ratchet): an AS or HS of a lower epoch than the accepted one is ignored | An old server that comes back takes clients with it. | `epoch_grows` |
+//! | [`StepDown`](Change::StepDown): a server that hears of a higher epoch joins it | After a partition, each side has a server, for ever. | `one_server` |
+//! | [`Probe`](Change::Probe): AS goes to every address held, those for dead included | Each side holds the other for dead and never speaks to it again. | `one_server` |
+//! | [`Correct`](Change::Correct): a server answers an AS or AC of a lower epoch with its own AS | The one that should give way is known to the other and does not know it. | `one_server` |
+//! | [`HandOn`](Change::HandOn): a promoted server goes on with the table that it had from AS | It starts with an empty table: ids and addresses are forgotten, the old server's among them. | `one_server` |
+//! | [`Remember`](Change::Remember): the whole table comes with the id, makes the joining, and is kept on the disk | A client whose server dies before the first AS knows nobody, and after a restart nobody knows anyone. | `one_server` |
+//! | [`Addresses`](Change::Addresses): an id belongs to an address | Whoever names an id is given it, whoever has it. | `ids_granted_once`, `ids_unique` |
+//! | [`Forward`](Change::Forward): a client hands an HC on to its server, one hop far | A newcomer asks the host that was the server, which is a client by now and does not answer. | `one_server` |
+//! | [`Retry`](Change::Retry): a handshake spends several HC over its timeout | One lost datagram in two is a failed handshake, and a promotion beside a living server. | `one_server` |
+//! | [`Patience`](Change::Patience): dead only after several silent rounds, or a window of several | One lost or late datagram makes a living node dead for a round. | `status_true`, `peers_agree` |
+//! | [`Count`](Change::Count): a split list is whole when as many entries of a round are there as its total says | `last_packet` says nothing of those before it: a list with a hole passes for whole. | `tables_agree` |
+//! | [`Crc`](Change::Crc): a CRC-32C ends every datagram | A flipped bit is believed: a round far ahead, a neighbour's id. | `tables_agree` |
+//! | [`TakeBack`](Change::TakeBack): a server that is spoken to in an epoch above its own, or in its own by somebody whom it does not know, opens a higher one | A server with a wiped disk begins again at the first epoch and is ignored, or opens one a second time. | `tables_agree` |
+//!
+//! [`Merge`](Change::Merge) belongs to both rule sets: packets are merged entry by entry, the newer staying, so that order
+//! and repetition do not matter. Without it `heard_grows` is broken.
 
 mod client;
 mod config;

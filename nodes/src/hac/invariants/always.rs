@@ -26,8 +26,11 @@ pub(super) struct IdsGrantedOnce {
 pub(super) struct HeardGrows {
     /// For each host, the highest `heard` that it claimed in its present life, by reign and id. Wiped disks can make two
     /// servers open equal epochs; their addresses tell them apart.
-    highest: Vec<BTreeMap<(Epoch, SocketAddrV4), Vec<(u32, u32)>>>,
+    highest: Vec<BTreeMap<(Epoch, SocketAddrV4), HeardById>>,
 }
+
+/// Ids, ascending, each with a `heard`.
+type HeardById = Vec<(u32, u32)>;
 
 /// An accepted epoch never goes down.
 #[derive(Clone)]
@@ -110,7 +113,7 @@ impl Always<HacNode> for HeardGrows {
 }
 
 /// Takes `rows` into `highest`, both by id; returns the first row that is below what was there, with what was there.
-fn first_fall<'a>(highest: &mut Vec<(u32, u32)>, rows: &'a [Row]) -> Option<(&'a Row, u32)> {
+fn first_fall<'a>(highest: &mut HeardById, rows: &'a [Row]) -> Option<(&'a Row, u32)> {
     let mut place = 0;
     for row in rows {
         // Nearly always the next one: tables rarely change in anything but their numbers.

@@ -239,10 +239,6 @@ impl HacWorld {
         SocketAddrV4::new(self.hosts[host].placed.ip, 7400)
     }
 
-    pub(crate) fn now(&self) -> Time {
-        self.now
-    }
-
     /// The names of the facts that a host claimed, one after the other, without tables.
     pub(crate) fn story(&self, host: usize) -> Vec<&'static str> {
         let own = self.facts.iter().filter(|(_, by, _)| by.index() == host);

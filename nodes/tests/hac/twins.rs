@@ -1,9 +1,7 @@
 //! Every change of `Hardened` has a twin without it, and every promise is seen broken by one of them: a change that nothing
 //! misses would be a change too many, and a promise that was never broken proves nothing.
 
-mod hac_world;
-
-use hac_world::{Fault, HacWorld, brisk, cast, storm};
+use crate::world::{Fault, HacWorld, brisk, cast, storm};
 use squall_nodes::hac::{Change, Config, Hac, Role};
 use squall_nodes::{Protocol, Span};
 

@@ -1,11 +1,9 @@
 //! hac's story, told by clients and servers: joining, failing over, coming back; and each flaw of `Original` beside what
 //! mends it.
 
-mod hac_world;
-
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use hac_world::{Fault, HacWorld, brisk, cast};
+use crate::world::{Fault, HacWorld, brisk, cast};
 use squall_nodes::HostId;
 use squall_nodes::hac::wire::{Checksum, Code, Packet, Part, Status};
 use squall_nodes::hac::{Answer, Change, HacFact, Role, Rules, Standing};

@@ -1,11 +1,9 @@
 //! hac's packets and tables under arbitrary and mutated bytes: what is written reads back, what is not a packet is refused
 //! and counted, nothing panics, and merging does not depend on who came first.
 
-mod hac_world;
-
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use hac_world::{brisk, cast};
+use crate::world::{brisk, cast};
 use proptest::prelude::*;
 use squall_nodes::hac::table::{Meeting, Table};
 use squall_nodes::hac::wire::{

@@ -1,9 +1,7 @@
 //! hac under storms: crashes, wiped disks, pauses, partitions and one-way cuts drawn from a seed, on links that lose, repeat
 //! and flip bits. Under `Hardened` every promise is kept.
 
-mod hac_world;
-
-use hac_world::{brisk, cast, storm};
+use crate::world::{brisk, cast, storm};
 use squall_nodes::Span;
 use squall_nodes::hac::Role;
 
