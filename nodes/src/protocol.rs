@@ -154,7 +154,8 @@ impl<N: Node> InvariantKind<N> {
         })
     }
 
-    /// A promise that holds in quiet, with its bound as a formula of the settings; a scenario may give another `bound`.
+    /// A promise that holds in quiet, with its bound as a formula of the settings, rounded up to whole milliseconds; a
+    /// scenario may give another `bound`.
     pub fn in_quiet<J: InQuiet<N>>(
         name: &'static str,
         says: &'static str,
@@ -167,7 +168,8 @@ impl<N: Node> InvariantKind<N> {
             bound: Option<Span>,
         }
         Self::with(name, says, move |params: Bound, setup| {
-            let by_default = bound(setup);
+            // People read it; no promise rests on a fraction of a millisecond.
+            let by_default = Span::from_millis(bound(setup).as_nanos().div_ceil(1_000_000));
             let bound = params.bound.unwrap_or(by_default);
             Built {
                 invariant: in_quiet(bound, bound / 4, make(setup)),
