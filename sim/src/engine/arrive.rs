@@ -8,7 +8,7 @@ use super::Engine;
 use super::event::{Datagram, Event};
 use super::host::RECEIVE_BUFFER;
 use super::queue::Popped;
-use super::take::{Input1, TimerOf, What};
+use super::take::{DueInput, TimerOf, What};
 use crate::digest::Tag;
 use crate::outcome::Digest;
 use crate::plan::address_of;
@@ -16,7 +16,7 @@ use crate::trace::{DropCause, Happening};
 
 impl<P: Protocol> Engine<'_, P> {
     #[inline]
-    pub(super) fn take_datagram(&mut self, ticket: u64, datagram: Datagram) -> Option<Input1<TimerOf<P>>> {
+    pub(super) fn take_datagram(&mut self, ticket: u64, datagram: Datagram) -> Option<DueInput<TimerOf<P>>> {
         let to = datagram.to;
         let host = &mut self.hosts[to.index()];
         let cause = if self.cuts.any() && self.cuts.between(datagram.from, to).next().is_some() {
@@ -44,7 +44,7 @@ impl<P: Protocol> Engine<'_, P> {
 
     /// Hands a datagram to the node on its host, which is running.
     #[inline]
-    pub(super) fn deliver(&mut self, datagram: Datagram) -> Option<Input1<TimerOf<P>>> {
+    pub(super) fn deliver(&mut self, datagram: Datagram) -> Option<DueInput<TimerOf<P>>> {
         let to = datagram.to;
         let ports = u64::from(datagram.from_port) << 16 | u64::from(datagram.to_port);
         let (from, len) = (datagram.from.0, u32::from(datagram.len));
@@ -59,7 +59,7 @@ impl<P: Protocol> Engine<'_, P> {
             self.trace_received(&datagram);
         }
         self.lent = Some(datagram);
-        Some(Input1 {
+        Some(DueInput {
             host: to,
             what: What::Datagram,
         })

@@ -46,7 +46,7 @@ use event::{Datagram, Event, Payloads};
 use host::{Barrier, Host, Waiting, Write};
 use network::{Cuts, Links};
 use queue::{Full, Queue};
-use take::{Input1, What};
+use take::{DueInput, What};
 use timers::Armed;
 
 /// One run of a plan. After the run it can be [`reset`](Engine::reset) for the next, and keeps what it allocated.
@@ -201,7 +201,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
 impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
     #[inline]
     fn receive(&mut self) -> Option<Delivery<'_, P::Node>> {
-        let Input1 { host: id, what } = self.next_due()?;
+        let DueInput { host: id, what } = self.next_due()?;
         let host = &mut self.hosts[id.index()];
         let input = match what {
             What::Datagram => {

@@ -11,7 +11,7 @@ use crate::trace::Happening;
 
 /// An input that is due, without what it borrows.
 #[derive(Clone, Copy)]
-pub(super) struct Input1<T> {
+pub(super) struct DueInput<T> {
     pub(super) host: HostId,
     pub(super) what: What<T>,
 }
@@ -33,7 +33,7 @@ pub(super) type TimerOf<P> = <<P as Protocol>::Node as Node>::Timer;
 
 impl<P: Protocol> Engine<'_, P> {
     /// Pops events until one is an input for a running node; `None` when the run is over.
-    pub(super) fn next_due(&mut self) -> Option<Input1<TimerOf<P>>> {
+    pub(super) fn next_due(&mut self) -> Option<DueInput<TimerOf<P>>> {
         if let Some(datagram) = self.lent.take() {
             self.payloads.release(&datagram);
         }
@@ -77,7 +77,7 @@ impl<P: Protocol> Engine<'_, P> {
 
     /// Does what an event is about, or says for whom it is an input.
     #[inline]
-    fn take(&mut self, ticket: u64, event: Event) -> Option<Input1<TimerOf<P>>> {
+    fn take(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
         match event {
             Event::Datagram(datagram) => self.take_datagram(ticket, datagram),
             Event::Timer {
@@ -96,7 +96,7 @@ impl<P: Protocol> Engine<'_, P> {
                     0,
                 );
                 self.trace(Some(host), || Happening::Booted { incarnation });
-                Some(Input1 {
+                Some(DueInput {
                     host,
                     what: What::Start,
                 })
@@ -116,7 +116,7 @@ impl<P: Protocol> Engine<'_, P> {
                 self.digest
                     .head(Tag::Persisted, self.now.as_nanos(), host.0, token.0, 0, 0);
                 self.trace(Some(host), || Happening::Persisted { token: token.0 });
-                Some(Input1 {
+                Some(DueInput {
                     host,
                     what: What::Persisted(token),
                 })
@@ -130,7 +130,7 @@ impl<P: Protocol> Engine<'_, P> {
                 self.hold_or(ticket, event, host, incarnation)?;
                 self.digest
                     .head(Tag::Command, self.now.as_nanos(), host.0, call.0, entry, 0);
-                Some(Input1 {
+                Some(DueInput {
                     host,
                     what: What::Command { entry, call },
                 })
@@ -171,7 +171,7 @@ impl<P: Protocol> Engine<'_, P> {
 
     /// What a host finds that was paused when it came up. A datagram has reached its machine: no cut stops it any more.
     #[cold]
-    fn take_released(&mut self, ticket: u64, event: Event) -> Option<Input1<TimerOf<P>>> {
+    fn take_released(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
         let Event::Datagram(datagram) = event else {
             return self.take(ticket, event);
         };
@@ -193,7 +193,7 @@ impl<P: Protocol> Engine<'_, P> {
         host: HostId,
         incarnation: u32,
         place: u32,
-    ) -> Option<Input1<TimerOf<P>>> {
+    ) -> Option<DueInput<TimerOf<P>>> {
         let machine = &mut self.hosts[host.index()];
         if !machine.lives(incarnation) {
             self.stale = self.stale.saturating_sub(1);
@@ -218,7 +218,7 @@ impl<P: Protocol> Engine<'_, P> {
                 self.trace(Some(host), || Happening::Timer {
                     timer: format!("{timer:?}"),
                 });
-                Some(Input1 {
+                Some(DueInput {
                     host,
                     what: What::Timer(timer),
                 })
