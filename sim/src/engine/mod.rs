@@ -89,7 +89,7 @@ pub(crate) struct Engine<'p, P: Protocol> {
     next_call: u64,
     pub(crate) traffic: Traffic,
     pub(crate) digest: Rolling,
-    fact_bytes: Vec<u8>,
+    data_bytes: Vec<u8>,
     pub(crate) tracer: Option<Box<Tracer>>,
     pub(crate) ended: Option<End>,
 }
@@ -129,7 +129,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             next_call: 0,
             traffic: Traffic::default(),
             digest: Rolling::new(),
-            fact_bytes: Vec::new(),
+            data_bytes: Vec::new(),
             tracer: None,
             ended: None,
         }

@@ -1,7 +1,7 @@
 //! What is seen of a run, by all who watch: claims, answers and changes enter the digest and the trace, meet the judge and the
 //! stopwatches, and trigger what waits for them.
 
-use squall_nodes::{CallId, Change, Fact, HostId, Node, Protocol, Seen, Time};
+use squall_nodes::{CallId, Change, Fact, HostId, Node, Protocol, Seen, Time, encode_data};
 
 use super::event::Event;
 use super::queue::Full;
@@ -13,12 +13,12 @@ use crate::trace::Happening;
 impl<P: Protocol> Engine<'_, P> {
     /// A claim is seen, and triggers what waits for it.
     pub(super) fn claim(&mut self, id: HostId, fact: <P::Node as Node>::Fact) {
-        self.fact_bytes.clear();
-        fact.encode(&mut self.fact_bytes);
-        let len = self.fact_bytes.len() as u32;
+        self.data_bytes.clear();
+        fact.encode(&mut self.data_bytes);
+        let len = self.data_bytes.len() as u32;
         self.digest
             .head(Tag::Fact, self.now.as_nanos(), id.0, fact.index() as u64, 0, len);
-        self.digest.bytes(&self.fact_bytes);
+        self.digest.bytes(&self.data_bytes);
         self.trace(Some(id), || Happening::Fact {
             name: fact.name().to_owned(),
             says: format!("{fact:?}"),
@@ -55,17 +55,16 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     pub(super) fn answer(&mut self, id: HostId, call: CallId, answer: &<P::Node as Node>::Answer) {
-        let says = format!("{answer:?}");
-        self.digest.head(
-            Tag::Answer,
-            self.now.as_nanos(),
-            id.0,
-            call.0,
-            0,
-            says.len() as u32,
-        );
-        self.digest.bytes(says.as_bytes());
-        self.trace(Some(id), || Happening::Answer { call: call.0, says });
+        self.data_bytes.clear();
+        encode_data(answer, &mut self.data_bytes);
+        let len = self.data_bytes.len() as u32;
+        self.digest
+            .head(Tag::Answer, self.now.as_nanos(), id.0, call.0, 0, len);
+        self.digest.bytes(&self.data_bytes);
+        self.trace(Some(id), || Happening::Answer {
+            call: call.0,
+            says: format!("{answer:?}"),
+        });
         self.see(&Seen::Answer {
             host: id,
             call,
@@ -75,16 +74,12 @@ impl<P: Protocol> Engine<'_, P> {
 
     /// The world changed.
     pub(super) fn change(&mut self, change: Change, fault: &str) {
-        let bytes = postcard::to_allocvec(&change).expect("a change is plain data");
-        self.digest.head(
-            Tag::World,
-            self.now.as_nanos(),
-            u32::MAX,
-            0,
-            0,
-            bytes.len() as u32,
-        );
-        self.digest.bytes(&bytes);
+        self.data_bytes.clear();
+        encode_data(&change, &mut self.data_bytes);
+        let len = self.data_bytes.len() as u32;
+        self.digest
+            .head(Tag::World, self.now.as_nanos(), u32::MAX, 0, 0, len);
+        self.digest.bytes(&self.data_bytes);
         self.trace(None, || Happening::World {
             change: change.clone(),
             fault: fault.to_owned(),
