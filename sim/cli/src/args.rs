@@ -219,7 +219,7 @@ Exit codes:
   1    some verdict is not
   2    the command or a file cannot be used; nothing was run
   3    some verdict is not known
-  101  a run panicked, which is a bug
+  101  a run panicked, or gave two results for one seed: a bug
   130  stopped by Ctrl-C, with what there was reported";
 
 fn examples(program: &str, examples: &[(&str, &str)]) -> String {

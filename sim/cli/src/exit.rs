@@ -18,7 +18,7 @@ pub enum Exit {
     Unusable,
     /// Ctrl-C: 130. What there was has been reported.
     Interrupted,
-    /// A run panicked, which is a bug: 101.
+    /// A run panicked, or did not come out the same again; either is a bug: 101.
     Bug,
 }
 

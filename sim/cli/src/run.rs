@@ -9,6 +9,7 @@ use anyhow::bail;
 use squall_reports::json;
 use squall_reports::look::Look;
 use squall_reports::text::{self, Tallied, Tally};
+use squall_sim::gate::Difference;
 use squall_sim::outcome::{Outcome, Standing, Verdict};
 use squall_sim::runner::{Prepared, Runner};
 use squall_sim::sweep::RunPanicked;
@@ -171,15 +172,15 @@ impl Report<'_> {
             let look = &self.look;
             let trace = match trace {
                 Some(trace) => trace,
-                None => match traced(prepared, outcome.seed, look, session) {
-                    Some((again, trace)) => {
-                        if again.digest != outcome.digest {
-                            tell_difference(prepared, outcome.seed, &trace, look, session);
-                        }
-                        trace
+                None => {
+                    let Some((again, trace)) = traced(prepared, outcome.seed, look, session) else {
+                        return Ok(());
+                    };
+                    if are_one(prepared, [&outcome, &again], look, session).is_break() {
+                        return Ok(());
                     }
-                    None => return Ok(()),
-                },
+                    trace
+                }
             };
             let comment = Some(comment).filter(|story| !story.trim().is_empty());
             self.told.push(text::story(&outcome, &trace, comment, look));
@@ -289,35 +290,28 @@ pub(crate) fn traced(
     }
 }
 
-/// Tells that equal seeds gave different runs, and at which event, as far as that shows again.
-fn tell_difference(
+/// Holds a run against the one before it, which had the same seed. Where they differ, that is told, with the first event
+/// that shows it and what repeats the run; after that nothing more is run.
+fn are_one(
     prepared: &dyn Prepared,
-    seed: u64,
-    trace: &Trace,
+    runs: [&Outcome; 2],
     look: &Look,
     session: &mut Session<'_>,
-) {
-    session.came_to(Exit::Otherwise);
-    let scenario = prepared.scenario();
-    session.tell_error(&format!(
-        "{scenario}: the same seed gave two different runs: some node is not deterministic"
-    ));
-    let Some((_, again)) = traced(prepared, seed, look, session) else {
-        return;
-    };
-    if let Some((nth, (one, other))) = trace
-        .events
-        .iter()
-        .zip(&again.events)
-        .enumerate()
-        .find(|(_, (one, other))| one != other)
-    {
-        session.tell(&format!(
-            "event {nth} is the first that differs:\n  {}\n  {}",
-            json::trace_event(one),
-            json::trace_event(other)
-        ));
+) -> ControlFlow<()> {
+    let [first, second] = runs;
+    match guarded(first.seed, || Difference::between(prepared, first, second)) {
+        Ok(None) => return ControlFlow::Continue(()),
+        Ok(Some(difference)) => {
+            session.came_to(Exit::Bug);
+            session.end();
+            session.tell_error(&format!(
+                "the run is not deterministic, which is a bug of the simulator or of a node\n{difference}\n{}",
+                look.run_command(prepared.scenario(), prepared.rules(), first.seed)
+            ));
+        }
+        Err(panicked) => tell_panic(prepared, &panicked, look, session),
     }
+    ControlFlow::Break(())
 }
 
 /// What there is to say of a run besides its verdict, and whether strictness fails it.

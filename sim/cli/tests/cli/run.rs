@@ -412,6 +412,62 @@ fn a_node_that_panics_is_a_bug_with_the_command_that_repeats_it() {
 }
 
 #[test]
+fn a_node_that_is_not_deterministic_is_a_bug_with_the_first_event_that_differs() {
+    let folder = Folder::new();
+    let leaky = folder.file(
+        "a.ron",
+        &FLAW.replace("seed: 7", "seed: 7, config: (leaks: true)"),
+    );
+    folder.file("b.ron", CALM);
+    let said = watch(&["run", &leaky, "--rules", "Hasty"]);
+    assert_eq!(said.exit, Exit::Bug);
+    assert_eq!(said.exit.code(), 101);
+    let lines: Vec<&str> = said.stderr.lines().collect();
+    let [what, one, other, command] = lines[..] else {
+        panic!("{}", said.stderr);
+    };
+    assert_eq!(
+        what,
+        "watch: the run is not deterministic, which is a bug of the simulator or of a node"
+    );
+    let (place, one) = one.split_once("; one has: ").expect("an event of the one run");
+    assert!(
+        place.starts_with(&format!("{leaky}: two runs of seed 7 differ from event ")),
+        "{place}"
+    );
+    let other = other
+        .strip_prefix("and the other has: ")
+        .expect("an event of the other run");
+    assert_ne!(one, other);
+    for event in [one, other] {
+        assert!(event.contains("k2 claims Alarm { beats: "), "{event}");
+    }
+    assert_eq!(command, format!("watch run {leaky} --rules Hasty --seed 7"));
+    // Whoever cannot tell one run from another tells no story of either, and goes no further.
+    assert!(!said.stdout.contains("The last events"), "{}", said.stdout);
+    let path = folder.path().to_str().expect("UTF-8");
+    let all = watch(&["run", path, "--rules", "Hasty", "--story", "--jobs", "1"]);
+    assert_eq!(all.exit, Exit::Bug);
+    assert!(!all.stdout.contains("b.ron"), "{}", all.stdout);
+}
+
+#[test]
+fn the_same_node_without_its_leak_is_told_as_a_story() {
+    let folder = Folder::new();
+    let sound = folder.file(
+        "x.ron",
+        &FLAW.replace("seed: 7", "seed: 7, config: (leaks: false)"),
+    );
+    let said = watch(&["run", &sound, "--rules", "Hasty"]);
+    assert_eq!((said.exit, said.stderr.as_str()), (Exit::AsExpected, ""));
+    assert!(
+        said.stdout.contains("The last events of b and k2"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
 fn colours_come_when_asked_for() {
     let folder = Folder::new();
     let calm = folder.file("calm.ron", CALM);

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use squall::{App, Exit};
 
+use crate::run::objects;
 use crate::watch::{CALM, FLAW, Folder, Watch, watch};
 
 #[test]
@@ -79,6 +80,41 @@ fn a_file_that_is_named_twice_is_run_once() {
         "json",
     ]);
     assert_eq!(said.stdout.lines().count(), 1, "{}", said.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_round_in_a_circle_are_not_followed() {
+    use std::os::unix::fs::symlink;
+
+    let folder = Folder::new();
+    folder.file("a.ron", CALM);
+    folder.file("in/b.ron", CALM);
+    symlink(folder.path(), folder.at("in/back")).expect("a link");
+    symlink(folder.at("in"), folder.at("again")).expect("a link");
+    // A folder that is called as a file is, and a link to itself, which nothing can be read through.
+    symlink(folder.at("in"), folder.at("in/c.ron")).expect("a link");
+    symlink(folder.at("self"), folder.at("self")).expect("a link");
+    // A link to a file is as good as the file.
+    symlink(folder.at("a.ron"), folder.at("in/d.ron")).expect("a link");
+    let path = folder.path().to_str().expect("UTF-8");
+    let checked = |path: &str| {
+        let said = watch(&["check", path, "--format", "json"]);
+        assert_eq!((said.exit, said.stderr.as_str()), (Exit::AsExpected, ""));
+        let names = objects(&said.stdout).into_iter().map(|file| {
+            let name = file["scenario"].as_str().expect("a name").to_owned();
+            name.strip_prefix(path).expect("it is below").to_owned()
+        });
+        names.collect::<Vec<String>>()
+    };
+    assert_eq!(checked(path), ["/a.ron", "/in/b.ron", "/in/d.ron"]);
+    // The link that was typed is followed, and once only.
+    let typed = folder.at("in/back");
+    let typed = typed.to_str().expect("UTF-8");
+    assert_eq!(checked(typed), ["/a.ron", "/in/b.ron", "/in/d.ron"]);
+    let said = watch(&["check", folder.at("self").to_str().expect("UTF-8")]);
+    assert_eq!(said.exit, Exit::Unusable);
+    assert!(said.stderr.contains("self cannot be read"), "{}", said.stderr);
 }
 
 #[test]
