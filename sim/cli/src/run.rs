@@ -35,6 +35,9 @@ pub(crate) fn run(
     args: &RunArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
+    if let Some(path) = &args.trace {
+        tracefile::is_no_scenario(path, &args.which.files)?;
+    }
     let Some(all) = files::ready(runners, &args.which, args.rules.as_deref(), &args.how, session)? else {
         session.came_to(Exit::Unusable);
         return Ok(());

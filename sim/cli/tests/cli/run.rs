@@ -306,6 +306,38 @@ fn a_trace_is_a_header_and_an_event_a_line_and_is_the_same_every_time() {
 }
 
 #[test]
+fn a_trace_never_takes_the_place_of_a_scenario() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let plain = folder.file("scenario.txt", FLAW);
+    let other = folder.file("other.ron", CALM);
+    let (fresh, link) = (folder.at("fresh.RON"), folder.at("link"));
+    let utf8 = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    let roundabout = utf8(&folder.at("./scenario.txt"));
+    let mut cases = vec![
+        (&flaw, flaw.clone(), "would take the place of the scenario"),
+        (&plain, plain.clone(), "would take the place of the scenario"),
+        (&plain, roundabout, "would take the place of the scenario"),
+        (&flaw, other.clone(), "files in .ron are scenarios"),
+        (&flaw, utf8(&fresh), "files in .ron are scenarios"),
+    ];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&other, &link).expect("a link");
+        cases.push((&flaw, utf8(&link), "files in .ron are scenarios"));
+    }
+    for (file, out, why) in cases {
+        let said = watch(&["run", file, "--rules", "Hasty", "--trace", &out]);
+        assert_eq!((said.exit, said.stdout.as_str()), (Exit::Unusable, ""), "{out}");
+        assert!(said.stderr.contains(why), "{out}: {}", said.stderr);
+    }
+    for (file, text) in [(&flaw, FLAW), (&plain, FLAW), (&other, CALM)] {
+        assert_eq!(std::fs::read_to_string(file).expect("a scenario"), text);
+    }
+    assert!(!fresh.exists());
+}
+
+#[test]
 fn a_trace_of_several_runs_or_to_nowhere_is_refused() {
     let folder = Folder::new();
     let flaw = folder.file("flaw.ron", FLAW);
