@@ -43,6 +43,11 @@ pub fn run(outcome: &Outcome, notes: &[String]) -> String {
             .as_ref()
             .map_or(&[], |violation| violation.hosts.as_slice()),
         notes,
+        undone: outcome
+            .undone()
+            .into_iter()
+            .map(|entry| outcome.faults[entry].fault.as_str())
+            .collect(),
     })
 }
 
@@ -163,6 +168,8 @@ struct Run<'a> {
     promised: Option<&'a str>,
     hosts_involved: &'a [String],
     notes: &'a [String],
+    /// Of a run that was violated: the faults that had not happened or touched nothing by then.
+    undone: Vec<&'a str>,
 }
 
 #[derive(Serialize)]

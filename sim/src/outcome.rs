@@ -84,6 +84,20 @@ impl Outcome {
             Verdict::Held | Verdict::Violated => Standing::Otherwise,
         }
     }
+
+    /// What of the timeline had no part in the violation: the places of those of its [`faults`](Outcome::faults) that had not
+    /// happened or had touched nothing when the violation ended the run, ascending. Empty for a run without a violation,
+    /// which is inconclusive for the same reasons.
+    pub fn undone(&self) -> Vec<usize> {
+        if self.violation.is_none() {
+            return Vec::new();
+        }
+        let faults = self.faults.iter().enumerate();
+        faults
+            .filter(|(_, fault)| fault.at.is_none() || fault.affected == 0)
+            .map(|(entry, _)| entry)
+            .collect()
+    }
 }
 
 /// A broken promise.

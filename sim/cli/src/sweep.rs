@@ -107,10 +107,13 @@ impl Report<'_> {
             Err(Err(payload)) => resume_unwind(payload),
         };
         let mut notes = strict::loosened(&prepared.promises());
-        // Runs that a violation ended early have not had the time for everything.
+        // What no run got to, however it ended, says nothing for the file.
+        if outcome.runs > 0 {
+            notes.extend(strict::untouching(&outcome.faults, &ready.file));
+        }
+        // Runs that a violation ended early have not had the time to judge everything.
         if how.strict && outcome.held > 0 {
             notes.extend(strict::unjudged(&outcome.invariants));
-            notes.extend(strict::untouching(&outcome.faults));
         }
         let is_too_loose = how.strict && !notes.is_empty();
         if seeds != asked {

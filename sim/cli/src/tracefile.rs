@@ -24,7 +24,10 @@ pub(crate) fn is_no_scenario(path: &Path, named: &[PathBuf]) -> anyhow::Result<(
             path.display()
         );
     }
-    let is_ron = |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("ron"));
+    let is_ron = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("ron"))
+    };
     if is_ron(path) || found.as_deref().is_some_and(is_ron) {
         bail!(
             "the trace is not written to {}: files in .ron are scenarios, and a trace is JSON, such as trace.jsonl",

@@ -306,6 +306,26 @@ fn a_trace_is_a_header_and_an_event_a_line_and_is_the_same_every_time() {
 }
 
 #[test]
+fn a_violation_ahead_of_a_fault_is_noted_and_fails_under_strict() {
+    let folder = Folder::new();
+    let late = FLAW.replace("timeline: [", r#"timeline: [At("4900ms", Kill("b")), "#);
+    let file = folder.file("late.ron", &late);
+    let words = ["run", &file, "--rules", "Hasty"];
+    let said = watch(&words);
+    assert_eq!(said.exit, Exit::AsExpected, "{}{}", said.stdout, said.stderr);
+    let note = "\n    note: violated before kill(b) happened\n";
+    assert!(said.stdout.contains(note), "{}", said.stdout);
+    let strict = [&words[..], &["--strict"]].concat();
+    assert_eq!(watch(&strict).exit, Exit::Otherwise);
+    let json = objects(&watch(&[&words[..], &["--format", "json"]].concat()).stdout);
+    assert_eq!(json[0]["undone"], serde_json::json!(["kill(b)", "heal_all"]));
+    folder.file("late.ron", &late.replace("limit:", "scenery: [0, 2], limit:"));
+    let said = watch(&strict);
+    assert_eq!(said.exit, Exit::AsExpected, "{}{}", said.stdout, said.stderr);
+    assert!(!said.stdout.contains("note"), "{}", said.stdout);
+}
+
+#[test]
 fn a_trace_never_takes_the_place_of_a_scenario() {
     let folder = Folder::new();
     let flaw = folder.file("flaw.ron", FLAW);

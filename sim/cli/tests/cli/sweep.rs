@@ -153,6 +153,19 @@ fn what_never_did_anything_in_a_whole_sweep_fails_under_strict() {
 }
 
 #[test]
+fn a_fault_that_every_violation_comes_ahead_of_fails_under_strict() {
+    let folder = Folder::new();
+    let late = FLAW.replace("timeline: [", r#"timeline: [At("4900ms", Kill("b")), "#);
+    let file = folder.file("late.ron", &late);
+    let words = ["sweep", &file, "--seeds", "5", "--rules", "Hasty", "--strict"];
+    let said = watch(&words);
+    assert_eq!(said.exit, Exit::Otherwise);
+    let note = "    note: kill(b) never happened\n";
+    assert!(said.stdout.contains(note), "{}", said.stdout);
+    assert_eq!(watch(&words[..words.len() - 1]).exit, Exit::AsExpected);
+}
+
+#[test]
 fn a_node_that_panics_is_a_bug_with_the_seed_that_repeats_it() {
     let folder = Folder::new();
     let file = folder.file(
