@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-use squall_sim::outcome::{Outcome, Standing, Violation};
+use squall_sim::outcome::{Outcome, Quiet, Standing, Violation};
 use squall_sim::trace::{
     Change, Crash, DiskAtBoot, DropCause, Fate, Happening, HostId, Span, Time, Trace, TraceEvent,
 };
 
 use super::run::mark;
-use crate::look::{Ink, Look, counted, harmless, listed, millis, padded};
+use crate::look::{Ink, Look, counted, harmless, listed, millis, padded, span};
 
 /// How many of the last changes of the world are shown.
 const LAST_CHANGES: usize = 12;
@@ -46,9 +46,13 @@ pub fn story(outcome: &Outcome, trace: &Trace, told: Option<&str>, look: &Look) 
         let detail = harmless(&violation.detail, usize::MAX);
         let _ = writeln!(
             text,
-            "  promised  {promised}\n  seen      {}\n",
+            "  promised  {promised}\n  seen      {}",
             look.paint(Ink::Strong, &detail)
         );
+        if let Some(quiet) = violation.quiet {
+            let _ = writeln!(text, "  quiet     {}", why_now(quiet, trace));
+        }
+        text.push('\n');
         events(&mut text, violation, trace, look);
     }
     for doubt in &outcome.doubts {
@@ -85,6 +89,30 @@ fn heading(text: &mut String, outcome: &Outcome, look: &Look) {
         outcome.rules,
         outcome.seed,
     );
+}
+
+/// Why a promise that waits for quiet is judged when it is: since when it is quiet, and how long that has to be.
+fn why_now(quiet: Quiet, trace: &Trace) -> String {
+    /// More than that did not disturb one group at one instant but by a plan that says so.
+    const MOST_CAUSES: usize = 3;
+    let causes: Vec<String> = trace
+        .events
+        .iter()
+        .filter(|event| event.at == quiet.since)
+        .filter_map(|event| match &event.what {
+            Happening::World { change, .. } => Some(harmless(&change_of(change, "", trace), LONGEST_SAYING)),
+            _ => None,
+        })
+        .collect();
+    let since = match (quiet.since, causes.len()) {
+        (Time::ZERO, _) => "since the run began".to_owned(),
+        (at, 1..=MOST_CAUSES) => format!("since {} ms, when {}", millis(at.as_nanos()), listed(&causes)),
+        (at, _) => format!("since {} ms", millis(at.as_nanos())),
+    };
+    match quiet.bound.as_nanos() {
+        0 => since,
+        bound => format!("{since}; promised after {} of quiet", span(bound)),
+    }
 }
 
 fn comment(text: &mut String, told: Option<&str>, look: &Look) {

@@ -69,6 +69,7 @@ fn a_story_begins_with_what_broke_and_ends_with_the_command() {
 
   promised  There is at most one server in a group.
   seen      c1 and c2 both serve.
+  quiet     since 2000.000 ms, when s loses power; promised after 310ms of quiet
 
   The last events of c1 and c2; times in ms of virtual time:
 
@@ -143,6 +144,22 @@ fn a_rare_claim_is_told_however_many_of_its_kind_came_after_it() {
         "{text}"
     );
     assert_eq!(text.matches("claims    granted").count(), 2, "{text}");
+}
+
+#[test]
+fn quiet_from_the_beginning_and_no_quiet_at_all_are_told_as_that() {
+    let mut outcome = sample::violated(false);
+    let violation = outcome.violation.as_mut().expect("a violation");
+    let quiet = violation.quiet.as_mut().expect("a quiet");
+    quiet.since = Time::ZERO;
+    let text = super::story(&outcome, &sample::trace(), None, &look());
+    assert!(
+        text.contains("\n  quiet     since the run began; promised after 310ms of quiet\n"),
+        "{text}"
+    );
+    outcome.violation.as_mut().expect("a violation").quiet = None;
+    let text = super::story(&outcome, &sample::trace(), None, &look());
+    assert!(!text.contains("quiet"), "{text}");
 }
 
 #[test]

@@ -156,6 +156,29 @@ fn an_expected_violation_of_a_single_file_is_told_with_its_story() {
 }
 
 #[test]
+fn a_promise_in_quiet_is_told_with_the_quiet_in_which_it_broke() {
+    let folder = Folder::new();
+    let deaf = CALM.replace(
+        "expect: Held",
+        r#"timeline: [At("2s", Kill("b")), At("2500ms", Restart("b"))], invariants: [heard(bound: "1us")],
+           expect: { Hasty: Violated("watch.heard"), Patient: Violated("watch.heard") }"#,
+    );
+    let file = folder.file("deaf.ron", &deaf);
+    let said = watch(&["run", &file, "--rules", "Patient", "--story"]);
+    let json = objects(&watch(&["run", &file, "--rules", "Patient", "--format", "json"]).stdout);
+    assert_eq!(json[0]["quiet"]["bound_ns"], 1_000, "{}", json[0]);
+    let since = json[0]["quiet"]["since_ns"].as_u64().expect("a time");
+    let at = json[0]["violation"]["at_ns"].as_u64().expect("a time");
+    assert_eq!(at, since + 1_000);
+    assert!(
+        said.stdout.contains("\n  quiet     since ")
+            && said.stdout.contains("; promised after 1us of quiet\n"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
 fn the_command_that_a_story_ends_with_repeats_the_run() {
     let folder = Folder::new();
     let flaw = folder.file("with space.ron", FLAW);
