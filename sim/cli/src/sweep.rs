@@ -49,14 +49,12 @@ pub(crate) fn sweep(
     };
     for ready in &all {
         for prepared in &ready.prepared {
-            if session.is_stopped() {
+            // After a panic nothing more is run, but what was done before it is summed up.
+            if session.is_stopped() || session.exit == Exit::Bug {
                 report.tally.not_begun += 1;
                 continue;
             }
             report.one(ready, prepared.as_ref(), session)?;
-            if session.exit == Exit::Bug {
-                return Ok(());
-            }
         }
     }
     report.finish(session)
@@ -102,6 +100,7 @@ impl Report<'_> {
             Ok(outcome) => outcome,
             Err(Ok(panicked)) => {
                 tell_panic(prepared, &panicked, &self.look, session);
+                self.tally.panicked += 1;
                 return Ok(());
             }
             Err(Err(payload)) => resume_unwind(payload),
@@ -173,12 +172,14 @@ impl Report<'_> {
         let Tally {
             as_expected,
             too_loose,
+            panicked,
             not_begun,
             ..
         } = self.tally;
         let is_worth_it =
             !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || not_begun > 0;
-        if is_worth_it && self.tally.done() + not_begun > 1 {
+        // A sweep that panicked has no line of its own.
+        if is_worth_it && (self.tally.done() + not_begun > 1 || panicked > 0) {
             session.say(&format!("\n{}", self.tally.summary(Tallied::Sweeps, &self.look)))?;
         }
         for story in &self.stories {

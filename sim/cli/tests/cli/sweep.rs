@@ -176,10 +176,20 @@ fn a_node_that_panics_is_a_bug_with_the_seed_that_repeats_it() {
         "sweep", &file, "--rules", "Patient", "--seeds", "40..50", "--jobs", "1",
     ]);
     assert_eq!(said.exit, Exit::Bug);
+    assert_eq!(said.stdout, "\n1 sweep, 0 runs: 1 panicked\n");
     assert!(
         said.stderr
             .contains(&format!("watch run {file} --rules Patient --seed 40")),
         "{}",
         said.stderr
+    );
+    let calm = folder.file("calm.ron", CALM);
+    let said = watch(&["sweep", &calm, &file, "--seeds", "5", "--jobs", "1"]);
+    assert_eq!(said.exit, Exit::Bug);
+    assert!(
+        said.stdout
+            .ends_with("\n3 sweeps, 10 runs: 2 as expected, 1 panicked, 1 not begun\n"),
+        "{}",
+        said.stdout
     );
 }
