@@ -12,6 +12,7 @@ use squall_reports::text::{self, Tallied, Tally};
 use squall_sim::gate::Difference;
 use squall_sim::outcome::{Outcome, Standing, Verdict};
 use squall_sim::runner::{Prepared, Runner};
+use squall_sim::scenario::ScenarioFile;
 use squall_sim::sweep::RunPanicked;
 use squall_sim::trace::Trace;
 
@@ -36,6 +37,9 @@ pub(crate) fn run(
     args: &RunArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
+    if let Some(path) = &args.trace {
+        tracefile::is_no_scenario(path, &args.which.files)?;
+    }
     let Some(all) = files::ready(runners, &args.which, args.rules.as_deref(), &args.how, session)? else {
         session.came_to(Exit::Unusable);
         return Ok(());
@@ -45,9 +49,9 @@ pub(crate) fn run(
         .flat_map(|ready| &ready.prepared)
         .map(Box::as_ref)
         .collect();
-    let stories: Vec<&str> = all
+    let files: Vec<&ScenarioFile> = all
         .iter()
-        .flat_map(|ready| ready.prepared.iter().map(|_| ready.file.story()))
+        .flat_map(|ready| ready.prepared.iter().map(|_| &ready.file))
         .collect();
     let count = prepared.len();
     if args.trace.is_some() && count != 1 {
@@ -87,7 +91,7 @@ pub(crate) fn run(
         |place| first_run(prepared[place], args),
         |place, done| {
             match done {
-                Ok(run) => report.one(prepared[place], stories[place], run, session)?,
+                Ok(run) => report.one(prepared[place], files[place], run, session)?,
                 Err(panicked) => tell_panic(prepared[place], &panicked, &report.look, session),
             }
             if session.exit == Exit::Bug {
@@ -138,7 +142,7 @@ impl Report<'_> {
     fn one(
         &mut self,
         prepared: &dyn Prepared,
-        comment: &str,
+        file: &ScenarioFile,
         (outcome, trace): (Outcome, Option<Trace>),
         session: &mut Session<'_>,
     ) -> anyhow::Result<()> {
@@ -150,7 +154,7 @@ impl Report<'_> {
                 tracefile::write(path, &outcome, trace)?;
             }
         }
-        let (notes, is_too_loose) = notes(prepared, &outcome, how);
+        let (notes, is_too_loose) = notes(prepared, file, &outcome, how);
         session.came_to(outcome.standing().into());
         self.tally.add(outcome.standing(), 1);
         if is_too_loose {
@@ -182,7 +186,7 @@ impl Report<'_> {
                     trace
                 }
             };
-            let comment = Some(comment).filter(|story| !story.trim().is_empty());
+            let comment = Some(file.story()).filter(|story| !story.trim().is_empty());
             self.told.push(text::story(&outcome, &trace, comment, look));
         }
         Ok(())
@@ -315,8 +319,9 @@ fn are_one(
 }
 
 /// What there is to say of a run besides its verdict, and whether strictness fails it.
-fn notes(prepared: &dyn Prepared, outcome: &Outcome, how: &How) -> (Vec<String>, bool) {
+fn notes(prepared: &dyn Prepared, file: &ScenarioFile, outcome: &Outcome, how: &How) -> (Vec<String>, bool) {
     let mut notes = strict::loosened(&prepared.promises());
+    notes.extend(strict::undone(outcome, file));
     // A run that a violation ended early has not had the time to judge everything.
     if how.strict && outcome.verdict == Verdict::Held {
         notes.extend(strict::unjudged(&outcome.invariants));

@@ -156,6 +156,29 @@ fn an_expected_violation_of_a_single_file_is_told_with_its_story() {
 }
 
 #[test]
+fn a_promise_in_quiet_is_told_with_the_quiet_in_which_it_broke() {
+    let folder = Folder::new();
+    let deaf = CALM.replace(
+        "expect: Held",
+        r#"timeline: [At("2s", Kill("b")), At("2500ms", Restart("b"))], invariants: [heard(bound: "1us")],
+           expect: { Hasty: Violated("watch.heard"), Patient: Violated("watch.heard") }"#,
+    );
+    let file = folder.file("deaf.ron", &deaf);
+    let said = watch(&["run", &file, "--rules", "Patient", "--story"]);
+    let json = objects(&watch(&["run", &file, "--rules", "Patient", "--format", "json"]).stdout);
+    assert_eq!(json[0]["quiet"]["bound_ns"], 1_000, "{}", json[0]);
+    let since = json[0]["quiet"]["since_ns"].as_u64().expect("a time");
+    let at = json[0]["violation"]["at_ns"].as_u64().expect("a time");
+    assert_eq!(at, since + 1_000);
+    assert!(
+        said.stdout.contains("\n  quiet     since ")
+            && said.stdout.contains("; promised after 1us of quiet\n"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
 fn the_command_that_a_story_ends_with_repeats_the_run() {
     let folder = Folder::new();
     let flaw = folder.file("with space.ron", FLAW);
@@ -303,6 +326,58 @@ fn a_trace_is_a_header_and_an_event_a_line_and_is_the_same_every_time() {
         "{}",
         on_stdout.stderr
     );
+}
+
+#[test]
+fn a_violation_ahead_of_a_fault_is_noted_and_fails_under_strict() {
+    let folder = Folder::new();
+    let late = FLAW.replace("timeline: [", r#"timeline: [At("4900ms", Kill("b")), "#);
+    let file = folder.file("late.ron", &late);
+    let words = ["run", &file, "--rules", "Hasty"];
+    let said = watch(&words);
+    assert_eq!(said.exit, Exit::AsExpected, "{}{}", said.stdout, said.stderr);
+    let note = "\n    note: violated before kill(b) happened\n";
+    assert!(said.stdout.contains(note), "{}", said.stdout);
+    let strict = [&words[..], &["--strict"]].concat();
+    assert_eq!(watch(&strict).exit, Exit::Otherwise);
+    let json = objects(&watch(&[&words[..], &["--format", "json"]].concat()).stdout);
+    assert_eq!(json[0]["undone"], serde_json::json!(["kill(b)", "heal_all"]));
+    folder.file("late.ron", &late.replace("limit:", "scenery: [0, 2], limit:"));
+    let said = watch(&strict);
+    assert_eq!(said.exit, Exit::AsExpected, "{}{}", said.stdout, said.stderr);
+    assert!(!said.stdout.contains("note"), "{}", said.stdout);
+}
+
+#[test]
+fn a_trace_never_takes_the_place_of_a_scenario() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let plain = folder.file("scenario.txt", FLAW);
+    let other = folder.file("other.ron", CALM);
+    let (fresh, link) = (folder.at("fresh.RON"), folder.at("link"));
+    let utf8 = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    let roundabout = utf8(&folder.at("./scenario.txt"));
+    let mut cases = vec![
+        (&flaw, flaw.clone(), "would take the place of the scenario"),
+        (&plain, plain.clone(), "would take the place of the scenario"),
+        (&plain, roundabout, "would take the place of the scenario"),
+        (&flaw, other.clone(), "files in .ron are scenarios"),
+        (&flaw, utf8(&fresh), "files in .ron are scenarios"),
+    ];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&other, &link).expect("a link");
+        cases.push((&flaw, utf8(&link), "files in .ron are scenarios"));
+    }
+    for (file, out, why) in cases {
+        let said = watch(&["run", file, "--rules", "Hasty", "--trace", &out]);
+        assert_eq!((said.exit, said.stdout.as_str()), (Exit::Unusable, ""), "{out}");
+        assert!(said.stderr.contains(why), "{out}: {}", said.stderr);
+    }
+    for (file, text) in [(&flaw, FLAW), (&plain, FLAW), (&other, CALM)] {
+        assert_eq!(std::fs::read_to_string(file).expect("a scenario"), text);
+    }
+    assert!(!fresh.exists());
 }
 
 #[test]

@@ -192,7 +192,9 @@ fn help_names_the_program_its_protocols_and_its_exit_codes() {
     for part in [
         "Usage: watch <COMMAND>",
         "watch        keepers listen to a beacon",
+        "101  a run panicked: a bug of the node or of Squall",
         "130  stopped by Ctrl-C",
+        "141  whoever read the output went away",
     ] {
         assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
     }
@@ -249,8 +251,8 @@ fn when_the_reader_goes_away_it_stops_without_a_word_and_knows_nothing_more() {
     );
     let app = App::new().protocol::<Watch>();
     for (file, room, exit) in [
-        (&calm, 0, Exit::Unknown),
-        (&calm, 20, Exit::Unknown),
+        (&calm, 0, Exit::Unread),
+        (&calm, 20, Exit::Unread),
         (&flaw, 20, Exit::Otherwise),
     ] {
         for command in ["run", "sweep"] {
