@@ -55,7 +55,8 @@ impl Always<BeatNode> for TrueClaims {
                 self.appeared[host.index()] = true;
             }
             Seen::Fact { host, fact, .. } => return self.claimed(*host, fact, world).map(|()| Judged::Yes),
-            Seen::World(_) | Seen::Call { .. } | Seen::Answer { .. } => {}
+            // Calls and answers there are none, and nothing else of the world matters.
+            _ => {}
         }
         Ok(Judged::NotConcerned)
     }
@@ -135,7 +136,8 @@ impl InQuiet<BeatNode> for Heard {
                 self.silences.insert((*host, peer), silence);
                 return Judged::Yes;
             }
-            Seen::World(_) | Seen::Call { .. } | Seen::Answer { .. } => {}
+            // Calls and answers there are none, and nothing else of the world matters.
+            _ => {}
         }
         // Nothing else can break the promise; that a host has still not heard all is found by looking again.
         Judged::NotConcerned

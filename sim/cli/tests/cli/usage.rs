@@ -192,7 +192,7 @@ fn help_names_the_program_its_protocols_and_its_exit_codes() {
     for part in [
         "Usage: watch <COMMAND>",
         "watch        keepers listen to a beacon",
-        "101  a run panicked: a bug of the node or of Squall",
+        "101  a run panicked, or gave two results for one seed: a bug of the node or of Squall",
         "130  stopped by Ctrl-C",
         "141  whoever read the output went away",
     ] {
