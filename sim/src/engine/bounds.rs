@@ -96,7 +96,7 @@ impl<P: Protocol> Engine<'_, P> {
         if self.stale < STALE_AT_LEAST || self.stale * 2 < self.queue.len() {
             return;
         }
-        let (hosts, judge_entry) = (&self.hosts, self.judge_entry.1);
+        let (hosts, judge_entry) = (&mut self.hosts, self.judge_entry.1);
         self.queue.retain(|ticket, event| match event {
             Event::Judge => ticket == judge_entry,
             Event::Timer {
@@ -104,8 +104,8 @@ impl<P: Protocol> Engine<'_, P> {
                 incarnation,
                 place,
             } => {
-                let host = &hosts[host.index()];
-                host.lives(*incarnation) && host.timers.counts(*place, ticket)
+                let host = &mut hosts[host.index()];
+                host.lives(*incarnation) && host.timers.keeps(*place, ticket)
             }
             _ => true,
         });

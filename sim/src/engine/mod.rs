@@ -47,7 +47,7 @@ use host::{Barrier, Host, Waiting, Write};
 use network::{Cuts, Links};
 use queue::{Full, Queue};
 use take::{DueInput, What};
-use timers::Armed;
+use timers::Upkeep;
 
 /// One run of a plan. After the run it can be [`reset`](Engine::reset) for the next, and keeps what it allocated.
 pub(crate) struct Engine<'p, P: Protocol> {
@@ -237,16 +237,13 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
             match effect {
                 Effect::Arm { timer, at } => {
                     let at = at.max(now);
-                    let (place, todo) = self.hosts[id.index()].timers.arm(timer, at.as_nanos());
-                    if todo != Armed::Covered {
-                        self.push_timer(at, id, place);
-                        if todo == Armed::PushAndForget {
-                            self.stale += 1;
-                            self.sweep_queue();
-                        }
-                    }
+                    let upkeep = self.hosts[id.index()].timers.arm(timer, at.as_nanos());
+                    self.keep_up(id, at, upkeep);
                 }
-                Effect::Disarm { timer } => self.hosts[id.index()].timers.disarm(timer),
+                Effect::Disarm { timer } => {
+                    let upkeep = self.hosts[id.index()].timers.disarm(timer);
+                    self.keep_up(id, Time::MAX, upkeep);
+                }
                 Effect::Bind { port } => {
                     let ports = &mut self.hosts[id.index()].ports;
                     if !ports.contains(&port) {
@@ -297,7 +294,27 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         }
     }
 }
+
 impl<P: Protocol> Engine<'_, P> {
+    /// Does about the queue what a timer armed for `at`, or taken back, asks for.
+    #[inline]
+    fn keep_up(&mut self, id: HostId, at: Time, upkeep: Upkeep) {
+        match upkeep {
+            Upkeep::Nothing => {}
+            Upkeep::Push(place) => self.push_timer(at, id, place),
+            Upkeep::PushAndForget(place) => {
+                self.push_timer(at, id, place);
+                self.stale += 1;
+                self.sweep_queue();
+            }
+            Upkeep::Forget => {
+                self.stale += 1;
+                self.sweep_queue();
+            }
+            Upkeep::Recall => self.stale = self.stale.saturating_sub(1),
+        }
+    }
+
     pub(super) fn push_timer(&mut self, at: Time, host: HostId, place: u32) {
         let incarnation = self.hosts[host.index()].incarnation;
         match self.queue.push(

@@ -61,8 +61,11 @@ impl<P: Protocol> Engine<'_, P> {
             });
         }
         for (_, event) in unread {
-            if let Event::Datagram(datagram) = event {
-                self.drop_arrived(datagram, DropCause::Down);
+            match event {
+                Event::Datagram(datagram) => self.drop_arrived(datagram, DropCause::Down),
+                // Its timer, or the clearing of all, counted it as stale; but it is not in the queue.
+                Event::Timer { .. } => self.stale = self.stale.saturating_sub(1),
+                _ => {}
             }
         }
         self.sweep_queue();

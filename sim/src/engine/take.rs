@@ -227,7 +227,6 @@ impl<P: Protocol> Engine<'_, P> {
                 self.push_timer(Time::from_nanos(at), host, place);
                 None
             }
-            Due::Nothing => None,
             Due::Stale => {
                 self.stale = self.stale.saturating_sub(1);
                 None

@@ -10,6 +10,7 @@ use squall_nodes::{
 };
 
 use super::bounds::STALE_AT_LEAST;
+use super::timers::{Due, NEVER, Timers, Upkeep};
 use super::{End, Engine};
 use crate::plan::{
     DiskOnRestart, Expect, Fault, Latency, LinkLaw, Network, Origin, Plan, PlannedHost, PlannedInvariant,
@@ -29,6 +30,10 @@ enum Way {
     ArmAndDisarm,
     /// Near, and taken back.
     NearAndDisarm,
+    /// Another timer each time, far ahead, and taken back.
+    AnotherAndDisarm,
+    /// Another timer each time, far ahead, taken back, and armed again before anything is swept.
+    AnotherAndBack,
     /// For never.
     Never,
     /// Many timers, far ahead, at each boot.
@@ -62,9 +67,12 @@ const ROUNDS: u64 = 1_000;
 const TICK: Code = Code(0);
 const FAR: Span = Span::from_secs(3_600);
 
+/// A bit in which timers differ though their codes do not.
+const NO_PART_OF_THE_CODE: u64 = 1 << 63;
+
 impl squall_nodes::Timer for Code {
     fn code(&self) -> u64 {
-        self.0
+        self.0 & !NO_PART_OF_THE_CODE
     }
 }
 
@@ -101,6 +109,18 @@ impl Node for Worn {
                 Way::NearAndDisarm => {
                     out.arm(timer, now + Span::from_nanos(1 + self.done % 7));
                     out.disarm(timer);
+                }
+                Way::AnotherAndDisarm => {
+                    let timer = Code(1 + self.done);
+                    out.arm(timer, now + FAR);
+                    out.disarm(timer);
+                }
+                Way::AnotherAndBack => {
+                    let timer = Code(1 + self.done);
+                    out.arm(timer, now + FAR);
+                    out.disarm(timer);
+                    out.arm(timer, now + FAR);
+                    out.arm(timer, Time::MAX);
                 }
                 Way::Never => out.arm(Code(1 + self.done % 10), Time::MAX),
                 Way::ManyAtBoot => out.arm(Code(1 + self.done), now + FAR),
@@ -227,6 +247,63 @@ fn plan(way: Way, times: u64) -> Plan<Wear> {
     }
 }
 
+#[test]
+fn timers_of_which_each_is_named_once_take_no_more_room_than_live_at_a_time() {
+    for way in [Way::AnotherAndDisarm, Way::AnotherAndBack] {
+        let plan = plan(way, TIMES);
+        let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+        let mut engine = Engine::new(&plan, &placed);
+        engine.reset(1, None);
+        drive(&mut engine, &mut Outbox::new());
+        let places = engine.hosts[0].timers.places();
+        assert!(places <= 4 * STALE_AT_LEAST, "{way:?}: room for {places} timers");
+    }
+}
+
+#[test]
+fn codes_that_differ_only_in_high_bits_are_found_at_once() {
+    for shift in [0, 16, 32, 48] {
+        let mut timers = Timers::<Worn>::new();
+        for id in 0..10_000 {
+            timers.arm(Code(id << shift | 3), 1);
+        }
+        let longest = timers.longest_search();
+        assert!(longest <= 8, "{longest} buckets to look at, shifted by {shift}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "two timers have the code 5")]
+fn two_timers_with_one_code_are_an_error_of_their_author() {
+    let mut timers = Timers::<Worn>::new();
+    timers.arm(Code(5), 1);
+    timers.arm(Code(5 | NO_PART_OF_THE_CODE), 2);
+}
+
+#[test]
+fn an_entry_that_was_taken_back_counts_again_when_its_timer_is_armed_again() {
+    let mut timers = Timers::<Worn>::new();
+    let timer = Code(1);
+    assert_eq!(timers.arm(timer, 10), Upkeep::Push(0));
+    timers.enter(0, 10, 77);
+    assert_eq!(timers.arm(timer, 12), Upkeep::Nothing);
+    assert_eq!(timers.disarm(timer), Upkeep::Forget);
+    assert_eq!(timers.disarm(timer), Upkeep::Nothing);
+    assert_eq!(timers.arm(timer, 11), Upkeep::Recall);
+    assert!(timers.keeps(0, 77));
+    assert_eq!(timers.arm(timer, NEVER), Upkeep::Forget);
+    // The entry is stale and counted already: another takes its place, and nothing more is stale.
+    assert_eq!(timers.arm(timer, 9), Upkeep::Push(0));
+    timers.enter(0, 9, 78);
+    assert_eq!(timers.due(0, 77, 9), Due::Stale);
+    assert_eq!(timers.disarm(timer), Upkeep::Forget);
+    // Once it is swept, there is no entry to count on.
+    assert!(!timers.keeps(0, 78));
+    assert_eq!(timers.arm(timer, 9), Upkeep::Push(0));
+    timers.enter(0, 9, 79);
+    assert_eq!(timers.due(0, 79, 9), Due::Fire(timer));
+}
+
 /// How many events lie in the queue at the end, and how many ever lay there at once.
 fn length_after(plan: &Plan<Wear>) -> (usize, usize) {
     let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
@@ -244,6 +321,8 @@ fn a_million_arms_of_a_timer_leave_the_queue_as_short_as_it_was() {
         Way::Earlier,
         Way::ArmAndDisarm,
         Way::NearAndDisarm,
+        Way::AnotherAndDisarm,
+        Way::AnotherAndBack,
         Way::Never,
     ];
     for way in ways {
