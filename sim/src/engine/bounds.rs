@@ -1,4 +1,4 @@
-//! Why a run ends, and what no run may exceed: events in all and at one instant, stale entries in the queue.
+//! Why a run ends, and what no run may exceed: events in all and at one instant, stale entries in the queue, bytes held back.
 
 use squall_nodes::{HostId, Protocol, Time};
 
@@ -9,6 +9,9 @@ use crate::outcome::Violation;
 
 /// How many stale entries the queue may hold before anyone counts whether they outweigh the others.
 pub(super) const STALE_AT_LEAST: usize = 1024;
+/// How many bytes may wait behind writes, for paused hosts and as long payloads of datagrams on their way: two gibibytes. What
+/// lies in the queue itself is bounded by the queue.
+pub(crate) const MOST_HELD: usize = 2 << 30;
 /// The violation of a run in which time stands still.
 const TIME_PASSES: &str = "squall.time_passes";
 
@@ -23,6 +26,8 @@ pub(crate) enum End {
     TooManyEvents,
     /// The queue could hold no more.
     QueueFull,
+    /// More bytes were held back or on their way than may be.
+    TooMuchHeld,
     /// More cuts lay over the links than there may.
     TooManyLayers,
     /// A node asked for something that is not simulated.
@@ -39,6 +44,15 @@ impl<P: Protocol> Engine<'_, P> {
         }
         self.events += 1;
         Some(())
+    }
+
+    /// Notes that what is held back took `before` bytes and now takes `after`.
+    #[inline]
+    pub(super) fn account(&mut self, before: usize, after: usize) {
+        self.held = self.held - before + after;
+        if self.held + self.payloads.bytes() > self.most_held {
+            self.ended.get_or_insert(End::TooMuchHeld);
+        }
     }
 
     /// Nothing more can happen: time goes on to the limit, and all invariants look once more.

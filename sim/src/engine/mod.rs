@@ -39,7 +39,7 @@ use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
 
-pub(crate) use bounds::End;
+pub(crate) use bounds::{End, MOST_HELD};
 pub(crate) use faults::MOST_LAYERS;
 
 use event::{Datagram, Event, Payloads};
@@ -68,6 +68,9 @@ pub(crate) struct Engine<'p, P: Protocol> {
     pub(crate) cuts: Cuts,
     draws: Draws,
     payloads: Payloads,
+    /// How many bytes wait behind writes and for paused hosts; and how many may, together with the payloads.
+    held: usize,
+    most_held: usize,
     /// The datagram that is lent to a node.
     lent: Option<Datagram>,
     pub(crate) judge: Judge<P::Node>,
@@ -115,6 +118,8 @@ impl<'p, P: Protocol> Engine<'p, P> {
             cuts: Cuts::default(),
             draws: Draws::new(0),
             payloads: Payloads::default(),
+            held: 0,
+            most_held: MOST_HELD,
             lent: None,
             judge: Judge::new(plan, placed),
             judge_entry: (Time::MAX, 0),
@@ -150,6 +155,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.cuts.clear();
         self.draws = Draws::new(seed);
         self.payloads.clear();
+        self.held = 0;
         self.lent = None;
         self.judge = Judge::new(self.plan, self.placed);
         self.judge_entry = (Time::MAX, 0);
@@ -252,11 +258,10 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                 }
                 Effect::Send { port, to, bytes } => match &mut self.hosts[id.index()].barrier {
                     None => self.send(id, port, to, bytes),
-                    Some(barrier) => barrier.queue.push_back(Waiting::Send {
-                        port,
-                        to,
-                        bytes: bytes.to_vec(),
-                    }),
+                    Some(_) => {
+                        let bytes = bytes.to_vec();
+                        self.wait(id, Waiting::Send { port, to, bytes });
+                    }
                 },
                 Effect::Claim(fact) => match &mut self.hosts[id.index()].barrier {
                     None => {
@@ -265,11 +270,11 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                             return;
                         }
                     }
-                    Some(barrier) => barrier.queue.push_back(Waiting::Claim(fact)),
+                    Some(_) => self.wait(id, Waiting::Claim(fact)),
                 },
                 Effect::Answer { call, answer } => match &mut self.hosts[id.index()].barrier {
                     None => self.answer(id, call, &answer),
-                    Some(barrier) => barrier.queue.push_back(Waiting::Answer { call, answer }),
+                    Some(_) => self.wait(id, Waiting::Answer { call, answer }),
                 },
                 Effect::Persist { token, bytes } => match &mut self.hosts[id.index()].barrier {
                     None => {
@@ -279,7 +284,12 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                         };
                         self.start_write(id, Barrier::new(writing));
                     }
-                    Some(barrier) => barrier.persist(token, bytes),
+                    Some(barrier) => {
+                        let before = barrier.bytes;
+                        barrier.persist(token, bytes);
+                        let after = barrier.bytes;
+                        self.account(before, after);
+                    }
                 },
                 Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
                     self.refuse(id, "multicast")

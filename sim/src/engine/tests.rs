@@ -14,7 +14,7 @@ use super::timers::{Due, NEVER, Timers, Upkeep};
 use super::{End, Engine};
 use crate::plan::{
     DiskOnRestart, Expect, Fault, Latency, LinkLaw, Network, Origin, Plan, PlannedHost, PlannedInvariant,
-    Step, Target, Trigger, address_of,
+    Step, Target, Trigger, Work, address_of,
 };
 
 /// A node that arms timers in one of the ways that would fill a naive queue, `times` over.
@@ -40,6 +40,12 @@ enum Way {
     ManyAtBoot,
     /// A claim at each tick.
     Claims,
+    /// The same, behind a write.
+    ClaimsBehindAWrite,
+    /// Persists again and again, behind a write.
+    PersistsBehindAWrite,
+    /// Only hears what it is asked.
+    Quiet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,10 +131,20 @@ impl Node for Worn {
                 Way::Never => out.arm(Code(1 + self.done % 10), Time::MAX),
                 Way::ManyAtBoot => out.arm(Code(1 + self.done), now + FAR),
                 Way::Claims => out.claim(Tick::Tick),
+                Way::ClaimsBehindAWrite => {
+                    if self.done == 1 {
+                        out.persist(b"first");
+                    }
+                    out.claim(Tick::Tick);
+                }
+                Way::PersistsBehindAWrite => {
+                    out.persist(b"as ever");
+                }
+                Way::Quiet => {}
             }
         }
         match self.way {
-            Way::ManyAtBoot => {}
+            Way::ManyAtBoot | Way::Quiet => {}
             _ => out.arm(TICK, now + Span::from_micros(1)),
         }
     }
@@ -384,4 +400,77 @@ fn an_invariant_that_changes_its_mind_leaves_the_queue_as_short_as_it_was() {
         "{most} events lay in the queue at once"
     );
     assert!(left <= STALE_AT_LEAST + 8, "{left} events lie in the queue");
+}
+
+/// How a run ends of which no more than `most` bytes may be held back, and how many are then.
+fn held_after(plan: &Plan<Wear>, most: usize) -> (Option<End>, usize) {
+    let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let mut engine = Engine::new(plan, &placed);
+    engine.most_held = most;
+    engine.reset(1, None);
+    drive(&mut engine, &mut Outbox::new());
+    (engine.ended, engine.held)
+}
+
+const MEGABYTE: usize = 1 << 20;
+
+#[test]
+fn a_run_ends_when_too_much_waits_behind_a_write() {
+    for way in [Way::ClaimsBehindAWrite, Way::PersistsBehindAWrite] {
+        let mut plan = plan(way, TIMES);
+        plan.persist = Latency::Constant(FAR);
+        let (ended, held) = held_after(&plan, MEGABYTE);
+        assert_eq!(ended, Some(End::TooMuchHeld), "{way:?}");
+        // What one turn asked for is not cut short.
+        assert!(
+            (MEGABYTE..MEGABYTE + MEGABYTE / 4).contains(&held),
+            "{way:?}: {held}"
+        );
+    }
+    // What waits behind short writes comes and goes.
+    let mut plan = plan(Way::ClaimsBehindAWrite, TIMES);
+    plan.persist = Latency::Constant(Span::from_nanos(700));
+    assert_eq!(held_after(&plan, MEGABYTE), (Some(End::Limit), 0));
+}
+
+/// A host that is asked something every microsecond and paused after the first.
+fn asked_while_paused() -> Plan<Wear> {
+    let mut plan = plan(Way::Quiet, 0);
+    plan.limit = Span::from_millis(100);
+    plan.workload.push(Work {
+        first: Time::ZERO,
+        interval: Some(Span::from_micros(1)),
+        until: Time::MAX,
+        of: vec![HostId(0)],
+        command: (),
+        label: "ask".to_owned(),
+    });
+    let pause = Fault::Pause(vec![Target::Host(HostId(0))]);
+    plan.timeline.push(Step {
+        trigger: Trigger::At(Time::from_nanos(1_500)),
+        label: pause.kind().to_owned(),
+        fault: pause,
+    });
+    plan
+}
+
+#[test]
+fn a_run_ends_when_a_paused_host_is_asked_too_much() {
+    let (ended, held) = held_after(&asked_while_paused(), MEGABYTE);
+    assert_eq!(ended, Some(End::TooMuchHeld));
+    assert!((MEGABYTE..MEGABYTE + 1_000).contains(&held), "{held}");
+}
+
+#[test]
+fn what_a_paused_host_finds_or_loses_is_held_no_longer() {
+    let who = || vec![Target::Host(HostId(0))];
+    for fault in [Fault::Resume(who()), Fault::Crash(Crash::Kill, who())] {
+        let mut plan = asked_while_paused();
+        plan.timeline.push(Step {
+            trigger: Trigger::At(Time::ZERO + Span::from_millis(50)),
+            label: fault.kind().to_owned(),
+            fault,
+        });
+        assert_eq!(held_after(&plan, usize::MAX), (Some(End::Limit), 0));
+    }
 }
