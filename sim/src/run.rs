@@ -2,7 +2,7 @@
 
 use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
 
-use crate::engine::{End, Engine, MOST_HELD, MOST_LAYERS};
+use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Traffic, Verdict};
 use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
@@ -227,6 +227,12 @@ impl<P: Protocol> Bench<'_, P> {
                  their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
                 engine.now,
                 MOST_HELD >> 30
+            )),
+            Some(End::TooMuchEffort) => doubts.push(format!(
+                "the run was stopped at {}, when it had taken more than {} billion steps to follow who reaches whom; let \
+                 faults come less often, heal cuts, or take fewer hosts",
+                engine.now,
+                MOST_EFFORT / 1_000_000_000
             )),
             Some(End::TooManyLayers) => doubts.push(format!(
                 "the run was stopped at {}, when more than {MOST_LAYERS} layers of cuts lay over the links; heal them, \

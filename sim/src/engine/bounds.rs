@@ -1,4 +1,5 @@
-//! Why a run ends, and what no run may exceed: events in all and at one instant, stale entries in the queue, bytes held back.
+//! Why a run ends, and what no run may exceed: events in all and at one instant, stale entries in the queue, bytes held back, effort
+//! spent on changes of the world.
 
 use squall_nodes::{HostId, Protocol, Time};
 
@@ -12,6 +13,8 @@ pub(super) const STALE_AT_LEAST: usize = 1024;
 /// How many bytes may wait behind writes, for paused hosts and as long payloads of datagrams on their way: two gibibytes. What
 /// lies in the queue itself is bounded by the queue.
 pub(crate) const MOST_HELD: usize = 2 << 30;
+/// How many steps the world may take in a run to keep up with what is done to it: some ten seconds' worth.
+pub(crate) const MOST_EFFORT: u64 = 4_000_000_000;
 /// The violation of a run in which time stands still.
 const TIME_PASSES: &str = "squall.time_passes";
 
@@ -30,6 +33,8 @@ pub(crate) enum End {
     TooMuchHeld,
     /// More cuts lay over the links than there may.
     TooManyLayers,
+    /// To find who reaches whom took more than it may.
+    TooMuchEffort,
     /// A node asked for something that is not simulated.
     NotSimulated { host: HostId, what: &'static str },
 }

@@ -29,17 +29,19 @@ mod timers;
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use squall_nodes::{Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Time, Transport};
+use squall_nodes::{
+    Delivery, Effect, Effects, Fact, HostId, HostKey, Input, Node, Placed, Protocol, Time, Transport,
+};
 
 use crate::digest::Rolling;
 use crate::draws::Draws;
 use crate::outcome::{FaultDone, Traffic};
-use crate::plan::{Plan, address_of};
+use crate::plan::{Plan, Trigger, address_of};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
 
-pub(crate) use bounds::{End, MOST_HELD};
+pub(crate) use bounds::{End, MOST_EFFORT, MOST_HELD};
 pub(crate) use faults::MOST_LAYERS;
 
 use event::{Datagram, Event, Payloads};
@@ -74,9 +76,13 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// The datagram that is lent to a node.
     lent: Option<Datagram>,
     pub(crate) judge: Judge<P::Node>,
+    /// How much effort its world may come to.
+    most_effort: u64,
     /// When the queue's entry for the judge comes up, and its ticket; [`Time::MAX`] when there is none. Others are stale.
     judge_entry: (Time, u64),
     pub(crate) stopwatches: Stopwatches<'p>,
+    /// For each fact the steps that still wait for it, in the order of the plan.
+    waiting: Vec<Vec<u32>>,
     /// For each step that waits for a fact, how many claims have matched.
     matched: Vec<u32>,
     /// Steps that a claim has triggered and that happen before anything else does.
@@ -122,8 +128,10 @@ impl<'p, P: Protocol> Engine<'p, P> {
             most_held: MOST_HELD,
             lent: None,
             judge: Judge::new(plan, placed),
+            most_effort: MOST_EFFORT,
             judge_entry: (Time::MAX, 0),
             stopwatches: Stopwatches::new(&plan.measures),
+            waiting: vec![Vec::new(); <<P::Node as Node>::Fact as Fact>::NAMES.len()],
             matched: Vec::new(),
             triggered: VecDeque::new(),
             released: VecDeque::new(),
@@ -160,6 +168,14 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.judge = Judge::new(self.plan, self.placed);
         self.judge_entry = (Time::MAX, 0);
         self.stopwatches = Stopwatches::new(&self.plan.measures);
+        for waiting in &mut self.waiting {
+            waiting.clear();
+        }
+        for (step, planned) in self.plan.timeline.iter().enumerate() {
+            if let Trigger::When { fact, .. } = planned.trigger {
+                self.waiting[fact].push(step as u32);
+            }
+        }
         self.matched.clear();
         self.matched.resize(self.plan.timeline.len(), 0);
         self.triggered.clear();

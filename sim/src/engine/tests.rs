@@ -474,3 +474,37 @@ fn what_a_paused_host_finds_or_loses_is_held_no_longer() {
         assert_eq!(held_after(&plan, usize::MAX), (Some(End::Limit), 0));
     }
 }
+
+#[test]
+fn a_run_ends_when_the_world_changes_more_than_anyone_can_follow() {
+    let mut plan = asked_while_paused();
+    plan.workload.clear();
+    plan.timeline.clear();
+    let who = || vec![Target::Host(HostId(0))];
+    for (offset, fault) in [(0, Fault::Pause(who())), (500, Fault::Resume(who()))] {
+        plan.timeline.push(Step {
+            trigger: Trigger::Every {
+                first: Time::from_nanos(1_000 + offset),
+                interval: Span::from_micros(1),
+                until: Time::MAX,
+            },
+            label: fault.kind().to_owned(),
+            fault,
+        });
+    }
+    let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let mut engine = Engine::new(&plan, &placed);
+    let mut end = |most_effort| {
+        engine.most_effort = most_effort;
+        engine.reset(1, None);
+        drive(&mut engine, &mut Outbox::new());
+        (engine.ended, engine.now)
+    };
+    let whole = (Some(End::Limit), Time::ZERO + plan.limit);
+    assert_eq!(end(u64::MAX), whole);
+    let (ended, at) = end(1_000);
+    assert_eq!(ended, Some(End::TooMuchEffort));
+    assert!(at < Time::ZERO + Span::from_millis(1), "{at}");
+    // Effort is counted for each run.
+    assert_eq!(end(u64::MAX), whole);
+}
