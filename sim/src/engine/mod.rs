@@ -75,6 +75,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     most_held: usize,
     /// The datagram that is lent to a node.
     lent: Option<Datagram>,
+    /// The judge as it is before a run.
+    fresh_judge: Judge<P::Node>,
     pub(crate) judge: Judge<P::Node>,
     /// How much effort its world may come to.
     most_effort: u64,
@@ -107,6 +109,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
     /// `placed` are the plan's hosts in their places; nothing runs until [`reset`](Self::reset).
     pub(crate) fn new(plan: &'p Plan<P>, placed: &'p [Placed<P::Node>]) -> Self {
         let hosts = plan.hosts.len();
+        let fresh_judge = Judge::new(plan, placed);
         Engine {
             plan,
             placed,
@@ -127,7 +130,8 @@ impl<'p, P: Protocol> Engine<'p, P> {
             held: 0,
             most_held: MOST_HELD,
             lent: None,
-            judge: Judge::new(plan, placed),
+            judge: fresh_judge.copy(),
+            fresh_judge,
             most_effort: MOST_EFFORT,
             judge_entry: (Time::MAX, 0),
             stopwatches: Stopwatches::new(&plan.measures),
@@ -165,7 +169,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.payloads.clear();
         self.held = 0;
         self.lent = None;
-        self.judge = Judge::new(self.plan, self.placed);
+        self.judge = self.fresh_judge.copy();
         self.judge_entry = (Time::MAX, 0);
         self.stopwatches = Stopwatches::new(&self.plan.measures);
         for waiting in &mut self.waiting {

@@ -1,5 +1,6 @@
 //! What no run shows from outside: that the queue stays short whatever nodes and invariants do with time.
 
+use std::cell::Cell;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
@@ -64,6 +65,11 @@ facts! {
         /// A tick.
         "tick" => Tick,
     }
+}
+
+thread_local! {
+    /// How many invariants this thread has built.
+    static BUILT: Cell<u32> = const { Cell::new(0) };
 }
 
 /// How often each way is gone.
@@ -165,12 +171,15 @@ impl Protocol for Wear {
         vec![InvariantKind::with(
             "fidgety",
             "It changes its mind.",
-            |Nothing {}, _| Built {
-                invariant: Box::new(Fidgety {
-                    due: Time::ZERO + FAR,
-                }),
-                promise: Promise::Always,
-                by_default: Promise::Always,
+            |Nothing {}, _| {
+                BUILT.set(BUILT.get() + 1);
+                Built {
+                    invariant: Box::new(Fidgety {
+                        due: Time::ZERO + FAR,
+                    }),
+                    promise: Promise::Always,
+                    by_default: Promise::Always,
+                }
             },
         )]
     }
@@ -507,4 +516,25 @@ fn a_run_ends_when_the_world_changes_more_than_anyone_can_follow() {
     assert!(at < Time::ZERO + Span::from_millis(1), "{at}");
     // Effort is counted for each run.
     assert_eq!(end(u64::MAX), whole);
+}
+
+#[test]
+fn invariants_are_built_once_for_all_runs_of_a_worker_and_begin_each_anew() {
+    let mut plan = plan(Way::Claims, ROUNDS);
+    plan.invariants.push(PlannedInvariant {
+        kind: 0,
+        name: "wear.fidgety".to_owned(),
+        params: "()".to_owned(),
+        origin: Origin::Default,
+    });
+    let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let before = BUILT.get();
+    let mut engine = Engine::new(&plan, &placed);
+    for seed in 0..5 {
+        engine.reset(seed, None);
+        assert_eq!(engine.judge.due(), Time::ZERO + FAR);
+        drive(&mut engine, &mut Outbox::new());
+        assert_ne!(engine.judge.due(), Time::ZERO + FAR);
+    }
+    assert_eq!(BUILT.get() - before, 1);
 }
