@@ -3,12 +3,12 @@
 //!
 //! It is built from [`Change`]s alone, so that a simulation, a stored trace and a live run answer the same questions.
 
+mod classes;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use petgraph::graph::DiGraph;
-use petgraph::unionfind::UnionFind;
-use petgraph::visit::EdgeRef;
+use classes::{Belong, Classes};
 
 use crate::node::HostId;
 use crate::seen::{Change, Cut};
@@ -20,6 +20,8 @@ pub struct World {
     hosts: Vec<Host>,
     by_ip: BTreeMap<Ipv4Addr, HostId>,
     cuts: Vec<(u32, Cut)>,
+    classes: Classes,
+    effort: u64,
     groups: Vec<Group>,
     links: Links,
 }
@@ -52,7 +54,7 @@ enum State {
 
 /// A set of running hosts in which every pair can exchange messages both ways, and none of which reaches a running host
 /// outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// The hosts, in ascending order.
     pub hosts: Vec<HostId>,
@@ -98,6 +100,8 @@ impl World {
             .map(|(i, host)| (host.ip, HostId(i as u32)))
             .collect();
         let mut world = World {
+            classes: Classes::new(hosts.len()),
+            effort: 0,
             hosts,
             by_ip,
             cuts: Vec::new(),
@@ -122,10 +126,14 @@ impl World {
             Change::Resumed { host } => self.set(*host, State::Running, at),
             Change::Cut { layer, cut } => {
                 self.cuts.push((*layer, cut.clone()));
+                self.effort += self.classes.lay(*layer, cut, &self.cuts);
                 self.disturb_all(at);
             }
             Change::Healed { layer } => {
-                self.cuts.retain(|(l, _)| l != layer);
+                if let Some(place) = self.cuts.iter().position(|(laid, _)| laid == layer) {
+                    let (layer, cut) = self.cuts.remove(place);
+                    self.effort += self.classes.heal(layer, &cut, &self.cuts);
+                }
                 self.disturb_all(at);
             }
         }
@@ -177,9 +185,11 @@ impl World {
         self.cuts.iter().all(|(_, cut)| !cut.blocks(from, to))
     }
 
-    /// Since when nothing has happened to the host: it went up, down, paused or resumed, or its group or a link changed.
-    pub fn undisturbed_since(&self, host: HostId) -> Time {
-        self.hosts[host.index()].disturbed
+    /// How many steps it has taken so far to keep up with the changes, about. A step is a host or a word of classes that was
+    /// looked at: a nanosecond or a few. Whoever feeds the world changes can tell from it when they come to more than they are
+    /// worth.
+    pub fn effort(&self) -> u64 {
+        self.effort
     }
 
     /// The groups there are, by their first host. Hosts that are down, paused, or in a shape that is no group are in none.
@@ -208,94 +218,73 @@ impl World {
 
     /// Finds the groups anew, and disturbs every host whose group is not the one it was.
     fn regroup(&mut self, at: Time) {
-        let fresh = self.find_groups();
-        let old_sizes: Vec<usize> = self.groups.iter().map(|group| group.hosts.len()).collect();
-        let mut groups = Vec::with_capacity(fresh.len());
-        for hosts in &fresh {
-            let before = self.hosts[hosts[0].index()].group;
-            let same = before.is_some_and(|old| old_sizes[old as usize] == hosts.len())
-                && hosts.iter().all(|host| self.hosts[host.index()].group == before);
+        let before: Vec<usize> = self.groups.iter().map(|group| group.hosts.len()).collect();
+        let (groups, group_of) = self.find_groups();
+        for Group { hosts, .. } in &groups {
+            let old = self.hosts[hosts[0].index()].group;
+            let same = old.is_some_and(|old| before[old as usize] == hosts.len())
+                && hosts.iter().all(|host| self.hosts[host.index()].group == old);
             if !same {
                 for host in hosts {
                     self.hosts[host.index()].disturbed = at;
                 }
             }
         }
-        for host in &mut self.hosts {
-            host.group = None;
-        }
-        for hosts in fresh {
-            let mut quiet_since = Time::ZERO;
-            for host in &hosts {
-                let host = &mut self.hosts[host.index()];
-                host.group = Some(groups.len() as u32);
-                quiet_since = quiet_since.max(host.disturbed);
-            }
-            if self.links == Links::Beyond {
-                quiet_since = Time::MAX;
-            }
-            groups.push(Group { hosts, quiet_since });
+        for (host, group) in self.hosts.iter_mut().zip(group_of) {
+            host.group = group;
         }
         self.groups = groups;
+        for group in &mut self.groups {
+            let disturbed = group.hosts.iter().map(|host| self.hosts[host.index()].disturbed);
+            group.quiet_since = match self.links {
+                Links::Tolerated => disturbed.max().unwrap_or(Time::ZERO),
+                Links::Beyond => Time::MAX,
+            };
+        }
     }
 
-    /// Hosts on the same side of every cut are one class; the graph of classes is small, however many hosts there are.
-    fn find_groups(&self) -> Vec<Vec<HostId>> {
-        let mut classes: BTreeMap<Vec<u32>, Vec<HostId>> = BTreeMap::new();
+    /// The groups by their first host, with their hosts alone, and the group of each host. The lists of the old groups are
+    /// used again.
+    fn find_groups(&mut self) -> (Vec<Group>, Vec<Option<u32>>) {
+        let mut running = vec![0; self.classes.len()];
         for (index, host) in self.hosts.iter().enumerate() {
-            if host.state == State::Running {
-                let host = HostId(index as u32);
-                let sides = self.cuts.iter().map(|(_, cut)| cut.side(host)).collect();
-                classes.entry(sides).or_default().push(host);
+            running[self.classes.of(HostId(index as u32))] += u32::from(host.state == State::Running);
+        }
+        let (belong, steps) = self.classes.belong(&running);
+        self.effort += steps + 4 * self.hosts.len() as u64;
+        let mut spare = std::mem::take(&mut self.groups);
+        let mut groups: Vec<Group> = Vec::with_capacity(spare.len() + 1);
+        // Which group the classes that belong together are in so far.
+        let mut group_at: Vec<Option<u32>> = vec![None; self.classes.len()];
+        let mut group_of = vec![None; self.hosts.len()];
+        for (index, host) in self.hosts.iter().enumerate() {
+            if host.state != State::Running {
+                continue;
             }
+            let host = HostId(index as u32);
+            let class = self.classes.of(host);
+            let mut open = || {
+                let mut group = spare.pop().unwrap_or_default();
+                group.hosts.clear();
+                groups.push(group);
+                groups.len() as u32 - 1
+            };
+            let group = match belong[class] {
+                Belong::Together(class) => *group_at[class as usize].get_or_insert_with(open),
+                Belong::Alone => open(),
+                Belong::Nowhere => continue,
+            };
+            groups[group as usize].hosts.push(host);
+            group_of[index] = Some(group);
         }
-        let classes: Vec<Vec<HostId>> = classes.into_values().collect();
-        let mut reach = DiGraph::<(), ()>::new();
-        let nodes: Vec<_> = classes.iter().map(|_| reach.add_node(())).collect();
-        for (a, from) in classes.iter().enumerate() {
-            for (b, to) in classes.iter().enumerate() {
-                // A class of one has no pair inside it; of a larger one, any two hosts stand for all.
-                let pair = if a == b {
-                    from.get(1).map(|second| (from[0], *second))
-                } else {
-                    Some((from[0], to[0]))
-                };
-                if pair.is_none_or(|(from, to)| self.can_reach(from, to)) {
-                    reach.add_edge(nodes[a], nodes[b], ());
-                }
-            }
-        }
-        let mut joined = UnionFind::<usize>::new(classes.len());
-        for edge in reach.edge_references() {
-            joined.union(edge.source().index(), edge.target().index());
-        }
-        let mut components: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for class in 0..classes.len() {
-            components.entry(joined.find(class)).or_default().push(class);
-        }
-        let mut groups: Vec<Vec<HostId>> = components
-            .into_values()
-            .filter(|component| {
-                component
-                    .iter()
-                    .all(|&a| component.iter().all(|&b| reach.contains_edge(nodes[a], nodes[b])))
-            })
-            .map(|component| {
-                let mut hosts: Vec<HostId> = component
-                    .into_iter()
-                    .flat_map(|c| classes[c].iter().copied())
-                    .collect();
-                hosts.sort_unstable();
-                hosts
-            })
-            .collect();
-        groups.sort_unstable();
-        groups
+        (groups, group_of)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::seen::{Crash, DiskAtBoot};
 
@@ -372,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_one_way_cut_inside_a_class_is_seen() {
+    fn hosts_that_one_way_cuts_keep_from_each_other_both_ways_are_alone() {
         let mut world = world(3);
         let all = vec![true; 3];
         world.apply(
@@ -387,7 +376,7 @@ mod tests {
         );
         assert!(!world.can_reach(HostId(0), HostId(1)));
         assert!(world.can_reach(HostId(0), HostId(0)));
-        assert!(world.groups().is_empty());
+        assert_eq!(shape(&world), [ids(&[0]), ids(&[1]), ids(&[2])]);
     }
 
     #[test]
@@ -448,5 +437,129 @@ mod tests {
         let world = World::new(residents, Links::Beyond);
         assert_eq!(world.groups()[0].quiet_since, Time::MAX);
         assert_eq!(world.host_at(Ipv4Addr::LOCALHOST), Some(HostId(0)));
+    }
+
+    /// The groups by their definition, from what each pair can do.
+    fn groups_of_pairs(world: &World) -> Vec<Vec<HostId>> {
+        let running: Vec<HostId> = (0..world.len() as u32)
+            .map(HostId)
+            .filter(|host| world.is_running(*host))
+            .collect();
+        let mut groups = Vec::new();
+        let mut seen = Vec::new();
+        for &host in &running {
+            if seen.contains(&host) {
+                continue;
+            }
+            let mut component = vec![host];
+            let mut next = 0;
+            while let Some(&from) = component.get(next) {
+                next += 1;
+                for &to in &running {
+                    let joined = world.can_reach(from, to) || world.can_reach(to, from);
+                    if joined && !component.contains(&to) {
+                        component.push(to);
+                    }
+                }
+            }
+            component.sort_unstable();
+            seen.extend(&component);
+            if component
+                .iter()
+                .all(|&a| component.iter().all(|&b| world.can_reach(a, b)))
+            {
+                groups.push(component);
+            }
+        }
+        groups
+    }
+
+    const HOSTS: usize = 6;
+
+    fn change() -> impl Strategy<Value = (u8, Vec<u32>, Vec<bool>, Vec<bool>)> {
+        let marks = || prop::collection::vec(prop::bool::weighted(0.3), HOSTS);
+        (0..8u8, prop::collection::vec(0..3u32, HOSTS), marks(), marks())
+    }
+
+    proptest! {
+        #[test]
+        fn groups_are_what_their_definition_says(changes in prop::collection::vec(change(), 1..20)) {
+            let mut world = world(HOSTS);
+            let mut laid = Vec::new();
+            for (step, (kind, sides, from, to)) in changes.into_iter().enumerate() {
+                let layer = step as u32;
+                let host = HostId(sides.iter().sum::<u32>() % HOSTS as u32);
+                let change = match kind {
+                    0 => Change::Down { host, how: Crash::Kill },
+                    1 => Change::Paused { host },
+                    2 => Change::Resumed { host },
+                    3 | 4 if !laid.is_empty() => Change::Healed { layer: laid.remove(sides[0] as usize % laid.len()) },
+                    5 => {
+                        laid.push(layer);
+                        Change::Cut { layer, cut: Cut::Groups(sides) }
+                    }
+                    _ => {
+                        laid.push(layer);
+                        Change::Cut { layer, cut: Cut::OneWay { from, to } }
+                    }
+                };
+                world.apply(Time::from_nanos(layer.into()), &change);
+                prop_assert_eq!(shape(&world), groups_of_pairs(&world));
+                for host in (0..HOSTS as u32).map(HostId) {
+                    let groups = world.groups().iter().filter(|group| group.contains(host));
+                    prop_assert_eq!(groups.collect::<Vec<_>>(), world.group_of(host).into_iter().collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pause_takes_steps_in_proportion_to_the_hosts_however_many_groups_there_are() {
+        let hosts = 2_000;
+        let mut world = World::new(
+            (0..hosts).map(|i| Resident {
+                name: format!("h{i}"),
+                ip: Ipv4Addr::from(i),
+                up: true,
+            }),
+            Links::Tolerated,
+        );
+        let cut = Cut::Groups((0..hosts).collect());
+        world.apply(Time::ZERO, &Change::Cut { layer: 1, cut });
+        assert_eq!(world.groups().len(), hosts as usize);
+        let before = world.effort();
+        world.apply(Time::ZERO, &Change::Paused { host: HostId(7) });
+        let steps = world.effort() - before;
+        assert!((1..=10 * u64::from(hosts)).contains(&steps), "{steps}");
+    }
+
+    #[test]
+    fn a_layer_takes_steps_in_proportion_to_the_layers_and_the_hosts_and_to_whom_it_cuts() {
+        let hosts = 1_000usize;
+        let mut world = World::new(
+            (0..hosts).map(|i| Resident {
+                name: format!("h{i}"),
+                ip: Ipv4Addr::from(i as u32),
+                up: true,
+            }),
+            Links::Tolerated,
+        );
+        let only = |host: usize| (0..hosts).map(|other| other == host).collect();
+        for layer in 0..200 {
+            let cut = Cut::OneWay {
+                from: only(layer),
+                to: only(layer + 1),
+            };
+            let layer = layer as u32;
+            world.apply(Time::ZERO, &Change::Cut { layer, cut });
+        }
+        let before = world.effort();
+        let cut = Cut::OneWay {
+            from: only(300),
+            to: only(302),
+        };
+        world.apply(Time::ZERO, &Change::Cut { layer: 200, cut });
+        let steps = world.effort() - before;
+        assert!((1..=3 * 201 * hosts as u64).contains(&steps), "{steps}");
     }
 }

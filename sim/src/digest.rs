@@ -23,6 +23,7 @@ pub(crate) enum Tag {
     Stopped = 10,
     Write = 11,
     InFlight = 12,
+    Call = 13,
 }
 
 pub(crate) struct Rolling {

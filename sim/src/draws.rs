@@ -18,6 +18,8 @@ pub(crate) struct Draws {
     work: [u64; 2],
 }
 
+/// How many purposes have words. Two more than there are: with fewer, the words of the disks and the workload would be others,
+/// and every seed another run; and the next two purposes re-map nothing.
 const PURPOSES: usize = 8;
 
 /// What a word is drawn for. Each datagram has one word for each.

@@ -2,7 +2,7 @@
 
 use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
 
-use crate::engine::{End, Engine, MOST_LAYERS};
+use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Traffic, Verdict};
 use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
@@ -222,6 +222,18 @@ impl<P: Protocol> Bench<'_, P> {
             Some(End::QueueFull) => {
                 doubts.push(format!("the run was stopped at {}, when more events were waiting than fit", engine.now));
             }
+            Some(End::TooMuchHeld) => doubts.push(format!(
+                "the run was stopped at {}, when more than {} GiB waited behind writes to disks, for paused hosts and on \
+                 their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
+                engine.now,
+                MOST_HELD >> 30
+            )),
+            Some(End::TooMuchEffort) => doubts.push(format!(
+                "the run was stopped at {}, when it had taken more than {} billion steps to follow who reaches whom; let \
+                 faults come less often, heal cuts, or take fewer hosts",
+                engine.now,
+                MOST_EFFORT / 1_000_000_000
+            )),
             Some(End::TooManyLayers) => doubts.push(format!(
                 "the run was stopped at {}, when more than {MOST_LAYERS} layers of cuts lay over the links; heal them, \
                  or cut less often",

@@ -27,7 +27,7 @@ struct AtWork<N: Node> {
 }
 
 impl<N: Node> Judge<N> {
-    /// The judge of a run that is about to begin.
+    /// The judge of a run that is about to begin. To build the invariants takes time: runs of one plan copy one judge.
     pub(crate) fn new<P: Protocol<Node = N>>(plan: &Plan<P>, placed: &[Placed<N>]) -> Self {
         let setup = Setup {
             hosts: placed,
@@ -70,6 +70,22 @@ impl<N: Node> Judge<N> {
         };
         judge.plan_ahead();
         judge
+    }
+
+    /// A copy in the same state.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = |work: &AtWork<N>| AtWork {
+            name: work.name.clone(),
+            says: work.says,
+            origin: work.origin,
+            invariant: work.invariant.boxed_clone(),
+        };
+        Judge {
+            world: self.world.clone(),
+            invariants: self.invariants.iter().map(copy).collect(),
+            due: self.due,
+            violation: self.violation.clone(),
+        }
     }
 
     /// When an invariant wants to look again.

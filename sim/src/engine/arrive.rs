@@ -6,7 +6,6 @@ use squall_nodes::Protocol;
 
 use super::Engine;
 use super::event::{Datagram, Event};
-use super::host::RECEIVE_BUFFER;
 use super::queue::Popped;
 use super::take::{DueInput, TimerOf, What};
 use crate::digest::Tag;
@@ -18,17 +17,16 @@ impl<P: Protocol> Engine<'_, P> {
     #[inline]
     pub(super) fn take_datagram(&mut self, ticket: u64, datagram: Datagram) -> Option<DueInput<TimerOf<P>>> {
         let to = datagram.to;
-        let host = &mut self.hosts[to.index()];
+        let host = &self.hosts[to.index()];
         let cause = if self.cuts.any() && self.cuts.between(datagram.from, to).next().is_some() {
             Some(DropCause::Cut)
         } else if host.node.is_none() {
             Some(DropCause::Down)
         } else if !host.ports.contains(&datagram.to_port) {
             Some(DropCause::PortClosed)
-        } else if let Some(held) = &mut host.paused {
-            if held.bytes + usize::from(datagram.len) <= RECEIVE_BUFFER {
-                held.bytes += usize::from(datagram.len);
-                held.events.push((ticket, Event::Datagram(datagram)));
+        } else if let Some(held) = &host.paused {
+            if held.has_room(&datagram) {
+                self.hold(to, ticket, Event::Datagram(datagram));
                 return None;
             }
             Some(DropCause::BufferFull)

@@ -1,4 +1,5 @@
-//! Why a run ends, and what no run may exceed: events in all and at one instant, stale entries in the queue.
+//! Why a run ends, and what no run may exceed: events in all and at one instant, stale entries in the queue, bytes held back, effort
+//! spent on changes of the world.
 
 use squall_nodes::{HostId, Protocol, Time};
 
@@ -9,6 +10,11 @@ use crate::outcome::Violation;
 
 /// How many stale entries the queue may hold before anyone counts whether they outweigh the others.
 pub(super) const STALE_AT_LEAST: usize = 1024;
+/// How many bytes may wait behind writes, for paused hosts and as long payloads of datagrams on their way: two gibibytes. What
+/// lies in the queue itself is bounded by the queue.
+pub(crate) const MOST_HELD: usize = 2 << 30;
+/// How many steps the world may take in a run to keep up with what is done to it: some ten seconds' worth.
+pub(crate) const MOST_EFFORT: u64 = 4_000_000_000;
 /// The violation of a run in which time stands still.
 const TIME_PASSES: &str = "squall.time_passes";
 
@@ -23,8 +29,12 @@ pub(crate) enum End {
     TooManyEvents,
     /// The queue could hold no more.
     QueueFull,
+    /// More bytes were held back or on their way than may be.
+    TooMuchHeld,
     /// More cuts lay over the links than there may.
     TooManyLayers,
+    /// To find who reaches whom took more than it may.
+    TooMuchEffort,
     /// A node asked for something that is not simulated.
     NotSimulated { host: HostId, what: &'static str },
 }
@@ -39,6 +49,15 @@ impl<P: Protocol> Engine<'_, P> {
         }
         self.events += 1;
         Some(())
+    }
+
+    /// Notes that what is held back took `before` bytes and now takes `after`.
+    #[inline]
+    pub(super) fn account(&mut self, before: usize, after: usize) {
+        self.held = self.held - before + after;
+        if self.held + self.payloads.bytes() > self.most_held {
+            self.ended.get_or_insert(End::TooMuchHeld);
+        }
     }
 
     /// Nothing more can happen: time goes on to the limit, and all invariants look once more.
@@ -97,7 +116,7 @@ impl<P: Protocol> Engine<'_, P> {
         if self.stale < STALE_AT_LEAST || self.stale * 2 < self.queue.len() {
             return;
         }
-        let (hosts, judge_entry) = (&self.hosts, self.judge_entry.1);
+        let (hosts, judge_entry) = (&mut self.hosts, self.judge_entry.1);
         self.queue.retain(|ticket, event| match event {
             Event::Judge => ticket == judge_entry,
             Event::Timer {
@@ -105,8 +124,8 @@ impl<P: Protocol> Engine<'_, P> {
                 incarnation,
                 place,
             } => {
-                let host = &hosts[host.index()];
-                host.lives(*incarnation) && host.timers.counts(*place, ticket)
+                let host = &mut hosts[host.index()];
+                host.lives(*incarnation) && host.timers.keeps(*place, ticket)
             }
             _ => true,
         });

@@ -26,7 +26,9 @@ impl<P: Protocol> Engine<'_, P> {
             let hash = xxh3_64(&barrier.writing.bytes);
             tracer.note(self.now, Some(id), Happening::Persisting { token, len, hash });
         }
+        let bytes = barrier.bytes;
         host.barrier = Some(Box::new(barrier));
+        self.account(0, bytes);
         let takes = draw_latency(&self.plan.persist, word);
         self.push(
             self.now + takes,
@@ -37,14 +39,31 @@ impl<P: Protocol> Engine<'_, P> {
         );
     }
 
+    /// Puts an effect behind the write that is under way.
+    pub(super) fn wait(&mut self, id: HostId, waiting: Waiting<P::Node>) {
+        if let Some(barrier) = &mut self.hosts[id.index()].barrier {
+            let before = barrier.bytes;
+            barrier.wait(waiting);
+            let after = barrier.bytes;
+            self.account(before, after);
+        }
+    }
+
     /// A write is on the disk: what waited behind it goes on, up to the next write.
     pub(super) fn written(&mut self, id: HostId) {
         let host = &mut self.hosts[id.index()];
         let Some(barrier) = host.barrier.take() else {
             return;
         };
-        let Barrier { writing, mut queue } = *barrier;
+        let Barrier {
+            writing,
+            mut queue,
+            mut bytes,
+        } = *barrier;
         let incarnation = host.incarnation;
+        self.account(bytes, 0);
+        bytes -= writing.bytes_taken();
+        let host = &mut self.hosts[id.index()];
         host.disk.contents = Some(writing.bytes);
         for token in writing.tokens {
             self.push(
@@ -57,6 +76,7 @@ impl<P: Protocol> Engine<'_, P> {
             );
         }
         while let Some(waiting) = queue.pop_front() {
+            bytes -= waiting.bytes_taken();
             match waiting {
                 Waiting::Send { port, to, bytes } => self.send(id, port, to, &bytes),
                 Waiting::Claim(fact) => {
@@ -70,6 +90,7 @@ impl<P: Protocol> Engine<'_, P> {
                     self.start_write(
                         id,
                         Barrier {
+                            bytes: bytes + write.bytes_taken(),
                             writing: write,
                             queue,
                         },

@@ -2,6 +2,7 @@
 
 use squall_nodes::{CallId, HostId, Token};
 
+use super::host::ALLOCATION;
 use super::queue::Full;
 
 /// Payloads of up to this length lie in the event itself.
@@ -95,13 +96,18 @@ impl Datagram {
 pub(crate) struct Payloads {
     slots: Vec<Vec<u8>>,
     free: Vec<u32>,
-    /// How many bytes are kept now.
+    /// How many bytes of memory those that are kept now take, about.
     bytes: usize,
 }
 
 impl Payloads {
-    /// How many bytes can be kept at once: a gigabyte.
-    const CAPACITY: usize = 1 << 30;
+    /// What each takes besides its bytes.
+    const EACH: usize = size_of::<Vec<u8>>() + ALLOCATION;
+
+    /// How many bytes of memory they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
 
     pub(crate) fn clear(&mut self) {
         self.bytes = 0;
@@ -109,22 +115,23 @@ impl Payloads {
         self.free.extend(0..self.slots.len() as u32);
     }
 
-    /// The bytes as they lie in an event.
+    /// The bytes as they lie in an event. All long payloads may take `most` bytes of memory.
     ///
     /// # Errors
     ///
     /// [`Full`] when there is no room for a long payload.
     #[inline]
-    pub(crate) fn store(&mut self, bytes: &[u8]) -> Result<[u8; INLINE], Full> {
+    pub(crate) fn store(&mut self, bytes: &[u8], most: usize) -> Result<[u8; INLINE], Full> {
         let mut inline = [0; INLINE];
         if bytes.len() <= INLINE {
             inline[..bytes.len()].copy_from_slice(bytes);
             return Ok(inline);
         }
-        if self.bytes + bytes.len() > Self::CAPACITY {
+        let after = self.bytes + bytes.len() + Self::EACH;
+        if after > most {
             return Err(Full);
         }
-        self.bytes += bytes.len();
+        self.bytes = after;
         let place = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Vec::new());
             self.slots.len() as u32 - 1
@@ -141,7 +148,7 @@ impl Payloads {
     pub(crate) fn release(&mut self, datagram: &Datagram) {
         if let Some(place) = datagram.long() {
             self.free.push(place);
-            self.bytes -= usize::from(datagram.len);
+            self.bytes -= usize::from(datagram.len) + Self::EACH;
         }
     }
 }

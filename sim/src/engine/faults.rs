@@ -37,7 +37,9 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Fault::HealAll => {
                 let mut layers = 0;
-                while let Some(layer) = self.cuts.heal_oldest() {
+                while !self.is_worn_out()
+                    && let Some(layer) = self.cuts.heal_oldest()
+                {
                     layers += self.healed(layer, label);
                 }
                 layers
@@ -59,6 +61,9 @@ impl<P: Protocol> Engine<'_, P> {
     ) -> u64 {
         let mut touched = 0;
         for target in who {
+            if self.is_worn_out() {
+                break;
+            }
             if let Some(host) = target.host(claimant)
                 && act(self, host) == Effect::Touched
             {
@@ -66,6 +71,11 @@ impl<P: Protocol> Engine<'_, P> {
             }
         }
         touched
+    }
+
+    /// Whether even the rest of a fault would be too much.
+    fn is_worn_out(&self) -> bool {
+        self.ended == Some(End::TooMuchEffort)
     }
 
     fn crash(&mut self, host: HostId, how: Crash, label: &str) -> Effect {

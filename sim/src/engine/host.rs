@@ -5,11 +5,16 @@ use std::net::SocketAddrV4;
 
 use squall_nodes::{CallId, DiskAtBoot, Ids, Node, Token};
 
-use super::event::Event;
+use super::event::{Datagram, Event};
 use super::timers::Timers;
 
-/// How many bytes of datagrams the kernel keeps for a paused process: Linux's default `rmem_default`.
+/// How many bytes the kernel keeps for a paused process: Linux's default `rmem_default`.
 pub(crate) const RECEIVE_BUFFER: usize = 212_992;
+/// What a datagram costs of the receive buffer besides its payload. Linux charges what it allocates (`truesize`), which comes
+/// to 768 bytes for the smallest: so a buffer is full after 277 of them, however short they are.
+const DATAGRAM_OVERHEAD: usize = 768;
+/// What an allocation of its own costs besides its bytes: its header, and what it is rounded up by.
+pub(crate) const ALLOCATION: usize = 32;
 
 pub(crate) struct Host<N: Node> {
     /// The node while the host is up.
@@ -43,6 +48,8 @@ pub(crate) struct Barrier<N: Node> {
     pub(crate) writing: Write,
     /// What waits, in order.
     pub(crate) queue: VecDeque<Waiting<N>>,
+    /// How many bytes both take.
+    pub(crate) bytes: usize,
 }
 
 pub(crate) struct Write {
@@ -71,8 +78,8 @@ pub(crate) enum Waiting<N: Node> {
 pub(crate) struct Held {
     /// Events in the order in which they came up, with their tickets.
     pub(crate) events: Vec<(u64, Event)>,
-    /// How many bytes of datagrams are among them.
-    pub(crate) bytes: usize,
+    /// How much of the receive buffer the datagrams among them take.
+    buffered: usize,
 }
 
 impl<N: Node> Host<N> {
@@ -127,22 +134,72 @@ impl Disk {
 impl<N: Node> Barrier<N> {
     pub(crate) fn new(writing: Write) -> Self {
         Barrier {
+            bytes: writing.bytes_taken(),
             writing,
             queue: VecDeque::new(),
         }
     }
 
+    /// Puts an effect behind what waits.
+    pub(crate) fn wait(&mut self, waiting: Waiting<N>) {
+        self.bytes += waiting.bytes_taken();
+        self.queue.push_back(waiting);
+    }
+
     /// Puts a persist behind what waits. One that directly follows another takes its place, and completes both.
     pub(crate) fn persist(&mut self, token: Token, bytes: &[u8]) {
         if let Some(Waiting::Persist(last)) = self.queue.back_mut() {
+            self.bytes -= last.bytes_taken();
             last.tokens.push(token);
             last.bytes.clear();
             last.bytes.extend_from_slice(bytes);
+            self.bytes += last.bytes_taken();
         } else {
-            self.queue.push_back(Waiting::Persist(Write {
+            self.wait(Waiting::Persist(Write {
                 tokens: vec![token],
                 bytes: bytes.to_vec(),
             }));
         }
+    }
+}
+
+impl Write {
+    /// How many bytes of memory it takes, about.
+    pub(crate) fn bytes_taken(&self) -> usize {
+        self.bytes.len() + self.tokens.len() * size_of::<Token>() + 2 * ALLOCATION
+    }
+}
+
+impl<N: Node> Waiting<N> {
+    /// How many bytes of memory it takes, about: what facts and answers point to is not known.
+    pub(crate) fn bytes_taken(&self) -> usize {
+        let beside = match self {
+            Waiting::Send { bytes, .. } => bytes.len() + ALLOCATION,
+            Waiting::Persist(write) => write.bytes_taken(),
+            Waiting::Claim(_) | Waiting::Answer { .. } => 0,
+        };
+        size_of::<Self>() + beside
+    }
+}
+
+impl Held {
+    /// How many bytes of memory each event takes.
+    pub(crate) const EVENT: usize = size_of::<(u64, Event)>();
+
+    /// Whether the receive buffer has room for a datagram.
+    pub(crate) fn has_room(&self, datagram: &Datagram) -> bool {
+        self.buffered + Self::cost(datagram) <= RECEIVE_BUFFER
+    }
+
+    /// Keeps an event.
+    pub(crate) fn push(&mut self, ticket: u64, event: Event) {
+        if let Event::Datagram(datagram) = &event {
+            self.buffered += Self::cost(datagram);
+        }
+        self.events.push((ticket, event));
+    }
+
+    fn cost(datagram: &Datagram) -> usize {
+        usize::from(datagram.len) + DATAGRAM_OVERHEAD
     }
 }

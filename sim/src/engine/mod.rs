@@ -29,17 +29,19 @@ mod timers;
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use squall_nodes::{Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Time, Transport};
+use squall_nodes::{
+    Delivery, Effect, Effects, Fact, HostId, HostKey, Input, Node, Placed, Protocol, Time, Transport,
+};
 
 use crate::digest::Rolling;
 use crate::draws::Draws;
 use crate::outcome::{FaultDone, Traffic};
-use crate::plan::{Plan, address_of};
+use crate::plan::{Plan, Trigger, address_of};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
 
-pub(crate) use bounds::End;
+pub(crate) use bounds::{End, MOST_EFFORT, MOST_HELD};
 pub(crate) use faults::MOST_LAYERS;
 
 use event::{Datagram, Event, Payloads};
@@ -47,7 +49,7 @@ use host::{Barrier, Host, Waiting, Write};
 use network::{Cuts, Links};
 use queue::{Full, Queue};
 use take::{DueInput, What};
-use timers::Armed;
+use timers::Upkeep;
 
 /// One run of a plan. After the run it can be [`reset`](Engine::reset) for the next, and keeps what it allocated.
 pub(crate) struct Engine<'p, P: Protocol> {
@@ -68,12 +70,21 @@ pub(crate) struct Engine<'p, P: Protocol> {
     pub(crate) cuts: Cuts,
     draws: Draws,
     payloads: Payloads,
+    /// How many bytes wait behind writes and for paused hosts; and how many may, together with the payloads.
+    held: usize,
+    most_held: usize,
     /// The datagram that is lent to a node.
     lent: Option<Datagram>,
+    /// The judge as it is before a run.
+    fresh_judge: Judge<P::Node>,
     pub(crate) judge: Judge<P::Node>,
+    /// How much effort its world may come to.
+    most_effort: u64,
     /// When the queue's entry for the judge comes up, and its ticket; [`Time::MAX`] when there is none. Others are stale.
     judge_entry: (Time, u64),
     pub(crate) stopwatches: Stopwatches<'p>,
+    /// For each fact the steps that still wait for it, in the order of the plan.
+    waiting: Vec<Vec<u32>>,
     /// For each step that waits for a fact, how many claims have matched.
     matched: Vec<u32>,
     /// Steps that a claim has triggered and that happen before anything else does.
@@ -98,6 +109,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
     /// `placed` are the plan's hosts in their places; nothing runs until [`reset`](Self::reset).
     pub(crate) fn new(plan: &'p Plan<P>, placed: &'p [Placed<P::Node>]) -> Self {
         let hosts = plan.hosts.len();
+        let fresh_judge = Judge::new(plan, placed);
         Engine {
             plan,
             placed,
@@ -115,10 +127,15 @@ impl<'p, P: Protocol> Engine<'p, P> {
             cuts: Cuts::default(),
             draws: Draws::new(0),
             payloads: Payloads::default(),
+            held: 0,
+            most_held: MOST_HELD,
             lent: None,
-            judge: Judge::new(plan, placed),
+            judge: fresh_judge.copy(),
+            fresh_judge,
+            most_effort: MOST_EFFORT,
             judge_entry: (Time::MAX, 0),
             stopwatches: Stopwatches::new(&plan.measures),
+            waiting: vec![Vec::new(); <<P::Node as Node>::Fact as Fact>::NAMES.len()],
             matched: Vec::new(),
             triggered: VecDeque::new(),
             released: VecDeque::new(),
@@ -150,10 +167,19 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.cuts.clear();
         self.draws = Draws::new(seed);
         self.payloads.clear();
+        self.held = 0;
         self.lent = None;
-        self.judge = Judge::new(self.plan, self.placed);
+        self.judge = self.fresh_judge.copy();
         self.judge_entry = (Time::MAX, 0);
         self.stopwatches = Stopwatches::new(&self.plan.measures);
+        for waiting in &mut self.waiting {
+            waiting.clear();
+        }
+        for (step, planned) in self.plan.timeline.iter().enumerate() {
+            if let Trigger::When { fact, .. } = planned.trigger {
+                self.waiting[fact].push(step as u32);
+            }
+        }
         self.matched.clear();
         self.matched.resize(self.plan.timeline.len(), 0);
         self.triggered.clear();
@@ -238,16 +264,13 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
             match effect {
                 Effect::Arm { timer, at } => {
                     let at = at.max(now);
-                    let (place, todo) = self.hosts[id.index()].timers.arm(timer, at.as_nanos());
-                    if todo != Armed::Covered {
-                        self.push_timer(at, id, place);
-                        if todo == Armed::PushAndForget {
-                            self.stale += 1;
-                            self.sweep_queue();
-                        }
-                    }
+                    let upkeep = self.hosts[id.index()].timers.arm(timer, at.as_nanos());
+                    self.keep_up(id, at, upkeep);
                 }
-                Effect::Disarm { timer } => self.hosts[id.index()].timers.disarm(timer),
+                Effect::Disarm { timer } => {
+                    let upkeep = self.hosts[id.index()].timers.disarm(timer);
+                    self.keep_up(id, Time::MAX, upkeep);
+                }
                 Effect::Bind { port } => {
                     let ports = &mut self.hosts[id.index()].ports;
                     if !ports.contains(&port) {
@@ -256,11 +279,10 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                 }
                 Effect::Send { port, to, bytes } => match &mut self.hosts[id.index()].barrier {
                     None => self.send(id, port, to, bytes),
-                    Some(barrier) => barrier.queue.push_back(Waiting::Send {
-                        port,
-                        to,
-                        bytes: bytes.to_vec(),
-                    }),
+                    Some(_) => {
+                        let bytes = bytes.to_vec();
+                        self.wait(id, Waiting::Send { port, to, bytes });
+                    }
                 },
                 Effect::Claim(fact) => match &mut self.hosts[id.index()].barrier {
                     None => {
@@ -269,11 +291,11 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                             return;
                         }
                     }
-                    Some(barrier) => barrier.queue.push_back(Waiting::Claim(fact)),
+                    Some(_) => self.wait(id, Waiting::Claim(fact)),
                 },
                 Effect::Answer { call, answer } => match &mut self.hosts[id.index()].barrier {
                     None => self.answer(id, call, &answer),
-                    Some(barrier) => barrier.queue.push_back(Waiting::Answer { call, answer }),
+                    Some(_) => self.wait(id, Waiting::Answer { call, answer }),
                 },
                 Effect::Persist { token, bytes } => match &mut self.hosts[id.index()].barrier {
                     None => {
@@ -283,7 +305,12 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                         };
                         self.start_write(id, Barrier::new(writing));
                     }
-                    Some(barrier) => barrier.persist(token, bytes),
+                    Some(barrier) => {
+                        let before = barrier.bytes;
+                        barrier.persist(token, bytes);
+                        let after = barrier.bytes;
+                        self.account(before, after);
+                    }
                 },
                 Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
                     self.refuse(id, "multicast")
@@ -298,7 +325,27 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         }
     }
 }
+
 impl<P: Protocol> Engine<'_, P> {
+    /// Does about the queue what a timer armed for `at`, or taken back, asks for.
+    #[inline]
+    fn keep_up(&mut self, id: HostId, at: Time, upkeep: Upkeep) {
+        match upkeep {
+            Upkeep::Nothing => {}
+            Upkeep::Push(place) => self.push_timer(at, id, place),
+            Upkeep::PushAndForget(place) => {
+                self.push_timer(at, id, place);
+                self.stale += 1;
+                self.sweep_queue();
+            }
+            Upkeep::Forget => {
+                self.stale += 1;
+                self.sweep_queue();
+            }
+            Upkeep::Recall => self.stale = self.stale.saturating_sub(1),
+        }
+    }
+
     pub(super) fn push_timer(&mut self, at: Time, host: HostId, place: u32) {
         let incarnation = self.hosts[host.index()].incarnation;
         match self.queue.push(

@@ -4,6 +4,7 @@ use squall_nodes::{HostId, Node, NodeRng, Protocol};
 
 use super::Engine;
 use super::event::Event;
+use super::host::Held;
 use crate::trace::DropCause;
 
 impl<P: Protocol> Engine<'_, P> {
@@ -45,6 +46,7 @@ impl<P: Protocol> Engine<'_, P> {
                 host.incarnation,
                 u64::MAX - host.disk.writes,
             );
+            self.held -= barrier.bytes;
             if word & 1 == 1 {
                 host.disk.contents = Some(barrier.writing.bytes);
             }
@@ -60,9 +62,13 @@ impl<P: Protocol> Engine<'_, P> {
                 others
             });
         }
+        self.account(unread.len() * Held::EVENT, 0);
         for (_, event) in unread {
-            if let Event::Datagram(datagram) = event {
-                self.drop_arrived(datagram, DropCause::Down);
+            match event {
+                Event::Datagram(datagram) => self.drop_arrived(datagram, DropCause::Down),
+                // Its timer, or the clearing of all, counted it as stale; but it is not in the queue.
+                Event::Timer { .. } => self.stale = self.stale.saturating_sub(1),
+                _ => {}
             }
         }
         self.sweep_queue();

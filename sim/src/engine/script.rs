@@ -1,9 +1,10 @@
 //! What the plan has happen: first boots, the timeline's times, the calls of the workload.
 
-use squall_nodes::{CallId, Change, HostId, Protocol, Seen, Time};
+use squall_nodes::{CallId, Change, HostId, Protocol, Seen, Time, encode_data};
 
 use super::Engine;
 use super::event::Event;
+use crate::digest::Tag;
 use crate::plan::Trigger;
 use crate::trace::Happening;
 
@@ -57,6 +58,12 @@ impl<P: Protocol> Engine<'_, P> {
                 call: call.0,
                 says: format!("{:?}", work.command),
             });
+            self.data_bytes.clear();
+            encode_data(&work.command, &mut self.data_bytes);
+            let len = self.data_bytes.len() as u32;
+            self.digest
+                .head(Tag::Call, self.now.as_nanos(), id.0, call.0, entry, len);
+            self.digest.bytes(&self.data_bytes);
             self.see(&Seen::Call {
                 host: id,
                 call,

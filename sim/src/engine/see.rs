@@ -31,27 +31,32 @@ impl<P: Protocol> Engine<'_, P> {
         });
         self.stopwatches.fact(self.now, id, &fact, &self.judge.world);
         let index = fact.index();
-        for (step, planned) in self.plan.timeline.iter().enumerate() {
-            if let Trigger::When { fact, by, nth, after } = &planned.trigger
-                && *fact == index
-                && (by.is_empty() || by.contains(&id))
-            {
-                self.matched[step] += 1;
-                if self.matched[step] == *nth {
-                    if after.is_zero() {
-                        self.triggered.push_back((step as u32, id));
-                    } else {
-                        self.push(
-                            self.now + *after,
-                            Event::Step {
-                                step: step as u32,
-                                claimant: Some(id),
-                            },
-                        );
-                    }
-                }
-            }
+        // Most facts trigger nothing, and a step that has happened is not looked at again.
+        let mut waiting = std::mem::take(&mut self.waiting[index]);
+        waiting.retain(|step| !self.triggers(*step, id));
+        self.waiting[index] = waiting;
+    }
+
+    /// Counts a claim of the fact that a step waits for. Whether it was the one that the step waits for.
+    fn triggers(&mut self, step: u32, id: HostId) -> bool {
+        let Trigger::When { by, nth, after, .. } = &self.plan.timeline[step as usize].trigger else {
+            return false;
+        };
+        if !by.is_empty() && !by.contains(&id) {
+            return false;
         }
+        let matched = &mut self.matched[step as usize];
+        *matched += 1;
+        if *matched < *nth {
+            return false;
+        }
+        if after.is_zero() {
+            self.triggered.push_back((step, id));
+        } else {
+            let claimant = Some(id);
+            self.push(self.now + *after, Event::Step { step, claimant });
+        }
+        true
     }
 
     pub(super) fn answer(&mut self, id: HostId, call: CallId, answer: &<P::Node as Node>::Answer) {
@@ -85,6 +90,9 @@ impl<P: Protocol> Engine<'_, P> {
             fault: fault.to_owned(),
         });
         self.see(&Seen::World(&change));
+        if self.judge.world.effort() > self.most_effort {
+            self.ended.get_or_insert(End::TooMuchEffort);
+        }
     }
 
     /// Shows one thing to everyone who watches.

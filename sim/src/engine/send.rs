@@ -68,8 +68,11 @@ impl<P: Protocol> Engine<'_, P> {
         bytes: &[u8],
     ) {
         let len = bytes.len() as u16;
-        let Ok(bytes) = self.payloads.store(bytes) else {
-            self.ended.get_or_insert(End::QueueFull);
+        let Ok(bytes) = self
+            .payloads
+            .store(bytes, self.most_held.saturating_sub(self.held))
+        else {
+            self.ended.get_or_insert(End::TooMuchHeld);
             return;
         };
         self.push(

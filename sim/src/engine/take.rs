@@ -3,6 +3,7 @@
 use squall_nodes::{CallId, HostId, Node, Protocol, Time, Token};
 
 use super::event::Event;
+use super::host::Held;
 use super::queue::Popped;
 use super::timers::Due;
 use super::{End, Engine};
@@ -42,6 +43,7 @@ impl<P: Protocol> Engine<'_, P> {
                 return None;
             }
             let due = if let Some((ticket, event)) = self.released.pop_front() {
+                self.account(Held::EVENT, 0);
                 self.take_released(ticket, event)
             } else {
                 let limit = Time::ZERO + self.plan.limit;
@@ -175,15 +177,12 @@ impl<P: Protocol> Engine<'_, P> {
         let Event::Datagram(datagram) = event else {
             return self.take(ticket, event);
         };
-        match &mut self.hosts[datagram.to.index()].paused {
+        if self.hosts[datagram.to.index()].paused.is_some() {
             // It was paused again before it came to this one.
-            Some(held) => {
-                held.bytes += usize::from(datagram.len);
-                held.events.push((ticket, event));
-                None
-            }
-            None => self.deliver(datagram),
+            self.hold(datagram.to, ticket, event);
+            return None;
         }
+        self.deliver(datagram)
     }
 
     #[inline]
@@ -199,15 +198,13 @@ impl<P: Protocol> Engine<'_, P> {
             self.stale = self.stale.saturating_sub(1);
             return None;
         }
-        if let Some(held) = &mut machine.paused {
-            held.events.push((
-                ticket,
-                Event::Timer {
-                    host,
-                    incarnation,
-                    place,
-                },
-            ));
+        if machine.paused.is_some() {
+            let timer = Event::Timer {
+                host,
+                incarnation,
+                place,
+            };
+            self.hold(host, ticket, timer);
             return None;
         }
         match machine.timers.due(place, ticket, self.now.as_nanos()) {
@@ -227,7 +224,6 @@ impl<P: Protocol> Engine<'_, P> {
                 self.push_timer(Time::from_nanos(at), host, place);
                 None
             }
-            Due::Nothing => None,
             Due::Stale => {
                 self.stale = self.stale.saturating_sub(1);
                 None
@@ -236,17 +232,23 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// `None` when the host is in another life, or paused: then it finds the event when it is resumed.
-    fn hold_or(&mut self, ticket: u64, event: Event, host: HostId, incarnation: u32) -> Option<()> {
-        let host = &mut self.hosts[host.index()];
+    fn hold_or(&mut self, ticket: u64, event: Event, id: HostId, incarnation: u32) -> Option<()> {
+        let host = &self.hosts[id.index()];
         if !host.lives(incarnation) {
             return None;
         }
-        match &mut host.paused {
-            Some(held) => {
-                held.events.push((ticket, event));
-                None
-            }
-            None => Some(()),
+        if host.paused.is_some() {
+            self.hold(id, ticket, event);
+            return None;
+        }
+        Some(())
+    }
+
+    /// Keeps an event for a paused host.
+    pub(super) fn hold(&mut self, host: HostId, ticket: u64, event: Event) {
+        if let Some(held) = &mut self.hosts[host.index()].paused {
+            held.push(ticket, event);
+            self.account(0, Held::EVENT);
         }
     }
 }

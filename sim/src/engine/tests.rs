@@ -1,5 +1,6 @@
 //! What no run shows from outside: that the queue stays short whatever nodes and invariants do with time.
 
+use std::cell::Cell;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
@@ -10,10 +11,11 @@ use squall_nodes::{
 };
 
 use super::bounds::STALE_AT_LEAST;
+use super::timers::{Due, NEVER, Timers, Upkeep};
 use super::{End, Engine};
 use crate::plan::{
     DiskOnRestart, Expect, Fault, Latency, LinkLaw, Network, Origin, Plan, PlannedHost, PlannedInvariant,
-    Step, Target, Trigger, address_of,
+    Step, Target, Trigger, Work, address_of,
 };
 
 /// A node that arms timers in one of the ways that would fill a naive queue, `times` over.
@@ -29,12 +31,22 @@ enum Way {
     ArmAndDisarm,
     /// Near, and taken back.
     NearAndDisarm,
+    /// Another timer each time, far ahead, and taken back.
+    AnotherAndDisarm,
+    /// Another timer each time, far ahead, taken back, and armed again before anything is swept.
+    AnotherAndBack,
     /// For never.
     Never,
     /// Many timers, far ahead, at each boot.
     ManyAtBoot,
     /// A claim at each tick.
     Claims,
+    /// The same, behind a write.
+    ClaimsBehindAWrite,
+    /// Persists again and again, behind a write.
+    PersistsBehindAWrite,
+    /// Only hears what it is asked.
+    Quiet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +67,11 @@ facts! {
     }
 }
 
+thread_local! {
+    /// How many invariants this thread has built.
+    static BUILT: Cell<u32> = const { Cell::new(0) };
+}
+
 /// How often each way is gone.
 const TIMES: u64 = 1_000_000;
 /// How often a node is asked to go on, between which time passes.
@@ -62,9 +79,12 @@ const ROUNDS: u64 = 1_000;
 const TICK: Code = Code(0);
 const FAR: Span = Span::from_secs(3_600);
 
+/// A bit in which timers differ though their codes do not.
+const NO_PART_OF_THE_CODE: u64 = 1 << 63;
+
 impl squall_nodes::Timer for Code {
     fn code(&self) -> u64 {
-        self.0
+        self.0 & !NO_PART_OF_THE_CODE
     }
 }
 
@@ -102,13 +122,35 @@ impl Node for Worn {
                     out.arm(timer, now + Span::from_nanos(1 + self.done % 7));
                     out.disarm(timer);
                 }
+                Way::AnotherAndDisarm => {
+                    let timer = Code(1 + self.done);
+                    out.arm(timer, now + FAR);
+                    out.disarm(timer);
+                }
+                Way::AnotherAndBack => {
+                    let timer = Code(1 + self.done);
+                    out.arm(timer, now + FAR);
+                    out.disarm(timer);
+                    out.arm(timer, now + FAR);
+                    out.arm(timer, Time::MAX);
+                }
                 Way::Never => out.arm(Code(1 + self.done % 10), Time::MAX),
                 Way::ManyAtBoot => out.arm(Code(1 + self.done), now + FAR),
                 Way::Claims => out.claim(Tick::Tick),
+                Way::ClaimsBehindAWrite => {
+                    if self.done == 1 {
+                        out.persist(b"first");
+                    }
+                    out.claim(Tick::Tick);
+                }
+                Way::PersistsBehindAWrite => {
+                    out.persist(b"as ever");
+                }
+                Way::Quiet => {}
             }
         }
         match self.way {
-            Way::ManyAtBoot => {}
+            Way::ManyAtBoot | Way::Quiet => {}
             _ => out.arm(TICK, now + Span::from_micros(1)),
         }
     }
@@ -129,12 +171,15 @@ impl Protocol for Wear {
         vec![InvariantKind::with(
             "fidgety",
             "It changes its mind.",
-            |Nothing {}, _| Built {
-                invariant: Box::new(Fidgety {
-                    due: Time::ZERO + FAR,
-                }),
-                promise: Promise::Always,
-                by_default: Promise::Always,
+            |Nothing {}, _| {
+                BUILT.set(BUILT.get() + 1);
+                Built {
+                    invariant: Box::new(Fidgety {
+                        due: Time::ZERO + FAR,
+                    }),
+                    promise: Promise::Always,
+                    by_default: Promise::Always,
+                }
             },
         )]
     }
@@ -227,6 +272,63 @@ fn plan(way: Way, times: u64) -> Plan<Wear> {
     }
 }
 
+#[test]
+fn timers_of_which_each_is_named_once_take_no_more_room_than_live_at_a_time() {
+    for way in [Way::AnotherAndDisarm, Way::AnotherAndBack] {
+        let plan = plan(way, TIMES);
+        let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+        let mut engine = Engine::new(&plan, &placed);
+        engine.reset(1, None);
+        drive(&mut engine, &mut Outbox::new());
+        let places = engine.hosts[0].timers.places();
+        assert!(places <= 4 * STALE_AT_LEAST, "{way:?}: room for {places} timers");
+    }
+}
+
+#[test]
+fn codes_that_differ_only_in_high_bits_are_found_at_once() {
+    for shift in [0, 16, 32, 48] {
+        let mut timers = Timers::<Worn>::new();
+        for id in 0..10_000 {
+            timers.arm(Code(id << shift | 3), 1);
+        }
+        let longest = timers.longest_search();
+        assert!(longest <= 8, "{longest} buckets to look at, shifted by {shift}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "two timers have the code 5")]
+fn two_timers_with_one_code_are_an_error_of_their_author() {
+    let mut timers = Timers::<Worn>::new();
+    timers.arm(Code(5), 1);
+    timers.arm(Code(5 | NO_PART_OF_THE_CODE), 2);
+}
+
+#[test]
+fn an_entry_that_was_taken_back_counts_again_when_its_timer_is_armed_again() {
+    let mut timers = Timers::<Worn>::new();
+    let timer = Code(1);
+    assert_eq!(timers.arm(timer, 10), Upkeep::Push(0));
+    timers.enter(0, 10, 77);
+    assert_eq!(timers.arm(timer, 12), Upkeep::Nothing);
+    assert_eq!(timers.disarm(timer), Upkeep::Forget);
+    assert_eq!(timers.disarm(timer), Upkeep::Nothing);
+    assert_eq!(timers.arm(timer, 11), Upkeep::Recall);
+    assert!(timers.keeps(0, 77));
+    assert_eq!(timers.arm(timer, NEVER), Upkeep::Forget);
+    // The entry is stale and counted already: another takes its place, and nothing more is stale.
+    assert_eq!(timers.arm(timer, 9), Upkeep::Push(0));
+    timers.enter(0, 9, 78);
+    assert_eq!(timers.due(0, 77, 9), Due::Stale);
+    assert_eq!(timers.disarm(timer), Upkeep::Forget);
+    // Once it is swept, there is no entry to count on.
+    assert!(!timers.keeps(0, 78));
+    assert_eq!(timers.arm(timer, 9), Upkeep::Push(0));
+    timers.enter(0, 9, 79);
+    assert_eq!(timers.due(0, 79, 9), Due::Fire(timer));
+}
+
 /// How many events lie in the queue at the end, and how many ever lay there at once.
 fn length_after(plan: &Plan<Wear>) -> (usize, usize) {
     let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
@@ -244,6 +346,8 @@ fn a_million_arms_of_a_timer_leave_the_queue_as_short_as_it_was() {
         Way::Earlier,
         Way::ArmAndDisarm,
         Way::NearAndDisarm,
+        Way::AnotherAndDisarm,
+        Way::AnotherAndBack,
         Way::Never,
     ];
     for way in ways {
@@ -305,4 +409,132 @@ fn an_invariant_that_changes_its_mind_leaves_the_queue_as_short_as_it_was() {
         "{most} events lay in the queue at once"
     );
     assert!(left <= STALE_AT_LEAST + 8, "{left} events lie in the queue");
+}
+
+/// How a run ends of which no more than `most` bytes may be held back, and how many are then.
+fn held_after(plan: &Plan<Wear>, most: usize) -> (Option<End>, usize) {
+    let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let mut engine = Engine::new(plan, &placed);
+    engine.most_held = most;
+    engine.reset(1, None);
+    drive(&mut engine, &mut Outbox::new());
+    (engine.ended, engine.held)
+}
+
+const MEGABYTE: usize = 1 << 20;
+
+#[test]
+fn a_run_ends_when_too_much_waits_behind_a_write() {
+    for way in [Way::ClaimsBehindAWrite, Way::PersistsBehindAWrite] {
+        let mut plan = plan(way, TIMES);
+        plan.persist = Latency::Constant(FAR);
+        let (ended, held) = held_after(&plan, MEGABYTE);
+        assert_eq!(ended, Some(End::TooMuchHeld), "{way:?}");
+        // What one turn asked for is not cut short.
+        assert!(
+            (MEGABYTE..MEGABYTE + MEGABYTE / 4).contains(&held),
+            "{way:?}: {held}"
+        );
+    }
+    // What waits behind short writes comes and goes.
+    let mut plan = plan(Way::ClaimsBehindAWrite, TIMES);
+    plan.persist = Latency::Constant(Span::from_nanos(700));
+    assert_eq!(held_after(&plan, MEGABYTE), (Some(End::Limit), 0));
+}
+
+/// A host that is asked something every microsecond and paused after the first.
+fn asked_while_paused() -> Plan<Wear> {
+    let mut plan = plan(Way::Quiet, 0);
+    plan.limit = Span::from_millis(100);
+    plan.workload.push(Work {
+        first: Time::ZERO,
+        interval: Some(Span::from_micros(1)),
+        until: Time::MAX,
+        of: vec![HostId(0)],
+        command: (),
+        label: "ask".to_owned(),
+    });
+    let pause = Fault::Pause(vec![Target::Host(HostId(0))]);
+    plan.timeline.push(Step {
+        trigger: Trigger::At(Time::from_nanos(1_500)),
+        label: pause.kind().to_owned(),
+        fault: pause,
+    });
+    plan
+}
+
+#[test]
+fn a_run_ends_when_a_paused_host_is_asked_too_much() {
+    let (ended, held) = held_after(&asked_while_paused(), MEGABYTE);
+    assert_eq!(ended, Some(End::TooMuchHeld));
+    assert!((MEGABYTE..MEGABYTE + 1_000).contains(&held), "{held}");
+}
+
+#[test]
+fn what_a_paused_host_finds_or_loses_is_held_no_longer() {
+    let who = || vec![Target::Host(HostId(0))];
+    for fault in [Fault::Resume(who()), Fault::Crash(Crash::Kill, who())] {
+        let mut plan = asked_while_paused();
+        plan.timeline.push(Step {
+            trigger: Trigger::At(Time::ZERO + Span::from_millis(50)),
+            label: fault.kind().to_owned(),
+            fault,
+        });
+        assert_eq!(held_after(&plan, usize::MAX), (Some(End::Limit), 0));
+    }
+}
+
+#[test]
+fn a_run_ends_when_the_world_changes_more_than_anyone_can_follow() {
+    let mut plan = asked_while_paused();
+    plan.workload.clear();
+    plan.timeline.clear();
+    let who = || vec![Target::Host(HostId(0))];
+    for (offset, fault) in [(0, Fault::Pause(who())), (500, Fault::Resume(who()))] {
+        plan.timeline.push(Step {
+            trigger: Trigger::Every {
+                first: Time::from_nanos(1_000 + offset),
+                interval: Span::from_micros(1),
+                until: Time::MAX,
+            },
+            label: fault.kind().to_owned(),
+            fault,
+        });
+    }
+    let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let mut engine = Engine::new(&plan, &placed);
+    let mut end = |most_effort| {
+        engine.most_effort = most_effort;
+        engine.reset(1, None);
+        drive(&mut engine, &mut Outbox::new());
+        (engine.ended, engine.now)
+    };
+    let whole = (Some(End::Limit), Time::ZERO + plan.limit);
+    assert_eq!(end(u64::MAX), whole);
+    let (ended, at) = end(1_000);
+    assert_eq!(ended, Some(End::TooMuchEffort));
+    assert!(at < Time::ZERO + Span::from_millis(1), "{at}");
+    // Effort is counted for each run.
+    assert_eq!(end(u64::MAX), whole);
+}
+
+#[test]
+fn invariants_are_built_once_for_all_runs_of_a_worker_and_begin_each_anew() {
+    let mut plan = plan(Way::Claims, ROUNDS);
+    plan.invariants.push(PlannedInvariant {
+        kind: 0,
+        name: "wear.fidgety".to_owned(),
+        params: "()".to_owned(),
+        origin: Origin::Default,
+    });
+    let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let before = BUILT.get();
+    let mut engine = Engine::new(&plan, &placed);
+    for seed in 0..5 {
+        engine.reset(seed, None);
+        assert_eq!(engine.judge.due(), Time::ZERO + FAR);
+        drive(&mut engine, &mut Outbox::new());
+        assert_ne!(engine.judge.due(), Time::ZERO + FAR);
+    }
+    assert_eq!(BUILT.get() - before, 1);
 }

@@ -1,17 +1,25 @@
 //! The named timers of one node: looked up by code, moved without growing the queue.
 //!
-//! A timer has at most one entry in the event queue that counts. Moved later, or taken back, it leaves the entry where it
-//! is and looks at its deadline when the entry comes up. Moved earlier, it pushes a new entry and the old one is stale;
-//! the engine sweeps the queue when stale entries outweigh the rest. Armed for *never*, it is not armed.
+//! A timer has at most one entry in the event queue that counts. Moved later, it leaves the entry where it is and looks at
+//! its deadline when the entry comes up. Moved earlier, it pushes a new entry and the old one is stale. Taken back, its
+//! entry is stale until it is armed again for a time that the entry covers. Whoever arms and disarms is told how many entries
+//! became stale, so that the engine can sweep the queue when they outweigh the rest. Armed for *never*, it is taken back.
+//!
+//! A timer that is neither armed nor in the queue keeps its place until places run short; then all such places are given
+//! to others, so that a node that names each of its timers only once costs no more than those that are armed at a time.
 
 use squall_nodes::{Node, Timer};
 
 /// Never: no deadline, or no entry in the queue.
 pub(crate) const NEVER: u64 = u64::MAX;
+/// How long the index is when there is a timer.
+const SHORTEST_INDEX: usize = 8;
 
 pub(crate) struct Timers<N: Node> {
     alarms: Vec<Alarm<N::Timer>>,
-    /// Places in `alarms`, plus one, by a hash of the code; 0 is empty. Its length is a power of two.
+    /// Places in `alarms` that belong to no timer, and that the index does not know.
+    free: Vec<u32>,
+    /// Places in `alarms`, plus one, by a hash of the code; 0 is empty. Its length is zero or a power of two.
     index: Vec<u32>,
 }
 
@@ -26,15 +34,19 @@ struct Alarm<T> {
     ticket: u64,
 }
 
-/// What the engine has to do about the queue once a timer was armed.
+/// What the engine has to do about the queue once a timer was armed or taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Armed {
-    /// Nothing: the entry that is there comes up in time.
-    Covered,
-    /// Push an entry and [`enter`](Timers::enter) it.
-    Push,
+pub(crate) enum Upkeep {
+    /// Nothing: the entry that is there comes up in time, or there is none and none is needed.
+    Nothing,
+    /// Push an entry for the timer at this place and [`enter`](Timers::enter) it.
+    Push(u32),
     /// The same; the entry that was there is stale.
-    PushAndForget,
+    PushAndForget(u32),
+    /// The entry that is there is stale.
+    Forget,
+    /// The entry that is there was stale, and counts again.
+    Recall,
 }
 
 /// What an entry that came up is worth.
@@ -44,9 +56,7 @@ pub(crate) enum Due<T> {
     Fire(T),
     /// The timer was moved: push an entry at this time and [`enter`](Timers::enter) it.
     Later(u64),
-    /// The timer was taken back.
-    Nothing,
-    /// Another entry took this one's place.
+    /// The timer was taken back, or another entry took this one's place.
     Stale,
 }
 
@@ -54,39 +64,61 @@ impl<N: Node> Timers<N> {
     pub(crate) fn new() -> Self {
         Timers {
             alarms: Vec::new(),
+            free: Vec::new(),
             index: Vec::new(),
         }
     }
 
-    /// Forgets all timers. Returns how many entries in the queue are stale by that.
+    /// Forgets all timers. Returns how many more entries in the queue are stale by that.
     pub(crate) fn clear(&mut self) -> usize {
-        let stale = self.alarms.iter().filter(|alarm| alarm.entry_at != NEVER).count();
+        let entered = |alarm: &&Alarm<_>| alarm.entry_at != NEVER && alarm.deadline != NEVER;
+        let stale = self.alarms.iter().filter(entered).count();
         self.alarms.clear();
+        self.free.clear();
         self.index.fill(0);
         stale
     }
 
-    /// Arms a timer for `deadline`. The place is what its entry in the queue carries.
+    /// Arms a timer for `deadline`.
+    ///
+    /// # Panics
+    ///
+    /// When the node has another timer with the same code: its author has to tell them apart.
     #[inline]
-    pub(crate) fn arm(&mut self, timer: N::Timer, deadline: u64) -> (u32, Armed) {
-        let place = self.place(timer);
-        let alarm = &mut self.alarms[place as usize];
-        alarm.deadline = deadline;
-        // An entry that there is comes up in time, and what is armed for never needs none: both compare so.
-        let todo = if alarm.entry_at <= deadline {
-            Armed::Covered
-        } else if alarm.entry_at == NEVER {
-            Armed::Push
-        } else {
-            Armed::PushAndForget
+    pub(crate) fn arm(&mut self, timer: N::Timer, deadline: u64) -> Upkeep {
+        if deadline == NEVER {
+            return self.disarm(timer);
+        }
+        let place = match self.find(timer) {
+            Some(place) => place,
+            None => self.add(timer),
         };
-        (place, todo)
+        let alarm = &mut self.alarms[place as usize];
+        // Without a deadline, the entry that there may be is counted as stale already.
+        let was_armed = std::mem::replace(&mut alarm.deadline, deadline) != NEVER;
+        match (alarm.entry_at <= deadline, was_armed) {
+            (true, true) => Upkeep::Nothing,
+            (true, false) => Upkeep::Recall,
+            (false, true) => Upkeep::PushAndForget(place),
+            (false, false) => Upkeep::Push(place),
+        }
     }
 
     /// Takes back a timer.
-    pub(crate) fn disarm(&mut self, timer: N::Timer) {
-        if let Some(place) = self.find(timer.code()) {
-            self.alarms[place as usize].deadline = NEVER;
+    ///
+    /// # Panics
+    ///
+    /// As [`arm`](Self::arm).
+    pub(crate) fn disarm(&mut self, timer: N::Timer) -> Upkeep {
+        let Some(place) = self.find(timer) else {
+            return Upkeep::Nothing;
+        };
+        let alarm = &mut self.alarms[place as usize];
+        let was_armed = std::mem::replace(&mut alarm.deadline, NEVER) != NEVER;
+        if was_armed && alarm.entry_at != NEVER {
+            Upkeep::Forget
+        } else {
+            Upkeep::Nothing
         }
     }
 
@@ -98,23 +130,26 @@ impl<N: Node> Timers<N> {
         alarm.ticket = ticket;
     }
 
-    /// Whether the entry with this ticket counts.
-    pub(crate) fn counts(&self, place: u32, ticket: u64) -> bool {
-        self.alarms
-            .get(place as usize)
-            .is_some_and(|alarm| alarm.entry_at != NEVER && alarm.ticket == ticket)
+    /// Whether the entry with this ticket still has a use. If not, it is to be dropped: the timer does without it from now on.
+    pub(crate) fn keeps(&mut self, place: u32, ticket: u64) -> bool {
+        let Some(alarm) = self.entered(place, ticket) else {
+            return false;
+        };
+        if alarm.deadline == NEVER {
+            alarm.entry_at = NEVER;
+        }
+        alarm.deadline != NEVER
     }
 
     /// Takes the entry of the timer at `place`, which came up at `now`.
     #[inline]
     pub(crate) fn due(&mut self, place: u32, ticket: u64, now: u64) -> Due<N::Timer> {
-        if !self.counts(place, ticket) {
+        let Some(alarm) = self.entered(place, ticket) else {
             return Due::Stale;
-        }
-        let alarm = &mut self.alarms[place as usize];
+        };
         alarm.entry_at = NEVER;
         match alarm.deadline {
-            NEVER => Due::Nothing,
+            NEVER => Due::Stale,
             deadline if deadline > now => Due::Later(deadline),
             _ => {
                 alarm.deadline = NEVER;
@@ -123,68 +158,114 @@ impl<N: Node> Timers<N> {
         }
     }
 
+    /// For how many timers there is room without asking for more.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.alarms.len()
+    }
+
+    /// How many buckets are looked at to find a timer, at most.
+    #[cfg(test)]
+    pub(crate) fn longest_search(&self) -> usize {
+        let mask = self.index.len() - 1;
+        let occupied = |(bucket, place): (usize, &u32)| {
+            let home = self.bucket(self.alarms[place.checked_sub(1)? as usize].code);
+            Some((bucket.wrapping_sub(home) & mask) + 1)
+        };
+        self.index
+            .iter()
+            .enumerate()
+            .filter_map(occupied)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The timer at `place`, if the entry with this ticket is its entry.
     #[inline]
-    fn place(&mut self, timer: N::Timer) -> u32 {
-        let code = timer.code();
-        match self.find(code) {
-            Some(place) => {
-                debug_assert!(
-                    self.alarms[place as usize].timer == timer,
-                    "two timers have the code {code}"
-                );
-                place
-            }
-            None => self.add(timer, code),
-        }
+    fn entered(&mut self, place: u32, ticket: u64) -> Option<&mut Alarm<N::Timer>> {
+        self.alarms
+            .get_mut(place as usize)
+            .filter(|alarm| alarm.entry_at != NEVER && alarm.ticket == ticket)
     }
 
     #[inline]
-    fn find(&self, code: u64) -> Option<u32> {
+    fn find(&self, timer: N::Timer) -> Option<u32> {
         if self.index.is_empty() {
             return None;
         }
+        let code = timer.code();
         let mask = self.index.len() - 1;
-        let mut bucket = Self::bucket(code, mask);
+        let mut bucket = self.bucket(code);
         loop {
             let place = self.index[bucket].checked_sub(1)?;
-            if self.alarms[place as usize].code == code {
+            let alarm = &self.alarms[place as usize];
+            if alarm.code == code {
+                assert!(
+                    alarm.timer == timer,
+                    "two timers have the code {code}: {:?} and {timer:?}",
+                    alarm.timer
+                );
                 return Some(place);
             }
             bucket = (bucket + 1) & mask;
         }
     }
 
-    fn add(&mut self, timer: N::Timer, code: u64) -> u32 {
-        let place = self.alarms.len() as u32;
-        self.alarms.push(Alarm {
+    fn add(&mut self, timer: N::Timer) -> u32 {
+        if (self.alarms.len() - self.free.len() + 1) * 4 > self.index.len() * 3 {
+            self.make_room();
+        }
+        let alarm = Alarm {
             timer,
-            code,
+            code: timer.code(),
             deadline: NEVER,
             entry_at: NEVER,
             ticket: 0,
-        });
-        if self.alarms.len() * 4 > self.index.len() * 3 {
-            self.index = vec![0; (self.alarms.len() * 2).next_power_of_two()];
-            for place in 0..self.alarms.len() {
-                self.insert(place as u32);
+        };
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.alarms[place as usize] = alarm;
+                place
             }
-        } else {
+            None => {
+                self.alarms.push(alarm);
+                self.alarms.len() as u32 - 1
+            }
+        };
+        self.insert(place);
+        place
+    }
+
+    /// Takes the places of idle timers, and makes the index longer if more than half of it is in use even so. It never becomes
+    /// shorter, so that there is a quarter of its length to add before the next time, whatever was taken back.
+    fn make_room(&mut self) {
+        let idle = |alarm: &Alarm<_>| alarm.deadline == NEVER && alarm.entry_at == NEVER;
+        let (idle, used): (Vec<u32>, Vec<u32>) =
+            (0..self.alarms.len() as u32).partition(|place| idle(&self.alarms[*place as usize]));
+        self.free = idle;
+        let length = ((used.len() + 1) * 2).next_power_of_two();
+        self.index.fill(0);
+        self.index
+            .resize(length.max(self.index.len()).max(SHORTEST_INDEX), 0);
+        for place in used {
             self.insert(place);
         }
-        place
     }
 
     fn insert(&mut self, place: u32) {
         let mask = self.index.len() - 1;
-        let mut bucket = Self::bucket(self.alarms[place as usize].code, mask);
+        let mut bucket = self.bucket(self.alarms[place as usize].code);
         while self.index[bucket] != 0 {
             bucket = (bucket + 1) & mask;
         }
         self.index[bucket] = place + 1;
     }
 
-    /// Small codes without gaps fall into buckets of their own.
-    fn bucket(code: u64, mask: usize) -> usize {
-        (code ^ (code >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)) as usize & mask
+    /// The golden ratio spreads codes over the high bits, wherever in the code it is that they differ; small codes without
+    /// gaps it spreads evenly. The index has at least two buckets.
+    #[inline]
+    fn bucket(&self, code: u64) -> usize {
+        let bits = self.index.len().trailing_zeros();
+        (code.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - bits)) as usize
     }
 }

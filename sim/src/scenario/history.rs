@@ -9,7 +9,7 @@ use super::cast::{Cast, host_of};
 use super::desk::Desk;
 use super::promises::Made;
 use super::timeline::Timeline;
-use crate::plan::{CutPlan, Fault, Network, Origin, Step, Target, Trigger};
+use crate::plan::{CutPlan, Fault, Latency, Network, Origin, Step, Target, Trigger};
 
 /// How many single happenings are followed; a timeline with more is left to the run.
 const MOST_FOLLOWED: usize = 2_000_000;
@@ -76,18 +76,50 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
     }
 }
 
+/// What keeps every group from ever being quiet, whatever happens.
+pub(super) struct Beyond {
+    what: &'static str,
+    hint: String,
+}
+
+impl Beyond {
+    /// What of the links and the disks is worse than what is tolerated.
+    pub(super) fn find(network: &Network, persist: &Latency, tolerated: Tolerance) -> Option<Self> {
+        if let Some(law) = network.laws().find(|law| !law.is_within(&tolerated)) {
+            let hint = format!(
+                "a link has a loss of {} and a latency of up to {}, and {} and {} are tolerated: say so in \
+                 `tolerated`, or make the link better",
+                law.loss,
+                law.percentile_999(),
+                tolerated.loss,
+                tolerated.latency
+            );
+            return Some(Beyond {
+                what: "the links",
+                hint,
+            });
+        }
+        let takes = persist.percentile_999();
+        (takes > tolerated.latency).then(|| Beyond {
+            what: "the disks",
+            hint: format!(
+                "what a node says waits up to {takes} for its disk, and a latency of {} is tolerated: say so in \
+                 `tolerated`, or make `persist` shorter",
+                tolerated.latency
+            ),
+        })
+    }
+}
+
 /// Complains about each written promise of quiet for which the file leaves no time, as far as that can be known.
 pub(super) fn quiet(
     desk: &mut Desk<'_>,
     timeline: &Timeline,
     cast: &Cast,
     made: &[Made<'_>],
-    network: &Network,
-    tolerated: Tolerance,
+    beyond: Option<&Beyond>,
     limit: Span,
 ) {
-    let laws = std::iter::once(&network.default).chain(network.links.iter().map(|(_, law)| law));
-    let beyond = laws.into_iter().find(|law| !law.is_within(&tolerated));
     let mut longest = None;
     for made in made {
         let (Origin::Written, Promise::InQuiet { bound }, Some(item)) =
@@ -96,20 +128,9 @@ pub(super) fn quiet(
             continue;
         };
         let name = &made.planned.name;
-        if let Some(law) = beyond {
-            let hint = format!(
-                "a link has a loss of {} and a latency of up to {}, and {} and {} are tolerated: say so in \
-                 `tolerated`, or make the link better",
-                law.loss,
-                law.latency.percentile_999(),
-                tolerated.loss,
-                tolerated.latency
-            );
-            desk.complain(
-                desk.point(item),
-                format!("{name} is never judged: the links are never quiet"),
-                Some(hint),
-            );
+        if let Some(Beyond { what, hint }) = beyond {
+            let message = format!("{name} is never judged: {what} are never quiet");
+            desk.complain(desk.point(item), message, Some(hint.clone()));
             continue;
         }
         let longest = *longest.get_or_insert_with(|| longest_quiet(&timeline.steps, cast, limit));

@@ -81,7 +81,7 @@
 //! | `hosts` | who takes part; see below. At least one, at most [`MOST_HOSTS`] | *needed* |
 //! | `network` | what links are like; see below | see below |
 //! | `persist` | how long a write to a disk takes: a law of latency | `Uniform("500us", "2ms")` |
-//! | `tolerated` | how bad links may be while liveness is asked for: `loss` below 1, and the 99.9th percentile of `latency` | 5 %, and a third of the shortest timeout of any host |
+//! | `tolerated` | how bad links may be while liveness is asked for: `loss` below 1, and the 99.9th percentile of `latency`, with `reorder_by` where more than one of 1000 is reordered; that of `persist` is held to the same. Where any is worse, no group is ever quiet | 5 %, and a third of the shortest timeout of any host |
 //! | `timeline` | what is done to the world; see below. At most [`MOST_ENTRIES`] entries | nothing |
 //! | `workload` | what clients and operators ask; see below. At most [`MOST_ENTRIES`] entries | nothing |
 //! | `limit` | when the run ends: more than nothing, at most a day | `"30s"` |

@@ -98,8 +98,7 @@ fn plan<'f, P: Protocol>(
             &timeline,
             &cast,
             made.as_deref().unwrap_or(&[]),
-            &network,
-            tolerated,
+            history::Beyond::find(&network, &persist, tolerated).as_ref(),
             limit,
         );
     }

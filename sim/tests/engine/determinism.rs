@@ -109,6 +109,16 @@ fn a_run_that_was_cut_short_leaves_nothing_behind_either() {
 }
 
 #[test]
+fn what_is_asked_is_in_the_digest_though_nobody_heeds_it() {
+    let asked = |what| {
+        let draft = plan().host("a", []).call(ms(1), A, what);
+        digests(&draft.prepare(), [0])
+    };
+    assert_eq!(asked("left"), asked("left"));
+    assert_ne!(asked("left"), asked("right"));
+}
+
+#[test]
 fn threads_that_share_a_plan_run_what_one_alone_runs() {
     let prepared = lively().prepare();
     let alone = digests(&prepared, 0..24);

@@ -87,9 +87,9 @@ fn a_cut_laid_meanwhile_does_not_reach_into_the_buffer_of_a_paused_host() {
 #[test]
 fn the_buffer_of_a_paused_host_holds_212992_bytes_and_what_overflows_is_counted() {
     let ship = |bytes| Do::Ship { to: place(A), bytes };
-    let mut cargo = vec![ship(1000); 213];
-    // 212 of them fit, and 992 bytes more: not one more after that.
-    cargo.extend([ship(992), ship(1), ship(0)]);
+    let mut cargo = vec![ship(1000); 121];
+    // With 768 bytes of overhead each, 120 of them fit, and 64 bytes more: not one more after that.
+    cargo.extend([ship(64), ship(1), ship(0)]);
     let story = plan()
         .host("a", [])
         .host("b", [start([Do::Arm(1, ms(5))]), on(On::Timer(1), cargo)])
@@ -97,17 +97,34 @@ fn the_buffer_of_a_paused_host_holds_212992_bytes_and_what_overflows_is_counted(
         .at(ms(10), resume(&[A]))
         .trace(1);
     let heard = story.heard(A);
-    assert_eq!(heard.len(), 214);
+    assert_eq!(heard.len(), 121);
     assert!(heard.iter().all(|(when, _)| *when == ms(10)));
-    assert_eq!(heard[212].1, "992 bytes");
-    assert_eq!(heard[213].1, "");
-    assert_eq!(story.outcome.traffic.overflowed, 2);
+    assert_eq!(heard[120].1, ".".repeat(64));
+    assert_eq!(story.outcome.traffic.overflowed, 3);
     let missed: Vec<_> = story
         .of(A)
         .into_iter()
         .filter(|line| line.contains("misses"))
         .collect();
-    assert_eq!(missed, vec!["6ms misses BufferFull from b"; 2]);
+    assert_eq!(missed, vec!["6ms misses BufferFull from b"; 3]);
+}
+
+#[test]
+fn the_buffer_of_a_paused_host_is_full_after_277_datagrams_however_short() {
+    let ship = Do::Ship {
+        to: place(A),
+        bytes: 0,
+    };
+    let outcome = plan()
+        .host("a", [])
+        .host(
+            "b",
+            [start([Do::Arm(1, ms(5))]), on(On::Timer(1), vec![ship; 300])],
+        )
+        .at(ms(1), pause(&[A]))
+        .at(ms(10), resume(&[A]))
+        .run(1);
+    assert_eq!((outcome.traffic.delivered, outcome.traffic.overflowed), (277, 23));
 }
 
 #[test]

@@ -59,6 +59,16 @@ fn a_written_promise_of_quiet_is_left_time_for() {
         "the longest quiet is 2s",
     );
     one(
+        &with("persist: Constant(\"2s\"), invariants: [⟦tables_agree⟧()],"),
+        "the disks are never quiet",
+        "what a node says waits up to 2s for its disk",
+    );
+    one(
+        &with("network: (reorder: 0.01, reorder_by: \"2s\"), invariants: [⟦tables_agree⟧()],"),
+        "the links are never quiet",
+        "a latency of up to 2",
+    );
+    one(
         &with("network: (loss: 0.2), invariants: [⟦tables_agree⟧()],"),
         "the links are never quiet",
         "0.2",
