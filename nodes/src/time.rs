@@ -186,6 +186,9 @@ pub enum SpanError {
     /// Not a number with a unit.
     #[error("'{0}' is not a length of time; write a whole number and a unit, such as \"310ms\" or \"2s\"")]
     Syntax(String),
+    /// Less than nothing.
+    #[error("'{0}' is negative, and lengths of time are not")]
+    Negative(String),
     /// Longer than [`Span::LONGEST`].
     #[error("'{0}' is longer than ten years, the longest length of time that a file may name")]
     TooLong(String),
@@ -195,7 +198,15 @@ impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Span, SpanError> {
-        let parsed = humantime::parse_duration(text).map_err(|_| SpanError::Syntax(text.to_owned()))?;
+        let negative = |text: &str| {
+            text.strip_prefix('-')
+                .is_some_and(|rest| humantime::parse_duration(rest).is_ok())
+        };
+        let parsed = humantime::parse_duration(text).map_err(|error| match error {
+            humantime::DurationError::NumberOverflow => SpanError::TooLong(text.to_owned()),
+            _ if negative(text.trim_start()) => SpanError::Negative(text.to_owned()),
+            _ => SpanError::Syntax(text.to_owned()),
+        })?;
         match u64::try_from(parsed.as_nanos()) {
             Ok(ns) if ns <= Span::LONGEST.0 => Ok(Span(ns)),
             _ => Err(SpanError::TooLong(text.to_owned())),
@@ -251,14 +262,19 @@ mod tests {
 
     #[test]
     fn a_span_without_a_unit_or_beyond_ten_years_is_refused() {
-        for text in ["", "5", "-5ms", "1e9s", "NaN", "inf", "5 parsecs"] {
+        for text in ["", "5", "-", "-5", "--5ms", "1e9s", "NaN", "inf", "5 parsecs"] {
             assert!(
                 matches!(text.parse::<Span>(), Err(SpanError::Syntax(_))),
                 "{text}"
             );
         }
         assert!(matches!("4000days".parse::<Span>(), Err(SpanError::TooLong(_))));
-        assert!("99999999999999999999s".parse::<Span>().is_err());
+        for text in ["99999999999999999999s", "18446744073709551615s"] {
+            assert_eq!(text.parse::<Span>(), Err(SpanError::TooLong(text.to_owned())));
+        }
+        for text in ["-5ms", "-1m 30s"] {
+            assert_eq!(text.parse::<Span>(), Err(SpanError::Negative(text.to_owned())));
+        }
     }
 
     #[test]

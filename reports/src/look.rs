@@ -144,7 +144,7 @@ pub(crate) fn span(ns: u64) -> String {
 }
 
 /// A number with its digits in threes: `1 204 500`.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
     for (place, digit) in digits.chars().enumerate() {

@@ -33,7 +33,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) which: Which,
     /// The seed [default: the file's own, else 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = crate::seeds::seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) jobs: Jobs,
@@ -55,7 +55,12 @@ pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) which: Which,
     /// The seeds: `A..B` without B, `A..=B` with it, or how many, from 0. Files tagged `scale` take the first 20
-    #[arg(long, value_name = "A..B", default_value = "0..1000")]
+    #[arg(
+        long,
+        value_name = "A..B",
+        default_value = "0..1000",
+        allow_negative_numbers = true
+    )]
     pub(crate) seeds: Seeds,
     #[command(flatten)]
     pub(crate) jobs: Jobs,

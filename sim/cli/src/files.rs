@@ -124,12 +124,7 @@ pub(crate) fn look<'a>(
     if looked.is_empty() && without_rules.is_empty() {
         tags.sort();
         tags.dedup();
-        let there = if tags.is_empty() {
-            "none has any".to_owned()
-        } else {
-            format!("there are {}", tags.join(", "))
-        };
-        bail!("no file is left by --tag and --skip-tag; of tags, {there}");
+        bail!(none_is_tagged(which, &tags));
     }
     if looked.is_empty() {
         bail!(no_such_rules(rules.unwrap_or_default(), &without_rules));
@@ -178,6 +173,25 @@ fn prepare<'a>(
 fn is_wanted(file: &ScenarioFile, which: &Which) -> bool {
     let has = |tag: &String| file.tags().contains(tag);
     (which.tag.is_empty() || which.tag.iter().any(has)) && !which.skip_tag.iter().any(has)
+}
+
+/// Why the tags that were asked for leave no file, of which `there` are all tags.
+fn none_is_tagged(which: &Which, there: &[String]) -> String {
+    let quoted = |tags: &[String]| {
+        let tags: Vec<String> = tags.iter().map(|tag| format!("`{tag}`")).collect();
+        tags.join(" or ")
+    };
+    let (wanted, unwanted) = (quoted(&which.tag), quoted(&which.skip_tag));
+    let none = match (which.tag.is_empty(), which.skip_tag.is_empty()) {
+        (false, true) => format!("no file has the tag {wanted}"),
+        (true, _) => format!("every file has the tag {unwanted}, which is left out"),
+        (false, false) => format!("no file has the tag {wanted} without {unwanted}"),
+    };
+    if there.is_empty() {
+        format!("{none}; there is no tag in any of them")
+    } else {
+        format!("{none}; the tags that there are: {}", there.join(", "))
+    }
 }
 
 fn no_such_rules(rules: &str, without: &[(String, &'static str, &'static [&'static str])]) -> String {

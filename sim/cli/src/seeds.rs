@@ -25,6 +25,8 @@ impl Seeds {
 pub(crate) enum SeedsError {
     Syntax,
     Number(String),
+    /// Two numbers with a dash between them.
+    Dash(u64, u64),
     Empty,
 }
 
@@ -34,6 +36,9 @@ impl fmt::Display for SeedsError {
             SeedsError::Syntax => f.write_str("write A..B without B, A..=B with it, or how many, from 0"),
             SeedsError::Number(text) => {
                 write!(f, "`{text}` is not a whole number from 0 to {}", u64::MAX - 1)
+            }
+            SeedsError::Dash(from, to) => {
+                write!(f, "write `{from}..{to}` without {to}, or `{from}..={to}` with it")
             }
             SeedsError::Empty => f.write_str("there is no seed in it"),
         }
@@ -47,7 +52,10 @@ impl FromStr for Seeds {
 
     fn from_str(text: &str) -> Result<Self, SeedsError> {
         let range = match text.split_once("..") {
-            None => 0..number(text)?,
+            None => match text.split_once('-').map(|(from, to)| (number(from), number(to))) {
+                Some((Ok(from), Ok(to))) => return Err(SeedsError::Dash(from, to)),
+                _ => 0..number(text)?,
+            },
             Some((_, "" | "=")) | Some(("", _)) => return Err(SeedsError::Syntax),
             Some((from, to)) => match to.strip_prefix('=') {
                 // The largest number was refused, so that there is one more.
@@ -61,6 +69,18 @@ impl FromStr for Seeds {
             Ok(Seeds(range))
         }
     }
+}
+
+/// Reads one seed.
+///
+/// # Errors
+///
+/// When it is none, in a sentence.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    let none = || format!("`{text}` is not a whole number from 0 to {}", u64::MAX);
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seed = plain.then(|| text.parse().ok()).flatten();
+    seed.ok_or_else(none)
 }
 
 fn number(text: &str) -> Result<u64, SeedsError> {
@@ -116,6 +136,26 @@ mod tests {
                 matches!(text.parse::<Seeds>(), Err(SeedsError::Number(_))),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_dash_is_met_with_dots() {
+        let dash = "0-10".parse::<Seeds>();
+        assert_eq!(dash, Err(SeedsError::Dash(0, 10)));
+        assert_eq!(
+            dash.map_err(|error| error.to_string()),
+            Err("write `0..10` without 10, or `0..=10` with it".to_owned())
+        );
+    }
+
+    #[test]
+    fn one_seed_is_any_whole_number_that_fits() {
+        assert_eq!(seed("0"), Ok(0));
+        assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
+        for text in ["", "-1", "+1", "x", "1.5", "18446744073709551616"] {
+            let told = seed(text).expect_err(text);
+            assert!(told.contains("is not a whole number from 0 to"), "{told}");
         }
     }
 

@@ -1,17 +1,21 @@
 //! Where the output of one command goes: results to stdout, progress and complaints to stderr.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use squall_reports::look::{Colour, Columns, Look};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use squall_reports::look::{Colour, Columns, Look, grouped};
 use squall_sim::scenario::{Complaints, Style};
 
 use crate::args::{How, When};
 use crate::exit::Exit;
+
+/// The longest text about what is being done, in characters, so that a narrow terminal has room for the bar.
+const LONGEST_DOING: usize = 40;
 
 /// The outside, as one command sees it.
 pub(crate) struct Session<'a> {
@@ -123,10 +127,7 @@ impl<'a> Session<'a> {
     pub(crate) fn begin(&mut self, count: u64) -> ProgressBar {
         if self.surroundings.stderr == Reader::Terminal {
             let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
-            let template = "{spinner} {msg}  {wide_bar} {human_pos} of {human_len}, {eta} to go";
-            bar.set_style(
-                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-            );
+            bar.set_style(style());
             bar.enable_steady_tick(Duration::from_millis(200));
             self.bar = bar;
         }
@@ -135,7 +136,7 @@ impl<'a> Session<'a> {
 
     /// Says what is being done.
     pub(crate) fn doing(&mut self, what: impl Into<Cow<'static, str>>) {
-        self.bar.set_message(what);
+        self.bar.set_message(shortened(what.into(), LONGEST_DOING));
     }
 
     /// One of the things is done.
@@ -158,5 +159,60 @@ impl<'a> Session<'a> {
                 _ => Colour::Plain,
             },
         }
+    }
+}
+
+/// The bar, with numbers as results have them.
+fn style() -> ProgressStyle {
+    let write = |w: &mut dyn fmt::Write, text: String| {
+        // That a part of the bar cannot be drawn is no reason to stop.
+        let _ = w.write_str(&text);
+    };
+    ProgressStyle::with_template("{spinner} {msg}  {wide_bar} {done} of {all}{to_go}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("done", move |state: &ProgressState, w: &mut dyn fmt::Write| {
+            write(w, grouped(state.pos()));
+        })
+        .with_key("all", move |state: &ProgressState, w: &mut dyn fmt::Write| {
+            write(w, grouped(state.len().unwrap_or_default()));
+        })
+        .with_key("to_go", move |state: &ProgressState, w: &mut dyn fmt::Write| {
+            write(w, to_go(state.eta()));
+        })
+}
+
+/// How long it still takes; nothing where that is not known, which the bar tells by no time at all, or hardly matters.
+fn to_go(eta: Duration) -> String {
+    match eta.as_secs() {
+        0 => String::new(),
+        _ => format!(", {:#} to go", HumanDuration(eta)),
+    }
+}
+
+/// The end of a text that is too long, which of a path says most.
+fn shortened(text: Cow<'static, str>, longest: usize) -> Cow<'static, str> {
+    let length = text.chars().count();
+    if length <= longest {
+        return text;
+    }
+    let end: String = text.chars().skip(length + 1 - longest).collect();
+    format!("…{end}").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_of_the_time_to_go_until_it_is_known() {
+        assert_eq!(to_go(Duration::ZERO), "");
+        assert_eq!(to_go(Duration::from_secs(7)), ", 7s to go");
+        assert_eq!(to_go(Duration::from_secs(120)), ", 2m to go");
+    }
+
+    #[test]
+    fn of_a_long_path_the_end_is_kept() {
+        assert_eq!(shortened("a.ron under A".into(), 13), "a.ron under A");
+        assert_eq!(shortened("some/where/ä.ron under A".into(), 14), "…ä.ron under A");
     }
 }

@@ -32,6 +32,8 @@ pub struct Complaint {
     pub message: String,
     /// What would be right.
     pub hint: Option<String>,
+    /// The bracket inside which it is, where that is part of the matter.
+    pub opening: Option<Place>,
 }
 
 /// A place in a file.
@@ -102,6 +104,7 @@ impl Complaints {
                 place: None,
                 message,
                 hint,
+                opening: None,
             }],
             0,
         )
@@ -147,10 +150,21 @@ impl Complaints {
         let group = match &complaint.place {
             Some(place) => match self.lines_of(place) {
                 Some((lines, span)) => {
-                    let snippet = Snippet::source(lines)
-                        .line_start(place.line)
-                        .path(self.name.as_str())
-                        .annotation(AnnotationKind::Primary.span(span));
+                    let snippet =
+                        |lines, first| Snippet::source(lines).line_start(first).path(self.name.as_str());
+                    let snippet = match complaint
+                        .opening
+                        .as_ref()
+                        .and_then(|opening| self.lines_between(opening, place))
+                    {
+                        Some((lines, open, span)) => {
+                            let first = complaint.opening.as_ref().map_or(1, |opening| opening.line);
+                            snippet(lines, first)
+                                .annotation(AnnotationKind::Context.span(open).label("opened here"))
+                                .annotation(AnnotationKind::Primary.span(span))
+                        }
+                        None => snippet(lines, place.line).annotation(AnnotationKind::Primary.span(span)),
+                    };
                     title(complaint.message.clone()).element(snippet)
                 }
                 None => title(format!(
@@ -163,6 +177,25 @@ impl Complaints {
                 .elements(Vec::<annotate_snippets::Element<'_>>::new()),
         };
         renderer.render(&[group.elements(hint)])
+    }
+
+    /// The lines from one place to a later one with both places in them, unless one of the lines is too long to show.
+    fn lines_between(&self, opening: &Place, place: &Place) -> Option<(&str, Range<usize>, Range<usize>)> {
+        let start = self
+            .text
+            .get(..opening.span.start)?
+            .rfind('\n')
+            .map_or(0, |found| found + 1);
+        let end = self.text[place.span.start..]
+            .find('\n')
+            .map_or(self.text.len(), |found| place.span.start + found);
+        let lines = self.text.get(start..end)?;
+        let within = |at: usize| at.saturating_sub(start).min(lines.len());
+        let span = |place: &Place| within(place.span.start)..within(place.span.end);
+        lines
+            .lines()
+            .all(|line| line.len() <= LONGEST_LINE)
+            .then(|| (lines, span(opening), span(place)))
     }
 
     /// The first line of a place with what of the place is in it, unless the line is too long to show.

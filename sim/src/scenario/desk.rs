@@ -79,6 +79,17 @@ impl<'f> Desk<'f> {
     }
 
     pub(super) fn complain(&mut self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
+        self.complain_within(span, message, hint, None);
+    }
+
+    /// Complains about something inside a bracket that is part of the matter.
+    pub(super) fn complain_within(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: Option<String>,
+        opening: Option<Range<usize>>,
+    ) {
         if self.complaints.len() == MOST_KEPT {
             self.untold += 1;
             return;
@@ -87,6 +98,7 @@ impl<'f> Desk<'f> {
             place: Some(Place::of(self.text, span)),
             message: message.into(),
             hint,
+            opening: opening.map(|span| Place::of(self.text, span)),
         };
         if !self.complaints.contains(&complaint) {
             self.complaints.push(complaint);
@@ -255,9 +267,16 @@ impl<'f> Desk<'f> {
         if let Some(ratio) = read.filter(|ratio| (0.0..=1.0).contains(ratio)) {
             return Some(ratio);
         }
-        let hint = match read {
+        let text = self.slice(item).trim_matches('"').trim();
+        let percent = text
+            .strip_suffix('%')
+            .and_then(|text| text.trim().parse::<f64>().ok());
+        let hint = match read.or(percent) {
             Some(percent) if percent > 1.0 && percent <= 100.0 => {
                 format!("{percent} % is `{}`", percent / 100.0)
+            }
+            _ if item.shape == Shape::Text && text.parse::<f64>().is_ok() => {
+                format!("without quotes: `{text}`")
             }
             _ => "a ratio is a number from 0 to 1".to_owned(),
         };
@@ -292,7 +311,7 @@ impl<'f> Desk<'f> {
             let start = from + self.text.get(from..item.span.end)?.find(found)?;
             Some(start..start + found.len()).filter(inside)
         };
-        let nearest = || item.nearest(to.saturating_sub(1).max(from)).span.clone();
+        let nearest = || item.nearest(to.saturating_sub(1).max(from));
         let (span, message, hint) = match &error.code {
             Error::NoSuchStructField { expected, found, .. } => (
                 named(found),
@@ -314,9 +333,19 @@ impl<'f> Desk<'f> {
                     hint,
                 )
             }
+            Error::ExpectedIdentifier if nearest().shape == Shape::Text => {
+                let name = self.slice(nearest()).trim_matches('"');
+                let is_name = name.starts_with(|c: char| c == '_' || c.is_alphabetic())
+                    && name.chars().all(|c| c == '_' || c.is_alphanumeric());
+                (
+                    None,
+                    "expected a name, found text in quotes".to_owned(),
+                    is_name.then(|| format!("without quotes: `{name}`")),
+                )
+            }
             other => (None, fragment(&other.to_string()), None),
         };
-        let span = span.unwrap_or_else(nearest);
+        let span = span.unwrap_or_else(|| nearest().span.clone());
         self.complain(span, message, hint);
     }
 

@@ -117,7 +117,8 @@ impl ScenarioFile {
         if text.len() > LARGEST {
             return Err(too_large(name));
         }
-        let text: Arc<str> = text.into();
+        // Some editors put a byte order mark ahead of all text; it says nothing.
+        let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(&text).into();
         let root = well_formed(name, &text)?;
         let mut desk = Desk::new(&text);
         let About {
@@ -150,7 +151,7 @@ impl ScenarioFile {
         &self.name
     }
 
-    /// The file, byte for byte.
+    /// The file, byte for byte but for a byte order mark ahead of it.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -238,21 +239,22 @@ fn too_large(name: &str) -> Complaints {
 
 /// Reads the text by our own reader, which finds the places and bounds the nesting, then by the library, whose word is law.
 fn well_formed(name: &str, text: &Arc<str>) -> Result<Item, Complaints> {
-    let complaint = |span, message: String, hint| {
+    let complaint = |span, message: String, hint, opening| {
         let mut desk = Desk::new(text);
-        desk.complain(span, message.clone(), hint);
+        desk.complain_within(span, message.clone(), hint, opening);
         match desk.close(name, text) {
             Err(complaints) => complaints,
             Ok(()) => Complaints::about_all(name, message, None),
         }
     };
-    let root = Item::read(text).map_err(|wrong| complaint(wrong.span, wrong.message, wrong.hint))?;
+    let root =
+        Item::read(text).map_err(|wrong| complaint(wrong.span, wrong.message, wrong.hint, wrong.opening))?;
     // Each of our levels is at most two of the library's.
     let options = ron_options().with_recursion_limit(2 * super::places::DEEPEST + 2);
     if let Err(error) = options.from_str::<serde::de::IgnoredAny>(text) {
         let from = offset_of(text, error.span.start.line, error.span.start.col);
         let to = offset_of(text, error.span.end.line, error.span.end.col);
-        return Err(complaint(from..to, fragment(&error.code.to_string()), None));
+        return Err(complaint(from..to, fragment(&error.code.to_string()), None, None));
     }
     Ok(root)
 }

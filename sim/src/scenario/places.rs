@@ -58,6 +58,8 @@ pub struct Unreadable {
     pub message: String,
     /// What would be right.
     pub hint: Option<String>,
+    /// The bytes of the bracket inside which it is, where that is part of the matter.
+    pub opening: Option<Range<usize>>,
 }
 
 impl Item {

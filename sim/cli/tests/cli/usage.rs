@@ -137,8 +137,20 @@ fn tags_choose_and_leave_out() {
     assert_eq!(names(&["--skip-tag", "flaw"]), (true, false));
     let said = watch(&["run", path, "--tag", "storm"]);
     assert_eq!(said.exit, Exit::Unusable);
+    assert_eq!(
+        said.stderr,
+        "watch: no file has the tag `storm`; the tags that there are: calm, flaw\n"
+    );
+    let said = watch(&["run", path, "--skip-tag", "calm", "--skip-tag", "flaw"]);
     assert!(
-        said.stderr.contains("of tags, there are calm, flaw"),
+        said.stderr
+            .contains("every file has the tag `calm` or `flaw`, which is left out;"),
+        "{}",
+        said.stderr
+    );
+    let said = watch(&["run", path, "--tag", "calm", "--skip-tag", "calm"]);
+    assert!(
+        said.stderr.contains("no file has the tag `calm` without `calm`;"),
         "{}",
         said.stderr
     );
@@ -175,6 +187,24 @@ fn words_that_are_no_command_are_refused_with_the_usage() {
             "{words:?}"
         );
         assert!(!said.stderr.is_empty(), "{words:?}");
+    }
+    for (words, why) in [
+        (
+            ["run", "x.ron", "--seed", "-1"],
+            "`-1` is not a whole number from 0",
+        ),
+        (
+            ["run", "x.ron", "--seed", "x"],
+            "`x` is not a whole number from 0",
+        ),
+        (
+            ["sweep", "x.ron", "--seeds", "-1"],
+            "`-1` is not a whole number from 0",
+        ),
+        (["sweep", "x.ron", "--seeds", "0-10"], "write `0..10` without 10"),
+    ] {
+        let said = watch(&words);
+        assert!(said.stderr.contains(why), "{words:?}: {}", said.stderr);
     }
     let said = watch(&["sweep", "x.ron", "--seeds", "9..3"]);
     assert!(

@@ -45,7 +45,7 @@ impl Reader<'_> {
             }
             Some('{') => Shape::Map(self.container(depth, '}', Reader::pair)?),
             Some('(') => self.parentheses(depth)?,
-            Some(c) if c.is_ascii_digit() || matches!(c, '+' | '-' | '.') => self.number(),
+            Some(c) if c.is_ascii_digit() || matches!(c, '+' | '-' | '.') => self.number()?,
             Some('r' | 'b') if self.is_marked_text() => self.text_value()?,
             Some(c) if is_first_of_name(c) => {
                 self.name();
@@ -64,6 +64,14 @@ impl Reader<'_> {
                     name: Some(name),
                     shape,
                 });
+            }
+            Some('“' | '”' | '„' | '‟' | '‘' | '’' | '‚' | '«' | '»' | '`') => {
+                let end = self.at + self.next_len();
+                return Err(unreadable(
+                    start..end,
+                    "this is no quotation mark in RON",
+                    "use double quotes: `\"…\"`",
+                ));
             }
             Some('#') => {
                 let end = self.at + 1;
@@ -104,6 +112,7 @@ impl Reader<'_> {
             self.blank()?;
             match self.peek() {
                 Some(c) if c == close => break,
+                Some(c) if is_closing(c) => return Err(self.expected(open, close)),
                 Some(_) => parts.push(part(self, depth + 1)?),
                 None => return Err(unclosed(open, close)),
             }
@@ -111,16 +120,24 @@ impl Reader<'_> {
             match self.peek() {
                 Some(',') => self.at += 1,
                 Some(c) if c == close => break,
-                Some(_) => {
-                    let end = self.at + self.next_len();
-                    let message = format!("expected `,` or `{close}`");
-                    return Err(unreadable(self.at..end, &message, ""));
-                }
+                Some(_) => return Err(self.expected(open, close)),
                 None => return Err(unclosed(open, close)),
             }
         }
         self.at += 1;
         Ok(parts)
+    }
+
+    /// What is next is neither a comma nor the end of what `open` opened. Where it speaks of an end that was forgotten, the
+    /// beginning is shown too: another bracket, or a `:` where nothing has a name.
+    fn expected(&self, open: Range<usize>, close: char) -> Unreadable {
+        let end = self.at + self.next_len();
+        let wrong = unreadable(self.at..end, &format!("expected `,` or `{close}`"), "");
+        let is_forgotten = self.peek().is_some_and(|c| is_closing(c) || c == ':');
+        Unreadable {
+            opening: is_forgotten.then_some(open),
+            ..wrong
+        }
     }
 
     fn pair(&mut self, depth: usize) -> Result<(Item, Item), Unreadable> {
@@ -184,6 +201,14 @@ impl Reader<'_> {
         }
         let name = start..self.at;
         self.blank()?;
+        if self.peek() == Some('=') {
+            let end = self.at + 1;
+            return Err(unreadable(
+                self.at..end,
+                "expected `:`, found `=`",
+                "write `:` in its place",
+            ));
+        }
         Ok((self.peek() == Some(':')).then_some(name))
     }
 
@@ -196,14 +221,54 @@ impl Reader<'_> {
         self.skip_while(goes_on);
     }
 
-    fn number(&mut self) -> Shape {
-        self.skip_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '-'));
-        Shape::Number
+    fn number(&mut self) -> Result<Shape, Unreadable> {
+        const UNITS: [&str; 10] = ["ns", "us", "µs", "ms", "s", "sec", "m", "min", "h", "d"];
+        let start = self.at;
+        self.skip_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '-' | 'µ'));
+        let written = &self.text[start..self.at];
+        let unit =
+            written.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '_' | '.' | '+' | '-'));
+        if UNITS.contains(&unit) {
+            let hint = format!("put it in quotes: `\"{written}\"`");
+            return Err(unreadable(
+                start..self.at,
+                "a length of time stands in quotes",
+                &hint,
+            ));
+        }
+        if self.peek() == Some('%') {
+            let hint = match written.parse::<f64>() {
+                Ok(percent) => format!("{percent} % is `{}`", percent / 100.0),
+                Err(_) => "a ratio is a number from 0 to 1".to_owned(),
+            };
+            return Err(unreadable(
+                start..self.at + 1,
+                "a ratio is written without `%`",
+                &hint,
+            ));
+        }
+        Ok(Shape::Number)
     }
 
     fn character(&mut self) -> Result<Shape, Unreadable> {
         let start = self.at;
         self.quoted(start, '\'')?;
+        let inside = &self.text[start + 1..self.at - 1];
+        // What a backslash begins may be many letters and one character: that is for the library to say.
+        if inside.chars().count() != 1 && !inside.starts_with('\\') {
+            let line = self.text[start..self.at].lines().next().unwrap_or_default();
+            let shown = if line.len() == self.at - start {
+                inside
+            } else {
+                "…"
+            };
+            let hint = format!("use double quotes: `\"{shown}\"`");
+            return Err(unreadable(
+                start..start + line.len(),
+                "text stands in double quotes",
+                &hint,
+            ));
+        }
         Ok(Shape::Other)
     }
 
@@ -329,11 +394,16 @@ fn unreadable(span: Range<usize>, message: &str, hint: &str) -> Unreadable {
         span,
         message: message.to_owned(),
         hint,
+        opening: None,
     }
 }
 
 fn unclosed(open: Range<usize>, close: char) -> Unreadable {
     unreadable(open, "this is never closed", &format!("close it with `{close}`"))
+}
+
+fn is_closing(c: char) -> bool {
+    matches!(c, ')' | ']' | '}')
 }
 
 fn is_first_of_name(c: char) -> bool {

@@ -2,7 +2,7 @@
 
 use squall_sim::scenario::ScenarioFile;
 
-use super::{one, plan, with};
+use super::{complaints, one, plan, with};
 
 #[test]
 fn what_is_not_ron_is_complained_about_alone() {
@@ -191,4 +191,97 @@ fn an_unreadable_file_is_named_with_the_reason() {
     std::fs::write(&good, with("")).unwrap();
     let file = ScenarioFile::read(&good).unwrap();
     assert_eq!(file.name(), good.display().to_string());
+}
+
+#[test]
+fn slips_of_other_notations_are_met_with_what_is_written_here() {
+    for (marked, message, hint) in [
+        (
+            with("network: (latency: Constant(⟦2ms⟧)),"),
+            "a length of time stands in quotes",
+            "put it in quotes: `\"2ms\"`",
+        ),
+        (
+            with("network: (latency: Constant(\"2ms\"), loss: ⟦5%⟧),"),
+            "a ratio is written without `%`",
+            "5 % is `0.05`",
+        ),
+        (
+            with("network: (latency: Constant(\"2ms\"), loss: ⟦\"5%\"⟧),"),
+            "is not a ratio",
+            "5 % is `0.05`",
+        ),
+        (
+            with("network: (latency: Constant(\"2ms\"), loss: ⟦\"0.05\"⟧),"),
+            "is not a ratio",
+            "without quotes: `0.05`",
+        ),
+        (
+            with("tags: [⟦'flaw'⟧],"),
+            "text stands in double quotes",
+            "use double quotes: `\"flaw\"`",
+        ),
+        (
+            with("tags: [⟦“⟧flaw”],"),
+            "this is no quotation mark",
+            "use double quotes",
+        ),
+        (with("limit ⟦=⟧ \"2s\","), "expected `:`, found `=`", "write `:`"),
+        (
+            with("limit: ⟦\"99999999999999999999s\"⟧,"),
+            "longer than ten years",
+            "",
+        ),
+        (
+            with("limit: ⟦\"-2s\"⟧,"),
+            "is negative, and lengths of time are not",
+            "",
+        ),
+        (
+            with("").replace("role: Server", "role: ⟦\"Server\"⟧"),
+            "expected a name, found text in quotes",
+            "without quotes: `Server`",
+        ),
+    ] {
+        one(&marked, message, hint);
+    }
+}
+
+#[test]
+fn a_bracket_that_is_closed_by_another_is_shown_with_it() {
+    let text = with("timeline: [\n        At(\"2s\", Kill(\"c1\")),\n    limit⟦:⟧ \"9s\",");
+    one(&text, "expected `,` or `]`", "");
+    let drawn = complaints(&text.replace(['⟦', '⟧'], "")).to_string();
+    let expected = [
+        "error: expected `,` or `]`",
+        " --> test.ron:6:10",
+        "  |",
+        "4 |     timeline: [",
+        "  |               - opened here",
+        "5 |         At(\"2s\", Kill(\"c1\")),",
+        "6 |     limit: \"9s\",",
+        "  |          ^",
+    ];
+    assert_eq!(drawn, expected.join("\n"));
+    one(
+        &with("timeline: (At(\"2s\", Kill(\"c1\"))⟦]⟧,"),
+        "expected `,` or `)`",
+        "",
+    );
+    // A comma that is missing between two values says nothing of the bracket around them.
+    let drawn = complaints(&with("tags: [\"a\" \"b\"],")).to_string();
+    assert!(
+        drawn.contains("expected `,` or `]`") && !drawn.contains("opened here"),
+        "{drawn}"
+    );
+}
+
+#[test]
+fn a_byte_order_mark_says_nothing() {
+    let text = with("");
+    let file = ScenarioFile::parse("test.ron", format!("\u{feff}{text}")).expect("a scenario");
+    assert_eq!(file.text(), text);
+    let wrong = with("limits: \"2s\",");
+    let marked = complaints(&format!("\u{feff}{wrong}"));
+    assert_eq!(marked.list(), complaints(&wrong).list());
 }

@@ -92,7 +92,7 @@ fn settings_are_checked_field_by_field() {
     one(&with("config: (sample: ⟦NaN⟧),"), "not a finite number", "");
     one(
         &with("config: (client_timeout: ⟦\"99999999999999999999s\"⟧),"),
-        "not a length of time",
+        "longer than ten years",
         "",
     );
     one(

@@ -91,7 +91,7 @@ fn ratios_and_latencies_stay_within_their_bounds() {
     one(&with("tolerated: (loss: ⟦1.0⟧),"), "below 1", "promises nothing");
     one(
         &with("network: (reorder_by: ⟦\"-5ms\"⟧),"),
-        "'-5ms' is not a length of time",
+        "'-5ms' is negative",
         "",
     );
 }
