@@ -85,6 +85,8 @@ pub enum Change {
     Crc,
     /// A server that is spoken to by a node of an epoch that it cannot answer in opens a higher one.
     TakeBack,
+    /// A node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name.
+    Introduce,
     /// A rule of both sets: of two entries the newer stays, whichever came last.
     Merge,
 }
@@ -105,7 +107,7 @@ impl Rules {
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 14] = [
+    pub const ALL: [Change; 15] = [
         Change::Ratchet,
         Change::StepDown,
         Change::Probe,
@@ -119,6 +121,7 @@ impl Change {
         Change::Count,
         Change::Crc,
         Change::TakeBack,
+        Change::Introduce,
         Change::Merge,
     ];
 }

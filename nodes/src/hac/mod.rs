@@ -23,7 +23,8 @@
 //!
 //! - [`wire`]: the packets, byte for byte; [`table`]: what a list of entries becomes; [`Describer`]: both in words.
 //! - `member`: a node of a client-server cluster, whatever it does; `client`: seeking and following; `server`: serving;
-//!   `failover`: from one to the other; `disk`: what outlives a crash. `peer`: a node of the other mode.
+//!   `failover`: from one to the other; `disk`: what outlives a crash; `book`: whom a node
+//!   knows. `peer`: a node of the other mode.
 //! - [`Config`]: the settings and what cannot be; [`HacFact`]: what is claimed; `invariants`: what is promised, with the
 //!   bounds and how they are derived.
 //!
@@ -79,6 +80,7 @@
 //! [`Merge`](Change::Merge) belongs to both rule sets: packets are merged entry by entry, the newer staying, so that order
 //! and repetition do not matter. Without it `heard_grows` is broken.
 
+mod book;
 mod client;
 mod config;
 mod describe;

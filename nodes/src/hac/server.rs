@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
+use super::book::Name;
 use super::config::{Change, Rules};
 use super::disk::{Identity, Reign};
 use super::facts::HacFact;
@@ -68,7 +69,7 @@ impl Member {
 
     /// Serves again after a restart that found no other server.
     pub(super) fn open_again(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        let table = Serving::with(self.book.iter().map(|&(id, addr)| restored(id, addr)));
+        let table = Serving::with(self.book.all().map(|(id, addr)| restored(id, addr)));
         self.open(table, 0, now, out, None);
     }
 
@@ -79,7 +80,10 @@ impl Member {
         } else {
             &[]
         };
-        let table = Serving::with(handed_on.iter().copied());
+        let mut table = Serving::with(handed_on.iter().copied());
+        for &(id, addr) in self.book.unnamed() {
+            table.introduce(Some(id).filter(|id| *id != NO_ID), addr);
+        }
         self.open(table, 0, now, out, Some(Promotion));
     }
 
@@ -225,6 +229,35 @@ impl Member {
         if is_behind {
             self.send_table(from, out);
         }
+        if self.changes.has(Change::Introduce) {
+            self.meet(packet, out);
+        }
+    }
+
+    /// Takes in those whom a client has introduced with its AC. They are told of in the next round, and hear of it.
+    fn meet(&mut self, packet: &Packet<'_>, out: &mut Outbox<HacNode>) {
+        let Phase::Serving(serving) = &mut self.phase else {
+            return;
+        };
+        let others = packet
+            .entries
+            .iter()
+            .skip(1)
+            .filter(|entry| entry.addr != self.me);
+        let met: Vec<(u32, SocketAddrV4)> = others
+            .filter_map(|entry| Some((serving.introduce(entry.id(), entry.addr)?, entry.addr)))
+            .collect();
+        if met.is_empty() {
+            return;
+        }
+        // As for a newcomer: equal numbers have to mean equal tables.
+        serving.round = serving.round.saturating_add(1);
+        self.save(out);
+        let epoch = self.claimed_epoch();
+        for (id, addr) in met {
+            out.claim(HacFact::Granted { id, epoch, addr });
+        }
+        self.close_table(out);
     }
 
     /// An AS came to a server: there are two.
@@ -325,6 +358,13 @@ impl Serving {
             ..
         } in entries
         {
+            // Somebody whom a later table did not name may have had an id that it gave to another.
+            let is_taken = serving.rows.get(&id).is_some_and(|row| row.addr != addr);
+            let id = if is_taken || id == NO_ID {
+                serving.fresh_id()
+            } else {
+                id
+            };
             serving.insert(
                 id,
                 Row {
@@ -392,6 +432,28 @@ impl Serving {
             .filter(|id| !self.rows.contains_key(id))
             .unwrap_or_else(|| self.fresh_id());
         self.admit(id, addr)
+    }
+
+    /// Takes in somebody who has not spoken, under the id that is said to be its own if that is free. Returns the id; `None`
+    /// when the address has one already, or the table is full.
+    fn introduce(&mut self, id: Option<u32>, addr: SocketAddrV4) -> Option<u32> {
+        if self.by_addr.contains_key(&addr) || self.rows.len() >= MAX_ENTRIES {
+            return None;
+        }
+        let id = id
+            .filter(|id| !self.rows.contains_key(id))
+            .unwrap_or_else(|| self.fresh_id());
+        self.insert(
+            id,
+            Row {
+                addr,
+                status: Status::Dead,
+                heard: 0,
+                this_round: ThisRound::Silent,
+                silent: 0,
+            },
+        );
+        Some(id)
     }
 
     fn admit(&mut self, id: u32, addr: SocketAddrV4) -> Granted {
@@ -471,10 +533,9 @@ impl Serving {
         }));
     }
 
-    /// Writes down whom the table holds, by id.
-    pub(super) fn write_book(&self, into: &mut Vec<(u32, SocketAddrV4)>) {
-        into.clear();
-        into.extend(self.rows.iter().map(|(id, row)| (*id, row.addr)));
+    /// Whom the table holds, by id.
+    pub(super) fn names(&self) -> impl Iterator<Item = Name> {
+        self.rows.iter().map(|(id, row)| (*id, row.addr))
     }
 }
 

@@ -30,7 +30,8 @@ pub struct Packet<'a> {
     pub epoch: Epoch,
     /// How many entries the whole list has; under `Original`, those of this packet.
     pub total: u16,
-    /// The entries of this packet: at least one, and exactly one unless it is an AS.
+    /// The entries of this packet: at least one; exactly one unless it is an AS or, under `Hardened`, an AC, whose first
+    /// entry is its sender's and whose others are of those whom the sender introduces.
     pub entries: Entries<'a>,
 }
 
@@ -205,7 +206,12 @@ impl<'a> Packet<'a> {
         let entries = Entries::read(list)?;
         let len = u16::try_from(entries.len()).map_err(|_| WireError::RaggedList)?;
         let total = total.unwrap_or(len);
-        if len > total || (code != Code::As && total != 1) {
+        let is_list = match (code, rules) {
+            (Code::As, _) => len <= total,
+            (Code::Ac, Rules::Hardened) => len == total,
+            _ => len == 1 && total == 1,
+        };
+        if !is_list {
             return Err(WireError::RaggedList);
         }
         Ok(Packet {
