@@ -7,6 +7,7 @@ use std::net::SocketAddrV4;
 
 use super::super::wire::Epoch;
 use super::super::{HacFact, HacNode, Row};
+use super::name_at;
 use crate::invariant::{Always, Breach, Judged};
 use crate::node::HostId;
 use crate::protocol::Setup;
@@ -58,15 +59,11 @@ impl Always<HacNode> for IdsGrantedOnce {
             } => {
                 let first = *self.granted[host.index()].entry((*epoch, *id)).or_insert(*addr);
                 if first != *addr {
-                    let name = |addr: SocketAddrV4| match world.host_at(*addr.ip()) {
-                        Some(host) => world.name(host).to_owned(),
-                        None => addr.to_string(),
-                    };
                     let server = world.name(*host);
                     let detail = format!(
                         "{server} gave the id {id} to {} and then to {}",
-                        name(first),
-                        name(*addr)
+                        name_at(first, world),
+                        name_at(*addr, world)
                     );
                     let others = [first, *addr]
                         .into_iter()
@@ -135,7 +132,7 @@ fn first_fall<'a>(highest: &mut HeardById, rows: &'a [Row]) -> Option<(&'a Row, 
 
 fn heard_fell(host: HostId, row: &Row, before: u32, world: &World) -> Breach {
     let of = world.host_at(*row.addr.ip());
-    let name = of.map_or_else(|| row.addr.to_string(), |of| world.name(of).to_owned());
+    let name = name_at(row.addr, world);
     let detail = format!(
         "in the table of {}, {name} (id {}) was heard in {} rounds after it had been heard in {before}",
         world.name(host),

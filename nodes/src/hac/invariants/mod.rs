@@ -12,8 +12,11 @@ mod standing;
 mod status_true;
 mod tables_agree;
 
+use std::net::SocketAddrV4;
+
 use super::{HacNode, Role};
 use crate::protocol::{InvariantKind, Setup};
+use crate::world::World;
 
 use always::{EpochGrows, HeardGrows, IdsGrantedOnce};
 use bounds::Terms;
@@ -80,6 +83,14 @@ pub(super) fn all() -> Vec<InvariantKind<HacNode>> {
         )
         .only_if(has_peers),
     ]
+}
+
+/// The host at an address by its name; the address where no host is.
+fn name_at(addr: SocketAddrV4, world: &World) -> String {
+    match world.host_at(*addr.ip()) {
+        Some(host) => world.name(host).to_owned(),
+        None => addr.to_string(),
+    }
 }
 
 fn has_servers(setup: &Setup<'_, HacNode>) -> bool {
