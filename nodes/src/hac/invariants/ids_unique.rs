@@ -1,6 +1,7 @@
-//! In quiet, no two nodes of a group go by the same id.
+//! In quiet, no two nodes of a group go by the same id, if they have anybody in common.
 
 use super::super::HacNode;
+use super::acquaintance::Acquaintance;
 use super::standing::Standings;
 use crate::invariant::{Breach, InQuiet, Judged};
 use crate::node::HostId;
@@ -13,6 +14,7 @@ use crate::world::{Group, World};
 #[derive(Clone)]
 pub(super) struct IdsUnique {
     standings: Standings,
+    acquaintance: Acquaintance,
     /// Scratch: who goes by which id.
     ids: Vec<(u32, HostId)>,
 }
@@ -21,13 +23,15 @@ impl IdsUnique {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
         IdsUnique {
             standings: Standings::new(setup),
+            acquaintance: Acquaintance::new(setup),
             ids: Vec::new(),
         }
     }
 }
 
 impl InQuiet<HacNode> for IdsUnique {
-    fn observe(&mut self, _at: Time, seen: &Seen<'_, HacNode>, _world: &World) -> Judged {
+    fn observe(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Judged {
+        self.acquaintance.observe(seen, world);
         self.standings.observe(seen)
     }
 
@@ -44,6 +48,7 @@ impl InQuiet<HacNode> for IdsUnique {
         for pair in self.ids.windows(2) {
             if let [(id, one), (other_id, other)] = *pair
                 && id == other_id
+                && self.are_linked(group, one, other)
             {
                 let detail = format!(
                     "{} and {} both go by the id {id}",
@@ -58,5 +63,14 @@ impl InQuiet<HacNode> for IdsUnique {
         } else {
             Judged::Yes
         })
+    }
+}
+
+impl IdsUnique {
+    fn are_linked(&self, group: &Group, one: HostId, other: HostId) -> bool {
+        let circles = self.acquaintance.circles(&group.hosts);
+        circles
+            .iter()
+            .any(|circle| circle.contains(&one) && circle.contains(&other))
     }
 }
