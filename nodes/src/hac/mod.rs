@@ -37,8 +37,8 @@
 //! | `ids_granted_once` | always | always | always | always | always, anew for the server's next life |
 //! | `heard_grows` | always | always, anew for the observer's next life | always | always | always, anew for the observer's next life |
 //! | `epoch_grows` | always | always, since it is on the disk | always | always | always, anew for the node's next life |
-//! | `one_server` | in quiet¹ | in quiet² | in quiet | in quiet³ | in quiet² |
-//! | `ids_unique` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet |
+//! | `one_server` | in quiet¹ | in quiet² | in quiet | in quiet³ | in quiet² ⁵ |
+//! | `ids_unique` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet⁵ |
 //! | `status_true` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet⁴ |
 //! | `tables_agree` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet |
 //! | `peers_agree` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet: a peer writes nothing down |
@@ -49,7 +49,10 @@
 //!    nobody else.
 //! 3. On each side that is a group; not in shapes that are none, such as hosts of which one hears the other and not the
 //!    other way round.
-//! 4. A wiped server does not report those whom it has forgotten, dead or alive, until they speak.
+//! 4. A wiped server does not report those whom it has forgotten, dead or alive, until they speak or are introduced.
+//! 5. Among nodes that are linked by whom they know. A node knows whom its settings, a table, or its server has named to it,
+//!    and to whom it granted an id, since its disk was last empty. Where the only node that knew two others is gone, or knew
+//!    the one before it lost its disk and the other after, nobody is left to tell them of each other.
 //!
 //! Not promised: anything against forged datagrams. A checksum is no signature.
 //!
@@ -76,6 +79,7 @@
 //! | [`Count`](Change::Count): a split list is whole when as many entries of a round are there as its total says | `last_packet` says nothing of those before it: a list with a hole passes for whole. | `tables_agree` |
 //! | [`Crc`](Change::Crc): a CRC-32C ends every datagram | A flipped bit is believed: a round far ahead, a neighbour's id. | `tables_agree` |
 //! | [`TakeBack`](Change::TakeBack): a server that is spoken to in an epoch above its own, or in its own by somebody whom it does not know, opens a higher one | A server with a wiped disk begins again at the first epoch and is ignored, or opens one a second time. | `tables_agree` |
+//! | [`Introduce`](Change::Introduce): a node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name | Who takes the table of a server with a wiped disk forgets everyone else; two servers that have forgotten each other never meet. | `one_server` |
 //!
 //! [`Merge`](Change::Merge) belongs to both rule sets: packets are merged entry by entry, the newer staying, so that order
 //! and repetition do not matter. Without it `heard_grows` is broken.

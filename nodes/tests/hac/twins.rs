@@ -62,6 +62,10 @@ const SCENES: &[Scene] = &[
         missed: &[(Change::TakeBack, "tables_agree")],
         play: server_loses_its_disk,
     },
+    Scene {
+        missed: &[(Change::Introduce, "one_server")],
+        play: each_half_joins_a_wiped_server,
+    },
 ];
 
 #[test]
@@ -193,5 +197,25 @@ fn server_loses_its_disk(change: Option<Change>, seed: u64) -> HacWorld {
         .run(15_000)
         .fault(Fault::Crash(0))
         .fault(Fault::RestartWiped(0));
+    world
+}
+
+/// First the one half of the clients and then the other follows a server that knows nobody else, and loses it.
+fn each_half_joins_a_wiped_server(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(4), seed, without(change));
+    world.run(1_000);
+    for host in [3, 4, 0] {
+        world.fault(Fault::Crash(host));
+    }
+    world.fault(Fault::RestartWiped(0)).run(700);
+    world
+        .fault(Fault::Partition(vec![0, 1, 1, 0, 0]))
+        .fault(Fault::Crash(0))
+        .fault(Fault::RestartWiped(0));
+    for host in [3, 4] {
+        world.fault(Fault::Restart(host));
+    }
+    world.fault_in(300, Fault::Crash(0));
+    world.fault_in(2_000, Fault::HealAll);
     world
 }

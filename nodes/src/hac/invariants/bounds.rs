@@ -10,7 +10,8 @@
 //!    calm it, then it waits one timeout and, asking again, the other. A restarted node waits as long or less.
 //! 2. `(N − 1)(W + T)` until it has tried everyone that its table holds for alive, when it promotes itself at the latest.
 //! 3. `k(2)·max(R, A) + 2L` until servers have met: each tells everyone it knows of itself in every round, and is answered;
-//!    a wiped server is spoken to by its clients with AC.
+//!    a wiped server is spoken to by its clients with AC. Where neither knows the other, a client that knows both introduces
+//!    them, beside 1 and 2.
 //! 4. `2T + L` until a client of a server that gave way has missed it and asked again.
 //!
 //! **`status_true`** then takes `misses + 1` rounds and `L`: whoever is gone was heard a last time, and whoever joined is

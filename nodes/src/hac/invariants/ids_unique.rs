@@ -45,17 +45,14 @@ impl InQuiet<HacNode> for IdsUnique {
                 .filter_map(|&host| Some((standings.of(host).id()?, host))),
         );
         self.ids.sort_unstable();
-        for pair in self.ids.windows(2) {
-            if let [(id, one), (other_id, other)] = *pair
-                && id == other_id
-                && self.are_linked(group, one, other)
-            {
-                let detail = format!(
-                    "{} and {} both go by the id {id}",
-                    world.name(one),
-                    world.name(other)
-                );
-                return Err(Breach::new(detail, [one, other]));
+        for (place, &(id, one)) in self.ids.iter().enumerate() {
+            let same = self.ids[place + 1..].iter().take_while(|(other, _)| *other == id);
+            for &(_, other) in same {
+                if self.are_linked(group, one, other) {
+                    let (name, other_name) = (world.name(one), world.name(other));
+                    let detail = format!("{name} and {other_name} both go by the id {id}");
+                    return Err(Breach::new(detail, [one, other]));
+                }
             }
         }
         Ok(if self.ids.is_empty() {
