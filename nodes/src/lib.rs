@@ -26,7 +26,9 @@ pub mod transport;
 pub mod world;
 
 pub use invariant::{Always, Breach, InQuiet, Invariant, Judged};
-pub use node::{CallId, Closed, ConnId, Data, Fact, HostId, Input, Node, StreamEvent, Timer, Token};
+pub use node::{
+    CallId, Closed, ConnId, Data, Fact, HostId, Input, Node, StreamEvent, Timer, Token, encode_data,
+};
 pub use outbox::{Effect, Effects, Ids, Outbox, Payload};
 pub use protocol::{
     Built, ConfigOf, Describe, InvariantKind, Misfit, Placed, Promise, Protocol, Setup, Tolerance,

@@ -73,11 +73,23 @@ pub trait Fact: Data {
     /// [postcard](https://postcard.jamesmunns.com/) form), by which digests know it.
     fn encode(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(&(self.index() as u32).to_le_bytes());
-        // A fact is plain data, which postcard always takes; one that it refuses is still told apart by its `Debug` form.
-        match postcard::to_allocvec(self) {
-            Ok(bytes) => into.extend_from_slice(&bytes),
-            Err(_) => into.extend_from_slice(format!("{self:?}").as_bytes()),
+        encode_data(self, into);
+    }
+}
+
+/// Appends the canonical bytes of plain data: its [postcard](https://postcard.jamesmunns.com/) form.
+pub fn encode_data<T: fmt::Debug + Serialize>(data: &T, into: &mut Vec<u8>) {
+    struct Tail<'a>(&'a mut Vec<u8>);
+    impl Extend<u8> for Tail<'_> {
+        fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+            self.0.extend(bytes);
         }
+    }
+    let start = into.len();
+    // Postcard refuses sequences that do not know their length. Their text tells them apart as well.
+    if postcard::to_extend(data, Tail(into)).is_err() {
+        into.truncate(start);
+        into.extend_from_slice(format!("{data:?}").as_bytes());
     }
 }
 
@@ -240,4 +252,28 @@ pub enum Closed {
     TimedOut,
     /// The peer closed it after its last byte.
     Orderly,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_appended_and_what_postcard_refuses_is_told_apart_by_its_text() {
+        #[derive(Debug)]
+        struct Endless(u8);
+        impl Serialize for Endless {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeSeq;
+                let mut seq = serializer.serialize_seq(None)?;
+                seq.serialize_element(&self.0)?;
+                seq.end()
+            }
+        }
+        let mut bytes = vec![9];
+        encode_data(&(300u32, true), &mut bytes);
+        assert_eq!(bytes, [9, 0xac, 2, 1]);
+        encode_data(&Endless(7), &mut bytes);
+        assert_eq!(&bytes[4..], b"Endless(7)");
+    }
 }

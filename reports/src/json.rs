@@ -1,7 +1,7 @@
 //! Results as JSON, one object a line, for programs.
 //!
 //! Keys stand in a fixed order and are never taken away; new ones are added at the end. Times are in nanoseconds of virtual
-//! time, counted from the beginning of the run; digests are 32 hexadecimal digits.
+//! time, counted from the beginning of the run, but for `wall_ms`; digests are 32 hexadecimal digits.
 
 use serde::Serialize;
 use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, SweepOutcome, Traffic};

@@ -1,4 +1,4 @@
-//! The draws of the network, the disks and the faults: a word for each decision, keyed by what the decision is about.
+//! The draws of the network, the disks and the workload: a word for each decision, keyed by what the decision is about.
 //!
 //! A ChaCha8 stream keyed by the run's seed gives some secret words; from them a word for (purpose, from, to, ordinal)
 //! follows by folded multiplications, with no state but the ordinal. So no decision shifts another's draw: a loss that is

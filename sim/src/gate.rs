@@ -5,12 +5,11 @@
 //! reported. The gate finds out, and names the first event that differs.
 
 use std::fmt;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use squall_nodes::HostId;
 
 use crate::outcome::{Digest, Outcome};
-use crate::plan::host_at;
 use crate::runner::Prepared;
 use crate::trace::{Happening, Trace, TraceEvent};
 
@@ -60,6 +59,8 @@ pub struct Parting {
     pub second: Option<TraceEvent>,
     /// The hosts' names, by [`HostId`].
     pub hosts: Vec<String>,
+    /// The hosts' addresses, by [`HostId`].
+    pub ips: Vec<Ipv4Addr>,
 }
 
 /// Traces runs until one is not like the first.
@@ -79,6 +80,7 @@ impl Parting {
             first: first.events.get(index).cloned(),
             second: second.events.get(index).cloned(),
             hosts: first.hosts.clone(),
+            ips: first.ips.clone(),
         })
     }
 }
@@ -103,10 +105,7 @@ impl fmt::Display for Difference {
 
 impl fmt::Display for Parting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = |event| Told {
-            event,
-            hosts: &self.hosts,
-        };
+        let told = |event| Told { event, of: self };
         // Counted from 1, as people count.
         write!(
             f,
@@ -121,21 +120,21 @@ impl fmt::Display for Parting {
 /// An event in words, with the names of the hosts in it.
 struct Told<'a> {
     event: Option<&'a TraceEvent>,
-    hosts: &'a [String],
+    of: &'a Parting,
 }
 
 impl Told<'_> {
     fn host(&self, host: HostId) -> &str {
-        self.hosts
-            .get(host.index())
-            .map_or("an unknown host", String::as_str)
+        let name = self.of.hosts.get(host.index());
+        name.map_or("an unknown host", String::as_str)
     }
 
-    /// An address of a trace, with the host's name in place of its number.
+    /// An address of a trace, with the host's name in place of its IP address.
     fn place(&self, address: &str) -> String {
         let named = address.parse::<SocketAddrV4>().ok().and_then(|address| {
-            let host = self.hosts.get(host_at(*address.ip()).index())?;
-            Some(format!("{host}:{}", address.port()))
+            let place = self.of.ips.iter().position(|ip| ip == address.ip())?;
+            let host = HostId(u32::try_from(place).ok()?);
+            Some(format!("{}:{}", self.host(host), address.port()))
         });
         named.unwrap_or_else(|| address.to_owned())
     }

@@ -5,8 +5,8 @@
 //! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
-//! Inside, `engine` is the transport that nodes are driven over; `queue`, `timers`, `network`, `host` and `faults` are its
-//! parts; `draws` and `digest` are what make runs repeatable and comparable; `watch` judges.
+//! Inside, `engine` is the transport that nodes are driven over; `draws` and `digest` are what make runs repeatable and
+//! comparable; `watch` judges, and `tracer` takes down what happens.
 //!
 //! Equal scenario, seed and version give equal digests, in any process, with any number of threads. Nothing here reads a
 //! clock or opens a socket.
@@ -14,19 +14,13 @@
 mod digest;
 mod draws;
 mod engine;
-mod event;
-mod faults;
 pub mod gate;
-mod host;
-mod network;
 pub mod outcome;
 pub mod plan;
-mod queue;
 pub mod run;
 pub mod runner;
 pub mod scenario;
 pub mod sweep;
-mod timers;
 pub mod trace;
 mod tracer;
 mod watch;

@@ -25,9 +25,11 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// Why the run is inconclusive, in sentences; empty unless it is.
     pub doubts: Vec<String>,
-    /// Of every event of the run, in order.
+    /// Of everything that nodes were told and said, of what became of it, and of every change of the world, in order.
     pub digest: Digest,
-    /// How many events there were.
+    /// How many events came up, as [`Plan::max_events`](crate::plan::Plan::max_events) bounds them: inputs of nodes, writes that
+    /// reached a disk, late first boots, times of faults and of calls, and looks of invariants at a time that they chose.
+    /// What a claim triggers at once is part of the input that claimed it.
     pub events: u64,
     /// How much virtual time went by.
     pub virtual_time: Span,
@@ -99,7 +101,7 @@ pub struct Violation {
     pub hosts: Vec<String>,
 }
 
-/// A digest of events: the 128-bit xxh3 of their bytes.
+/// A digest of what happened: a 128-bit xxh3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub u128);
 
@@ -127,7 +129,8 @@ pub struct FaultDone {
     pub fault: String,
     /// When it first happened; `None` when it never did.
     pub at: Option<Time>,
-    /// How much it touched: hosts that changed state, datagrams that a cut dropped, layers that a healing took away.
+    /// How much it touched: hosts that changed state, datagrams that a cut dropped, layers that a healing took away. A datagram
+    /// that several cuts lay in the way of counts for each of them.
     pub affected: u64,
 }
 
@@ -145,7 +148,7 @@ pub struct InvariantDone {
 /// What became of the datagrams. `sent + duplicated = delivered + lost + cut + to_nobody + overflowed + in_flight`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Sent by nodes.
+    /// Sent by nodes. What still waits behind a write is not sent.
     pub sent: u64,
     /// Copies that the network made.
     pub duplicated: u64,
@@ -153,13 +156,14 @@ pub struct Traffic {
     pub delivered: u64,
     /// Lost by the links.
     pub lost: u64,
-    /// Dropped by a cut.
+    /// Dropped by a cut, when it was sent or when it would have arrived.
     pub cut: u64,
-    /// Sent to no host, a host that was down, or a port that was not open.
+    /// Sent to no host or from a port that was not open, too long for a datagram, or come to a port that was not open, or to a host
+    /// that was down or went down before its node had it.
     pub to_nobody: u64,
     /// Dropped since a paused host's buffer was full.
     pub overflowed: u64,
-    /// On their way when the run ended.
+    /// On their way when the run ended, or waiting for a paused host to read them.
     pub in_flight: u64,
 }
 

@@ -23,7 +23,8 @@ pub struct Plan<P: Protocol> {
     pub workload: Vec<Work<P::Node>>,
     /// When the run ends, counted from its beginning.
     pub limit: Span,
-    /// After how many events a run that has not ended is stopped, as inconclusive.
+    /// After how many events a run that has not ended is stopped, as inconclusive;
+    /// [`Outcome::events`](crate::outcome::Outcome::events) says what counts.
     pub max_events: u64,
     /// What is judged.
     pub invariants: Vec<PlannedInvariant>,
@@ -121,7 +122,7 @@ pub enum Trigger {
 pub enum Fault {
     /// Takes hosts down.
     Crash(Crash, Vec<Target>),
-    /// Boots hosts that are down.
+    /// Boots hosts that are down and were up before.
     Restart {
         /// Which.
         who: Vec<Target>,
@@ -180,7 +181,7 @@ pub struct Work<N: Node> {
     pub interval: Option<Span>,
     /// Not at or after this time.
     pub until: Time,
-    /// Whom to ask: one of these each time, drawn; a call of a host that is down is not made, and counted.
+    /// Whom to ask: one of these each time, drawn. When that host is down, no call is made or counted.
     pub of: Vec<HostId>,
     /// What to ask.
     pub command: N::Command,

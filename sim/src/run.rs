@@ -2,8 +2,7 @@
 
 use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
 
-use crate::engine::{End, Engine};
-use crate::faults::MOST_LAYERS;
+use crate::engine::{End, Engine, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Traffic, Verdict};
 use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};

@@ -64,7 +64,7 @@ pub enum Happening {
         /// The 64-bit xxh3 of its bytes.
         hash: u64,
     },
-    /// A datagram reached the host, and no node took it.
+    /// A datagram would have reached the host's node, and did not.
     Dropped {
         /// From this address.
         from: String,
@@ -76,18 +76,18 @@ pub enum Happening {
         /// Which.
         timer: String,
     },
-    /// The node began to write to its disk.
+    /// A write to the host's disk began.
     Persisting {
-        /// The write's number.
+        /// The number of the first persist that it completes.
         token: u64,
         /// How much, in bytes.
         len: u32,
         /// The 64-bit xxh3 of its bytes.
         hash: u64,
     },
-    /// A write reached the disk.
+    /// The node was told that what it wrote is on the disk.
     Persisted {
-        /// The write's number.
+        /// The persist's number. A write may complete several.
         token: u64,
     },
     /// The node claimed a fact.
@@ -137,20 +137,20 @@ pub enum Fate {
     Lost,
     /// A cut drops it.
     Cut,
-    /// No host has that address, or the port that it was sent from is not open.
+    /// No host has that address, the port that it was sent from is not open, or it is too long for a datagram.
     NoSuchPlace,
 }
 
-/// Why no node took a datagram that reached its host.
+/// Why no node took a datagram that was due at its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropCause {
-    /// The host is down.
+    /// The host is down, or went down before its node had read it.
     Down,
     /// The port is not open.
     PortClosed,
     /// The host is paused, and its buffer is full.
     BufferFull,
-    /// A cut was laid while the datagram was on its way.
+    /// A cut lies between the two hosts that was laid while the datagram was on its way.
     Cut,
 }

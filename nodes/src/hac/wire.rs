@@ -86,7 +86,7 @@ pub enum Part {
 /// One server's reign: who opened it, and how many came before.
 ///
 /// The order is total: the higher counter is the greater; between equal counters, the **lower** server id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Epoch {
     /// Counted from 1; 0 where there is no epoch.
     pub counter: u64,
@@ -346,6 +346,13 @@ impl Ord for Epoch {
 impl PartialOrd for Epoch {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Epoch {
+    /// As it is displayed: stories are full of epochs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct RunArgs {
     /// The seed [default: the file's own, else 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) jobs: Jobs,
     /// Only this rule set [default: all of the protocol's]
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
@@ -55,9 +57,8 @@ pub(crate) struct SweepArgs {
     /// The seeds: `A..B` without B, `A..=B` with it, or how many, from 0. Files tagged `scale` take the first 20
     #[arg(long, value_name = "A..B", default_value = "0..1000")]
     pub(crate) seeds: Seeds,
-    /// How many threads [default: one for each processor]
-    #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) jobs: Jobs,
     /// Only this rule set [default: all of the protocol's]
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
@@ -85,6 +86,14 @@ pub(crate) struct Which {
     /// No file with this tag
     #[arg(long, value_name = "TAG")]
     pub(crate) skip_tag: Vec<String>,
+}
+
+/// On how many threads.
+#[derive(Debug, Args)]
+pub(crate) struct Jobs {
+    /// How many threads [default: one for each processor]
+    #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
 }
 
 /// How to say it, and how much is forgiven.
@@ -124,6 +133,13 @@ pub(crate) enum When {
     Auto,
     Always,
     Never,
+}
+
+impl Jobs {
+    pub(crate) fn count(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.map_or_else(processors, usize::from)
+    }
 }
 
 impl Typed {

@@ -1,6 +1,7 @@
-//! `run`: each file once under each of its rule sets.
+//! `run`: each file once under each of its rule sets, several at a time and told in order.
 
 use std::io::BufWriter;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -9,13 +10,14 @@ use squall_reports::json;
 use squall_reports::look::Look;
 use squall_reports::text::{self, Tallied, Tally};
 use squall_sim::outcome::{Outcome, Standing, Verdict};
-use squall_sim::runner::{Prepared, Runner, Worker};
+use squall_sim::runner::{Prepared, Runner};
 use squall_sim::sweep::RunPanicked;
 use squall_sim::trace::Trace;
 
+use crate::abreast::Abreast;
 use crate::args::{Format, How, RunArgs};
 use crate::exit::Exit;
-use crate::files::{self, Ready};
+use crate::files;
 use crate::session::Session;
 use crate::strict;
 use crate::tracefile;
@@ -37,7 +39,16 @@ pub(crate) fn run(
         session.came_to(Exit::Unusable);
         return Ok(());
     };
-    let count: usize = all.iter().map(|ready| ready.prepared.len()).sum();
+    let prepared: Vec<&dyn Prepared> = all
+        .iter()
+        .flat_map(|ready| &ready.prepared)
+        .map(Box::as_ref)
+        .collect();
+    let stories: Vec<&str> = all
+        .iter()
+        .flat_map(|ready| ready.prepared.iter().map(|_| ready.file.story()))
+        .collect();
+    let count = prepared.len();
     if args.trace.is_some() && count != 1 {
         bail!("--trace is of one run, and these are {count}: name one file, and one rule set with --rules");
     }
@@ -59,20 +70,37 @@ pub(crate) fn run(
         },
     };
     session.begin(count as u64);
-    for ready in &all {
-        for prepared in &ready.prepared {
-            if session.is_stopped() {
-                report.tally.not_begun += 1;
-                continue;
+    // What is waited for is what is said to be done: of those under way, the first.
+    let doing = |session: &mut Session<'_>, place: usize| {
+        if let Some(next) = prepared.get(place) {
+            session.doing(format!("{} under {}", next.scenario(), next.rules()));
+        }
+    };
+    doing(session, 0);
+    let runs = Abreast {
+        count,
+        jobs: args.jobs.count(),
+        stop: session.surroundings.stop,
+    };
+    let begun = runs.each(
+        |place| first_run(prepared[place], args),
+        |place, done| {
+            match done {
+                Ok(run) => report.one(prepared[place], stories[place], run, session)?,
+                Err(panicked) => tell_panic(prepared[place], &panicked, &report.look, session),
             }
-            session.doing(format!("{} under {}", prepared.scenario(), prepared.rules()));
-            report.one(ready, prepared.as_ref(), session)?;
             if session.exit == Exit::Bug {
-                return Ok(());
+                return anyhow::Ok(ControlFlow::Break(()));
             }
             session.advance();
-        }
+            doing(session, place + 1);
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    if session.exit == Exit::Bug {
+        return Ok(());
     }
+    report.tally.not_begun = (count - begun) as u64;
     session.end();
     report.finish(session)
 }
@@ -108,25 +136,13 @@ enum Stream {
 impl Report<'_> {
     fn one(
         &mut self,
-        ready: &Ready<'_>,
         prepared: &dyn Prepared,
+        comment: &str,
+        (outcome, trace): (Outcome, Option<Trace>),
         session: &mut Session<'_>,
     ) -> anyhow::Result<()> {
         let how = &self.args.how;
-        let seed = self.args.seed.unwrap_or_else(|| prepared.seed());
-        let mut worker = prepared.worker();
-        let traced = self.args.trace.as_deref();
-        let first = guarded(prepared, seed, session, &self.look, || match traced {
-            Some(_) => {
-                let (outcome, trace) = worker.trace(seed);
-                (outcome, Some(trace))
-            }
-            None => (worker.run(seed), None),
-        });
-        let Some((outcome, trace)) = first else {
-            return Ok(());
-        };
-        if let (Some(path), Some(trace)) = (traced, &trace) {
+        if let (Some(path), Some(trace)) = (self.args.trace.as_deref(), &trace) {
             if path == Path::new("-") {
                 tracefile::write_to(BufWriter::new(&mut *session.stdout), &outcome, trace)?;
             } else {
@@ -155,17 +171,17 @@ impl Report<'_> {
             let look = &self.look;
             let trace = match trace {
                 Some(trace) => trace,
-                None => match guarded(prepared, seed, session, look, || worker.trace(seed)) {
+                None => match traced(prepared, outcome.seed, look, session) {
                     Some((again, trace)) => {
                         if again.digest != outcome.digest {
-                            tell_difference(prepared, seed, &trace, worker.as_mut(), look, session);
+                            tell_difference(prepared, outcome.seed, &trace, look, session);
                         }
                         trace
                     }
                     None => return Ok(()),
                 },
             };
-            let comment = Some(ready.file.story()).filter(|story| !story.trim().is_empty());
+            let comment = Some(comment).filter(|story| !story.trim().is_empty());
             self.told.push(text::story(&outcome, &trace, comment, look));
         }
         Ok(())
@@ -222,24 +238,26 @@ impl Report<'_> {
     }
 }
 
-/// Calls into the engine. A panic in there is a bug, of ours or of a node: what repeats it is told, and nothing more is run.
-fn guarded<T>(
-    prepared: &dyn Prepared,
-    seed: u64,
-    session: &mut Session<'_>,
-    look: &Look,
-    call: impl FnOnce() -> T,
-) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            tell_panic(prepared, &RunPanicked::new(seed, payload.as_ref()), look, session);
-            None
+/// The one run, with its trace where that is asked for.
+fn first_run(prepared: &dyn Prepared, args: &RunArgs) -> Result<(Outcome, Option<Trace>), RunPanicked> {
+    let seed = args.seed.unwrap_or_else(|| prepared.seed());
+    guarded(seed, || {
+        let mut worker = prepared.worker();
+        if args.trace.is_some() {
+            let (outcome, trace) = worker.trace(seed);
+            (outcome, Some(trace))
+        } else {
+            (worker.run(seed), None)
         }
-    }
+    })
 }
 
-/// Tells of a run that panicked.
+/// Calls into the engine. A panic in there is a bug, of ours or of a node.
+fn guarded<T>(seed: u64, call: impl FnOnce() -> T) -> Result<T, RunPanicked> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| RunPanicked::new(seed, payload.as_ref()))
+}
+
+/// Tells of a run that panicked, and what repeats it. After that nothing more is run.
 pub(crate) fn tell_panic(
     prepared: &dyn Prepared,
     panicked: &RunPanicked,
@@ -262,8 +280,13 @@ pub(crate) fn traced(
     look: &Look,
     session: &mut Session<'_>,
 ) -> Option<(Outcome, Trace)> {
-    let mut worker = prepared.worker();
-    guarded(prepared, seed, session, look, || worker.trace(seed))
+    match guarded(seed, || prepared.worker().trace(seed)) {
+        Ok(traced) => Some(traced),
+        Err(panicked) => {
+            tell_panic(prepared, &panicked, look, session);
+            None
+        }
+    }
 }
 
 /// Tells that equal seeds gave different runs, and at which event, as far as that shows again.
@@ -271,7 +294,6 @@ fn tell_difference(
     prepared: &dyn Prepared,
     seed: u64,
     trace: &Trace,
-    worker: &mut dyn Worker,
     look: &Look,
     session: &mut Session<'_>,
 ) {
@@ -280,7 +302,7 @@ fn tell_difference(
     session.tell_error(&format!(
         "{scenario}: the same seed gave two different runs: some node is not deterministic"
     ));
-    let Some((_, again)) = guarded(prepared, seed, session, look, || worker.trace(seed)) else {
+    let Some((_, again)) = traced(prepared, seed, look, session) else {
         return;
     };
     if let Some((nth, (one, other))) = trace

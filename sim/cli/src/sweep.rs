@@ -39,12 +39,11 @@ pub(crate) fn sweep(
         session.came_to(Exit::Unusable);
         return Ok(());
     };
-    let jobs = args.jobs.map_or_else(processors, usize::from);
     let look = session.look(&args.how, files::columns(&all));
     let mut report = Report {
         args,
         look,
-        jobs,
+        jobs: args.jobs.count(),
         tally: Tally::default(),
         stories: Vec::new(),
     };
@@ -184,8 +183,4 @@ impl Report<'_> {
         }
         Ok(())
     }
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

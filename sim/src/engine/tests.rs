@@ -9,7 +9,8 @@ use squall_nodes::{
     NodeRng, Outbox, Placed, Promise, Protocol, Seen, Span, Time, Tolerance, World, drive, facts,
 };
 
-use super::{End, Engine, STALE_AT_LEAST};
+use super::bounds::STALE_AT_LEAST;
+use super::{End, Engine};
 use crate::plan::{
     DiskOnRestart, Expect, Fault, Latency, LinkLaw, Network, Origin, Plan, PlannedHost, PlannedInvariant,
     Step, Target, Trigger, address_of,

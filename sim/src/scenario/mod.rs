@@ -162,6 +162,8 @@ mod complaint;
 mod desk;
 mod file;
 mod history;
+mod measures;
+mod names;
 mod network;
 pub mod places;
 mod promises;

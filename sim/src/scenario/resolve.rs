@@ -10,7 +10,7 @@ use super::desk::{Desk, Fields};
 use super::file::{FIELDS, ScenarioFile};
 use super::places::Item;
 use super::settings::Settings;
-use super::{history, network, promises, timeline, workload};
+use super::{history, measures, network, promises, timeline, workload};
 use crate::plan::{Plan, PlannedHost};
 
 /// How long a run lasts when its file does not say.
@@ -90,7 +90,7 @@ fn plan<'f, P: Protocol>(
     let judged = made.as_deref().filter(|_| chosen.is_whole());
     let expect = promises::expect::<P>(desk, scenario, rules, &kinds, judged);
     let steps = timeline.whole.then_some(timeline.steps.as_slice());
-    let measures = promises::measures::<P>(desk, scenario, &mut cast, steps);
+    let measures = measures::measures::<P>(desk, scenario, &mut cast, steps);
     if timeline.whole {
         history::undoings(desk, &timeline, &cast);
         history::quiet(

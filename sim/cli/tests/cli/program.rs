@@ -159,3 +159,47 @@ fn ctrl_c_stops_a_sweep_which_tells_what_it_has() {
         text(&output.stderr)
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_runs_between_two_of_them_and_says_how_many_were_not_begun() {
+    let folder = Folder::new();
+    // Together they take far longer than a signal takes.
+    let files = 400;
+    for nth in 0..files {
+        folder.file(&format!("{nth:03}.ron"), &CALM.replace("2s", "600s"));
+    }
+    let path = folder.path().to_str().expect("UTF-8");
+    let mut child = squall(&["run", path, "--rules", "Hardened", "--jobs", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let first = lines.next().expect("a line").expect("UTF-8");
+    let signalled = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(signalled.success());
+    let rest: Vec<String> = lines.map(|line| line.expect("UTF-8")).collect();
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    let (summary, told) = rest.split_last().expect("a summary");
+    let told: Vec<&String> = std::iter::once(&first)
+        .chain(told)
+        .filter(|line| !line.is_empty())
+        .collect();
+    for (nth, line) in told.iter().enumerate() {
+        assert!(line.contains(&format!("{nth:03}.ron")), "line {nth} is {line}");
+    }
+    let done = told.len();
+    assert!(done < files, "all were done");
+    assert_eq!(
+        *summary,
+        format!(
+            "{done} runs, one seed each: all as expected, {} not begun",
+            files - done
+        )
+    );
+}

@@ -66,6 +66,42 @@ fn every_file_of_a_folder_is_run_under_every_rule_set_in_order() {
 }
 
 #[test]
+fn any_number_of_jobs_tells_the_same() {
+    let folder = Folder::new();
+    for nth in 0..6 {
+        // Those that come first take longest, so that they are done last when there are threads for all.
+        let limit = format!(r#"limit: "{}s""#, 60 - 10 * nth);
+        folder.file(
+            &format!("calm_{nth}.ron"),
+            &CALM.replace(r#"limit: "5s""#, &limit),
+        );
+        folder.file(&format!("flaw_{nth}.ron"), FLAW);
+        folder.file(
+            &format!("surprise_{nth}.ron"),
+            &FLAW.replace(r#"Violated("watch.true_alarm")"#, "Held"),
+        );
+    }
+    let path = folder.path().to_str().expect("UTF-8");
+    for how in [
+        &["--format", "json"][..],
+        &["--format", "text"],
+        &["--quiet"],
+        &["--story"],
+    ] {
+        let run = |jobs: &str| {
+            let words = [&["run", path, "--jobs", jobs], how].concat();
+            let said = watch(&words);
+            assert_eq!(said.exit, Exit::Otherwise, "{words:?}: {}", said.stderr);
+            (said.stdout, said.stderr)
+        };
+        let one = run("1");
+        assert!(one.0.lines().count() >= 6, "{how:?}: {}", one.0);
+        assert_eq!(run("2"), one, "{how:?}");
+        assert_eq!(run("16"), one, "{how:?}");
+    }
+}
+
+#[test]
 fn json_has_the_keys_that_are_promised_in_the_order_that_is_promised() {
     let folder = Folder::new();
     let flaw = folder.file("flaw.ron", FLAW);

@@ -127,6 +127,7 @@ fn words_that_are_no_command_are_refused_with_the_usage() {
         &["run", "x.ron", "--story", "--quiet"],
         &["sweep", "x.ron", "--seeds", "9..3"],
         &["sweep", "x.ron", "--seeds", "many"],
+        &["run", "x.ron", "--jobs", "0"],
         &["sweep", "x.ron", "--jobs", "0"],
         &["check", "x.ron", "--format", "xml"],
         &[],

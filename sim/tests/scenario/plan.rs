@@ -1,13 +1,11 @@
 //! What becomes of a file that is fine: every name looked up, every default filled in.
 
-mod stand;
-
+use crate::stand::{Command, Election, Role, Stand};
 use squall_nodes::{Crash, HostId, HostKey, Span, Time};
 use squall_sim::plan::{
     CutPlan, DiskOnRestart, Expect, Fault, Latency, Measure, Moment, Origin, Plan, Target, Trigger,
 };
 use squall_sim::scenario::{Flaw, ScenarioFile, resolve};
-use stand::{Command, Election, Role, Stand};
 
 fn file(text: &str) -> ScenarioFile {
     ScenarioFile::parse("test.ron", text.to_owned()).unwrap_or_else(|complaints| panic!("{complaints}"))

@@ -5,8 +5,8 @@ use std::net::SocketAddrV4;
 
 use squall_nodes::{CallId, DiskAtBoot, Ids, Node, Token};
 
-use crate::event::Event;
-use crate::timers::Timers;
+use super::event::Event;
+use super::timers::Timers;
 
 /// How many bytes of datagrams the kernel keeps for a paused process: Linux's default `rmem_default`.
 pub(crate) const RECEIVE_BUFFER: usize = 212_992;

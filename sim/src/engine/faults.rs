@@ -2,8 +2,8 @@
 
 use squall_nodes::{Change, Crash, Cut, HostId, Protocol};
 
-use crate::engine::{End, Engine};
-use crate::network::Layer;
+use super::network::Layer;
+use super::{End, Engine};
 use crate::plan::{CutPlan, DiskOnRestart, Fault, Target};
 
 /// How many layers of cuts may lie over the links at once. Each costs time for every datagram.

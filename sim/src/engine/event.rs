@@ -2,7 +2,7 @@
 
 use squall_nodes::{CallId, HostId, Token};
 
-use crate::queue::Full;
+use super::queue::Full;
 
 /// Payloads of up to this length lie in the event itself.
 pub(crate) const INLINE: usize = 32;

@@ -1,0 +1,142 @@
+//! A datagram's way in: to a node, into a paused host's buffer, or nowhere; and what never got there in the run.
+
+use std::net::SocketAddrV4;
+
+use squall_nodes::Protocol;
+
+use super::Engine;
+use super::event::{Datagram, Event};
+use super::host::RECEIVE_BUFFER;
+use super::queue::Popped;
+use super::take::{DueInput, TimerOf, What};
+use crate::digest::Tag;
+use crate::outcome::Digest;
+use crate::plan::address_of;
+use crate::trace::{DropCause, Happening};
+
+impl<P: Protocol> Engine<'_, P> {
+    #[inline]
+    pub(super) fn take_datagram(&mut self, ticket: u64, datagram: Datagram) -> Option<DueInput<TimerOf<P>>> {
+        let to = datagram.to;
+        let host = &mut self.hosts[to.index()];
+        let cause = if self.cuts.any() && self.cuts.between(datagram.from, to).next().is_some() {
+            Some(DropCause::Cut)
+        } else if host.node.is_none() {
+            Some(DropCause::Down)
+        } else if !host.ports.contains(&datagram.to_port) {
+            Some(DropCause::PortClosed)
+        } else if let Some(held) = &mut host.paused {
+            if held.bytes + usize::from(datagram.len) <= RECEIVE_BUFFER {
+                held.bytes += usize::from(datagram.len);
+                held.events.push((ticket, Event::Datagram(datagram)));
+                return None;
+            }
+            Some(DropCause::BufferFull)
+        } else {
+            None
+        };
+        if let Some(why) = cause {
+            self.drop_arrived(datagram, why);
+            return None;
+        }
+        self.deliver(datagram)
+    }
+
+    /// Hands a datagram to the node on its host, which is running.
+    #[inline]
+    pub(super) fn deliver(&mut self, datagram: Datagram) -> Option<DueInput<TimerOf<P>>> {
+        let to = datagram.to;
+        let ports = u64::from(datagram.from_port) << 16 | u64::from(datagram.to_port);
+        let (from, len) = (datagram.from.0, u32::from(datagram.len));
+        self.digest
+            .head(Tag::Datagram, self.now.as_nanos(), to.0, ports, from, len);
+        match datagram.long() {
+            None => self.digest.padded(&datagram.bytes),
+            Some(_) => self.digest.bytes(datagram.payload(&self.payloads)),
+        }
+        self.traffic.delivered += 1;
+        if self.tracer.is_some() {
+            self.trace_received(&datagram);
+        }
+        self.lent = Some(datagram);
+        Some(DueInput {
+            host: to,
+            what: What::Datagram,
+        })
+    }
+
+    #[cold]
+    pub(super) fn drop_arrived(&mut self, datagram: Datagram, why: DropCause) {
+        match why {
+            DropCause::Cut => {
+                self.traffic.cut += 1;
+                self.cut(datagram.from, datagram.to);
+            }
+            DropCause::BufferFull => self.traffic.overflowed += 1,
+            DropCause::Down | DropCause::PortClosed => self.traffic.to_nobody += 1,
+        }
+        self.digest_dropped(&datagram, Tag::Dropped, why as u64);
+        let from = SocketAddrV4::new(address_of(datagram.from), datagram.from_port);
+        self.trace(Some(datagram.to), || Happening::Dropped {
+            from: from.to_string(),
+            why,
+        });
+        self.payloads.release(&datagram);
+    }
+
+    /// How many datagrams are still on their way or held back for a paused host. What waits behind a write is not sent.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.traffic.sent + self.traffic.duplicated
+            - self.traffic.delivered
+            - self.traffic.lost
+            - self.traffic.cut
+            - self.traffic.to_nobody
+            - self.traffic.overflowed
+    }
+
+    /// The digest of the run that is over, with what is still on its way or held back.
+    pub(crate) fn finish_digest(&mut self) -> Digest {
+        let mut under_way: Vec<(u64, u64, Datagram)> = Vec::new();
+        let mut note = |at, ticket, event| {
+            if let Event::Datagram(datagram) = event {
+                under_way.push((at, ticket, datagram));
+            }
+        };
+        for Popped { at, ticket, event } in self.queue.pending() {
+            note(at, ticket, event);
+        }
+        let held = self.hosts.iter().filter_map(|host| host.paused.as_ref());
+        for (ticket, event) in held.flat_map(|held| &held.events).chain(&self.released) {
+            note(0, *ticket, *event);
+        }
+        under_way.sort_unstable_by_key(|(at, ticket, _)| (*at, *ticket));
+        for (_, _, datagram) in under_way {
+            self.digest_dropped(&datagram, Tag::InFlight, 0);
+        }
+        self.digest.finish()
+    }
+
+    /// Digests a datagram that no node took.
+    #[cold]
+    fn digest_dropped(&mut self, datagram: &Datagram, tag: Tag, why: u64) {
+        let ports = u64::from(datagram.from_port) << 16 | u64::from(datagram.to_port);
+        self.digest.head(
+            tag,
+            self.now.as_nanos(),
+            datagram.to.0,
+            ports << 8 | why,
+            datagram.from.0,
+            u32::from(datagram.len),
+        );
+        self.digest.bytes(datagram.payload(&self.payloads));
+    }
+
+    #[cold]
+    fn trace_received(&mut self, datagram: &Datagram) {
+        if let Some(tracer) = &mut self.tracer {
+            let from = SocketAddrV4::new(address_of(datagram.from), datagram.from_port);
+            let to = SocketAddrV4::new(address_of(datagram.to), datagram.to_port);
+            tracer.received(self.now, datagram.to, from, to, datagram.payload(&self.payloads));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Why a run ends, and what no run may exceed: events in all and at one instant, stale entries in the queue.
+
+use squall_nodes::{HostId, Protocol, Time};
+
+use super::Engine;
+use super::event::Event;
+use crate::digest::Tag;
+use crate::outcome::Violation;
+
+/// How many stale entries the queue may hold before anyone counts whether they outweigh the others.
+pub(super) const STALE_AT_LEAST: usize = 1024;
+/// The violation of a run in which time stands still.
+const TIME_PASSES: &str = "squall.time_passes";
+
+/// Why a run is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Its limit was reached, or nothing was left that could happen.
+    Limit,
+    /// A promise was broken.
+    Violated,
+    /// It had as many events as the plan allows.
+    TooManyEvents,
+    /// The queue could hold no more.
+    QueueFull,
+    /// More cuts lay over the links than there may.
+    TooManyLayers,
+    /// A node asked for something that is not simulated.
+    NotSimulated { host: HostId, what: &'static str },
+}
+
+impl<P: Protocol> Engine<'_, P> {
+    /// Counts an event; `None` when the run has had as many as it may.
+    #[inline]
+    pub(super) fn count(&mut self) -> Option<()> {
+        if self.events >= self.plan.max_events {
+            self.ended.get_or_insert(End::TooManyEvents);
+            return None;
+        }
+        self.events += 1;
+        Some(())
+    }
+
+    /// Nothing more can happen: time goes on to the limit, and all invariants look once more.
+    pub(super) fn finish(&mut self, limit: Time) {
+        self.now = limit;
+        self.judge.look_at_the_end(limit);
+        self.ended = Some(if self.judge.violation.is_some() {
+            End::Violated
+        } else {
+            End::Limit
+        });
+    }
+
+    #[cold]
+    pub(super) fn stop_standing_still(&mut self, host: Option<HostId>) {
+        let name = host.map(|host| self.plan.hosts[host.index()].placed.name.clone());
+        let host = host.map_or(u32::MAX, |host| host.0);
+        self.digest.head(
+            Tag::Stopped,
+            self.now.as_nanos(),
+            host,
+            self.at_this_instant,
+            0,
+            0,
+        );
+        let last = match &name {
+            Some(name) => format!(
+                "the last was for {name}; most likely a node there arms a timer for the present instant, or two nodes \
+                 answer each other without latency, again and again"
+            ),
+            None => "the last was for no host; most likely an invariant is due at the present instant again and again".into(),
+        };
+        self.judge.violation = Some(Violation {
+            invariant: TIME_PASSES.to_owned(),
+            promised: "Time moves on: no instant has more events than a cluster of this size can need."
+                .to_owned(),
+            detail: format!(
+                "more than {} events came up at {} without time moving on; {last}",
+                self.most_at_an_instant, self.now
+            ),
+            at: self.now,
+            hosts: name.into_iter().collect(),
+        });
+        self.ended = Some(End::Violated);
+    }
+
+    /// A node asks for something that this version does not simulate.
+    #[cold]
+    pub(super) fn refuse(&mut self, id: HostId, what: &'static str) {
+        self.ended.get_or_insert(End::NotSimulated { host: id, what });
+    }
+
+    /// Sweeps the queue when stale entries outweigh the others.
+    pub(super) fn sweep_queue(&mut self) {
+        if self.stale < STALE_AT_LEAST || self.stale * 2 < self.queue.len() {
+            return;
+        }
+        let (hosts, judge_entry) = (&self.hosts, self.judge_entry.1);
+        self.queue.retain(|ticket, event| match event {
+            Event::Judge => ticket == judge_entry,
+            Event::Timer {
+                host,
+                incarnation,
+                place,
+            } => {
+                let host = &hosts[host.index()];
+                host.lives(*incarnation) && host.timers.counts(*place, ticket)
+            }
+            _ => true,
+        });
+        self.stale = 0;
+    }
+}

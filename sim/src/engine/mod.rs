@@ -1,0 +1,319 @@
+//! The engine: one run of a plan, as a transport that [`drive`](squall_nodes::drive) pulls inputs from.
+//!
+//! Here are what a run consists of, how it is made ready, and the two doors of the transport. Virtual time moves behind
+//! [`receive`](Transport::receive); what nodes ask for is done in [`perform`](Transport::perform). Behind them:
+//!
+//! - `take`: from the queue to the next input, with `arrive` for datagrams; `script`: what the plan has happen.
+//! - `send`, `disk`, `see`: a datagram's way out, the persist barrier, what is seen by those who watch.
+//! - `faults`: what is done to the world; `power`: hosts go up and down. `bounds`: what no run may exceed, and how it ends.
+//! - The parts of which a run consists: `queue` (the timing wheel) and the `event`s in it, `host` and its `timers`, `network`
+//!   (links and cuts).
+
+mod arrive;
+mod bounds;
+mod disk;
+mod event;
+mod faults;
+mod host;
+mod network;
+mod power;
+mod queue;
+mod script;
+mod see;
+mod send;
+mod take;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use std::collections::VecDeque;
+use std::net::SocketAddrV4;
+
+use squall_nodes::{Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Time, Transport};
+
+use crate::digest::Rolling;
+use crate::draws::Draws;
+use crate::outcome::{FaultDone, Traffic};
+use crate::plan::{Plan, address_of};
+use crate::trace::{Happening, Trace};
+use crate::tracer::Tracer;
+use crate::watch::{Judge, Stopwatches};
+
+pub(crate) use bounds::End;
+pub(crate) use faults::MOST_LAYERS;
+
+use event::{Datagram, Event, Payloads};
+use host::{Barrier, Host, Waiting, Write};
+use network::{Cuts, Links};
+use queue::{Full, Queue};
+use take::{DueInput, What};
+use timers::Armed;
+
+/// One run of a plan. After the run it can be [`reset`](Engine::reset) for the next, and keeps what it allocated.
+pub(crate) struct Engine<'p, P: Protocol> {
+    pub(crate) plan: &'p Plan<P>,
+    placed: &'p [Placed<P::Node>],
+    keys: Vec<HostKey>,
+    seed: u64,
+    pub(crate) now: Time,
+    queue: Queue<Event>,
+    /// Entries of the queue that no longer mean anything.
+    stale: usize,
+    /// Events at the present instant, and how many there may be.
+    at_this_instant: u64,
+    most_at_an_instant: u64,
+    pub(crate) events: u64,
+    pub(crate) hosts: Vec<Host<P::Node>>,
+    links: Links,
+    pub(crate) cuts: Cuts,
+    draws: Draws,
+    payloads: Payloads,
+    /// The datagram that is lent to a node.
+    lent: Option<Datagram>,
+    pub(crate) judge: Judge<P::Node>,
+    /// When the queue's entry for the judge comes up, and its ticket; [`Time::MAX`] when there is none. Others are stale.
+    judge_entry: (Time, u64),
+    pub(crate) stopwatches: Stopwatches<'p>,
+    /// For each step that waits for a fact, how many claims have matched.
+    matched: Vec<u32>,
+    /// Steps that a claim has triggered and that happen before anything else does.
+    triggered: VecDeque<(u32, HostId)>,
+    /// What resumed hosts find, before anything else comes up; each with its ticket.
+    released: VecDeque<(u64, Event)>,
+    /// How many datagrams cuts have dropped, and for each step the number of the last that it had a part in.
+    cut_drops: u64,
+    last_cut_drop: Vec<u64>,
+    pub(crate) faults: Vec<FaultDone>,
+    /// How many calls each entry of the workload made.
+    pub(crate) calls_made: Vec<u64>,
+    next_call: u64,
+    pub(crate) traffic: Traffic,
+    pub(crate) digest: Rolling,
+    data_bytes: Vec<u8>,
+    pub(crate) tracer: Option<Box<Tracer>>,
+    pub(crate) ended: Option<End>,
+}
+
+impl<'p, P: Protocol> Engine<'p, P> {
+    /// `placed` are the plan's hosts in their places; nothing runs until [`reset`](Self::reset).
+    pub(crate) fn new(plan: &'p Plan<P>, placed: &'p [Placed<P::Node>]) -> Self {
+        let hosts = plan.hosts.len();
+        Engine {
+            plan,
+            placed,
+            keys: plan.hosts.iter().map(|host| host.key).collect(),
+            seed: 0,
+            now: Time::ZERO,
+            queue: Queue::new(),
+            stale: 0,
+            at_this_instant: 0,
+            // Everyone may hear everyone at one instant, and a copy of it, and answer.
+            most_at_an_instant: 100_000 + 4 * (hosts as u64).pow(2),
+            events: 0,
+            hosts: (0..hosts).map(|_| Host::new()).collect(),
+            links: Links::new(&plan.network, hosts),
+            cuts: Cuts::default(),
+            draws: Draws::new(0),
+            payloads: Payloads::default(),
+            lent: None,
+            judge: Judge::new(plan, placed),
+            judge_entry: (Time::MAX, 0),
+            stopwatches: Stopwatches::new(&plan.measures),
+            matched: Vec::new(),
+            triggered: VecDeque::new(),
+            released: VecDeque::new(),
+            cut_drops: 0,
+            last_cut_drop: Vec::new(),
+            faults: Vec::new(),
+            calls_made: Vec::new(),
+            next_call: 0,
+            traffic: Traffic::default(),
+            digest: Rolling::new(),
+            data_bytes: Vec::new(),
+            tracer: None,
+            ended: None,
+        }
+    }
+
+    /// Makes ready for the run with `seed`.
+    pub(crate) fn reset(&mut self, seed: u64, tracer: Option<Box<Tracer>>) {
+        self.seed = seed;
+        self.now = Time::ZERO;
+        self.queue.clear();
+        self.stale = 0;
+        self.at_this_instant = 0;
+        self.events = 0;
+        for host in &mut self.hosts {
+            host.clear();
+        }
+        self.links.clear();
+        self.cuts.clear();
+        self.draws = Draws::new(seed);
+        self.payloads.clear();
+        self.lent = None;
+        self.judge = Judge::new(self.plan, self.placed);
+        self.judge_entry = (Time::MAX, 0);
+        self.stopwatches = Stopwatches::new(&self.plan.measures);
+        self.matched.clear();
+        self.matched.resize(self.plan.timeline.len(), 0);
+        self.triggered.clear();
+        self.released.clear();
+        self.cut_drops = 0;
+        self.last_cut_drop.clear();
+        self.last_cut_drop.resize(self.plan.timeline.len(), 0);
+        let undone = |label: &String| FaultDone {
+            fault: label.clone(),
+            at: None,
+            affected: 0,
+        };
+        self.faults.clear();
+        self.faults
+            .extend(self.plan.timeline.iter().map(|step| undone(&step.label)));
+        self.calls_made.clear();
+        self.calls_made.resize(self.plan.workload.len(), 0);
+        self.next_call = 0;
+        self.traffic = Traffic::default();
+        self.digest.clear();
+        self.tracer = tracer;
+        self.ended = None;
+        self.begin();
+    }
+
+    pub(super) fn push(&mut self, at: Time, event: Event) {
+        if self.queue.push(at.as_nanos(), event) == Err(Full) {
+            self.ended.get_or_insert(End::QueueFull);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn trace(&mut self, host: Option<HostId>, what: impl FnOnce() -> Happening) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.note(self.now, host, what());
+        }
+    }
+
+    /// The trace of the run that is over.
+    pub(crate) fn take_trace(&mut self) -> Option<Trace> {
+        self.tracer.take().map(|tracer| tracer.finish())
+    }
+}
+
+impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
+    #[inline]
+    fn receive(&mut self) -> Option<Delivery<'_, P::Node>> {
+        let DueInput { host: id, what } = self.next_due()?;
+        let host = &mut self.hosts[id.index()];
+        let input = match what {
+            What::Datagram => {
+                let datagram = self.lent.as_ref().expect("a datagram that is due is lent");
+                Input::Datagram {
+                    on: SocketAddrV4::new(address_of(id), datagram.to_port),
+                    from: SocketAddrV4::new(address_of(datagram.from), datagram.from_port),
+                    bytes: datagram.payload(&self.payloads),
+                }
+            }
+            What::Timer(timer) => Input::Timer(timer),
+            What::Start => Input::Start,
+            What::Persisted(token) => Input::Persisted(token),
+            What::Command { entry, call } => Input::Command {
+                call,
+                command: &self.plan.workload[entry as usize].command,
+            },
+        };
+        let node = host.node.as_mut().expect("inputs are due on hosts that are up");
+        Some(Delivery {
+            host: id,
+            now: self.now,
+            node,
+            ids: &mut host.ids,
+            input,
+        })
+    }
+
+    #[inline]
+    fn perform(&mut self, id: HostId, now: Time, effects: Effects<'_, P::Node>) {
+        let incarnation = self.hosts[id.index()].incarnation;
+        for effect in effects {
+            match effect {
+                Effect::Arm { timer, at } => {
+                    let at = at.max(now);
+                    let (place, todo) = self.hosts[id.index()].timers.arm(timer, at.as_nanos());
+                    if todo != Armed::Covered {
+                        self.push_timer(at, id, place);
+                        if todo == Armed::PushAndForget {
+                            self.stale += 1;
+                            self.sweep_queue();
+                        }
+                    }
+                }
+                Effect::Disarm { timer } => self.hosts[id.index()].timers.disarm(timer),
+                Effect::Bind { port } => {
+                    let ports = &mut self.hosts[id.index()].ports;
+                    if !ports.contains(&port) {
+                        ports.push(port);
+                    }
+                }
+                Effect::Send { port, to, bytes } => match &mut self.hosts[id.index()].barrier {
+                    None => self.send(id, port, to, bytes),
+                    Some(barrier) => barrier.queue.push_back(Waiting::Send {
+                        port,
+                        to,
+                        bytes: bytes.to_vec(),
+                    }),
+                },
+                Effect::Claim(fact) => match &mut self.hosts[id.index()].barrier {
+                    None => {
+                        self.claim(id, fact);
+                        if !self.goes_on(id, incarnation) {
+                            return;
+                        }
+                    }
+                    Some(barrier) => barrier.queue.push_back(Waiting::Claim(fact)),
+                },
+                Effect::Answer { call, answer } => match &mut self.hosts[id.index()].barrier {
+                    None => self.answer(id, call, &answer),
+                    Some(barrier) => barrier.queue.push_back(Waiting::Answer { call, answer }),
+                },
+                Effect::Persist { token, bytes } => match &mut self.hosts[id.index()].barrier {
+                    None => {
+                        let writing = Write {
+                            tokens: vec![token],
+                            bytes: bytes.to_vec(),
+                        };
+                        self.start_write(id, Barrier::new(writing));
+                    }
+                    Some(barrier) => barrier.persist(token, bytes),
+                },
+                Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
+                    self.refuse(id, "multicast")
+                }
+                Effect::Listen { .. }
+                | Effect::Dial { .. }
+                | Effect::Write { .. }
+                | Effect::PauseReading { .. }
+                | Effect::ResumeReading { .. }
+                | Effect::Close { .. } => self.refuse(id, "streams"),
+            }
+        }
+    }
+}
+impl<P: Protocol> Engine<'_, P> {
+    pub(super) fn push_timer(&mut self, at: Time, host: HostId, place: u32) {
+        let incarnation = self.hosts[host.index()].incarnation;
+        match self.queue.push(
+            at.as_nanos(),
+            Event::Timer {
+                host,
+                incarnation,
+                place,
+            },
+        ) {
+            Ok(ticket) => self.hosts[host.index()]
+                .timers
+                .enter(place, at.as_nanos(), ticket),
+            Err(Full) => {
+                self.ended.get_or_insert(End::QueueFull);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What is seen of a run, by all who watch: claims, answers and changes enter the digest and the trace, meet the judge and the
+//! stopwatches, and trigger what waits for them.
+
+use squall_nodes::{CallId, Change, Fact, HostId, Node, Protocol, Seen, Time, encode_data};
+
+use super::event::Event;
+use super::queue::Full;
+use super::{End, Engine};
+use crate::digest::Tag;
+use crate::plan::Trigger;
+use crate::trace::Happening;
+
+impl<P: Protocol> Engine<'_, P> {
+    /// A claim is seen, and triggers what waits for it.
+    pub(super) fn claim(&mut self, id: HostId, fact: <P::Node as Node>::Fact) {
+        self.data_bytes.clear();
+        fact.encode(&mut self.data_bytes);
+        let len = self.data_bytes.len() as u32;
+        self.digest
+            .head(Tag::Fact, self.now.as_nanos(), id.0, fact.index() as u64, 0, len);
+        self.digest.bytes(&self.data_bytes);
+        self.trace(Some(id), || Happening::Fact {
+            name: fact.name().to_owned(),
+            says: format!("{fact:?}"),
+        });
+        let incarnation = self.hosts[id.index()].incarnation;
+        self.see(&Seen::Fact {
+            host: id,
+            incarnation,
+            fact: &fact,
+        });
+        self.stopwatches.fact(self.now, id, &fact, &self.judge.world);
+        let index = fact.index();
+        for (step, planned) in self.plan.timeline.iter().enumerate() {
+            if let Trigger::When { fact, by, nth, after } = &planned.trigger
+                && *fact == index
+                && (by.is_empty() || by.contains(&id))
+            {
+                self.matched[step] += 1;
+                if self.matched[step] == *nth {
+                    if after.is_zero() {
+                        self.triggered.push_back((step as u32, id));
+                    } else {
+                        self.push(
+                            self.now + *after,
+                            Event::Step {
+                                step: step as u32,
+                                claimant: Some(id),
+                            },
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, id: HostId, call: CallId, answer: &<P::Node as Node>::Answer) {
+        self.data_bytes.clear();
+        encode_data(answer, &mut self.data_bytes);
+        let len = self.data_bytes.len() as u32;
+        self.digest
+            .head(Tag::Answer, self.now.as_nanos(), id.0, call.0, 0, len);
+        self.digest.bytes(&self.data_bytes);
+        self.trace(Some(id), || Happening::Answer {
+            call: call.0,
+            says: format!("{answer:?}"),
+        });
+        self.see(&Seen::Answer {
+            host: id,
+            call,
+            answer,
+        });
+    }
+
+    /// The world changed.
+    pub(super) fn change(&mut self, change: Change, fault: &str) {
+        self.data_bytes.clear();
+        encode_data(&change, &mut self.data_bytes);
+        let len = self.data_bytes.len() as u32;
+        self.digest
+            .head(Tag::World, self.now.as_nanos(), u32::MAX, 0, 0, len);
+        self.digest.bytes(&self.data_bytes);
+        self.trace(None, || Happening::World {
+            change: change.clone(),
+            fault: fault.to_owned(),
+        });
+        self.see(&Seen::World(&change));
+    }
+
+    /// Shows one thing to everyone who watches.
+    pub(super) fn see(&mut self, seen: &Seen<'_, P::Node>) {
+        self.judge.see(self.now, seen);
+        if self.judge.violation.is_some() {
+            self.ended.get_or_insert(End::Violated);
+        }
+        self.plan_judge();
+    }
+
+    /// Makes sure that an entry comes up when the judge is due.
+    pub(super) fn plan_judge(&mut self) {
+        let due = self.judge.due().max(self.now);
+        let (entry, _) = self.judge_entry;
+        if due < entry {
+            match self.queue.push(due.as_nanos(), Event::Judge) {
+                Ok(ticket) => self.judge_entry = (due, ticket),
+                Err(Full) => {
+                    self.ended.get_or_insert(End::QueueFull);
+                }
+            }
+            if entry != Time::MAX {
+                self.stale += 1;
+                self.sweep_queue();
+            }
+        }
+    }
+
+    /// Whether the rest of what a node asked for is still to be done.
+    pub(super) fn goes_on(&mut self, id: HostId, incarnation: u32) -> bool {
+        while self.ended.is_none()
+            && let Some((step, claimant)) = self.triggered.pop_front()
+        {
+            self.strike(step as usize, Some(claimant));
+        }
+        self.ended.is_none() && self.hosts[id.index()].lives(incarnation)
+    }
+}
