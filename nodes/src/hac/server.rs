@@ -580,6 +580,28 @@ mod tests {
     }
 
     #[test]
+    fn who_is_introduced_is_held_for_dead_under_an_id_that_is_free() {
+        let mut serving = table(&[(1, 1), (2, 2)]);
+        assert_eq!(serving.introduce(Some(2), at(2)), None);
+        assert_eq!(serving.introduce(Some(2), at(3)), Some(3));
+        assert_eq!(serving.introduce(Some(7), at(4)), Some(7));
+        assert_eq!(serving.introduce(None, at(5)), Some(8));
+        assert_eq!(serving.rows[&7].status, Status::Dead);
+        assert_eq!(id(serving.grant_by_address(Some(2), at(3))), (3, "again"));
+        serving.end_round(Some(1), 7);
+        assert_eq!(serving.rows[&3].status, Status::Alive);
+    }
+
+    #[test]
+    fn of_two_who_were_known_by_one_id_the_later_gets_another() {
+        let serving = table(&[(1, 1), (2, 2), (2, 3)]);
+        assert_eq!(
+            serving.names().collect::<Vec<_>>(),
+            [(1, at(1)), (2, at(2)), (3, at(3))]
+        );
+    }
+
+    #[test]
     fn ids_do_not_run_over() {
         let mut serving = table(&[(1, 1), (NO_ID - 1, 2)]);
         assert_eq!(id(serving.grant_by_address(None, at(3))), (2, "newly"));

@@ -72,14 +72,12 @@ fn any_packet() -> impl Strategy<Value = (Head, Part, u16, Vec<Entry>)> {
             } else {
                 Mode::ClientServer
             };
-            if code != Code::As {
+            let introduces = code == Code::Ac && rules == Rules::Hardened;
+            if code != Code::As && !introduces {
                 entries.truncate(1);
             }
-            let total = if code == Code::As {
-                entries.len() as u16 + more
-            } else {
-                1
-            };
+            let beyond = if code == Code::As { more } else { 0 };
+            let total = entries.len() as u16 + beyond;
             (
                 Head {
                     rules,
