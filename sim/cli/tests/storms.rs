@@ -84,20 +84,22 @@ fn storms() -> impl Strategy<Value = Storm> {
         Kill, PowerCut, Restart, Restart, Wipe, Pause, Resume, Resume, Partition, Partition, OneWay, HealAll,
         HealAll,
     ]);
-    let gust = (1..1500u64, what, 0..7usize, 1..127u8).prop_map(|(after_ms, what, host, set)| Gust {
+    // Some gusts come while what the one before did is still under way.
+    let after_ms = prop_oneof![2 => 1..1500u64, 1 => 1..50u64];
+    let gust = (after_ms, what, 0..7usize, 1..127u8).prop_map(|(after_ms, what, host, set)| Gust {
         after_ms,
         what,
         host,
         set,
     });
     let rarely = |percent| prop_oneof![2 => Just(0), 1 => percent];
-    let links = (0..5u8, rarely(0..10u8), rarely(0..10u8)).prop_map(|(loss, duplicate, reorder)| Links {
+    let links = (0..6u8, rarely(0..10u8), rarely(0..10u8)).prop_map(|(loss, duplicate, reorder)| Links {
         loss,
         duplicate,
         reorder,
     });
     let late_ms = prop_oneof![3 => Just(0), 1 => 0..9000u64];
-    let gusts = prop::collection::vec(gust, 1..18);
+    let gusts = prop::collection::vec(gust, 1..20);
     (0..CLUSTERS.len(), late_ms, any::<u64>(), links, gusts).prop_map(
         |(cluster, late_ms, seed, links, gusts)| Storm {
             cluster,
