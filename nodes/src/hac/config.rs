@@ -54,7 +54,7 @@ pub enum Rules {
     Hardened,
 }
 
-/// One change that `Hardened` makes to `Original`, or ([`Merge`](Change::Merge)) a rule of both. The flaw that each one
+/// One change that `Hardened` makes to `Original`, or ([`OF_BOTH`](Change::OF_BOTH)) a rule of both. The flaw that each one
 /// mends is told in [the module's own page](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Change {
@@ -87,6 +87,8 @@ pub enum Change {
     TakeBack,
     /// A node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name.
     Introduce,
+    /// A rule of both sets: a server that comes back and finds no other serves again.
+    Return,
     /// A rule of both sets: of two entries the newer stays, whichever came last.
     Merge,
 }
@@ -107,7 +109,7 @@ impl Rules {
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 15] = [
+    pub const ALL: [Change; 16] = [
         Change::Ratchet,
         Change::StepDown,
         Change::Probe,
@@ -122,8 +124,12 @@ impl Change {
         Change::Crc,
         Change::TakeBack,
         Change::Introduce,
+        Change::Return,
         Change::Merge,
     ];
+
+    /// Those that are rules of both sets, and change nothing of `Original`.
+    pub const OF_BOTH: [Change; 2] = [Change::Return, Change::Merge];
 }
 
 impl Changes {
@@ -204,7 +210,9 @@ impl Config {
     /// Which changes are in force.
     pub(super) fn changes(&self) -> Changes {
         let all: u32 = match self.rules {
-            Rules::Original => 1 << Change::Merge as u32,
+            Rules::Original => Change::OF_BOTH
+                .iter()
+                .fold(0, |bits, change| bits | 1 << *change as u32),
             Rules::Hardened => (1 << Change::ALL.len()) - 1,
         };
         Changes(
@@ -268,7 +276,7 @@ impl Config {
                 "leave at least a nanosecond to each",
             ));
         }
-        let own_rules = |change: &&Change| self.rules == Rules::Original && **change != Change::Merge;
+        let own_rules = |change: &&Change| self.rules == Rules::Original && !Change::OF_BOTH.contains(change);
         if let Some(change) = self.without.iter().find(own_rules) {
             let message = format!("Original does not have {change:?}, so it cannot be left out");
             faults.push(Fault::new("without", message, "leave out changes under Hardened"));

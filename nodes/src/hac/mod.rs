@@ -81,8 +81,9 @@
 //! | [`TakeBack`](Change::TakeBack): a server that is spoken to in an epoch above its own, or in its own by somebody whom it does not know, opens a higher one | A server with a wiped disk begins again at the first epoch and is ignored, or opens one a second time. | `tables_agree` |
 //! | [`Introduce`](Change::Introduce): a node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name | Who takes the table of a server with a wiped disk forgets everyone else; two servers that have forgotten each other never meet. | `one_server` |
 //!
-//! [`Merge`](Change::Merge) belongs to both rule sets: packets are merged entry by entry, the newer staying, so that order
-//! and repetition do not matter. Without it `heard_grows` is broken.
+//! Two rules belong to both sets, and can be left out all the same. [`Merge`](Change::Merge): packets are merged entry by
+//! entry, the newer staying, so that order and repetition do not matter; without it `heard_grows` is broken.
+//! [`Return`](Change::Return): a server that comes back and finds no other serves again; without it `one_server` is broken.
 
 mod book;
 mod client;

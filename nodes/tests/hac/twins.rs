@@ -39,6 +39,10 @@ const SCENES: &[Scene] = &[
         play: two_lose_their_disks,
     },
     Scene {
+        missed: &[(Change::Return, "one_server")],
+        play: server_is_left_alone,
+    },
+    Scene {
         missed: &[(Change::Forward, "one_server")],
         play: newcomer_asks_the_old_server,
     },
@@ -138,6 +142,17 @@ fn server_dies_in_its_first_round(change: Option<Change>, seed: u64) -> HacWorld
     let mut world = brisk("Hardened", &cast(3), seed, without(change));
     world.loss = 50;
     world.fault_in(4 + seed % 40, Fault::Crash(0));
+    world
+}
+
+/// The server comes back and everybody whom it knows is gone.
+fn server_is_left_alone(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(2), seed, without(change));
+    world.run(1_000);
+    for host in 0..3 {
+        world.fault(Fault::Crash(host));
+    }
+    world.fault(Fault::Restart(0));
     world
 }
 

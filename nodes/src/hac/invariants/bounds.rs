@@ -7,7 +7,8 @@
 //! **`one_server`** takes, one after the other,
 //!
 //! 1. `L + 2T` until every client without a server has given it up: what was under way at the last disturbance may still
-//!    calm it, then it waits one timeout and, asking again, the other. A restarted node waits as long or less.
+//!    calm it, then it waits one timeout and, asking again, the other. A restarted node waits as long or less: the
+//!    server of the settings looks for another for one timeout, then it serves.
 //! 2. `(N − 1)(W + T)` until it has tried everyone that its table holds for alive, when it promotes itself at the latest.
 //! 3. `k(2)·max(R, A) + 2L` until servers have met: each tells everyone it knows of itself in every round, and is answered;
 //!    a wiped server is spoken to by its clients with AC. Where neither knows the other, a client that knows both introduces

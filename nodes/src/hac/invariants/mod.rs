@@ -50,7 +50,7 @@ pub(super) fn all() -> Vec<InvariantKind<HacNode>> {
         .only_if(has_servers),
         InvariantKind::in_quiet(
             "one_server",
-            "among nodes that can all reach each other and of which somebody could tell the others, exactly one serves, and everyone who has joined, or can reach the server of its settings, follows it",
+            "among nodes that can all reach each other and of which somebody could tell the others, exactly one serves, and everyone who has joined, is the server of the settings or can reach it, follows it",
             |setup| Terms::of(setup).one_server(),
             OneServer::new,
         )

@@ -1,7 +1,8 @@
-//! In quiet, a group has one server, and everyone in it who has joined, or could, follows that one. Where two in a group
+//! In quiet, a group has one server, and everyone in it who has joined, or could, follows that one; the server of the settings
+//! is never outside, since it can serve itself. Where two in a group
 //! have nobody in common who could tell them of each other, each circle of those who have is judged by itself.
 
-use super::super::HacNode;
+use super::super::{HacNode, Role};
 use super::acquaintance::Acquaintance;
 use super::standing::{Standing, Standings};
 use crate::invariant::{Breach, InQuiet, Judged};
@@ -16,6 +17,8 @@ use crate::world::{Group, World};
 #[derive(Clone)]
 pub(super) struct OneServer {
     standings: Standings,
+    /// Whether each host is one that serves when the cluster starts. It comes back as a server where there is none.
+    founds: Vec<bool>,
     acquaintance: Acquaintance,
 }
 
@@ -23,6 +26,7 @@ impl OneServer {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
         OneServer {
             standings: Standings::new(setup),
+            founds: setup.hosts.iter().map(|host| host.role == Role::Server).collect(),
             acquaintance: Acquaintance::new(setup),
         }
     }
@@ -76,8 +80,12 @@ impl OneServer {
         }
     }
 
-    /// The host that a client outside should have joined by, if it is among `hosts`.
+    /// The host that one outside should have come in by, if it is among `hosts`: for a client the one that its settings
+    /// name, for a server itself.
     fn door(&self, host: HostId, hosts: &[HostId]) -> Option<HostId> {
+        if self.founds[host.index()] {
+            return Some(host);
+        }
         let server = self.acquaintance.configured(host);
         server.filter(|server| hosts.binary_search(server).is_ok())
     }
@@ -95,6 +103,9 @@ impl OneServer {
                 }
                 Standing::GaveWay => "has given way as a server and joined no other".to_owned(),
                 Standing::Outside => match self.door(host, hosts) {
+                    Some(door) if door == host => {
+                        "is back as the server of the settings and has not joined".to_owned()
+                    }
                     Some(door) => format!("has not joined, which it asks {} for", world.name(door)),
                     None => continue,
                 },
@@ -117,7 +128,10 @@ impl OneServer {
         };
         let (followed, told) = match self.standings.of(orphan) {
             Standing::Follows { server, .. } => (world.host_at(*server.ip()), "had joined"),
-            Standing::Outside => (self.door(orphan, hosts), "asks for it at"),
+            Standing::Outside => match self.door(orphan, hosts).filter(|door| *door != orphan) {
+                Some(door) => (Some(door), "asks for it at"),
+                None => (None, "is the server of the settings"),
+            },
             Standing::Serves { .. } | Standing::GaveWay => (None, "had served"),
         };
         let whom = followed.map_or(String::new(), |server| format!(" {}", world.name(server)));
@@ -128,5 +142,96 @@ impl OneServer {
             detail,
             [Some(orphan), followed].into_iter().flatten(),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddrV4};
+
+    use super::super::super::wire::Epoch;
+    use super::super::super::{Config, HacFact, Rules};
+    use super::*;
+    use crate::protocol::{Placed, Tolerance};
+    use crate::time::Span;
+    use crate::world::{Links, Resident};
+
+    const S: HostId = HostId(0);
+    const C: HostId = HostId(1);
+
+    fn at(host: HostId) -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::from(0x0a00_0001 + host.0), 7400)
+    }
+
+    /// What is said of a group of a server `s` and its client `c`, of whom some have claimed something.
+    fn judged(group: &[HostId], claims: &[(HostId, HacFact)]) -> Result<Judged, String> {
+        let hosts = [(S, "s", Role::Server), (C, "c", Role::Client)].map(|(host, name, role)| {
+            let mut config = Config::profile("brisk", Rules::Hardened);
+            config.server = (role == Role::Client).then(|| at(S));
+            let (name, ip) = (name.to_owned(), *at(host).ip());
+            Placed {
+                name,
+                ip,
+                role,
+                config,
+            }
+        });
+        let residents = hosts.iter().map(|host| Resident {
+            name: host.name.clone(),
+            ip: host.ip,
+            up: true,
+        });
+        let world = World::new(residents, Links::Tolerated);
+        let tolerated = Tolerance {
+            loss: 0.0,
+            latency: Span::from_millis(1),
+        };
+        let mut promise = OneServer::new(&Setup {
+            hosts: &hosts,
+            rules: "Hardened",
+            tolerated,
+        });
+        for (host, fact) in claims {
+            let (host, incarnation) = (*host, 1);
+            let seen = Seen::Fact {
+                host,
+                incarnation,
+                fact,
+            };
+            promise.observe(Time::ZERO, &seen, &world);
+        }
+        let group = Group {
+            hosts: group.to_vec(),
+            quiet_since: Time::ZERO,
+        };
+        promise
+            .judge(&group, Time::ZERO, &world)
+            .map_err(|breach| breach.detail)
+    }
+
+    fn serving() -> HacFact {
+        let epoch = Epoch {
+            counter: 2,
+            server: 2,
+        };
+        HacFact::Serving { id: 2, epoch }
+    }
+
+    #[test]
+    fn a_server_that_is_back_alone_and_does_not_serve_is_a_breach() {
+        let detail = judged(&[S], &[]).unwrap_err();
+        assert!(detail.contains("s is the server of the settings"), "{detail}");
+        assert_eq!(judged(&[S], &[(S, serving())]), Ok(Judged::Yes));
+        // A client alone has nobody to join.
+        assert_eq!(judged(&[C], &[]), Ok(Judged::NotConcerned));
+    }
+
+    #[test]
+    fn a_server_that_is_back_beside_another_and_does_not_join_it_is_a_breach() {
+        let detail = judged(&[S, C], &[(C, serving())]).unwrap_err();
+        assert!(detail.contains("s is back as the server"), "{detail}");
+        let (id, server, epoch) = (1, at(C), Epoch::NONE);
+        let joined = HacFact::Joined { id, epoch, server };
+        assert_eq!(judged(&[S, C], &[(C, serving()), (S, joined)]), Ok(Judged::Yes));
     }
 }
