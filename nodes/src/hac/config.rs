@@ -87,6 +87,8 @@ pub enum Change {
     TakeBack,
     /// A node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name.
     Introduce,
+    /// The highest accepted epoch is written to the disk before anything is said in it.
+    WriteDown,
     /// A rule of both sets: a server that comes back and finds no other serves again.
     Return,
     /// A rule of both sets: of two entries the newer stays, whichever came last.
@@ -109,7 +111,7 @@ impl Rules {
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 16] = [
+    pub const ALL: [Change; 17] = [
         Change::Ratchet,
         Change::StepDown,
         Change::Probe,
@@ -124,6 +126,7 @@ impl Change {
         Change::Crc,
         Change::TakeBack,
         Change::Introduce,
+        Change::WriteDown,
         Change::Return,
         Change::Merge,
     ];

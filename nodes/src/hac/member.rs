@@ -362,9 +362,11 @@ impl Member {
         if let Phase::Serving(serving) = &self.phase {
             self.book.become_table(serving.names());
         }
+        // Under `Original` it is no epoch, and tells whom to ask after a restart.
+        let keeps_reign = self.config.rules == Rules::Original || self.changes.has(Change::WriteDown);
         let saved = Saved {
             identity: self.identity,
-            accepted: self.accepted,
+            accepted: self.accepted.filter(|_| keeps_reign),
             last,
             book: self.book.all().collect(),
         };

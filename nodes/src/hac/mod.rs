@@ -34,7 +34,7 @@
 //!
 //! | invariant | loss, duplicates, reordering | crash, restart | pause | partition, one-way cut | wiped disk |
 //! |---|---|---|---|---|---|
-//! | `ids_granted_once` | always | always | always | always | always, anew for the server's next life |
+//! | `ids_granted_once` | always | always, since they are on the disk | always | always | always, anew for the server's next life |
 //! | `heard_grows` | always | always, anew for the observer's next life | always | always | always, anew for the observer's next life |
 //! | `epoch_grows` | always | always, since it is on the disk | always | always | always, anew for the node's next life |
 //! | `one_server` | in quiet¹ | in quiet² | in quiet | in quiet³ | in quiet² ⁵ |
@@ -80,6 +80,7 @@
 //! | [`Crc`](Change::Crc): a CRC-32C ends every datagram | A flipped bit is believed: a round far ahead, a neighbour's id. | `tables_agree` |
 //! | [`TakeBack`](Change::TakeBack): a server that is spoken to in an epoch above its own, or in its own by somebody whom it does not know, opens a higher one | A server with a wiped disk begins again at the first epoch and is ignored, or opens one a second time. | `tables_agree` |
 //! | [`Introduce`](Change::Introduce): a node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name | Who takes the table of a server with a wiped disk forgets everyone else; two servers that have forgotten each other never meet. | `one_server` |
+//! | [`WriteDown`](Change::WriteDown): the highest accepted epoch is on the disk before anything is said in it | Who comes back follows a server of an epoch that it had left, or opens one a second time. | `epoch_grows` |
 //!
 //! Two rules belong to both sets, and can be left out all the same. [`Merge`](Change::Merge): packets are merged entry by
 //! entry, the newer staying, so that order and repetition do not matter; without it `heard_grows` is broken.

@@ -39,6 +39,10 @@ const SCENES: &[Scene] = &[
         play: two_lose_their_disks,
     },
     Scene {
+        missed: &[(Change::WriteDown, "epoch_grows")],
+        play: server_restarts,
+    },
+    Scene {
         missed: &[(Change::Return, "one_server")],
         play: server_is_left_alone,
     },
@@ -142,6 +146,12 @@ fn server_dies_in_its_first_round(change: Option<Change>, seed: u64) -> HacWorld
     let mut world = brisk("Hardened", &cast(3), seed, without(change));
     world.loss = 50;
     world.fault_in(4 + seed % 40, Fault::Crash(0));
+    world
+}
+
+fn server_restarts(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(3), seed, without(change));
+    world.run(1_000).fault(Fault::Crash(0)).fault(Fault::Restart(0));
     world
 }
 

@@ -1,25 +1,35 @@
 //! What holds at every moment: an id is granted once, `heard` never goes down, nor does an accepted epoch.
 //!
-//! Each promise is per life of the host that makes it, and of one epoch where it speaks of tables or ids.
+//! What is on the disk is promised as long as the disk is kept: the epoch, and the ids under `Hardened`. What is in memory
+//! alone is promised for one life of the host. Where a promise speaks of tables or ids, it is of one epoch.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use super::super::wire::Epoch;
-use super::super::{HacFact, HacNode, Row};
+use super::super::{HacFact, HacNode, Row, Rules};
 use super::name_at;
 use crate::invariant::{Always, Breach, Judged};
 use crate::node::HostId;
-use crate::protocol::Setup;
-use crate::seen::{Change, Seen};
+use crate::protocol::{Placed, Setup};
+use crate::seen::{Change, DiskAtBoot, Seen};
 use crate::time::Time;
 use crate::world::World;
 
 /// A server gives an id to one address only.
 #[derive(Clone)]
 pub(super) struct IdsGrantedOnce {
-    /// For each host, what it granted in its present life.
+    /// How long a grant stands: under `Original`, whose epochs say nothing of when, for one life of the server.
+    stands: Stands,
+    /// For each host, what it granted.
     granted: Vec<BTreeMap<(Epoch, u32), SocketAddrV4>>,
+}
+
+/// For how long something is promised.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    ForOneLife,
+    WhileTheDiskIsKept,
 }
 
 /// `heard` never goes down.
@@ -36,13 +46,19 @@ type HeardById = Vec<(u32, u32)>;
 /// An accepted epoch never goes down.
 #[derive(Clone)]
 pub(super) struct EpochGrows {
-    /// For each host, the epoch that it accepted last in its present life.
+    /// For each host, the epoch that it accepted last since its disk was empty or unreadable.
     accepted: Vec<Epoch>,
 }
 
 impl IdsGrantedOnce {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
+        let is_hardened = |host: &Placed<HacNode>| host.config.rules == Rules::Hardened;
         IdsGrantedOnce {
+            stands: if setup.hosts.iter().all(is_hardened) {
+                Stands::WhileTheDiskIsKept
+            } else {
+                Stands::ForOneLife
+            },
             granted: vec![BTreeMap::new(); setup.hosts.len()],
         }
     }
@@ -50,8 +66,14 @@ impl IdsGrantedOnce {
 
 impl Always<HacNode> for IdsGrantedOnce {
     fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
+        let over = match (self.stands, seen) {
+            (Stands::ForOneLife, Seen::World(Change::Up { host, .. })) => Some(*host),
+            _ => forgets(seen),
+        };
+        if let Some(host) = over {
+            self.granted[host.index()].clear();
+        }
         match seen {
-            Seen::World(Change::Up { host, .. }) => self.granted[host.index()].clear(),
             Seen::Fact {
                 host,
                 fact: HacFact::Granted { id, epoch, addr },
@@ -155,12 +177,11 @@ impl EpochGrows {
 
 impl Always<HacNode> for EpochGrows {
     fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
+        if let Some(host) = forgets(seen) {
+            self.accepted[host.index()] = Epoch::NONE;
+            return Ok(Judged::NotConcerned);
+        }
         let (host, epoch) = match seen {
-            // What it still knows of earlier lives it says when it starts.
-            Seen::World(Change::Up { host, .. }) => {
-                self.accepted[host.index()] = Epoch::NONE;
-                return Ok(Judged::NotConcerned);
-            }
             Seen::Fact {
                 host,
                 fact: HacFact::Accepted { epoch } | HacFact::Started { epoch, .. },
@@ -177,5 +198,18 @@ impl Always<HacNode> for EpochGrows {
             return Err(Breach::new(detail, [host]));
         }
         Ok(Judged::Yes)
+    }
+}
+
+/// The host that has nothing of its disk any more, if that is what was seen.
+fn forgets(seen: &Seen<'_, HacNode>) -> Option<HostId> {
+    match seen {
+        Seen::World(Change::Up { host, disk, .. }) if *disk != DiskAtBoot::Kept => Some(*host),
+        Seen::Fact {
+            host,
+            fact: HacFact::DiskUnreadable,
+            ..
+        } => Some(*host),
+        _ => None,
     }
 }
