@@ -6,10 +6,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Role;
+use super::table::MAX_ENTRIES;
 use super::wire::entries_in;
 use crate::node::Node;
 use crate::protocol::{Misfit, Placed};
 use crate::time::Span;
+
+/// How many peers a cluster has at most. Each keeps some thirty bytes about each other, its alarm included: 3 000 peers on
+/// one machine take less than 300 MB, and ten times as many would take a hundred times as much.
+pub const MOST_PEERS: usize = 3_000;
 
 /// Everything that tunes a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +148,11 @@ impl Changes {
 }
 
 impl Config {
-    /// The settings of a profile, `"classic"` or (any other name) `"brisk"`, under a rule set.
+    /// The settings of a profile, `"brisk"` or `"classic"`, under a rule set.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such profile.
     pub fn profile(profile: &str, rules: Rules) -> Self {
         let (round, interval, timeout, wait) = match profile {
             "classic" => (
@@ -152,12 +161,14 @@ impl Config {
                 Span::from_secs(31),
                 Span::from_secs(10),
             ),
-            _ => (
+            "brisk" => (
                 Span::from_millis(300),
                 Span::from_millis(300),
                 Span::from_millis(310),
                 Span::from_millis(100),
             ),
+            // Whoever asks has chosen among those that the protocol names.
+            other => panic!("hac has no profile \"{other}\""),
         };
         let (misses, handshake_tries) = match rules {
             Rules::Original => (1, 1),
@@ -268,6 +279,14 @@ impl Config {
                 faults.push(Fault::new(field, format!("{field} is 0"), "it is 1 at least"));
             }
         }
+        if self.members.len() > MOST_PEERS {
+            let message = format!("{} members are too many", self.members.len());
+            faults.push(Fault::new(
+                "members",
+                message,
+                "each peer watches each other: 3000 are the most there can be",
+            ));
+        }
         if self.retry_after().is_zero() {
             let message = format!(
                 "{} tries do not fit into {}",
@@ -347,6 +366,10 @@ where
             misfits.push(misfit(index, field, format!("{}: {message}", host.name), hint));
         }
     }
+    if let Some(crowd) = crowd(hosts) {
+        // Beside it nothing else is worth saying, and lists of that length are not worth making.
+        return Err(vec![crowd]);
+    }
     assemble_client_server(hosts, &mut misfits);
     assemble_peers(hosts, &mut misfits);
     let rules: Vec<Rules> = hosts.iter().map(|host| host.config.rules).collect();
@@ -358,6 +381,43 @@ where
         misfits.push(misfit(index, "rules", message, "a cluster plays by one rule set"));
     }
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
+/// The first host of a role that is one too many for what nodes keep of each other.
+fn crowd<N>(hosts: &[Placed<N>]) -> Option<Misfit>
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let beyond = |bound: usize, of_peers: bool| {
+        let mut places = (0..hosts.len()).filter(|place| (hosts[*place].role == Role::Peer) == of_peers);
+        places.nth(bound)
+    };
+    let (host, message, hint) = if let Some(host) = beyond(MOST_PEERS, true) {
+        let message = format!(
+            "{} is one peer too many: {MOST_PEERS} are the most",
+            hosts[host].name
+        );
+        let hint =
+            "each peer watches each other, so that memory and traffic grow with the square of their number";
+        (host, message, hint)
+    } else {
+        let host = beyond(MAX_ENTRIES, false)?;
+        let message = format!(
+            "{} is one node too many: a table holds {MAX_ENTRIES}",
+            hosts[host].name
+        );
+        (
+            host,
+            message,
+            "a server would refuse it for ever; take fewer clients",
+        )
+    };
+    Some(Misfit {
+        host: Some(host),
+        field: None,
+        message,
+        hint: Some(hint.to_owned()),
+    })
 }
 
 fn assemble_client_server<N>(hosts: &mut [Placed<N>], misfits: &mut Vec<Misfit>)
@@ -444,5 +504,64 @@ fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misf
         field: Some(field),
         message,
         hint: Some(hint.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::HacNode;
+    use super::*;
+
+    fn cast(role: impl Fn(usize) -> Role, hosts: usize) -> Vec<Placed<HacNode>> {
+        let host = |index: usize| Placed {
+            name: format!("h{index}"),
+            ip: Ipv4Addr::from(0x0a00_0001 + index as u32),
+            role: role(index),
+            config: Config::profile("brisk", Rules::Hardened),
+        };
+        (0..hosts).map(host).collect()
+    }
+
+    fn refused(mut hosts: Vec<Placed<HacNode>>) -> (Option<usize>, String) {
+        let misfits = assemble(&mut hosts).unwrap_err();
+        assert_eq!(misfits.len(), 1, "{misfits:?}");
+        assert!(misfits[0].hint.is_some(), "{misfits:?}");
+        (misfits[0].host, misfits[0].message.clone())
+    }
+
+    #[test]
+    fn more_peers_than_memory_is_meant_for_are_refused() {
+        let peers = |count| cast(|_| Role::Peer, count);
+        assert_eq!(assemble(&mut peers(MOST_PEERS)), Ok(()));
+        let message = "h3000 is one peer too many: 3000 are the most".to_owned();
+        assert_eq!(refused(peers(MOST_PEERS + 1)), (Some(MOST_PEERS), message));
+    }
+
+    #[test]
+    fn more_clients_than_a_table_holds_are_refused() {
+        let role = |index| if index == 0 { Role::Server } else { Role::Client };
+        assert_eq!(assemble(&mut cast(role, MAX_ENTRIES)), Ok(()));
+        let message = format!("h{MAX_ENTRIES} is one node too many: a table holds {MAX_ENTRIES}");
+        assert_eq!(refused(cast(role, MAX_ENTRIES + 1)), (Some(MAX_ENTRIES), message));
+    }
+
+    #[test]
+    fn a_list_of_too_many_members_is_refused() {
+        let mut config = Config::profile("brisk", Rules::Hardened);
+        let member = |i: u32| SocketAddrV4::new(Ipv4Addr::from(i), 7400);
+        config.members = (0..=MOST_PEERS as u32).map(member).collect();
+        config.address = Some(member(1));
+        assert_eq!(
+            config.admit(&Role::Peer),
+            Err("3001 members are too many".to_owned())
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "no profile \"fast\"")]
+    fn a_profile_that_there_is_not_is_not_taken_for_another() {
+        Config::profile("fast", Rules::Hardened);
     }
 }
