@@ -104,7 +104,7 @@ use std::net::SocketAddrV4;
 
 use serde::{Deserialize, Serialize};
 
-pub use config::{Change, Config, Rules};
+pub use config::{Change, Config, MOST_PEERS, Rules};
 pub use describe::Describer;
 pub use facts::{HacFact, Row};
 
@@ -130,14 +130,13 @@ impl Protocol for Hac {
     type Node = HacNode;
 
     fn config(profile: &str, rules: &str) -> ConfigOf<Self> {
-        Config::profile(
-            profile,
-            if rules == "Original" {
-                Rules::Original
-            } else {
-                Rules::Hardened
-            },
-        )
+        let rules = match rules {
+            "Original" => Rules::Original,
+            "Hardened" => Rules::Hardened,
+            // Whoever asks has chosen among `RULES`.
+            other => panic!("hac has no rule set \"{other}\""),
+        };
+        Config::profile(profile, rules)
     }
 
     fn assemble(hosts: &mut [Placed<HacNode>]) -> Result<(), Vec<Misfit>> {

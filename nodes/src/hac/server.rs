@@ -347,7 +347,7 @@ impl Member {
 struct Promotion;
 
 impl Serving {
-    /// A table that goes on with these entries; nobody has been silent yet.
+    /// A table that goes on with these entries, as far as there is room; nobody has been silent yet.
     fn with(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut serving = Serving::default();
         for Entry {
@@ -358,6 +358,9 @@ impl Serving {
             ..
         } in entries
         {
+            if serving.rows.len() >= MAX_ENTRIES {
+                break;
+            }
             // Somebody whom a later table did not name may have had an id that it gave to another.
             let is_taken = serving.rows.get(&id).is_some_and(|row| row.addr != addr);
             let id = if is_taken || id == NO_ID {
@@ -411,13 +414,13 @@ impl Serving {
             return Granted::Refused;
         };
         row.this_round = ThisRound::Heard;
-        let had_it = std::mem::replace(&mut row.addr, addr) == addr;
-        self.by_addr.insert(addr, id);
-        if had_it {
-            Granted::Again(id)
-        } else {
-            Granted::Newly(id)
+        let before = std::mem::replace(&mut row.addr, addr);
+        if before == addr {
+            return Granted::Again(id);
         }
+        self.forget_address(before, id);
+        self.by_addr.insert(addr, id);
+        Granted::Newly(id)
     }
 
     /// An address keeps its id; a newcomer keeps the one that it names unless another address has it.
@@ -474,8 +477,20 @@ impl Serving {
     }
 
     fn insert(&mut self, id: u32, row: Row) {
-        self.by_addr.insert(row.addr, id);
-        self.rows.insert(id, row);
+        let addr = row.addr;
+        if let Some(before) = self.rows.insert(id, row)
+            && before.addr != addr
+        {
+            self.forget_address(before.addr, id);
+        }
+        self.by_addr.insert(addr, id);
+    }
+
+    /// Forgets that an id was given to an address, unless that has another since. There are no more addresses than rows.
+    fn forget_address(&mut self, addr: SocketAddrV4, id: u32) {
+        if self.by_addr.get(&addr) == Some(&id) {
+            self.by_addr.remove(&addr);
+        }
     }
 
     /// One above the highest id there is; the lowest free one when there is none above.
@@ -607,6 +622,29 @@ mod tests {
         assert_eq!(id(serving.grant_by_address(None, at(3))), (2, "newly"));
         serving.next = NO_ID - 2;
         assert_eq!(serving.counted_id(), 3);
+    }
+
+    #[test]
+    fn an_id_that_goes_from_address_to_address_leaves_no_trail() {
+        let mut serving = table(&[(1, 1), (2, 2), (3, 3)]);
+        for last in 4..=255 {
+            assert_eq!(id(serving.grant_by_id(Some(2), at(last))), (2, "newly"));
+            assert_eq!(serving.by_addr.len(), 3, "{last}");
+        }
+        // An address that has two ids goes by the one that it was given last.
+        assert_eq!(id(serving.grant_by_id(Some(3), at(255))), (3, "newly"));
+        assert_eq!(id(serving.grant_by_id(Some(2), at(9))), (2, "newly"));
+        assert_eq!(serving.by_addr.get(&at(255)), Some(&3));
+    }
+
+    #[test]
+    fn a_table_that_goes_on_with_too_many_takes_as_many_as_there_is_room_for() {
+        let beyond = 1..=MAX_ENTRIES as u32 + 9;
+        let serving = Serving::with(beyond.map(|id| restored(id, SocketAddrV4::new(Ipv4Addr::from(id), 1))));
+        assert_eq!(
+            (serving.rows.len(), serving.by_addr.len()),
+            (MAX_ENTRIES, MAX_ENTRIES)
+        );
     }
 
     #[test]

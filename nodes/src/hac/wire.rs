@@ -28,7 +28,7 @@ pub struct Packet<'a> {
     pub part: Part,
     /// The epoch that it speaks of; [`Epoch::NONE`] under `Original`.
     pub epoch: Epoch,
-    /// How many entries the whole list has; under `Original`, those of this packet.
+    /// *Decided*: how many entries the whole list has; under `Original`, which does not say it, those of this packet.
     pub total: u16,
     /// The entries of this packet: at least one; exactly one unless it is an AS or, under `Hardened`, an AC, whose first
     /// entry is its sender's and whose others are of those whom the sender introduces.

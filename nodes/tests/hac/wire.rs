@@ -5,11 +5,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::world::{brisk, cast};
 use proptest::prelude::*;
-use squall_nodes::hac::table::{Meeting, Table};
+use squall_nodes::hac::table::{MAX_ENTRIES, Meeting, Table};
 use squall_nodes::hac::wire::{
-    Checksum, Code, Entry, Epoch, Head, Mode, Packet, Part, Status, WireError, entries_in, split,
+    Checksum, Code, Entry, Epoch, Head, Mode, NO_ID, Packet, Part, Status, WireError, entries_in, split,
 };
-use squall_nodes::hac::{HacFact, Role, Rules};
+use squall_nodes::hac::{Answer, HacFact, Role, Rules};
 
 fn any_rules() -> impl Strategy<Value = Rules> {
     prop_oneof![Just(Rules::Original), Just(Rules::Hardened)]
@@ -208,6 +208,42 @@ proptest! {
         prop_assert_eq!(merged(&a, &a), a.clone());
         prop_assert_eq!(merged(&merged(&a, &b), &b), merged(&a, &b));
     }
+}
+
+/// Each AC introduces sixty nodes that nobody has ever heard of.
+#[test]
+fn a_client_that_introduces_without_end_fills_no_more_than_a_table() {
+    let mut world = brisk("Hardened", &cast(1), 1, |_| ());
+    world.run(1_000);
+    let Answer::Status { epoch, id, .. } = world.status(1);
+    let own = Entry {
+        id: id.unwrap(),
+        addr: world.addr(1),
+        status: Status::Alive,
+        heard: 0,
+        round: 1,
+    };
+    let head = Head {
+        rules: Rules::Hardened,
+        mode: Mode::ClientServer,
+        code: Code::Ac,
+        epoch,
+    };
+    for packet in 0..80 {
+        let name = |i: u32| Entry {
+            id: NO_ID,
+            addr: SocketAddrV4::new(Ipv4Addr::from(0xc000_0000 + packet * 60 + i), 7400),
+            ..own
+        };
+        let entries: Vec<Entry> = std::iter::once(own).chain((0..60).map(name)).collect();
+        let mut bytes = Vec::new();
+        head.encode(Part::Whole, entries.len() as u16, &entries, &mut bytes);
+        world.inject(world.addr(1), 0, &bytes);
+    }
+    // The round is not over: nobody of them is told.
+    world.run(1);
+    let Answer::Status { rows, .. } = world.status(0);
+    assert_eq!(rows.len(), MAX_ENTRIES);
 }
 
 proptest! {
