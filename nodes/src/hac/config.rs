@@ -87,6 +87,8 @@ pub enum Change {
     TakeBack,
     /// A node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name.
     Introduce,
+    /// An epoch carries a number that was drawn when it was opened.
+    Nonce,
     /// A rule of both sets: of two entries the newer stays, whichever came last.
     Merge,
 }
@@ -107,7 +109,7 @@ impl Rules {
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 15] = [
+    pub const ALL: [Change; 16] = [
         Change::Ratchet,
         Change::StepDown,
         Change::Probe,
@@ -122,6 +124,7 @@ impl Change {
         Change::Crc,
         Change::TakeBack,
         Change::Introduce,
+        Change::Nonce,
         Change::Merge,
     ];
 }
@@ -249,7 +252,7 @@ impl Config {
             faults.push(Fault::new(
                 "mtu",
                 message,
-                "the smallest that does has 23 bytes under Original, 41 under Hardened",
+                "the smallest that does has 23 bytes under Original, 45 under Hardened",
             ));
         }
         for (field, count) in [("misses", self.misses), ("handshake_tries", self.handshake_tries)] {

@@ -114,10 +114,12 @@ mod tests {
     const E1: Epoch = Epoch {
         counter: 1,
         server: 1,
+        nonce: 6,
     };
     const E2: Epoch = Epoch {
         counter: 2,
         server: 5,
+        nonce: 6,
     };
 
     #[test]

@@ -25,8 +25,8 @@ pub(super) struct IdsGrantedOnce {
 /// `heard` never goes down.
 #[derive(Clone)]
 pub(super) struct HeardGrows {
-    /// For each host, the highest `heard` that it claimed in its present life, by reign and id. Wiped disks can make two
-    /// servers open equal epochs; their addresses tell them apart.
+    /// For each host, the highest `heard` that it claimed in its present life, by reign and id. Under `Original`
+    /// two servers may go by one id; their addresses tell them apart.
     highest: Vec<BTreeMap<(Epoch, SocketAddrV4), HeardById>>,
 }
 
