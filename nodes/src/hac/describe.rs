@@ -104,6 +104,7 @@ mod tests {
             epoch: Epoch {
                 counter: 3,
                 server: 1,
+                nonce: 6,
             },
         };
         let mut bytes = Vec::new();

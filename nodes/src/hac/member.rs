@@ -307,6 +307,7 @@ impl Member {
         Epoch {
             counter: 0,
             server: server.unwrap_or(0),
+            nonce: 0,
         }
     }
 

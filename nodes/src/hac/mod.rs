@@ -60,9 +60,9 @@
 //!
 //! Every server opens an *epoch* of its own, above every one that it has accepted, and writes it down before it speaks. All
 //! packets carry the highest epoch that their sender has accepted. Of two epochs the one with the higher counter is the
-//! greater, then the one with the lower server id; wiped disks can make two servers open equal ones, then the one at the
-//! lower address. On that stand the changes, each a [`Change`] that can be left out to see what it is for. Beside each is
-//! the invariant that is broken without it, in a scene of `tests/hac/twins.rs`.
+//! greater, then the one with the lower server id, then the one with the higher nonce. On that stand the changes, each a
+//! [`Change`] that can be left out to see what it is for. Beside each is the invariant that is broken without it, in a scene
+//! of `tests/hac/twins.rs`.
 //!
 //! | change | the flaw that it mends | missed by |
 //! |---|---|---|
@@ -78,9 +78,10 @@
 //! | [`Patience`](Change::Patience): dead only after several silent rounds, or a window of several | One lost or late datagram makes a living node dead for a round. | `status_true`, `peers_agree` |
 //! | [`Count`](Change::Count): a split list is whole when as many entries of a round are there as its total says | `last_packet` says nothing of those before it: a list with a hole passes for whole. | `tables_agree` |
 //! | [`Crc`](Change::Crc): a CRC-32C ends every datagram | A flipped bit is believed: a round far ahead, a neighbour's id. | `tables_agree` |
-//! | [`TakeBack`](Change::TakeBack): a server that is spoken to in an epoch above its own, or in its own by somebody whom it does not know, opens a higher one | A server with a wiped disk begins again at the first epoch and is ignored, or opens one a second time. | `tables_agree` |
+//! | [`TakeBack`](Change::TakeBack): a server that is spoken to in an epoch above its own opens a higher one | A server with a wiped disk begins again below the epoch of its clients, and who holds no table to elect another by ignores it for ever. | `one_server` |
 //! | [`Introduce`](Change::Introduce): a node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name | Who takes the table of a server with a wiped disk forgets everyone else; two servers that have forgotten each other never meet. | `one_server` |
-//! | [`WriteDown`](Change::WriteDown): the highest accepted epoch is on the disk before anything is said in it | Who comes back follows a server of an epoch that it had left, or opens one a second time. | `epoch_grows` |
+//! | [`Nonce`](Change::Nonce): an epoch carries a number that was drawn when it was opened | A server that has lost its disk opens an epoch a second time, and its new tables are mixed with its old ones. | `tables_agree` |
+//! | [`WriteDown`](Change::WriteDown): the highest accepted epoch is on the disk before anything is said in it | Who comes back may follow a server of an epoch that it had left, or open one that is no higher. | `epoch_grows` |
 //!
 //! Two rules belong to both sets, and can be left out all the same. [`Merge`](Change::Merge): packets are merged entry by
 //! entry, the newer staying, so that order and repetition do not matter; without it `heard_grows` is broken.

@@ -108,7 +108,11 @@ impl Member {
         let id = table.seat(self.identity.map(|identity| identity.id), self.me);
         let epoch = match self.config.rules {
             Rules::Original => Epoch::NONE,
-            Rules::Hardened => Epoch { counter, server: id },
+            Rules::Hardened => Epoch {
+                counter,
+                server: id,
+                nonce: self.draw_nonce(),
+            },
         };
         let reign = Reign { epoch, at: self.me };
         self.identity = Some(Identity { id, granted: reign });
@@ -131,6 +135,14 @@ impl Member {
         self.close_table(out);
         self.send_table_to_all(out);
         out.arm(Timer::Round, now + self.config.round);
+    }
+
+    fn draw_nonce(&mut self) -> u32 {
+        if self.changes.has(Change::Nonce) {
+            self.rng.below(1 << u32::BITS) as u32
+        } else {
+            0
+        }
     }
 
     /// A round ends.
@@ -163,7 +175,7 @@ impl Member {
         if addr == self.me {
             return;
         }
-        self.take_back(now, addr, packet.epoch, out);
+        self.take_back(now, packet.epoch, out);
         let by_address = self.changes.has(Change::Addresses);
         let Phase::Serving(serving) = &mut self.phase else {
             return;
@@ -215,7 +227,7 @@ impl Member {
         out: &mut Outbox<HacNode>,
     ) {
         let entry = packet.entries.first();
-        self.take_back(now, entry.addr, packet.epoch, out);
+        self.take_back(now, packet.epoch, out);
         let is_behind = self.is_behind(packet.epoch);
         let by_address = self.changes.has(Change::Addresses);
         let Phase::Serving(serving) = &mut self.phase else {
@@ -289,16 +301,13 @@ impl Member {
         self.changes.has(Change::Correct) && self.accepted.is_some_and(|own| epoch < own.epoch)
     }
 
-    /// Opens a higher epoch when `addr` speaks of one that this server cannot answer in: a higher one than its own, which
-    /// the other would ignore it in; or its own, of which it does not remember the other, so that it has opened it twice.
-    fn take_back(&mut self, now: Time, addr: SocketAddrV4, epoch: Epoch, out: &mut Outbox<HacNode>) {
+    /// Opens a higher epoch when it is spoken to in one above its own, in which the other would ignore it.
+    fn take_back(&mut self, now: Time, epoch: Epoch, out: &mut Outbox<HacNode>) {
         let own = self.accepted.map_or(Epoch::NONE, |reign| reign.epoch);
         let Phase::Serving(serving) = &mut self.phase else {
             return;
         };
-        let is_stranger = !serving.by_addr.contains_key(&addr);
-        let is_needed = epoch > own || (epoch == own && is_stranger);
-        if self.changes.has(Change::TakeBack) && is_needed && epoch.counter < u64::MAX {
+        if self.changes.has(Change::TakeBack) && epoch > own && epoch.counter < u64::MAX {
             let mut table = std::mem::take(serving);
             table.round = 0;
             self.open(table, epoch.counter, now, out, None);

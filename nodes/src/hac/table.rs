@@ -18,7 +18,7 @@ pub struct Table {
 }
 
 /// How many entries a table holds at most. What goes beyond is not taken in. A round's AS goes to everyone in the table with
-/// every packet of it, so that the square counts: with the usual `mtu`, a full table is 67 packets to each of 4 095 nodes,
+/// every packet of it, so that the square counts: with the usual `mtu`, a full table is 68 packets to each of 4 095 nodes,
 /// whoever filled it.
 pub const MAX_ENTRIES: usize = 4_096;
 
@@ -128,10 +128,12 @@ mod tests {
     const E1: Epoch = Epoch {
         counter: 1,
         server: 1,
+        nonce: 6,
     };
     const E2: Epoch = Epoch {
         counter: 2,
         server: 5,
+        nonce: 6,
     };
 
     #[test]

@@ -67,8 +67,12 @@ const SCENES: &[Scene] = &[
         play: flipped_bits,
     },
     Scene {
-        missed: &[(Change::TakeBack, "tables_agree")],
+        missed: &[(Change::Nonce, "tables_agree")],
         play: server_loses_its_disk,
+    },
+    Scene {
+        missed: &[(Change::TakeBack, "one_server")],
+        play: server_loses_its_disk_in_its_first_round,
     },
     Scene {
         missed: &[(Change::Introduce, "one_server")],
@@ -202,7 +206,7 @@ fn calm_peers_with_loss(change: Option<Change>, seed: u64) -> HacWorld {
 /// Two entries a packet.
 fn split_lists_with_loss(change: Option<Change>, seed: u64) -> HacWorld {
     let small = |config: &mut Config| {
-        config.mtu = 22 + 2 * 19;
+        config.mtu = 26 + 2 * 19;
         config.without.extend(change);
     };
     let mut world = brisk("Hardened", &cast(6), seed, small);
@@ -222,6 +226,16 @@ fn server_loses_its_disk(change: Option<Change>, seed: u64) -> HacWorld {
         .run(15_000)
         .fault(Fault::Crash(0))
         .fault(Fault::RestartWiped(0));
+    world
+}
+
+/// Some have just accepted its epoch and hold no table yet by which they could elect another.
+fn server_loses_its_disk_in_its_first_round(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(3), seed, without(change));
+    world.loss = 50;
+    let crash_in = 4 + seed % 40;
+    world.fault_in(crash_in, Fault::Crash(0));
+    world.fault_in(crash_in + 1, Fault::RestartWiped(0));
     world
 }
 

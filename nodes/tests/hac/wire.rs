@@ -30,7 +30,11 @@ fn any_part() -> impl Strategy<Value = Part> {
 }
 
 fn any_epoch() -> impl Strategy<Value = Epoch> {
-    (any::<u64>(), any::<u32>()).prop_map(|(counter, server)| Epoch { counter, server })
+    (any::<u64>(), any::<u32>(), any::<u32>()).prop_map(|(counter, server, nonce)| Epoch {
+        counter,
+        server,
+        nonce,
+    })
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
@@ -110,7 +114,11 @@ fn any_table() -> impl Strategy<Value = Table> {
                 round,
             }
         });
-    let epoch = (0u64..3, 1u32..3).prop_map(|(counter, server)| Epoch { counter, server });
+    let epoch = (0u64..3, 1u32..3, 0u32..2).prop_map(|(counter, server, nonce)| Epoch {
+        counter,
+        server,
+        nonce,
+    });
     (epoch, proptest::collection::vec(entry, 0..8)).prop_map(|(epoch, entries)| {
         let mut table = Table::new(epoch);
         table.absorb(epoch, entries, Meeting::Greater);
@@ -142,10 +150,10 @@ proptest! {
     #[test]
     fn a_split_list_fits_its_datagrams_and_comes_together_again(
         rules in any_rules(),
-        mtu in 41u16..1500,
+        mtu in 45u16..1500,
         entries in proptest::collection::vec(any_entry(), 1..300),
     ) {
-        let head = Head { rules, mode: Mode::ClientServer, code: Code::As, epoch: Epoch { counter: 1, server: 1 } };
+        let head = Head { rules, mode: Mode::ClientServer, code: Code::As, epoch: Epoch { counter: 1, server: 1, nonce: 1 } };
         let mut read = Vec::new();
         let mut parts = Vec::new();
         for (part, chunk) in split(&entries, entries_in(rules, mtu)) {

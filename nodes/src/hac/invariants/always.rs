@@ -35,8 +35,8 @@ enum Stands {
 /// `heard` never goes down.
 #[derive(Clone)]
 pub(super) struct HeardGrows {
-    /// For each host, the highest `heard` that it claimed in its present life, by reign and id. Wiped disks can make two
-    /// servers open equal epochs; their addresses tell them apart.
+    /// For each host, the highest `heard` that it claimed in its present life, by reign and id. Under `Original`
+    /// two servers may go by one id; their addresses tell them apart.
     highest: Vec<BTreeMap<(Epoch, SocketAddrV4), HeardById>>,
 }
 
@@ -73,30 +73,28 @@ impl Always<HacNode> for IdsGrantedOnce {
         if let Some(host) = over {
             self.granted[host.index()].clear();
         }
-        match seen {
-            Seen::Fact {
-                host,
-                fact: HacFact::Granted { id, epoch, addr },
-                ..
-            } => {
-                let first = *self.granted[host.index()].entry((*epoch, *id)).or_insert(*addr);
-                if first != *addr {
-                    let server = world.name(*host);
-                    let detail = format!(
-                        "{server} gave the id {id} to {} and then to {}",
-                        name_at(first, world),
-                        name_at(*addr, world)
-                    );
-                    let others = [first, *addr]
-                        .into_iter()
-                        .filter_map(|addr| world.host_at(*addr.ip()));
-                    return Err(Breach::new(detail, [*host].into_iter().chain(others)));
-                }
-                return Ok(Judged::Yes);
-            }
-            _ => {}
+        let Seen::Fact {
+            host,
+            fact: HacFact::Granted { id, epoch, addr },
+            ..
+        } = seen
+        else {
+            return Ok(Judged::NotConcerned);
+        };
+        let first = *self.granted[host.index()].entry((*epoch, *id)).or_insert(*addr);
+        if first == *addr {
+            return Ok(Judged::Yes);
         }
-        Ok(Judged::NotConcerned)
+        let server = world.name(*host);
+        let detail = format!(
+            "{server} gave the id {id} to {} and then to {}",
+            name_at(first, world),
+            name_at(*addr, world)
+        );
+        let others = [first, *addr]
+            .into_iter()
+            .filter_map(|addr| world.host_at(*addr.ip()));
+        Err(Breach::new(detail, [*host].into_iter().chain(others)))
     }
 }
 

@@ -213,6 +213,7 @@ mod tests {
         let epoch = Epoch {
             counter: 2,
             server: 2,
+            nonce: 7,
         };
         HacFact::Serving { id: 2, epoch }
     }
