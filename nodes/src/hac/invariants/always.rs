@@ -211,3 +211,103 @@ fn forgets(seen: &Seen<'_, HacNode>) -> Option<HostId> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::super::{Config, Role};
+    use super::*;
+    use crate::protocol::Tolerance;
+    use crate::time::Span;
+    use crate::world::{Links, Resident};
+
+    const S: HostId = HostId(0);
+
+    /// What a promise says of the last of some claims of a server, of which the first is made in its first life and the
+    /// others after a restart.
+    fn judged<P: Always<HacNode>>(
+        rules: Rules,
+        promise: fn(&Setup<'_, HacNode>) -> P,
+        disk: DiskAtBoot,
+        claims: &[HacFact],
+    ) -> Result<Judged, String> {
+        let name = || "s".to_owned();
+        let ip = Ipv4Addr::new(10, 0, 0, 1);
+        let hosts = [Placed {
+            name: name(),
+            ip,
+            role: Role::Server,
+            config: Config::profile("brisk", rules),
+        }];
+        let (name, up) = (name(), true);
+        let world = World::new([Resident { name, ip, up }].into_iter(), Links::Tolerated);
+        let tolerated = Tolerance {
+            loss: 0.0,
+            latency: Span::from_millis(1),
+        };
+        let mut promise = promise(&Setup {
+            hosts: &hosts,
+            rules: "",
+            tolerated,
+        });
+        let mut last = Ok(Judged::NotConcerned);
+        for (place, fact) in claims.iter().enumerate() {
+            if place == 1 {
+                let (host, incarnation) = (S, 1);
+                let up = Change::Up {
+                    host,
+                    incarnation,
+                    disk,
+                };
+                assert!(promise.judge(Time::ZERO, &Seen::World(&up), &world).is_ok());
+            }
+            let (host, incarnation) = (S, 0);
+            let seen = Seen::Fact {
+                host,
+                incarnation,
+                fact,
+            };
+            last = promise
+                .judge(Time::ZERO, &seen, &world)
+                .map_err(|breach| breach.detail);
+        }
+        last
+    }
+
+    fn epoch(counter: u64) -> Epoch {
+        Epoch {
+            counter,
+            server: 1,
+            nonce: 0,
+        }
+    }
+
+    #[test]
+    fn an_epoch_that_a_restart_brings_down_is_a_breach_unless_the_disk_was_lost() {
+        let (id, lower) = (None, epoch(1));
+        let accepted = HacFact::Accepted { epoch: epoch(2) };
+        let started = HacFact::Started { id, epoch: lower };
+        let over = |disk, claims: &[HacFact]| judged(Rules::Hardened, EpochGrows::new, disk, claims);
+        let claims = [accepted.clone(), started.clone()];
+        assert!(over(DiskAtBoot::Kept, &claims).is_err());
+        assert_eq!(over(DiskAtBoot::Wiped, &claims), Ok(Judged::Yes));
+        let unreadable = [accepted, HacFact::DiskUnreadable, started];
+        assert_eq!(over(DiskAtBoot::Kept, &unreadable), Ok(Judged::Yes));
+    }
+
+    #[test]
+    fn an_id_that_is_granted_again_after_a_restart_is_a_breach_unless_the_disk_was_lost() {
+        let granted = |last| HacFact::Granted {
+            id: 2,
+            epoch: epoch(1),
+            addr: SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 7400),
+        };
+        let claims = [granted(2), granted(3)];
+        let over = |rules, disk| judged(rules, IdsGrantedOnce::new, disk, &claims);
+        assert!(over(Rules::Hardened, DiskAtBoot::Kept).is_err());
+        assert_eq!(over(Rules::Hardened, DiskAtBoot::Wiped), Ok(Judged::Yes));
+        // Its epochs do not tell one reign from another.
+        assert_eq!(over(Rules::Original, DiskAtBoot::Kept), Ok(Judged::Yes));
+    }
+}
