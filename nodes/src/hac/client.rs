@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 
+use super::book::Differs;
 use super::config::{Change, Rules};
 use super::disk::{Identity, Reign};
 use super::facts::HacFact;
-use super::member::{Doubt, Handshake, Joined, Member, Phase, Stage, Why};
+use super::member::{Doubt, Handshake, Joined, Member, Phase, Stage, Why, restored};
 use super::table::{Meeting, Table};
-use super::wire::{Code, Packet, Part};
+use super::wire::{Code, Entry, NO_ID, Packet, Part, Status, entries_in};
 use super::{HacNode, Timer};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Payload};
 use crate::time::{Span, Time};
 
 impl Member {
@@ -107,7 +108,7 @@ impl Member {
                     Why::Join => self.changes.has(Change::Remember) && *asked >= self.config.tries(),
                 };
                 if at_large {
-                    asks.extend(self.book.iter().map(|(_, addr)| *addr));
+                    asks.extend(self.book.all().map(|(_, addr)| addr));
                 }
             }
             Phase::Electing {
@@ -201,6 +202,13 @@ impl Member {
             self.follow(reign, now, out);
             self.take_whole(reign, packet, out);
             self.settle(out);
+        } else if self.changes.has(Change::Introduce) {
+            // Its server is the one to settle with it who gives way, and may not know that there is another.
+            let own = packet.entries.iter().find(|entry| entry.addr == from);
+            let id = own.and_then(|entry| entry.id()).unwrap_or(NO_ID);
+            if self.book.take((id, from)) == Differs::Yes {
+                self.save(out);
+            }
         }
     }
 
@@ -304,9 +312,10 @@ impl Member {
             .extend(gathered.filter(|entry| entry.id().is_some()));
         if self.changes.has(Change::Remember) {
             let names = self.known.entries.iter().map(|entry| (entry.id, entry.addr));
-            if !names.clone().eq(self.book.iter().copied()) {
-                self.book.clear();
-                self.book.extend(names);
+            if self.book.take_table(names) == Differs::Yes {
+                if !self.changes.has(Change::Introduce) {
+                    self.book.forget_unnamed();
+                }
                 self.save(out);
             }
         }
@@ -318,14 +327,31 @@ impl Member {
         match self.phase {
             Phase::Serving(_) => return,
             Phase::Following { server, .. } if self.is_confirmed() => {
-                let (head, entry) = (self.head(Code::Ac), self.own_entry());
-                let payload = out.encode(|into| head.encode_one(&entry, into));
+                let payload = self.encode_availability(out);
                 out.send(self.me.port(), server, payload);
             }
             // There is no server to be available to.
             Phase::Seeking { .. } | Phase::Following { .. } | Phase::Electing { .. } => {}
         }
         out.arm(Timer::Availability, now + self.next_availability());
+    }
+
+    /// An AC: that the node is available, and whom it knows that its server's table does not name. Those who do not fit wait
+    /// until those before them are in the table.
+    fn encode_availability(&self, out: &mut Outbox<HacNode>) -> Payload {
+        let (head, own) = (self.head(Code::Ac), self.own_entry());
+        if self.book.unnamed().is_empty() {
+            return out.encode(|into| head.encode_one(&own, into));
+        }
+        let unnamed = self.book.unnamed().iter().filter(|(_, addr)| *addr != self.me);
+        let introduced = unnamed.map(|&(id, addr)| Entry {
+            status: Status::Dead,
+            ..restored(id, addr)
+        });
+        let fit = entries_in(self.config.rules, self.config.mtu).max(1);
+        let entries: Vec<Entry> = std::iter::once(own).chain(introduced).take(fit).collect();
+        let total = u16::try_from(entries.len()).unwrap_or(u16::MAX);
+        out.encode(|into| head.encode(Part::Whole, total, &entries, into))
     }
 
     /// How long until the next AC.

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Role;
+use super::table::MAX_ENTRIES;
 use super::wire::entries_in;
 use crate::node::Node;
 use crate::protocol::{Misfit, Placed};
 use crate::time::Span;
+
+/// How many peers a cluster has at most. Each keeps some thirty bytes about each other, its alarm included: 3 000 peers on
+/// one machine take less than 300 MB, and ten times as many would take a hundred times as much.
+pub const MOST_PEERS: usize = 3_000;
 
 /// Everything that tunes a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +59,7 @@ pub enum Rules {
     Hardened,
 }
 
-/// One change that `Hardened` makes to `Original`, or ([`Merge`](Change::Merge)) a rule of both. The flaw that each one
+/// One change that `Hardened` makes to `Original`, or ([`OF_BOTH`](Change::OF_BOTH)) a rule of both. The flaw that each one
 /// mends is told in [the module's own page](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Change {
@@ -85,6 +90,14 @@ pub enum Change {
     Crc,
     /// A server that is spoken to by a node of an epoch that it cannot answer in opens a higher one.
     TakeBack,
+    /// A node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name.
+    Introduce,
+    /// An epoch carries a number that was drawn when it was opened.
+    Nonce,
+    /// The highest accepted epoch is written to the disk before anything is said in it.
+    WriteDown,
+    /// A rule of both sets: a server that comes back and finds no other serves again.
+    Return,
     /// A rule of both sets: of two entries the newer stays, whichever came last.
     Merge,
 }
@@ -105,7 +118,7 @@ impl Rules {
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 14] = [
+    pub const ALL: [Change; 18] = [
         Change::Ratchet,
         Change::StepDown,
         Change::Probe,
@@ -119,8 +132,15 @@ impl Change {
         Change::Count,
         Change::Crc,
         Change::TakeBack,
+        Change::Introduce,
+        Change::Nonce,
+        Change::WriteDown,
+        Change::Return,
         Change::Merge,
     ];
+
+    /// Those that are rules of both sets, and change nothing of `Original`.
+    pub const OF_BOTH: [Change; 2] = [Change::Return, Change::Merge];
 }
 
 impl Changes {
@@ -131,7 +151,11 @@ impl Changes {
 }
 
 impl Config {
-    /// The settings of a profile, `"classic"` or (any other name) `"brisk"`, under a rule set.
+    /// The settings of a profile, `"brisk"` or `"classic"`, under a rule set.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such profile.
     pub fn profile(profile: &str, rules: Rules) -> Self {
         let (round, interval, timeout, wait) = match profile {
             "classic" => (
@@ -140,12 +164,14 @@ impl Config {
                 Span::from_secs(31),
                 Span::from_secs(10),
             ),
-            _ => (
+            "brisk" => (
                 Span::from_millis(300),
                 Span::from_millis(300),
                 Span::from_millis(310),
                 Span::from_millis(100),
             ),
+            // Whoever asks has chosen among those that the protocol names.
+            other => panic!("hac has no profile \"{other}\""),
         };
         let (misses, handshake_tries) = match rules {
             Rules::Original => (1, 1),
@@ -201,7 +227,9 @@ impl Config {
     /// Which changes are in force.
     pub(super) fn changes(&self) -> Changes {
         let all: u32 = match self.rules {
-            Rules::Original => 1 << Change::Merge as u32,
+            Rules::Original => Change::OF_BOTH
+                .iter()
+                .fold(0, |bits, change| bits | 1 << *change as u32),
             Rules::Hardened => (1 << Change::ALL.len()) - 1,
         };
         Changes(
@@ -246,13 +274,21 @@ impl Config {
             faults.push(Fault::new(
                 "mtu",
                 message,
-                "the smallest that does has 23 bytes under Original, 41 under Hardened",
+                "the smallest that does has 23 bytes under Original, 45 under Hardened",
             ));
         }
         for (field, count) in [("misses", self.misses), ("handshake_tries", self.handshake_tries)] {
             if count == 0 {
                 faults.push(Fault::new(field, format!("{field} is 0"), "it is 1 at least"));
             }
+        }
+        if self.members.len() > MOST_PEERS {
+            let message = format!("{} members are too many", self.members.len());
+            faults.push(Fault::new(
+                "members",
+                message,
+                "each peer watches each other: 3000 are the most there can be",
+            ));
         }
         if self.retry_after().is_zero() {
             let message = format!(
@@ -265,7 +301,7 @@ impl Config {
                 "leave at least a nanosecond to each",
             ));
         }
-        let own_rules = |change: &&Change| self.rules == Rules::Original && **change != Change::Merge;
+        let own_rules = |change: &&Change| self.rules == Rules::Original && !Change::OF_BOTH.contains(change);
         if let Some(change) = self.without.iter().find(own_rules) {
             let message = format!("Original does not have {change:?}, so it cannot be left out");
             faults.push(Fault::new("without", message, "leave out changes under Hardened"));
@@ -333,6 +369,10 @@ where
             misfits.push(misfit(index, field, format!("{}: {message}", host.name), hint));
         }
     }
+    if let Some(crowd) = crowd(hosts) {
+        // Beside it nothing else is worth saying, and lists of that length are not worth making.
+        return Err(vec![crowd]);
+    }
     assemble_client_server(hosts, &mut misfits);
     assemble_peers(hosts, &mut misfits);
     let rules: Vec<Rules> = hosts.iter().map(|host| host.config.rules).collect();
@@ -344,6 +384,43 @@ where
         misfits.push(misfit(index, "rules", message, "a cluster plays by one rule set"));
     }
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
+/// The first host of a role that is one too many for what nodes keep of each other.
+fn crowd<N>(hosts: &[Placed<N>]) -> Option<Misfit>
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let beyond = |bound: usize, of_peers: bool| {
+        let mut places = (0..hosts.len()).filter(|place| (hosts[*place].role == Role::Peer) == of_peers);
+        places.nth(bound)
+    };
+    let (host, message, hint) = if let Some(host) = beyond(MOST_PEERS, true) {
+        let message = format!(
+            "{} is one peer too many: {MOST_PEERS} are the most",
+            hosts[host].name
+        );
+        let hint =
+            "each peer watches each other, so that memory and traffic grow with the square of their number";
+        (host, message, hint)
+    } else {
+        let host = beyond(MAX_ENTRIES, false)?;
+        let message = format!(
+            "{} is one node too many: a table holds {MAX_ENTRIES}",
+            hosts[host].name
+        );
+        (
+            host,
+            message,
+            "a server would refuse it for ever; take fewer clients",
+        )
+    };
+    Some(Misfit {
+        host: Some(host),
+        field: None,
+        message,
+        hint: Some(hint.to_owned()),
+    })
 }
 
 fn assemble_client_server<N>(hosts: &mut [Placed<N>], misfits: &mut Vec<Misfit>)
@@ -430,5 +507,64 @@ fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misf
         field: Some(field),
         message,
         hint: Some(hint.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::HacNode;
+    use super::*;
+
+    fn cast(role: impl Fn(usize) -> Role, hosts: usize) -> Vec<Placed<HacNode>> {
+        let host = |index: usize| Placed {
+            name: format!("h{index}"),
+            ip: Ipv4Addr::from(0x0a00_0001 + index as u32),
+            role: role(index),
+            config: Config::profile("brisk", Rules::Hardened),
+        };
+        (0..hosts).map(host).collect()
+    }
+
+    fn refused(mut hosts: Vec<Placed<HacNode>>) -> (Option<usize>, String) {
+        let misfits = assemble(&mut hosts).unwrap_err();
+        assert_eq!(misfits.len(), 1, "{misfits:?}");
+        assert!(misfits[0].hint.is_some(), "{misfits:?}");
+        (misfits[0].host, misfits[0].message.clone())
+    }
+
+    #[test]
+    fn more_peers_than_memory_is_meant_for_are_refused() {
+        let peers = |count| cast(|_| Role::Peer, count);
+        assert_eq!(assemble(&mut peers(MOST_PEERS)), Ok(()));
+        let message = "h3000 is one peer too many: 3000 are the most".to_owned();
+        assert_eq!(refused(peers(MOST_PEERS + 1)), (Some(MOST_PEERS), message));
+    }
+
+    #[test]
+    fn more_clients_than_a_table_holds_are_refused() {
+        let role = |index| if index == 0 { Role::Server } else { Role::Client };
+        assert_eq!(assemble(&mut cast(role, MAX_ENTRIES)), Ok(()));
+        let message = format!("h{MAX_ENTRIES} is one node too many: a table holds {MAX_ENTRIES}");
+        assert_eq!(refused(cast(role, MAX_ENTRIES + 1)), (Some(MAX_ENTRIES), message));
+    }
+
+    #[test]
+    fn a_list_of_too_many_members_is_refused() {
+        let mut config = Config::profile("brisk", Rules::Hardened);
+        let member = |i: u32| SocketAddrV4::new(Ipv4Addr::from(i), 7400);
+        config.members = (0..=MOST_PEERS as u32).map(member).collect();
+        config.address = Some(member(1));
+        assert_eq!(
+            config.admit(&Role::Peer),
+            Err("3001 members are too many".to_owned())
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "no profile \"fast\"")]
+    fn a_profile_that_there_is_not_is_not_taken_for_another() {
+        Config::profile("fast", Rules::Hardened);
     }
 }

@@ -38,10 +38,26 @@ fn tell(rules: Rules, packet: &Packet<'_>) -> String {
         (Code::Hc, None) => write!(line, ": {} asks for an id", first.addr),
         (Code::Hc, Some(id)) => write!(line, ": {} asks for its id {id}", first.addr),
         (Code::Hs, Some(id)) => write!(line, ": {} has the id {id}", first.addr),
-        (Code::Hs | Code::Ac | Code::Ap, _) => write!(line, " round {}: {first}", first.round),
+        (Code::Hs | Code::Ac | Code::Ap, _) => {
+            let _ = write!(line, " round {}: {first}", first.round);
+            tell_introduced(&mut line, packet)
+        }
         (Code::As, _) => tell_list(&mut line, packet),
     };
     line
+}
+
+/// `; introduces 10.0.0.4:7400, 10.0.0.5:7400`
+fn tell_introduced(line: &mut String, packet: &Packet<'_>) -> std::fmt::Result {
+    let others = packet.entries.len() - 1;
+    for (i, entry) in packet.entries.iter().skip(1).take(TOLD).enumerate() {
+        let before = if i == 0 { "; introduces" } else { "," };
+        write!(line, "{before} {}", entry.addr)?;
+    }
+    if others > TOLD {
+        write!(line, " and {} more", others - TOLD)?;
+    }
+    Ok(())
 }
 
 fn tell_list(line: &mut String, packet: &Packet<'_>) -> std::fmt::Result {
@@ -88,6 +104,7 @@ mod tests {
             epoch: Epoch {
                 counter: 3,
                 server: 1,
+                nonce: 6,
             },
         };
         let mut bytes = Vec::new();
@@ -105,6 +122,10 @@ mod tests {
         assert_eq!(
             told(Rules::Original, Code::Hs, Part::Whole, 1, &[entry(2)]),
             "HS v1: 10.0.0.3:7400 has the id 2"
+        );
+        assert_eq!(
+            told(Rules::Hardened, Code::Ac, Part::Whole, 3, &[entry(2); 3]),
+            "AC v2 epoch 3.1 round 9: 2@10.0.0.3:7400 alive heard 7; introduces 10.0.0.3:7400, 10.0.0.3:7400"
         );
         assert_eq!(
             told(Rules::Hardened, Code::As, Part::Last, 66, &[entry(65), entry(66)]),

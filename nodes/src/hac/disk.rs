@@ -26,8 +26,8 @@ pub(super) struct Identity {
     pub(super) granted: Reign,
 }
 
-/// An epoch and where its server is. Two servers may open equal epochs, if two sides of a partition granted one id to two
-/// nodes; then the lower address is the greater reign.
+/// An epoch and where its server is. If two sides of a partition granted one id to two nodes, these may open epochs that only
+/// a nonce tells apart; should that be the same too, the lower address is the greater reign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reign {
     pub(super) epoch: Epoch,
@@ -93,6 +93,7 @@ mod tests {
         let epoch = Epoch {
             counter: 4,
             server: 2,
+            nonce: 6,
         };
         let reign = Reign { epoch, at: addr };
         Saved {
@@ -133,11 +134,13 @@ mod tests {
         let epoch = Epoch {
             counter: 1,
             server: 7,
+            nonce: 6,
         };
         assert!(Reign { epoch, at: at(1) } > Reign { epoch, at: at(2) });
         let higher = Epoch {
             counter: 2,
             server: 9,
+            nonce: 6,
         };
         assert!(
             Reign {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 
-use super::config::Rules;
+use super::config::{Change, Rules};
 use super::disk::Reign;
 use super::facts::HacFact;
 use super::member::{Doubt, Member, Phase, Stage, Why};
@@ -16,7 +16,10 @@ impl Member {
     /// Nothing was heard for as long as the phase allows.
     pub(super) fn on_silence(&mut self, now: Time, out: &mut Outbox<HacNode>) {
         match &mut self.phase {
-            Phase::Seeking { why: Why::Return, .. } => self.open_again(now, out),
+            Phase::Seeking { why: Why::Return, .. } => match self.changes.has(Change::Return) {
+                true => self.open_again(now, out),
+                false => self.seek(Why::Return, now, out),
+            },
             Phase::Seeking { why: Why::Join, .. } => {
                 let lost = self
                     .accepted

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 
+use super::book::Book;
 use super::config::{Change, Changes, Config, Rules};
 use super::disk::{Identity, Last, Reign, Saved};
 use super::facts::{HacFact, Row};
@@ -33,8 +34,8 @@ pub(super) struct Member {
     pub(super) known: Known,
     /// What came of the present server's table so far.
     pub(super) gathering: Table,
-    /// Whom it would find after a restart, by id.
-    pub(super) book: Vec<(u32, SocketAddrV4)>,
+    /// Whom it would find after a restart.
+    pub(super) book: Book,
     pub(super) phase: Phase,
     pub(super) handshake: Handshake,
     pub(super) joined: Joined,
@@ -162,7 +163,7 @@ impl Member {
             gathering: Table::new(accepted.map_or(Epoch::NONE, |reign| reign.epoch)),
             accepted,
             known,
-            book,
+            book: Book::new(book),
             phase: Phase::Seeking {
                 why: Why::Join,
                 asked: 0,
@@ -306,6 +307,7 @@ impl Member {
         Epoch {
             counter: 0,
             server: server.unwrap_or(0),
+            nonce: 0,
         }
     }
 
@@ -359,13 +361,15 @@ impl Member {
             _ => Last::Followed,
         };
         if let Phase::Serving(serving) = &self.phase {
-            serving.write_book(&mut self.book);
+            self.book.become_table(serving.names());
         }
+        // Under `Original` it is no epoch, and tells whom to ask after a restart.
+        let keeps_reign = self.config.rules == Rules::Original || self.changes.has(Change::WriteDown);
         let saved = Saved {
             identity: self.identity,
-            accepted: self.accepted,
+            accepted: self.accepted.filter(|_| keeps_reign),
             last,
-            book: self.book.clone(),
+            book: self.book.all().collect(),
         };
         let bytes = saved.encode();
         if bytes != self.saved {

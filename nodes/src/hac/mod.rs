@@ -23,7 +23,8 @@
 //!
 //! - [`wire`]: the packets, byte for byte; [`table`]: what a list of entries becomes; [`Describer`]: both in words.
 //! - `member`: a node of a client-server cluster, whatever it does; `client`: seeking and following; `server`: serving;
-//!   `failover`: from one to the other; `disk`: what outlives a crash. `peer`: a node of the other mode.
+//!   `failover`: from one to the other; `disk`: what outlives a crash; `book`: whom a node
+//!   knows. `peer`: a node of the other mode.
 //! - [`Config`]: the settings and what cannot be; [`HacFact`]: what is claimed; `invariants`: what is promised, with the
 //!   bounds and how they are derived.
 //!
@@ -33,11 +34,11 @@
 //!
 //! | invariant | loss, duplicates, reordering | crash, restart | pause | partition, one-way cut | wiped disk |
 //! |---|---|---|---|---|---|
-//! | `ids_granted_once` | always | always | always | always | always, anew for the server's next life |
+//! | `ids_granted_once` | always | always, since they are on the disk | always | always | always, anew for the server's next life |
 //! | `heard_grows` | always | always, anew for the observer's next life | always | always | always, anew for the observer's next life |
 //! | `epoch_grows` | always | always, since it is on the disk | always | always | always, anew for the node's next life |
-//! | `one_server` | in quiet¹ | in quiet² | in quiet | in quiet³ | in quiet² |
-//! | `ids_unique` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet |
+//! | `one_server` | in quiet¹ | in quiet² | in quiet | in quiet³ | in quiet² ⁵ |
+//! | `ids_unique` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet⁵ |
 //! | `status_true` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet⁴ |
 //! | `tables_agree` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet |
 //! | `peers_agree` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet: a peer writes nothing down |
@@ -48,7 +49,10 @@
 //!    nobody else.
 //! 3. On each side that is a group; not in shapes that are none, such as hosts of which one hears the other and not the
 //!    other way round.
-//! 4. A wiped server does not report those whom it has forgotten, dead or alive, until they speak.
+//! 4. A wiped server does not report those whom it has forgotten, dead or alive, until they speak or are introduced.
+//! 5. Among nodes that are linked by whom they know. A node knows whom its settings, a table, or its server has named to it,
+//!    and to whom it granted an id, since its disk was last empty. Where the only node that knew two others is gone, or knew
+//!    the one before it lost its disk and the other after, nobody is left to tell them of each other.
 //!
 //! Not promised: anything against forged datagrams. A checksum is no signature.
 //!
@@ -56,9 +60,9 @@
 //!
 //! Every server opens an *epoch* of its own, above every one that it has accepted, and writes it down before it speaks. All
 //! packets carry the highest epoch that their sender has accepted. Of two epochs the one with the higher counter is the
-//! greater, then the one with the lower server id; wiped disks can make two servers open equal ones, then the one at the
-//! lower address. On that stand the changes, each a [`Change`] that can be left out to see what it is for. Beside each is
-//! the invariant that is broken without it, in a scene of `tests/hac/twins.rs`.
+//! greater, then the one with the lower server id, then the one with the higher nonce. On that stand the changes, each a
+//! [`Change`] that can be left out to see what it is for. Beside each is the invariant that is broken without it, in a scene
+//! of `tests/hac/twins.rs`.
 //!
 //! | change | the flaw that it mends | missed by |
 //! |---|---|---|
@@ -74,11 +78,16 @@
 //! | [`Patience`](Change::Patience): dead only after several silent rounds, or a window of several | One lost or late datagram makes a living node dead for a round. | `status_true`, `peers_agree` |
 //! | [`Count`](Change::Count): a split list is whole when as many entries of a round are there as its total says | `last_packet` says nothing of those before it: a list with a hole passes for whole. | `tables_agree` |
 //! | [`Crc`](Change::Crc): a CRC-32C ends every datagram | A flipped bit is believed: a round far ahead, a neighbour's id. | `tables_agree` |
-//! | [`TakeBack`](Change::TakeBack): a server that is spoken to in an epoch above its own, or in its own by somebody whom it does not know, opens a higher one | A server with a wiped disk begins again at the first epoch and is ignored, or opens one a second time. | `tables_agree` |
+//! | [`TakeBack`](Change::TakeBack): a server that is spoken to in an epoch above its own opens a higher one | A server with a wiped disk begins again below the epoch of its clients, and who holds no table to elect another by ignores it for ever. | `one_server` |
+//! | [`Introduce`](Change::Introduce): a node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name | Who takes the table of a server with a wiped disk forgets everyone else; two servers that have forgotten each other never meet. | `one_server` |
+//! | [`Nonce`](Change::Nonce): an epoch carries a number that was drawn when it was opened | A server that has lost its disk opens an epoch a second time, and its new tables are mixed with its old ones. | `tables_agree` |
+//! | [`WriteDown`](Change::WriteDown): the highest accepted epoch is on the disk before anything is said in it | Who comes back may follow a server of an epoch that it had left, or open one that is no higher. | `epoch_grows` |
 //!
-//! [`Merge`](Change::Merge) belongs to both rule sets: packets are merged entry by entry, the newer staying, so that order
-//! and repetition do not matter. Without it `heard_grows` is broken.
+//! Two rules belong to both sets, and can be left out all the same. [`Merge`](Change::Merge): packets are merged entry by
+//! entry, the newer staying, so that order and repetition do not matter; without it `heard_grows` is broken.
+//! [`Return`](Change::Return): a server that comes back and finds no other serves again; without it `one_server` is broken.
 
+mod book;
 mod client;
 mod config;
 mod describe;
@@ -96,7 +105,7 @@ use std::net::SocketAddrV4;
 
 use serde::{Deserialize, Serialize};
 
-pub use config::{Change, Config, Rules};
+pub use config::{Change, Config, MOST_PEERS, Rules};
 pub use describe::Describer;
 pub use facts::{HacFact, Row};
 
@@ -122,14 +131,13 @@ impl Protocol for Hac {
     type Node = HacNode;
 
     fn config(profile: &str, rules: &str) -> ConfigOf<Self> {
-        Config::profile(
-            profile,
-            if rules == "Original" {
-                Rules::Original
-            } else {
-                Rules::Hardened
-            },
-        )
+        let rules = match rules {
+            "Original" => Rules::Original,
+            "Hardened" => Rules::Hardened,
+            // Whoever asks has chosen among `RULES`.
+            other => panic!("hac has no rule set \"{other}\""),
+        };
+        Config::profile(profile, rules)
     }
 
     fn assemble(hosts: &mut [Placed<HacNode>]) -> Result<(), Vec<Misfit>> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
+use super::book::Name;
 use super::config::{Change, Rules};
 use super::disk::{Identity, Reign};
 use super::facts::HacFact;
@@ -68,7 +69,7 @@ impl Member {
 
     /// Serves again after a restart that found no other server.
     pub(super) fn open_again(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        let table = Serving::with(self.book.iter().map(|&(id, addr)| restored(id, addr)));
+        let table = Serving::with(self.book.all().map(|(id, addr)| restored(id, addr)));
         self.open(table, 0, now, out, None);
     }
 
@@ -79,7 +80,10 @@ impl Member {
         } else {
             &[]
         };
-        let table = Serving::with(handed_on.iter().copied());
+        let mut table = Serving::with(handed_on.iter().copied());
+        for &(id, addr) in self.book.unnamed() {
+            table.introduce(Some(id).filter(|id| *id != NO_ID), addr);
+        }
         self.open(table, 0, now, out, Some(Promotion));
     }
 
@@ -104,7 +108,11 @@ impl Member {
         let id = table.seat(self.identity.map(|identity| identity.id), self.me);
         let epoch = match self.config.rules {
             Rules::Original => Epoch::NONE,
-            Rules::Hardened => Epoch { counter, server: id },
+            Rules::Hardened => Epoch {
+                counter,
+                server: id,
+                nonce: self.draw_nonce(),
+            },
         };
         let reign = Reign { epoch, at: self.me };
         self.identity = Some(Identity { id, granted: reign });
@@ -127,6 +135,14 @@ impl Member {
         self.close_table(out);
         self.send_table_to_all(out);
         out.arm(Timer::Round, now + self.config.round);
+    }
+
+    fn draw_nonce(&mut self) -> u32 {
+        if self.changes.has(Change::Nonce) {
+            self.rng.below(1 << u32::BITS) as u32
+        } else {
+            0
+        }
     }
 
     /// A round ends.
@@ -159,7 +175,7 @@ impl Member {
         if addr == self.me {
             return;
         }
-        self.take_back(now, addr, packet.epoch, out);
+        self.take_back(now, packet.epoch, out);
         let by_address = self.changes.has(Change::Addresses);
         let Phase::Serving(serving) = &mut self.phase else {
             return;
@@ -211,7 +227,7 @@ impl Member {
         out: &mut Outbox<HacNode>,
     ) {
         let entry = packet.entries.first();
-        self.take_back(now, entry.addr, packet.epoch, out);
+        self.take_back(now, packet.epoch, out);
         let is_behind = self.is_behind(packet.epoch);
         let by_address = self.changes.has(Change::Addresses);
         let Phase::Serving(serving) = &mut self.phase else {
@@ -225,6 +241,35 @@ impl Member {
         if is_behind {
             self.send_table(from, out);
         }
+        if self.changes.has(Change::Introduce) {
+            self.meet(packet, out);
+        }
+    }
+
+    /// Takes in those whom a client has introduced with its AC. They are told of in the next round, and hear of it.
+    fn meet(&mut self, packet: &Packet<'_>, out: &mut Outbox<HacNode>) {
+        let Phase::Serving(serving) = &mut self.phase else {
+            return;
+        };
+        let others = packet
+            .entries
+            .iter()
+            .skip(1)
+            .filter(|entry| entry.addr != self.me);
+        let met: Vec<(u32, SocketAddrV4)> = others
+            .filter_map(|entry| Some((serving.introduce(entry.id(), entry.addr)?, entry.addr)))
+            .collect();
+        if met.is_empty() {
+            return;
+        }
+        // As for a newcomer: equal numbers have to mean equal tables.
+        serving.round = serving.round.saturating_add(1);
+        self.save(out);
+        let epoch = self.claimed_epoch();
+        for (id, addr) in met {
+            out.claim(HacFact::Granted { id, epoch, addr });
+        }
+        self.close_table(out);
     }
 
     /// An AS came to a server: there are two.
@@ -256,16 +301,13 @@ impl Member {
         self.changes.has(Change::Correct) && self.accepted.is_some_and(|own| epoch < own.epoch)
     }
 
-    /// Opens a higher epoch when `addr` speaks of one that this server cannot answer in: a higher one than its own, which
-    /// the other would ignore it in; or its own, of which it does not remember the other, so that it has opened it twice.
-    fn take_back(&mut self, now: Time, addr: SocketAddrV4, epoch: Epoch, out: &mut Outbox<HacNode>) {
+    /// Opens a higher epoch when it is spoken to in one above its own, in which the other would ignore it.
+    fn take_back(&mut self, now: Time, epoch: Epoch, out: &mut Outbox<HacNode>) {
         let own = self.accepted.map_or(Epoch::NONE, |reign| reign.epoch);
         let Phase::Serving(serving) = &mut self.phase else {
             return;
         };
-        let is_stranger = !serving.by_addr.contains_key(&addr);
-        let is_needed = epoch > own || (epoch == own && is_stranger);
-        if self.changes.has(Change::TakeBack) && is_needed && epoch.counter < u64::MAX {
+        if self.changes.has(Change::TakeBack) && epoch > own && epoch.counter < u64::MAX {
             let mut table = std::mem::take(serving);
             table.round = 0;
             self.open(table, epoch.counter, now, out, None);
@@ -314,7 +356,7 @@ impl Member {
 struct Promotion;
 
 impl Serving {
-    /// A table that goes on with these entries; nobody has been silent yet.
+    /// A table that goes on with these entries, as far as there is room; nobody has been silent yet.
     fn with(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut serving = Serving::default();
         for Entry {
@@ -325,6 +367,16 @@ impl Serving {
             ..
         } in entries
         {
+            if serving.rows.len() >= MAX_ENTRIES {
+                break;
+            }
+            // Somebody whom a later table did not name may have had an id that it gave to another.
+            let is_taken = serving.rows.get(&id).is_some_and(|row| row.addr != addr);
+            let id = if is_taken || id == NO_ID {
+                serving.fresh_id()
+            } else {
+                id
+            };
             serving.insert(
                 id,
                 Row {
@@ -371,13 +423,13 @@ impl Serving {
             return Granted::Refused;
         };
         row.this_round = ThisRound::Heard;
-        let had_it = std::mem::replace(&mut row.addr, addr) == addr;
-        self.by_addr.insert(addr, id);
-        if had_it {
-            Granted::Again(id)
-        } else {
-            Granted::Newly(id)
+        let before = std::mem::replace(&mut row.addr, addr);
+        if before == addr {
+            return Granted::Again(id);
         }
+        self.forget_address(before, id);
+        self.by_addr.insert(addr, id);
+        Granted::Newly(id)
     }
 
     /// An address keeps its id; a newcomer keeps the one that it names unless another address has it.
@@ -392,6 +444,28 @@ impl Serving {
             .filter(|id| !self.rows.contains_key(id))
             .unwrap_or_else(|| self.fresh_id());
         self.admit(id, addr)
+    }
+
+    /// Takes in somebody who has not spoken, under the id that is said to be its own if that is free. Returns the id; `None`
+    /// when the address has one already, or the table is full.
+    fn introduce(&mut self, id: Option<u32>, addr: SocketAddrV4) -> Option<u32> {
+        if self.by_addr.contains_key(&addr) || self.rows.len() >= MAX_ENTRIES {
+            return None;
+        }
+        let id = id
+            .filter(|id| !self.rows.contains_key(id))
+            .unwrap_or_else(|| self.fresh_id());
+        self.insert(
+            id,
+            Row {
+                addr,
+                status: Status::Dead,
+                heard: 0,
+                this_round: ThisRound::Silent,
+                silent: 0,
+            },
+        );
+        Some(id)
     }
 
     fn admit(&mut self, id: u32, addr: SocketAddrV4) -> Granted {
@@ -412,8 +486,20 @@ impl Serving {
     }
 
     fn insert(&mut self, id: u32, row: Row) {
-        self.by_addr.insert(row.addr, id);
-        self.rows.insert(id, row);
+        let addr = row.addr;
+        if let Some(before) = self.rows.insert(id, row)
+            && before.addr != addr
+        {
+            self.forget_address(before.addr, id);
+        }
+        self.by_addr.insert(addr, id);
+    }
+
+    /// Forgets that an id was given to an address, unless that has another since. There are no more addresses than rows.
+    fn forget_address(&mut self, addr: SocketAddrV4, id: u32) {
+        if self.by_addr.get(&addr) == Some(&id) {
+            self.by_addr.remove(&addr);
+        }
     }
 
     /// One above the highest id there is; the lowest free one when there is none above.
@@ -471,10 +557,9 @@ impl Serving {
         }));
     }
 
-    /// Writes down whom the table holds, by id.
-    pub(super) fn write_book(&self, into: &mut Vec<(u32, SocketAddrV4)>) {
-        into.clear();
-        into.extend(self.rows.iter().map(|(id, row)| (*id, row.addr)));
+    /// Whom the table holds, by id.
+    pub(super) fn names(&self) -> impl Iterator<Item = Name> {
+        self.rows.iter().map(|(id, row)| (*id, row.addr))
     }
 }
 
@@ -519,11 +604,56 @@ mod tests {
     }
 
     #[test]
+    fn who_is_introduced_is_held_for_dead_under_an_id_that_is_free() {
+        let mut serving = table(&[(1, 1), (2, 2)]);
+        assert_eq!(serving.introduce(Some(2), at(2)), None);
+        assert_eq!(serving.introduce(Some(2), at(3)), Some(3));
+        assert_eq!(serving.introduce(Some(7), at(4)), Some(7));
+        assert_eq!(serving.introduce(None, at(5)), Some(8));
+        assert_eq!(serving.rows[&7].status, Status::Dead);
+        assert_eq!(id(serving.grant_by_address(Some(2), at(3))), (3, "again"));
+        serving.end_round(Some(1), 7);
+        assert_eq!(serving.rows[&3].status, Status::Alive);
+    }
+
+    #[test]
+    fn of_two_who_were_known_by_one_id_the_later_gets_another() {
+        let serving = table(&[(1, 1), (2, 2), (2, 3)]);
+        assert_eq!(
+            serving.names().collect::<Vec<_>>(),
+            [(1, at(1)), (2, at(2)), (3, at(3))]
+        );
+    }
+
+    #[test]
     fn ids_do_not_run_over() {
         let mut serving = table(&[(1, 1), (NO_ID - 1, 2)]);
         assert_eq!(id(serving.grant_by_address(None, at(3))), (2, "newly"));
         serving.next = NO_ID - 2;
         assert_eq!(serving.counted_id(), 3);
+    }
+
+    #[test]
+    fn an_id_that_goes_from_address_to_address_leaves_no_trail() {
+        let mut serving = table(&[(1, 1), (2, 2), (3, 3)]);
+        for last in 4..=255 {
+            assert_eq!(id(serving.grant_by_id(Some(2), at(last))), (2, "newly"));
+            assert_eq!(serving.by_addr.len(), 3, "{last}");
+        }
+        // An address that has two ids goes by the one that it was given last.
+        assert_eq!(id(serving.grant_by_id(Some(3), at(255))), (3, "newly"));
+        assert_eq!(id(serving.grant_by_id(Some(2), at(9))), (2, "newly"));
+        assert_eq!(serving.by_addr.get(&at(255)), Some(&3));
+    }
+
+    #[test]
+    fn a_table_that_goes_on_with_too_many_takes_as_many_as_there_is_room_for() {
+        let beyond = 1..=MAX_ENTRIES as u32 + 9;
+        let serving = Serving::with(beyond.map(|id| restored(id, SocketAddrV4::new(Ipv4Addr::from(id), 1))));
+        assert_eq!(
+            (serving.rows.len(), serving.by_addr.len()),
+            (MAX_ENTRIES, MAX_ENTRIES)
+        );
     }
 
     #[test]

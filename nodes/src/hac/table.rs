@@ -13,10 +13,14 @@ use super::wire::{Entry, Epoch};
 pub struct Table {
     epoch: Epoch,
     rows: BTreeMap<u32, Entry>,
+    /// How many of the entries were made in each round; no round of which there is none.
+    made: BTreeMap<u32, usize>,
 }
 
-/// How many entries a table holds at most, as many as the total of a list can say. What goes beyond is not taken in.
-pub const MAX_ENTRIES: usize = u16::MAX as usize;
+/// How many entries a table holds at most. What goes beyond is not taken in. A round's AS goes to everyone in the table with
+/// every packet of it, so that the square counts: with the usual `mtu`, a full table is 68 packets to each of 4 095 nodes,
+/// whoever filled it.
+pub const MAX_ENTRIES: usize = 4_096;
 
 /// How an entry meets the one that is held under its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,7 @@ impl Table {
         Table {
             epoch,
             rows: BTreeMap::new(),
+            made: BTreeMap::new(),
         }
     }
 
@@ -48,7 +53,7 @@ impl Table {
 
     /// How many entries were made in `round`.
     pub fn made_in(&self, round: u32) -> usize {
-        self.rows.values().filter(|entry| entry.round == round).count()
+        self.made.get(&round).copied().unwrap_or(0)
     }
 
     /// Becomes the join of the two: a higher epoch replaces all of a lower one; within an epoch, each id keeps the greater
@@ -64,16 +69,25 @@ impl Table {
         }
         if epoch > self.epoch {
             self.rows.clear();
+            self.made.clear();
             self.epoch = epoch;
         }
         for entry in entries {
             let is_full = self.rows.len() >= MAX_ENTRIES;
             match self.rows.entry(entry.id) {
                 Slot::Occupied(mut held) if meeting == Meeting::Latest || rank(&entry) > rank(held.get()) => {
-                    held.insert(entry);
+                    let before = held.insert(entry);
+                    if let Some(count) = self.made.get_mut(&before.round) {
+                        *count -= 1;
+                        if *count == 0 {
+                            self.made.remove(&before.round);
+                        }
+                    }
+                    *self.made.entry(entry.round).or_default() += 1;
                 }
                 Slot::Vacant(slot) if !is_full => {
                     slot.insert(entry);
+                    *self.made.entry(entry.round).or_default() += 1;
                 }
                 // The one that is held is at least as great, or the entry is beyond the bound of memory.
                 Slot::Occupied(_) | Slot::Vacant(_) => {}
@@ -114,10 +128,12 @@ mod tests {
     const E1: Epoch = Epoch {
         counter: 1,
         server: 1,
+        nonce: 6,
     };
     const E2: Epoch = Epoch {
         counter: 2,
         server: 5,
+        nonce: 6,
     };
 
     #[test]
@@ -150,6 +166,12 @@ mod tests {
             Meeting::Greater,
         );
         assert_eq!((table.made_in(3), table.made_in(2)), (2, 1));
+        table.absorb(E1, [entry(3, 3, 1), entry(1, 2, 9)], Meeting::Greater);
+        assert_eq!((table.made_in(3), table.made_in(2)), (3, 0));
+        table.absorb(E1, [entry(1, 2, 9)], Meeting::Latest);
+        assert_eq!((table.made_in(3), table.made_in(2)), (2, 1));
+        table.absorb(E2, [entry(1, 2, 9)], Meeting::Greater);
+        assert_eq!((table.made_in(3), table.made_in(2)), (0, 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The packets of hac, byte for byte: what is written, what is read, and what is not taken for a packet.
 //!
 //! ```text
-//! version u8 | mode u8 | code u8 | flags u8 | [ epoch: counter u64, server id u32 | total u16 ] | entries | [ CRC-32C u32 ]
+//! version u8 | mode u8 | code u8 | flags u8 | [ epoch: counter u64, server id u32, nonce u32 | total u16 ] | entries | [ CRC-32C u32 ]
 //! entry: id u32 | IPv4 u32 | port u16 | status u8 | heard u32 | round u32
 //! ```
 //!
@@ -28,9 +28,10 @@ pub struct Packet<'a> {
     pub part: Part,
     /// The epoch that it speaks of; [`Epoch::NONE`] under `Original`.
     pub epoch: Epoch,
-    /// How many entries the whole list has; under `Original`, those of this packet.
+    /// *Decided*: how many entries the whole list has; under `Original`, which does not say it, those of this packet.
     pub total: u16,
-    /// The entries of this packet: at least one, and exactly one unless it is an AS.
+    /// The entries of this packet: at least one; exactly one unless it is an AS or, under `Hardened`, an AC, whose first
+    /// entry is its sender's and whose others are of those whom the sender introduces.
     pub entries: Entries<'a>,
 }
 
@@ -84,13 +85,17 @@ pub enum Part {
 
 /// One server's reign: who opened it, and how many came before.
 ///
-/// The order is total: the higher counter is the greater; between equal counters, the **lower** server id.
+/// The order is total: the higher counter is the greater; between equal counters, the **lower** server id; between equal ids,
+/// the higher nonce.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Epoch {
     /// Counted from 1; 0 where there is no epoch.
     pub counter: u64,
     /// The id of the server that opened it; 0 where there is none or it is not known.
     pub server: u32,
+    /// Drawn when it was opened, so that a server that has lost its disk does not open an epoch of its own again; 0 where
+    /// there is no epoch.
+    pub nonce: u32,
 }
 
 /// What is said of one node.
@@ -156,7 +161,7 @@ pub enum Checksum {
 pub const NO_ID: u32 = u32::MAX;
 
 const HEADER: usize = 4;
-const PREFIX: usize = 14;
+const PREFIX: usize = 18;
 const ENTRY: usize = 19;
 const CRC: usize = 4;
 
@@ -198,14 +203,20 @@ impl<'a> Packet<'a> {
                 let epoch = Epoch {
                     counter: u64_at(prefix, 0),
                     server: u32_at(prefix, 8),
+                    nonce: u32_at(prefix, 12),
                 };
-                (epoch, Some(u16_at(prefix, 12)), list)
+                (epoch, Some(u16_at(prefix, 16)), list)
             }
         };
         let entries = Entries::read(list)?;
         let len = u16::try_from(entries.len()).map_err(|_| WireError::RaggedList)?;
         let total = total.unwrap_or(len);
-        if len > total || (code != Code::As && total != 1) {
+        let is_list = match (code, rules) {
+            (Code::As, _) => len <= total,
+            (Code::Ac, Rules::Hardened) => len == total,
+            _ => len == 1 && total == 1,
+        };
+        if !is_list {
             return Err(WireError::RaggedList);
         }
         Ok(Packet {
@@ -237,6 +248,7 @@ impl Head {
         if self.rules == Rules::Hardened {
             into.extend_from_slice(&self.epoch.counter.to_be_bytes());
             into.extend_from_slice(&self.epoch.server.to_be_bytes());
+            into.extend_from_slice(&self.epoch.nonce.to_be_bytes());
             into.extend_from_slice(&total.to_be_bytes());
         }
         for entry in entries {
@@ -326,6 +338,7 @@ impl Epoch {
     pub const NONE: Epoch = Epoch {
         counter: 0,
         server: 0,
+        nonce: 0,
     };
 }
 
@@ -334,6 +347,7 @@ impl Ord for Epoch {
         self.counter
             .cmp(&other.counter)
             .then(other.server.cmp(&self.server))
+            .then(self.nonce.cmp(&other.nonce))
     }
 }
 
@@ -351,7 +365,7 @@ impl fmt::Debug for Epoch {
 }
 
 impl fmt::Display for Epoch {
-    /// Counter and server id: `3.1`.
+    /// Counter and server id: `3.1`. The nonce says nothing to a reader.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}.{}", self.counter, self.server))
     }
@@ -512,6 +526,7 @@ mod tests {
             epoch: Epoch {
                 counter: 3,
                 server: 1,
+                nonce: 6,
             },
         }
     }
@@ -531,14 +546,18 @@ mod tests {
         let mut bytes = Vec::new();
         head(Rules::Hardened, Code::Ac).encode_one(&entry(2), &mut bytes);
         assert_eq!(bytes.len(), HEADER + PREFIX + ENTRY + CRC);
-        assert_eq!(bytes[4..18], [0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, 0, 1]);
+        assert_eq!(
+            bytes[4..22],
+            [0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 6, 0, 1]
+        );
         let packet = Packet::decode(Rules::Hardened, Checksum::Verified, &bytes).unwrap();
         assert_eq!(
             (packet.epoch, packet.total, packet.entries.first()),
             (
                 Epoch {
                     counter: 3,
-                    server: 1
+                    server: 1,
+                    nonce: 6
                 },
                 1,
                 entry(2)
@@ -616,9 +635,14 @@ mod tests {
 
     #[test]
     fn the_lower_server_id_is_the_greater_epoch_of_two_with_one_counter() {
-        let epoch = |counter, server| Epoch { counter, server };
-        assert!(epoch(2, 9) > epoch(1, 1));
-        assert!(epoch(2, 3) > epoch(2, 4));
-        assert!(Epoch::NONE < epoch(1, NO_ID));
+        let epoch = |counter, server, nonce| Epoch {
+            counter,
+            server,
+            nonce,
+        };
+        assert!(epoch(2, 9, 1) > epoch(1, 1, 2));
+        assert!(epoch(2, 3, 1) > epoch(2, 4, 2));
+        assert!(epoch(2, 3, 2) > epoch(2, 3, 1));
+        assert!(Epoch::NONE < epoch(1, NO_ID, 0));
     }
 }

@@ -1,7 +1,8 @@
-//! hac's behaviour: its packets under any bytes ([`wire`]), its story ([`failover`]), storms of faults ([`storm`]), and what
-//! each of its changes is for ([`twins`]). All of it runs in the small world of [`world`].
+//! hac's behaviour: its packets under any bytes ([`wire`]), its story ([`failover`]), that of peers ([`peers`]),
+//! storms of faults ([`storm`]), and what each of its changes is for ([`twins`]). All of it runs in the small world of [`world`].
 
 mod failover;
+mod peers;
 mod storm;
 mod twins;
 mod wire;

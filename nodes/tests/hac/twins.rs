@@ -39,6 +39,14 @@ const SCENES: &[Scene] = &[
         play: two_lose_their_disks,
     },
     Scene {
+        missed: &[(Change::WriteDown, "epoch_grows")],
+        play: server_restarts,
+    },
+    Scene {
+        missed: &[(Change::Return, "one_server")],
+        play: server_is_left_alone,
+    },
+    Scene {
         missed: &[(Change::Forward, "one_server")],
         play: newcomer_asks_the_old_server,
     },
@@ -59,8 +67,16 @@ const SCENES: &[Scene] = &[
         play: flipped_bits,
     },
     Scene {
-        missed: &[(Change::TakeBack, "tables_agree")],
+        missed: &[(Change::Nonce, "tables_agree")],
         play: server_loses_its_disk,
+    },
+    Scene {
+        missed: &[(Change::TakeBack, "one_server")],
+        play: server_loses_its_disk_in_its_first_round,
+    },
+    Scene {
+        missed: &[(Change::Introduce, "one_server")],
+        play: each_half_joins_a_wiped_server,
     },
 ];
 
@@ -137,6 +153,23 @@ fn server_dies_in_its_first_round(change: Option<Change>, seed: u64) -> HacWorld
     world
 }
 
+fn server_restarts(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(3), seed, without(change));
+    world.run(1_000).fault(Fault::Crash(0)).fault(Fault::Restart(0));
+    world
+}
+
+/// The server comes back and everybody whom it knows is gone.
+fn server_is_left_alone(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(2), seed, without(change));
+    world.run(1_000);
+    for host in 0..3 {
+        world.fault(Fault::Crash(host));
+    }
+    world.fault(Fault::Restart(0));
+    world
+}
+
 /// The server forgets whom it gave which id, and so does the first client to ask it again.
 fn two_lose_their_disks(change: Option<Change>, seed: u64) -> HacWorld {
     let mut world = brisk("Hardened", &cast(3), seed, without(change));
@@ -173,7 +206,7 @@ fn calm_peers_with_loss(change: Option<Change>, seed: u64) -> HacWorld {
 /// Two entries a packet.
 fn split_lists_with_loss(change: Option<Change>, seed: u64) -> HacWorld {
     let small = |config: &mut Config| {
-        config.mtu = 22 + 2 * 19;
+        config.mtu = 26 + 2 * 19;
         config.without.extend(change);
     };
     let mut world = brisk("Hardened", &cast(6), seed, small);
@@ -193,5 +226,35 @@ fn server_loses_its_disk(change: Option<Change>, seed: u64) -> HacWorld {
         .run(15_000)
         .fault(Fault::Crash(0))
         .fault(Fault::RestartWiped(0));
+    world
+}
+
+/// Some have just accepted its epoch and hold no table yet by which they could elect another.
+fn server_loses_its_disk_in_its_first_round(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(3), seed, without(change));
+    world.loss = 50;
+    let crash_in = 4 + seed % 40;
+    world.fault_in(crash_in, Fault::Crash(0));
+    world.fault_in(crash_in + 1, Fault::RestartWiped(0));
+    world
+}
+
+/// First the one half of the clients and then the other follows a server that knows nobody else, and loses it.
+fn each_half_joins_a_wiped_server(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(4), seed, without(change));
+    world.run(1_000);
+    for host in [3, 4, 0] {
+        world.fault(Fault::Crash(host));
+    }
+    world.fault(Fault::RestartWiped(0)).run(700);
+    world
+        .fault(Fault::Partition(vec![0, 1, 1, 0, 0]))
+        .fault(Fault::Crash(0))
+        .fault(Fault::RestartWiped(0));
+    for host in [3, 4] {
+        world.fault(Fault::Restart(host));
+    }
+    world.fault_in(300, Fault::Crash(0));
+    world.fault_in(2_000, Fault::HealAll);
     world
 }

@@ -5,11 +5,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::world::{brisk, cast};
 use proptest::prelude::*;
-use squall_nodes::hac::table::{Meeting, Table};
+use squall_nodes::hac::table::{MAX_ENTRIES, Meeting, Table};
 use squall_nodes::hac::wire::{
-    Checksum, Code, Entry, Epoch, Head, Mode, Packet, Part, Status, WireError, entries_in, split,
+    Checksum, Code, Entry, Epoch, Head, Mode, NO_ID, Packet, Part, Status, WireError, entries_in, split,
 };
-use squall_nodes::hac::{HacFact, Role, Rules};
+use squall_nodes::hac::{Answer, HacFact, Role, Rules};
 
 fn any_rules() -> impl Strategy<Value = Rules> {
     prop_oneof![Just(Rules::Original), Just(Rules::Hardened)]
@@ -30,7 +30,11 @@ fn any_part() -> impl Strategy<Value = Part> {
 }
 
 fn any_epoch() -> impl Strategy<Value = Epoch> {
-    (any::<u64>(), any::<u32>()).prop_map(|(counter, server)| Epoch { counter, server })
+    (any::<u64>(), any::<u32>(), any::<u32>()).prop_map(|(counter, server, nonce)| Epoch {
+        counter,
+        server,
+        nonce,
+    })
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
@@ -72,14 +76,12 @@ fn any_packet() -> impl Strategy<Value = (Head, Part, u16, Vec<Entry>)> {
             } else {
                 Mode::ClientServer
             };
-            if code != Code::As {
+            let introduces = code == Code::Ac && rules == Rules::Hardened;
+            if code != Code::As && !introduces {
                 entries.truncate(1);
             }
-            let total = if code == Code::As {
-                entries.len() as u16 + more
-            } else {
-                1
-            };
+            let beyond = if code == Code::As { more } else { 0 };
+            let total = entries.len() as u16 + beyond;
             (
                 Head {
                     rules,
@@ -112,7 +114,11 @@ fn any_table() -> impl Strategy<Value = Table> {
                 round,
             }
         });
-    let epoch = (0u64..3, 1u32..3).prop_map(|(counter, server)| Epoch { counter, server });
+    let epoch = (0u64..3, 1u32..3, 0u32..2).prop_map(|(counter, server, nonce)| Epoch {
+        counter,
+        server,
+        nonce,
+    });
     (epoch, proptest::collection::vec(entry, 0..8)).prop_map(|(epoch, entries)| {
         let mut table = Table::new(epoch);
         table.absorb(epoch, entries, Meeting::Greater);
@@ -144,10 +150,10 @@ proptest! {
     #[test]
     fn a_split_list_fits_its_datagrams_and_comes_together_again(
         rules in any_rules(),
-        mtu in 41u16..1500,
+        mtu in 45u16..1500,
         entries in proptest::collection::vec(any_entry(), 1..300),
     ) {
-        let head = Head { rules, mode: Mode::ClientServer, code: Code::As, epoch: Epoch { counter: 1, server: 1 } };
+        let head = Head { rules, mode: Mode::ClientServer, code: Code::As, epoch: Epoch { counter: 1, server: 1, nonce: 1 } };
         let mut read = Vec::new();
         let mut parts = Vec::new();
         for (part, chunk) in split(&entries, entries_in(rules, mtu)) {
@@ -210,6 +216,42 @@ proptest! {
         prop_assert_eq!(merged(&a, &a), a.clone());
         prop_assert_eq!(merged(&merged(&a, &b), &b), merged(&a, &b));
     }
+}
+
+/// Each AC introduces sixty nodes that nobody has ever heard of.
+#[test]
+fn a_client_that_introduces_without_end_fills_no_more_than_a_table() {
+    let mut world = brisk("Hardened", &cast(1), 1, |_| ());
+    world.run(1_000);
+    let Answer::Status { epoch, id, .. } = world.status(1);
+    let own = Entry {
+        id: id.unwrap(),
+        addr: world.addr(1),
+        status: Status::Alive,
+        heard: 0,
+        round: 1,
+    };
+    let head = Head {
+        rules: Rules::Hardened,
+        mode: Mode::ClientServer,
+        code: Code::Ac,
+        epoch,
+    };
+    for packet in 0..80 {
+        let name = |i: u32| Entry {
+            id: NO_ID,
+            addr: SocketAddrV4::new(Ipv4Addr::from(0xc000_0000 + packet * 60 + i), 7400),
+            ..own
+        };
+        let entries: Vec<Entry> = std::iter::once(own).chain((0..60).map(name)).collect();
+        let mut bytes = Vec::new();
+        head.encode(Part::Whole, entries.len() as u16, &entries, &mut bytes);
+        world.inject(world.addr(1), 0, &bytes);
+    }
+    // The round is not over: nobody of them is told.
+    world.run(1);
+    let Answer::Status { rows, .. } = world.status(0);
+    assert_eq!(rows.len(), MAX_ENTRIES);
 }
 
 proptest! {

@@ -1,4 +1,5 @@
-//! Each file tagged `flaw` is held to account: its flaw needs the faults that it writes, all of them, and nothing else.
+//! Each file tagged `flaw` is held to account: its flaw needs the faults that it writes, all of them, and nothing else. Files
+//! tagged `scale` are in release only, and with fewer seeds.
 
 mod library;
 
@@ -11,20 +12,26 @@ use squall_sim::scenario::{Flaw, ScenarioFile, resolve};
 use squall_sim::sweep::{SweepOptions, sweep};
 
 const SEEDS: u64 = 20;
+const SEEDS_OF_SCALE: u64 = 3;
 
 /// The plan of a file under a rule set.
 fn plan(file: &ScenarioFile, rules: &'static str) -> Plan<Hac> {
     resolve::<Hac>(file, rules).unwrap_or_else(|complaints| panic!("{}: {complaints:?}", file.name()))
 }
 
-/// Which invariants are violated over some seeds.
-fn violated(plan: Plan<Hac>) -> Vec<String> {
+/// Which invariants are violated by a plan of the file over some seeds.
+fn violated(file: &ScenarioFile, plan: Plan<Hac>) -> Vec<String> {
+    let seeds = if file.is_tagged("scale") {
+        SEEDS_OF_SCALE
+    } else {
+        SEEDS
+    };
     let options = SweepOptions {
         jobs: 2,
         stop: &AtomicBool::new(false),
         progress: &|_| {},
     };
-    let outcome = sweep(&prepare(plan, 0), 0..SEEDS, &options);
+    let outcome = sweep(&prepare(plan, 0), 0..seeds, &options);
     let failures = outcome.failures.into_iter().map(|failures| failures.signature);
     failures
         .filter(|signature| !signature.starts_with("inconclusive"))
@@ -44,7 +51,8 @@ fn expected(file: &ScenarioFile) -> Vec<(&'static str, Vec<String>)> {
 }
 
 fn flaws() -> Vec<ScenarioFile> {
-    let is_flaw = |file: &ScenarioFile| file.protocol() == "hac" && !file.is_tagged("scale");
+    let in_release = !cfg!(debug_assertions);
+    let is_flaw = |file: &ScenarioFile| file.protocol() == "hac" && (in_release || !file.is_tagged("scale"));
     let files: Vec<_> = library::files()
         .into_iter()
         .filter(|file| is_flaw(file) && !expected(file).is_empty())
@@ -70,7 +78,7 @@ fn without_its_timeline_a_flaw_does_not_show() {
         for (rules, _) in expected(&file) {
             let mut calm = plan(&file, rules);
             calm.timeline.clear();
-            let violated = violated(calm);
+            let violated = violated(&file, calm);
             match file.flaw() {
                 Flaw::NeedsFaults => assert!(violated.is_empty(), "{} {rules}: {violated:?}", file.name()),
                 Flaw::NeedsNoFault => assert!(!violated.is_empty(), "{} {rules} needs a fault", file.name()),
@@ -86,7 +94,7 @@ fn each_fault_is_needed_or_is_marked_as_scenery() {
             for step in 0..plan(&file, rules).timeline.len() {
                 let mut without = plan(&file, rules);
                 let label = without.timeline.remove(step).label;
-                let shows = violated(without).iter().any(|name| names.contains(name));
+                let shows = violated(&file, without).iter().any(|name| names.contains(name));
                 let is_scenery = file.scenery().contains(&step) || file.flaw() == Flaw::NeedsNoFault;
                 assert_eq!(
                     shows,

@@ -1,31 +1,42 @@
 //! What holds at every moment: an id is granted once, `heard` never goes down, nor does an accepted epoch.
 //!
-//! Each promise is per life of the host that makes it, and of one epoch where it speaks of tables or ids.
+//! What is on the disk is promised as long as the disk is kept: the epoch, and the ids under `Hardened`. What is in memory
+//! alone is promised for one life of the host. Where a promise speaks of tables or ids, it is of one epoch.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use super::super::wire::Epoch;
-use super::super::{HacFact, HacNode, Row};
+use super::super::{HacFact, HacNode, Row, Rules};
+use super::name_at;
 use crate::invariant::{Always, Breach, Judged};
 use crate::node::HostId;
-use crate::protocol::Setup;
-use crate::seen::{Change, Seen};
+use crate::protocol::{Placed, Setup};
+use crate::seen::{Change, DiskAtBoot, Seen};
 use crate::time::Time;
 use crate::world::World;
 
 /// A server gives an id to one address only.
 #[derive(Clone)]
 pub(super) struct IdsGrantedOnce {
-    /// For each host, what it granted in its present life.
+    /// How long a grant stands: under `Original`, whose epochs say nothing of when, for one life of the server.
+    stands: Stands,
+    /// For each host, what it granted.
     granted: Vec<BTreeMap<(Epoch, u32), SocketAddrV4>>,
+}
+
+/// For how long something is promised.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    ForOneLife,
+    WhileTheDiskIsKept,
 }
 
 /// `heard` never goes down.
 #[derive(Clone)]
 pub(super) struct HeardGrows {
-    /// For each host, the highest `heard` that it claimed in its present life, by reign and id. Wiped disks can make two
-    /// servers open equal epochs; their addresses tell them apart.
+    /// For each host, the highest `heard` that it claimed in its present life, by reign and id. Under `Original`
+    /// two servers may go by one id; their addresses tell them apart.
     highest: Vec<BTreeMap<(Epoch, SocketAddrV4), HeardById>>,
 }
 
@@ -35,13 +46,19 @@ type HeardById = Vec<(u32, u32)>;
 /// An accepted epoch never goes down.
 #[derive(Clone)]
 pub(super) struct EpochGrows {
-    /// For each host, the epoch that it accepted last in its present life.
+    /// For each host, the epoch that it accepted last since its disk was empty or unreadable.
     accepted: Vec<Epoch>,
 }
 
 impl IdsGrantedOnce {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
+        let is_hardened = |host: &Placed<HacNode>| host.config.rules == Rules::Hardened;
         IdsGrantedOnce {
+            stands: if setup.hosts.iter().all(is_hardened) {
+                Stands::WhileTheDiskIsKept
+            } else {
+                Stands::ForOneLife
+            },
             granted: vec![BTreeMap::new(); setup.hosts.len()],
         }
     }
@@ -49,35 +66,35 @@ impl IdsGrantedOnce {
 
 impl Always<HacNode> for IdsGrantedOnce {
     fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
-        match seen {
-            Seen::World(Change::Up { host, .. }) => self.granted[host.index()].clear(),
-            Seen::Fact {
-                host,
-                fact: HacFact::Granted { id, epoch, addr },
-                ..
-            } => {
-                let first = *self.granted[host.index()].entry((*epoch, *id)).or_insert(*addr);
-                if first != *addr {
-                    let name = |addr: SocketAddrV4| match world.host_at(*addr.ip()) {
-                        Some(host) => world.name(host).to_owned(),
-                        None => addr.to_string(),
-                    };
-                    let server = world.name(*host);
-                    let detail = format!(
-                        "{server} gave the id {id} to {} and then to {}",
-                        name(first),
-                        name(*addr)
-                    );
-                    let others = [first, *addr]
-                        .into_iter()
-                        .filter_map(|addr| world.host_at(*addr.ip()));
-                    return Err(Breach::new(detail, [*host].into_iter().chain(others)));
-                }
-                return Ok(Judged::Yes);
-            }
-            _ => {}
+        let over = match (self.stands, seen) {
+            (Stands::ForOneLife, Seen::World(Change::Up { host, .. })) => Some(*host),
+            _ => forgets(seen),
+        };
+        if let Some(host) = over {
+            self.granted[host.index()].clear();
         }
-        Ok(Judged::NotConcerned)
+        let Seen::Fact {
+            host,
+            fact: HacFact::Granted { id, epoch, addr },
+            ..
+        } = seen
+        else {
+            return Ok(Judged::NotConcerned);
+        };
+        let first = *self.granted[host.index()].entry((*epoch, *id)).or_insert(*addr);
+        if first == *addr {
+            return Ok(Judged::Yes);
+        }
+        let server = world.name(*host);
+        let detail = format!(
+            "{server} gave the id {id} to {} and then to {}",
+            name_at(first, world),
+            name_at(*addr, world)
+        );
+        let others = [first, *addr]
+            .into_iter()
+            .filter_map(|addr| world.host_at(*addr.ip()));
+        Err(Breach::new(detail, [*host].into_iter().chain(others)))
     }
 }
 
@@ -135,7 +152,7 @@ fn first_fall<'a>(highest: &mut HeardById, rows: &'a [Row]) -> Option<(&'a Row, 
 
 fn heard_fell(host: HostId, row: &Row, before: u32, world: &World) -> Breach {
     let of = world.host_at(*row.addr.ip());
-    let name = of.map_or_else(|| row.addr.to_string(), |of| world.name(of).to_owned());
+    let name = name_at(row.addr, world);
     let detail = format!(
         "in the table of {}, {name} (id {}) was heard in {} rounds after it had been heard in {before}",
         world.name(host),
@@ -158,12 +175,11 @@ impl EpochGrows {
 
 impl Always<HacNode> for EpochGrows {
     fn judge(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Result<Judged, Breach> {
+        if let Some(host) = forgets(seen) {
+            self.accepted[host.index()] = Epoch::NONE;
+            return Ok(Judged::NotConcerned);
+        }
         let (host, epoch) = match seen {
-            // What it still knows of earlier lives it says when it starts.
-            Seen::World(Change::Up { host, .. }) => {
-                self.accepted[host.index()] = Epoch::NONE;
-                return Ok(Judged::NotConcerned);
-            }
             Seen::Fact {
                 host,
                 fact: HacFact::Accepted { epoch } | HacFact::Started { epoch, .. },
@@ -180,5 +196,118 @@ impl Always<HacNode> for EpochGrows {
             return Err(Breach::new(detail, [host]));
         }
         Ok(Judged::Yes)
+    }
+}
+
+/// The host that has nothing of its disk any more, if that is what was seen.
+fn forgets(seen: &Seen<'_, HacNode>) -> Option<HostId> {
+    match seen {
+        Seen::World(Change::Up { host, disk, .. }) if *disk != DiskAtBoot::Kept => Some(*host),
+        Seen::Fact {
+            host,
+            fact: HacFact::DiskUnreadable,
+            ..
+        } => Some(*host),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::super::{Config, Role};
+    use super::*;
+    use crate::protocol::Tolerance;
+    use crate::time::Span;
+    use crate::world::{Links, Resident};
+
+    const S: HostId = HostId(0);
+
+    /// What a promise says of the last of some claims of a server, of which the first is made in its first life and the
+    /// others after a restart.
+    fn judged<P: Always<HacNode>>(
+        rules: Rules,
+        promise: fn(&Setup<'_, HacNode>) -> P,
+        disk: DiskAtBoot,
+        claims: &[HacFact],
+    ) -> Result<Judged, String> {
+        let name = || "s".to_owned();
+        let ip = Ipv4Addr::new(10, 0, 0, 1);
+        let hosts = [Placed {
+            name: name(),
+            ip,
+            role: Role::Server,
+            config: Config::profile("brisk", rules),
+        }];
+        let (name, up) = (name(), true);
+        let world = World::new([Resident { name, ip, up }].into_iter(), Links::Tolerated);
+        let tolerated = Tolerance {
+            loss: 0.0,
+            latency: Span::from_millis(1),
+        };
+        let mut promise = promise(&Setup {
+            hosts: &hosts,
+            rules: "",
+            tolerated,
+        });
+        let mut last = Ok(Judged::NotConcerned);
+        for (place, fact) in claims.iter().enumerate() {
+            if place == 1 {
+                let (host, incarnation) = (S, 1);
+                let up = Change::Up {
+                    host,
+                    incarnation,
+                    disk,
+                };
+                assert!(promise.judge(Time::ZERO, &Seen::World(&up), &world).is_ok());
+            }
+            let (host, incarnation) = (S, 0);
+            let seen = Seen::Fact {
+                host,
+                incarnation,
+                fact,
+            };
+            last = promise
+                .judge(Time::ZERO, &seen, &world)
+                .map_err(|breach| breach.detail);
+        }
+        last
+    }
+
+    fn epoch(counter: u64) -> Epoch {
+        Epoch {
+            counter,
+            server: 1,
+            nonce: 0,
+        }
+    }
+
+    #[test]
+    fn an_epoch_that_a_restart_brings_down_is_a_breach_unless_the_disk_was_lost() {
+        let (id, lower) = (None, epoch(1));
+        let accepted = HacFact::Accepted { epoch: epoch(2) };
+        let started = HacFact::Started { id, epoch: lower };
+        let over = |disk, claims: &[HacFact]| judged(Rules::Hardened, EpochGrows::new, disk, claims);
+        let claims = [accepted.clone(), started.clone()];
+        assert!(over(DiskAtBoot::Kept, &claims).is_err());
+        assert_eq!(over(DiskAtBoot::Wiped, &claims), Ok(Judged::Yes));
+        let unreadable = [accepted, HacFact::DiskUnreadable, started];
+        assert_eq!(over(DiskAtBoot::Kept, &unreadable), Ok(Judged::Yes));
+    }
+
+    #[test]
+    fn an_id_that_is_granted_again_after_a_restart_is_a_breach_unless_the_disk_was_lost() {
+        let granted = |last| HacFact::Granted {
+            id: 2,
+            epoch: epoch(1),
+            addr: SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), 7400),
+        };
+        let claims = [granted(2), granted(3)];
+        let over = |rules, disk| judged(rules, IdsGrantedOnce::new, disk, &claims);
+        assert!(over(Rules::Hardened, DiskAtBoot::Kept).is_err());
+        assert_eq!(over(Rules::Hardened, DiskAtBoot::Wiped), Ok(Judged::Yes));
+        // Its epochs do not tell one reign from another.
+        assert_eq!(over(Rules::Original, DiskAtBoot::Kept), Ok(Judged::Yes));
     }
 }

@@ -1,25 +1,30 @@
 //! How long each promise may take to come true once a group is left alone, derived from the settings.
 //!
 //! The letters: `T` the client's timeout, `R` the round, `A` the longest interval of AC or AP, `W` the promotion wait, `L`
-//! the tolerated latency, `N` the number of hosts, `k(n)` the number of tries until one of `n` datagrams that must all
+//! the tolerated latency, which a write to a disk takes at most as well (a slower disk is beyond what is tolerated), `N` the number of hosts, `k(n)` the number of tries until one of `n` datagrams that must all
 //! arrive has failed every time with a probability of at most 10⁻⁹.
 //!
 //! **`one_server`** takes, one after the other,
 //!
-//! 1. `L + 2T` until every client without a server has given it up: what was under way at the last disturbance may still
-//!    calm it, then it waits one timeout and, asking again, the other. A restarted node waits as long or less.
-//! 2. `(N − 1)(W + T)` until it has tried everyone that its table holds for alive, when it promotes itself at the latest.
-//! 3. `k(2)·max(R, A) + 2L` until servers have met: each tells everyone it knows of itself in every round, and is answered;
-//!    a wiped server is spoken to by its clients with AC.
-//! 4. `2T + L` until a client of a server that gave way has missed it and asked again.
+//! 1. `2L + 2T` until every client without a server has given it up: what was under way at the last disturbance may still
+//!    calm it, then it waits one timeout and, asking again, the other. A restarted node waits as long or less: the
+//!    server of the settings looks for another for one timeout, and serves when it has written that down.
+//! 2. `(N − 1)(W + T) + L` until it has tried everyone that its table holds for alive, when it promotes itself at the latest,
+//!    which it writes down first.
+//! 3. `k(2)·max(R, A) + 4L` until servers have met: each tells everyone it knows of itself in every round, and is answered;
+//!    a wiped server is spoken to by its clients with AC. Where neither knows the other, a client that knows both introduces
+//!    them, beside 1 and 2. The one may have to write down a higher epoch before it answers, and the other that it gave way.
+//! 4. `2T + 3L` until a client of a server that gave way has missed it and asked again, and the new server has written down
+//!    the id, and the client that it joined.
 //!
-//! **`status_true`** then takes `misses + 1` rounds and `L`: whoever is gone was heard a last time, and whoever joined is
-//! counted when the round ends.
+//! **`status_true`** then takes `misses + 1` rounds and `2L`: whoever is gone was heard a last time, and whoever joined is
+//! counted when the round ends, and told of when what came before is written down.
 //!
-//! **`tables_agree`** then takes `k(p)·R + L`, `p` being the packets of a table of all hosts; no table is older than that.
+//! **`tables_agree`** then takes `k(p)·R + 3L`, `p` being the packets of a table of all hosts; no table is older than that. The
+//! server writes down whom it names before it sends, and the client before it goes by it.
 //!
 //! **`peers_agree`** takes `max(window, k(1)·A) + A + L`: the last AP of who is gone and the first one of who is back may be
-//! lost or late.
+//! lost or late. A peer writes nothing down.
 
 use super::super::wire::entries_in;
 use super::super::{Config, HacNode};
@@ -77,16 +82,17 @@ impl Terms {
     /// Until there is one server.
     pub(super) fn one_server(&self) -> Span {
         let latency = self.tolerated.latency;
-        let given_up = latency + self.timeout * 2;
-        let elected = (self.wait + self.timeout) * self.hosts.saturating_sub(1);
-        let met = self.round.max(self.interval) * self.tries(2) + latency * 2;
-        let missed = self.timeout * 2 + latency;
+        let persist = latency;
+        let given_up = latency + self.timeout * 2 + persist;
+        let elected = (self.wait + self.timeout) * self.hosts.saturating_sub(1) + persist;
+        let met = self.round.max(self.interval) * self.tries(2) + latency * 2 + persist * 2;
+        let missed = self.timeout * 2 + latency + persist * 2;
         given_up + elected + met + missed
     }
 
     /// Until the server's table is right.
     pub(super) fn status_true(&self) -> Span {
-        self.one_server() + self.round * (self.misses + 1) + self.tolerated.latency
+        self.one_server() + self.round * (self.misses + 1) + self.tolerated.latency * 2
     }
 
     /// Until everyone holds a table of the present server.
@@ -96,7 +102,7 @@ impl Terms {
 
     /// How old the table of a node that has joined may be.
     pub(super) fn table_age(&self) -> Span {
-        self.round * self.tries(self.packets) + self.tolerated.latency
+        self.round * self.tries(self.packets) + self.tolerated.latency * 3
     }
 
     /// Until peers agree.
@@ -149,13 +155,13 @@ mod tests {
     fn the_bounds_are_what_the_formulas_say() {
         let terms = terms(5, 0.05);
         assert_eq!((terms.tries(1), terms.tries(2)), (7, 9));
-        // 100 + 620, 4 · 410, 9 · 300 + 200, 620 + 100
-        assert_eq!(terms.one_server(), Span::from_millis(720 + 1640 + 2900 + 720));
+        // 200 + 620, 4 · 410 + 100, 9 · 300 + 400, 620 + 300
+        assert_eq!(terms.one_server(), Span::from_millis(820 + 1740 + 3100 + 920));
         assert_eq!(
             terms.status_true(),
-            terms.one_server() + Span::from_millis(8 * 300 + 100)
+            terms.one_server() + Span::from_millis(8 * 300 + 200)
         );
-        assert_eq!(terms.table_age(), Span::from_millis(7 * 300 + 100));
+        assert_eq!(terms.table_age(), Span::from_millis(7 * 300 + 300));
         assert_eq!(terms.peers_agree(), Span::from_millis(7 * 300 + 300 + 100));
     }
 

@@ -1,6 +1,7 @@
-//! In quiet, no two nodes of a group go by the same id.
+//! In quiet, no two nodes of a group go by the same id, if they have anybody in common.
 
 use super::super::HacNode;
+use super::acquaintance::Acquaintance;
 use super::standing::Standings;
 use crate::invariant::{Breach, InQuiet, Judged};
 use crate::node::HostId;
@@ -13,6 +14,7 @@ use crate::world::{Group, World};
 #[derive(Clone)]
 pub(super) struct IdsUnique {
     standings: Standings,
+    acquaintance: Acquaintance,
     /// Scratch: who goes by which id.
     ids: Vec<(u32, HostId)>,
 }
@@ -21,13 +23,15 @@ impl IdsUnique {
     pub(super) fn new(setup: &Setup<'_, HacNode>) -> Self {
         IdsUnique {
             standings: Standings::new(setup),
+            acquaintance: Acquaintance::new(setup),
             ids: Vec::new(),
         }
     }
 }
 
 impl InQuiet<HacNode> for IdsUnique {
-    fn observe(&mut self, _at: Time, seen: &Seen<'_, HacNode>, _world: &World) -> Judged {
+    fn observe(&mut self, _at: Time, seen: &Seen<'_, HacNode>, world: &World) -> Judged {
+        self.acquaintance.observe(seen, world);
         self.standings.observe(seen)
     }
 
@@ -41,16 +45,14 @@ impl InQuiet<HacNode> for IdsUnique {
                 .filter_map(|&host| Some((standings.of(host).id()?, host))),
         );
         self.ids.sort_unstable();
-        for pair in self.ids.windows(2) {
-            if let [(id, one), (other_id, other)] = *pair
-                && id == other_id
-            {
-                let detail = format!(
-                    "{} and {} both go by the id {id}",
-                    world.name(one),
-                    world.name(other)
-                );
-                return Err(Breach::new(detail, [one, other]));
+        for (place, &(id, one)) in self.ids.iter().enumerate() {
+            let same = self.ids[place + 1..].iter().take_while(|(other, _)| *other == id);
+            for &(_, other) in same {
+                if self.are_linked(group, one, other) {
+                    let (name, other_name) = (world.name(one), world.name(other));
+                    let detail = format!("{name} and {other_name} both go by the id {id}");
+                    return Err(Breach::new(detail, [one, other]));
+                }
             }
         }
         Ok(if self.ids.is_empty() {
@@ -58,5 +60,14 @@ impl InQuiet<HacNode> for IdsUnique {
         } else {
             Judged::Yes
         })
+    }
+}
+
+impl IdsUnique {
+    fn are_linked(&self, group: &Group, one: HostId, other: HostId) -> bool {
+        let circles = self.acquaintance.circles(&group.hosts);
+        circles
+            .iter()
+            .any(|circle| circle.contains(&one) && circle.contains(&other))
     }
 }

@@ -1,8 +1,9 @@
 //! What hac promises, by name, each with its bound as a formula of the settings.
 //!
 //! [`always`] holds the promises of every moment; the rest is promised in quiet. [`standing`] is what all of them know of
-//! who serves and who follows whom.
+//! who serves and who follows whom, [`acquaintance`] what they know of who has heard of whom.
 
+mod acquaintance;
 mod always;
 mod bounds;
 mod ids_unique;
@@ -12,8 +13,11 @@ mod standing;
 mod status_true;
 mod tables_agree;
 
+use std::net::SocketAddrV4;
+
 use super::{HacNode, Role};
 use crate::protocol::{InvariantKind, Setup};
+use crate::world::World;
 
 use always::{EpochGrows, HeardGrows, IdsGrantedOnce};
 use bounds::Terms;
@@ -46,14 +50,14 @@ pub(super) fn all() -> Vec<InvariantKind<HacNode>> {
         .only_if(has_servers),
         InvariantKind::in_quiet(
             "one_server",
-            "among nodes that can all reach each other, exactly one serves, and everyone who has joined, or can reach the server of its settings, follows it",
+            "among nodes that can all reach each other and of which somebody could tell the others, exactly one serves, and everyone who has joined, is the server of the settings or can reach it, follows it",
             |setup| Terms::of(setup).one_server(),
             OneServer::new,
         )
         .only_if(has_servers),
         InvariantKind::in_quiet(
             "ids_unique",
-            "no two nodes that can reach each other go by the same id",
+            "no two nodes that can reach each other, and of which somebody could tell the others, go by the same id",
             |setup| Terms::of(setup).one_server(),
             IdsUnique::new,
         )
@@ -80,6 +84,14 @@ pub(super) fn all() -> Vec<InvariantKind<HacNode>> {
         )
         .only_if(has_peers),
     ]
+}
+
+/// The host at an address by its name; the address where no host is.
+fn name_at(addr: SocketAddrV4, world: &World) -> String {
+    match world.host_at(*addr.ip()) {
+        Some(host) => world.name(host).to_owned(),
+        None => addr.to_string(),
+    }
 }
 
 fn has_servers(setup: &Setup<'_, HacNode>) -> bool {

@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use super::super::wire::Epoch;
 use super::super::{HacFact, HacNode, Row};
 use super::bounds::Terms;
+use super::name_at;
 use super::standing::{Standing, Standings};
 use crate::invariant::{Breach, InQuiet, Judged};
 use crate::node::HostId;
@@ -113,7 +114,10 @@ impl TablesAgree {
     /// The breach of two hosts that hold different tables of one round.
     fn differ(&self, one: HostId, other: HostId, world: &World) -> Breach {
         let (a, b) = (&self.held[one.index()], &self.held[other.index()]);
-        let only = |x: &Held, y: &Held| x.rows.iter().find(|row| !y.rows.contains(row)).map(tell);
+        let only = |x: &Held, y: &Held| {
+            let row = x.rows.iter().find(|row| !y.rows.contains(row));
+            row.map(|row| tell(row, world))
+        };
         let (of_one, of_other) = (only(a, b), only(b, a));
         let nothing = || "no such entry".to_owned();
         let detail = format!(
@@ -129,8 +133,10 @@ impl TablesAgree {
     }
 }
 
-fn tell(row: &Row) -> String {
-    format!("{}@{} {} heard {}", row.id, row.addr, row.status, row.heard)
+/// `c124 (id 125) alive, heard 301`
+fn tell(row: &Row, world: &World) -> String {
+    let name = name_at(row.addr, world);
+    format!("{name} (id {}) {}, heard {}", row.id, row.status, row.heard)
 }
 
 /// FNV-1a over the fields, a word at a time: quick, and only ever compared within a run.
