@@ -78,6 +78,7 @@ impl<N: Node> Judge<N> {
             name: work.name.clone(),
             says: work.says,
             origin: work.origin,
+            promise: work.promise,
             invariant: work.invariant.boxed_clone(),
         };
         Judge {
