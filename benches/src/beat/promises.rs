@@ -145,9 +145,11 @@ impl InQuiet<BeatNode> for Heard {
 
     fn judge(&mut self, group: &Group, _at: Time, world: &World) -> Result<Judged, Breach> {
         let mut judged = Judged::NotConcerned;
+        let everyone_is_in_it = group.hosts.len() == self.peers.len();
         for &host in &group.hosts {
             let peers = &self.peers[host.index()];
-            if peers.is_empty() || !peers.iter().all(|peer| group.contains(*peer)) {
+            let all_are_in_it = everyone_is_in_it || peers.iter().all(|peer| group.contains(*peer));
+            if peers.is_empty() || !all_are_in_it {
                 continue;
             }
             if !self.complete[host.index()] {

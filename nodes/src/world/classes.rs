@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use petgraph::unionfind::UnionFind;
+
 use crate::node::HostId;
 use crate::seen::Cut;
 
@@ -97,20 +99,25 @@ impl Classes {
             row.iter().map(|word| word.count_ones() as usize).sum::<usize>() == members.len()
                 && members.iter().all(|class| has(row, *class))
         };
-        // Whoever is reached from outside is in no group.
-        let mut reached_from_outside = vec![0; blocked.words];
-        for (row, _) in reached.iter().filter(|entry| !is_whole(entry)) {
-            for (all, word) in reached_from_outside.iter_mut().zip(row) {
-                *all |= word;
+        // Whoever is reached from outside is in no group: a group is all of a component.
+        let mut components = UnionFind::<usize>::new(classes);
+        for (row, members) in &reached {
+            for class in members.iter().copied().chain(places(row)) {
+                components.union(members[0], class);
             }
         }
+        let component_of = components.into_labeling();
+        let mut size_of = vec![0; classes];
+        for members in reached.values() {
+            size_of[component_of[members[0]]] += members.len();
+        }
         let mut belong = vec![Belong::Nowhere; classes];
-        for (row, members) in reached.iter().filter(is_whole) {
+        for (_, members) in reached.iter().filter(is_whole) {
             // A class of one has no pair inside it.
             let splits = |class: &usize| running[*class] > 1 && has(blocked.row(*class), *class);
-            let touched = row.iter().zip(&reached_from_outside).any(|(a, b)| a & b != 0);
+            let is_touched = size_of[component_of[members[0]]] > members.len();
             let together = match members.as_slice() {
-                _ if touched => Belong::Nowhere,
+                _ if is_touched => Belong::Nowhere,
                 [one] if splits(one) => Belong::Alone,
                 _ if members.iter().any(splits) => Belong::Nowhere,
                 _ => Belong::Together(members[0] as u32),
@@ -119,7 +126,8 @@ impl Classes {
                 belong[*class] = together;
             }
         }
-        (belong, 4 * (classes * blocked.words) as u64)
+        let unions = reached.len() * classes;
+        (belong, (4 * classes * blocked.words + unions) as u64)
     }
 
     /// Finds the classes anew from the signatures, and what is blocked between them.
@@ -222,6 +230,17 @@ impl Matrix {
 
 fn set(bits: &mut [u64], place: usize) {
     bits[place / 64] |= 1 << (place % 64);
+}
+
+/// The places that are set, ascending.
+fn places(bits: &[u64]) -> impl Iterator<Item = usize> {
+    let of_word = |(index, word): (usize, &u64)| {
+        let word = *word;
+        (0..64)
+            .filter(move |bit| word >> bit & 1 == 1)
+            .map(move |bit| index * 64 + bit)
+    };
+    bits.iter().enumerate().flat_map(of_word)
 }
 
 fn has(bits: &[u64], place: usize) -> bool {

@@ -316,6 +316,7 @@ mod tests {
             place: Some(Place::of(TEXT, span)),
             message: message.to_owned(),
             hint: None,
+            opening: None,
         }
     }
 
