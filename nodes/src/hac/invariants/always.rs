@@ -241,7 +241,7 @@ mod tests {
             config: Config::profile("brisk", rules),
         }];
         let (name, up) = (name(), true);
-        let world = World::new([Resident { name, ip, up }].into_iter(), Links::Tolerated);
+        let world = World::new([Resident { name, ip, up }], Links::Tolerated);
         let tolerated = Tolerance {
             loss: 0.0,
             latency: Span::from_millis(1),
