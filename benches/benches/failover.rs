@@ -9,8 +9,8 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group};
 use squall_benches::workload;
 use squall_nodes::Span;
+use squall_sim::Outcome;
 use squall_sim::runner::Prepared;
-use squall_sim::{Outcome, Verdict};
 
 /// How many runs the percentiles are taken over.
 const RUNS: usize = 2_000;
@@ -79,13 +79,7 @@ fn outcomes(prepared: &[Box<dyn Prepared>]) -> impl Iterator<Item = Outcome> {
 
 /// The one sample of a measure. Every run has one: a run without is worth a stop.
 fn sample(outcome: &Outcome, name: &str) -> Span {
-    assert_eq!(
-        outcome.verdict,
-        Verdict::Held,
-        "seed {}: {:?}",
-        outcome.seed,
-        outcome.violation
-    );
+    assert_eq!(workload::sound(outcome), Ok(()));
     let measure = outcome.measures.iter().find(|measure| measure.name == name);
     match measure.map(|measure| &measure.samples[..]) {
         Some([sample]) => *sample,

@@ -12,7 +12,6 @@ use std::process::ExitCode;
 
 use squall_benches::workload;
 use squall_nodes::Span;
-use squall_sim::Verdict;
 use squall_sim::runner::Prepared;
 
 const USAGE: &str = "usage: w w1 NODES SECONDS | w w3 SIMULATIONS | w w4 NODES FAN SECONDS";
@@ -28,11 +27,8 @@ fn main() -> ExitCode {
     let (mut sent, mut delivered, mut events, mut digests) = (0, 0, 0, 0_u128);
     for seed in 0..runs {
         let outcome = worker.run(seed);
-        if outcome.verdict != Verdict::Held {
-            eprintln!(
-                "seed {seed}: {}: {:?} {:?}",
-                outcome.verdict, outcome.violation, outcome.doubts
-            );
+        if let Err(against) = workload::sound(&outcome) {
+            eprintln!("{against}");
             return ExitCode::FAILURE;
         }
         sent += outcome.traffic.sent;

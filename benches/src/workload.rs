@@ -1,10 +1,10 @@
-//! The workloads as scenario files, resolved as the command line resolves them.
+//! The workloads as scenario files, resolved as the command line resolves them, and what a run of one must come to.
 
 use squall_nodes::hac::Hac;
 use squall_nodes::{Protocol, Span};
-use squall_sim::registered;
 use squall_sim::runner::Prepared;
 use squall_sim::scenario::{ScenarioFile, Style};
+use squall_sim::{Outcome, Verdict, registered};
 
 use crate::Beat;
 
@@ -48,6 +48,24 @@ pub fn failovers() -> Vec<Box<dyn Prepared>> {
     (0..10).map(cut_after).collect()
 }
 
+/// Whether a run did all its work: it held, and each of its invariants judged something. A run that judges nothing is
+/// faster than a user's, and says nothing of it.
+///
+/// # Errors
+///
+/// What there is to say against it.
+pub fn sound(outcome: &Outcome) -> Result<(), String> {
+    let idle = outcome.invariants.iter().find(|done| done.judged == 0);
+    let against = match (outcome.verdict, idle) {
+        (Verdict::Held, None) if outcome.invariants.is_empty() => "nothing was judged".to_owned(),
+        (Verdict::Held, None) => return Ok(()),
+        (Verdict::Held, Some(idle)) => format!("{} judged nothing", idle.name),
+        (verdict, _) => format!("{verdict}: {:?} {:?}", outcome.violation, outcome.doubts),
+    };
+    let Outcome { scenario, seed, .. } = outcome;
+    Err(format!("{scenario} under seed {seed}: {against}"))
+}
+
 fn beating(name: &str, nodes: u32, fan: u32, limit: Span) -> Box<dyn Prepared> {
     let text = format!(
         r#"Scenario(
@@ -55,6 +73,7 @@ fn beating(name: &str, nodes: u32, fan: u32, limit: Span) -> Box<dyn Prepared> {
     config: (fan: {fan}),
     hosts: [(name: "n1..n{nodes}", role: Beater)],
     network: (latency: Uniform("1ms", "10ms"), loss: 0.01),
+    tolerated: (latency: "10ms", loss: 0.01),
     limit: "{limit}",
     max_events: 10_000_000_000,
 )"#
@@ -66,4 +85,56 @@ fn resolved<P: Protocol>(name: &str, text: &str, rules: &'static str) -> Box<dyn
     let file = ScenarioFile::parse(name, text.to_owned());
     file.and_then(|file| registered::<P>().prepare(&file, rules))
         .unwrap_or_else(|complaints| panic!("{}", complaints.render(Style::Plain)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_workload_holds_and_each_of_its_promises_is_judged() {
+        let second = Span::from_secs(1);
+        let mut all = failovers();
+        all.extend([
+            w1(2, second),
+            w1(5, Span::from_secs(10)),
+            w1(25, second),
+            w4(100, 10, second),
+        ]);
+        for prepared in all {
+            let mut worker = prepared.worker();
+            for seed in 0..20 {
+                let outcome = worker.run(seed);
+                assert_eq!(sound(&outcome), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_that_judged_nothing_or_did_not_hold_is_not_sound() {
+        let short = w1(5, Span::from_millis(500)).worker().run(0);
+        assert_eq!(
+            sound(&short),
+            Err("w1 5 under seed 0: beat.heard judged nothing".to_owned())
+        );
+        let mut idle = w1(5, Span::from_secs(1)).worker().run(0);
+        assert_eq!(sound(&idle), Ok(()));
+        idle.invariants.clear();
+        assert_eq!(
+            sound(&idle),
+            Err("w1 5 under seed 0: nothing was judged".to_owned())
+        );
+        idle.verdict = Verdict::Inconclusive;
+        assert!(sound(&idle).is_err_and(|said| said.contains("inconclusive")));
+    }
+
+    #[test]
+    fn a_beat_to_every_peer_is_all_that_is_sent() {
+        for nodes in [2, 5, 25] {
+            let outcome = w1(nodes, Span::from_secs(10)).worker().run(0);
+            let beats = 100 * nodes * (nodes - 1);
+            // Each node beats for the first time somewhere in its first interval.
+            assert_eq!(outcome.traffic.sent, u64::from(beats), "{nodes} nodes");
+        }
+    }
 }

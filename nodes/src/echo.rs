@@ -86,7 +86,7 @@
 //!         // Time moves here and nowhere else.
 //!         let now = Time::from_nanos(self.turn);
 //!         self.turn += 1;
-//!         Some(Delivery { host: HostId(0), now, node: &mut self.node, ids: &mut self.ids, input })
+//!         Some(Delivery { host: HostId(0), incarnation: 0, now, node: &mut self.node, ids: &mut self.ids, input })
 //!     }
 //!
 //!     fn perform(&mut self, _: HostId, _: Time, effects: Effects<'_, Counter>) {

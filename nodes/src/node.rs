@@ -235,7 +235,10 @@ pub enum StreamEvent<'a> {
     },
     /// Bytes came in, in order; where they split says nothing about how they were written.
     Bytes(&'a [u8]),
-    /// There is room again after a write that was cut short.
+    /// The peer takes less than is written: what is written from now on waits on this side, up to a bound of the
+    /// transport, beyond which the connection is reset.
+    Blocked,
+    /// What waited has gone out, after [`Blocked`](StreamEvent::Blocked).
     Writable,
     /// The connection is over.
     Closed(Closed),

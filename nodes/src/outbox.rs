@@ -193,7 +193,9 @@ impl<N: Node> Outbox<N> {
         conn
     }
 
-    /// Writes to a stream connection.
+    /// Writes to a stream connection, all of it: a write is never cut short. A node that is told
+    /// [`Blocked`](crate::StreamEvent::Blocked) does well to write no more until it is told
+    /// [`Writable`](crate::StreamEvent::Writable).
     ///
     /// # Panics
     ///

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::node::{CallId, HostId, Node};
 
 /// One thing that was seen.
+#[non_exhaustive]
 pub enum Seen<'a, N: Node> {
     /// The world changed. It has already, when an invariant is told.
     World(&'a Change),

@@ -8,6 +8,8 @@ use crate::time::Time;
 pub struct Delivery<'a, N: Node> {
     /// The host that the node runs on.
     pub host: HostId,
+    /// The host's life that it is for, counted from 0. A recording begins anew with each.
+    pub incarnation: u32,
     /// The time on that host's clock.
     pub now: Time,
     /// The node.
@@ -39,6 +41,7 @@ pub fn drive<N: Node>(transport: &mut impl Transport<N>, outbox: &mut Outbox<N>)
         node,
         ids,
         input,
+        ..
     }) = transport.receive()
     {
         outbox.begin(*ids);

@@ -43,6 +43,19 @@ pub fn run(outcome: &Outcome, notes: &[String]) -> String {
             .as_ref()
             .map_or(&[], |violation| violation.hosts.as_slice()),
         notes,
+        undone: outcome
+            .undone()
+            .into_iter()
+            .map(|entry| outcome.faults[entry].fault.as_str())
+            .collect(),
+        quiet: outcome
+            .violation
+            .as_ref()
+            .and_then(|violation| violation.quiet)
+            .map(|quiet| Quiet {
+                since_ns: quiet.since.as_nanos(),
+                bound_ns: quiet.bound.as_nanos(),
+            }),
     })
 }
 
@@ -163,6 +176,10 @@ struct Run<'a> {
     promised: Option<&'a str>,
     hosts_involved: &'a [String],
     notes: &'a [String],
+    /// Of a run that was violated: the faults that had not happened or touched nothing by then.
+    undone: Vec<&'a str>,
+    /// Of a promise that waits for quiet, when it was broken.
+    quiet: Option<Quiet>,
 }
 
 #[derive(Serialize)]
@@ -263,6 +280,12 @@ fn expected(expect: &Expect) -> Vec<&str> {
         Expect::Held => Vec::new(),
         Expect::Violated(names) => names.iter().map(String::as_str).collect(),
     }
+}
+
+#[derive(Serialize)]
+struct Quiet {
+    since_ns: u64,
+    bound_ns: u64,
 }
 
 #[derive(Serialize)]

@@ -1,8 +1,8 @@
 //! Made-up results for the tests of this package.
 
 use squall_sim::outcome::{
-    Digest, Failures, FaultDone, FaultOverRuns, InvariantDone, Measured, Outcome, SweepOutcome, Traffic,
-    Verdict, Violation,
+    Digest, Failures, FaultDone, FaultOverRuns, InvariantDone, Measured, Outcome, Quiet, SweepOutcome,
+    Traffic, Verdict, Violation,
 };
 use squall_sim::plan::{Expect, Origin};
 use squall_sim::trace::{Change, Crash, Fate, Happening, HostId, Span, Time, Trace, TraceEvent};
@@ -67,6 +67,10 @@ pub(crate) fn violated(as_expected: bool) -> Outcome {
             detail: "c1 and c2 both serve.".to_owned(),
             at: ms(2_310),
             hosts: vec!["c1".to_owned(), "c2".to_owned()],
+            quiet: Some(Quiet {
+                since: ms(2_000),
+                bound: Span::from_millis(310),
+            }),
         }),
         ..held()
     }

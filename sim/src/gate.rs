@@ -24,15 +24,10 @@ const TRIES: usize = 8;
 pub fn recheck(prepared: &dyn Prepared, seed: u64) -> Result<Outcome, Box<Difference>> {
     let mut worker = prepared.worker();
     let (first, second) = (worker.run(seed), worker.run(seed));
-    if first == second {
-        return Ok(first);
+    match Difference::between(prepared, &first, &second) {
+        None => Ok(first),
+        Some(difference) => Err(difference),
     }
-    Err(Box::new(Difference {
-        scenario: prepared.scenario().to_owned(),
-        seed,
-        digests: [first.digest, second.digest],
-        parting: find_parting(prepared, seed),
-    }))
 }
 
 /// Two runs of one seed were not equal.
@@ -61,6 +56,22 @@ pub struct Parting {
     pub hosts: Vec<String>,
     /// The hosts' addresses, by [`HostId`].
     pub ips: Vec<Ipv4Addr>,
+}
+
+impl Difference {
+    /// How two runs of one seed of `prepared` differ; `None` when they are equal in all that an [`Outcome`] holds.
+    ///
+    /// When they do, the seed is run several times more, with traces, to find the event at which runs part.
+    pub fn between(prepared: &dyn Prepared, first: &Outcome, second: &Outcome) -> Option<Box<Difference>> {
+        (first != second).then(|| {
+            Box::new(Difference {
+                scenario: prepared.scenario().to_owned(),
+                seed: first.seed,
+                digests: [first.digest, second.digest],
+                parting: find_parting(prepared, first.seed),
+            })
+        })
+    }
 }
 
 /// Traces runs until one is not like the first.

@@ -84,6 +84,20 @@ impl Outcome {
             Verdict::Held | Verdict::Violated => Standing::Otherwise,
         }
     }
+
+    /// What of the timeline had no part in the violation: the places of those of its [`faults`](Outcome::faults) that had not
+    /// happened or had touched nothing when the violation ended the run, ascending. Empty for a run without a violation,
+    /// which is inconclusive for the same reasons.
+    pub fn undone(&self) -> Vec<usize> {
+        if self.violation.is_none() {
+            return Vec::new();
+        }
+        let faults = self.faults.iter().enumerate();
+        faults
+            .filter(|(_, fault)| fault.at.is_none() || fault.affected == 0)
+            .map(|(entry, _)| entry)
+            .collect()
+    }
 }
 
 /// A broken promise.
@@ -99,6 +113,18 @@ pub struct Violation {
     pub at: Time,
     /// The hosts whose last events tell the story, by name.
     pub hosts: Vec<String>,
+    /// Why then: the quiet that the promise waits for, of the group of the first of the hosts. `None` for what is promised
+    /// at every moment, and where that host is in no group.
+    pub quiet: Option<Quiet>,
+}
+
+/// The quiet in which a promise was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quiet {
+    /// When the group was last disturbed, in true virtual time; 0 when it never was.
+    pub since: Time,
+    /// After how long a quiet the promise holds.
+    pub bound: Span,
 }
 
 /// A digest of what happened: a 128-bit xxh3.

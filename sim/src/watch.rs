@@ -1,10 +1,11 @@
 //! What a run is watched by: the world as it is seen, the invariants over it, the measures, the counts.
 
 use squall_nodes::{
-    Breach, Fact, HostId, Invariant, Links, Node, Placed, Protocol, Resident, Seen, Setup, Span, Time, World,
+    Breach, Fact, HostId, Invariant, Links, Node, Placed, Promise, Protocol, Resident, Seen, Setup, Span,
+    Time, World,
 };
 
-use crate::outcome::{InvariantDone, Measured, Violation};
+use crate::outcome::{InvariantDone, Measured, Quiet, Violation};
 use crate::plan::{Measure, Moment, Origin, Plan};
 
 /// The invariants of one run and the world that they judge.
@@ -20,6 +21,7 @@ pub(crate) struct Judge<N: Node> {
 struct AtWork<N: Node> {
     name: String,
     says: &'static str,
+    promise: Promise,
     origin: Origin,
     invariant: Box<dyn Invariant<N>>,
 }
@@ -44,6 +46,7 @@ impl<N: Node> Judge<N> {
                 AtWork {
                     name: planned.name.clone(),
                     says: kind.says(),
+                    promise: built.promise,
                     origin: planned.origin,
                     invariant: built.invariant,
                 }
@@ -132,7 +135,15 @@ impl<N: Node> AtWork<N> {
     }
 
     fn violation(&self, at: Time, breach: Breach, world: &World) -> Violation {
+        let quiet = match (self.promise, breach.hosts.first()) {
+            (Promise::InQuiet { bound }, Some(host)) => world.group_of(*host).map(|group| Quiet {
+                since: group.quiet_since,
+                bound,
+            }),
+            _ => None,
+        };
         Violation {
+            quiet,
             invariant: self.name.clone(),
             promised: self.says.to_owned(),
             detail: breach.detail,

@@ -502,6 +502,7 @@ impl Transport<HacNode> for HacWorld {
         let node = host.node.as_mut()?;
         Some(Delivery {
             host: id,
+            incarnation: host.incarnation,
             now: self.now,
             node,
             ids: &mut host.ids,

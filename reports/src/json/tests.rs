@@ -12,7 +12,7 @@ fn a_run_is_told_in_the_order_that_is_promised() {
         r#""faults":[{"fault":"kill(s)","at_ns":2000000000,"affected":1},{"fault":"heal_all","at_ns":null,"affected":0}],"#,
         r#""invariants":[{"name":"hac.one_server","judged":12}],"expect":[],"doubts":[],"#,
         r#""traffic":{"sent":10,"duplicated":0,"delivered":9,"lost":1,"cut":0,"to_nobody":0,"overflowed":0,"in_flight":0},"#,
-        r#""promised":null,"hosts_involved":[],"notes":["loose"]}"#,
+        r#""promised":null,"hosts_involved":[],"notes":["loose"],"undone":[],"quiet":null}"#,
     );
     assert_eq!(run(&sample::held(), &["loose".to_owned()]), expected);
 }
@@ -28,7 +28,7 @@ fn a_violation_has_its_invariant_its_time_and_its_detail() {
     );
     assert!(line.contains(r#""expect":["hac.one_server"]"#), "{line}");
     assert!(
-        line.contains(r#""promised":"There is at most one server in a group.","hosts_involved":["c1","c2"]"#),
+        line.contains(r#""promised":"There is at most one server in a group.","hosts_involved":["c1","c2"],"notes":[],"undone":["heal_all"],"quiet":{"since_ns":2000000000,"bound_ns":310000000}}"#),
         "{line}"
     );
 }

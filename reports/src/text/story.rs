@@ -4,16 +4,27 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-use squall_sim::outcome::{Outcome, Standing, Violation};
-use squall_sim::trace::{Change, Crash, DiskAtBoot, DropCause, Fate, Happening, HostId, Trace, TraceEvent};
+use squall_sim::outcome::{Outcome, Quiet, Standing, Violation};
+use squall_sim::trace::{
+    Change, Crash, DiskAtBoot, DropCause, Fate, Happening, HostId, Span, Time, Trace, TraceEvent,
+};
 
 use super::run::mark;
-use crate::look::{Ink, Look, counted, harmless, listed, millis, padded};
+use crate::look::{Ink, Look, counted, harmless, listed, millis, padded, span};
 
-/// How many of its last events are shown of each host, and of the world.
-const LAST_EVENTS: usize = 12;
-/// How many facts of one name are shown of each host, though they are further back; and so for calls and answers.
+/// How many of the last changes of the world are shown.
+const LAST_CHANGES: usize = 12;
+/// How many of its last packets, timers and writes are shown of each host: they say what it was doing, and the claims say
+/// why.
+const LAST_ROUTINE: usize = 8;
+/// A host's claims of one name, its calls or its answers, are all shown when they are so few. Then each may be the one that
+/// matters, however far back.
+const RARE: usize = 8;
+/// How many of them are shown when there are more, or when they come by the clock: then they come again and again, and the
+/// last say what holds. So it is with one timer.
 const LAST_OF_A_KIND: usize = 2;
+/// How often in a row the same time has to lie between them, so that they are taken to come by the clock.
+const REGULAR: usize = 3;
 /// How many hosts are shown.
 const MOST_HOSTS: usize = 8;
 /// The longest text of a packet or a fact that is shown, in characters.
@@ -35,9 +46,13 @@ pub fn story(outcome: &Outcome, trace: &Trace, told: Option<&str>, look: &Look) 
         let detail = harmless(&violation.detail, usize::MAX);
         let _ = writeln!(
             text,
-            "  promised  {promised}\n  seen      {}\n",
+            "  promised  {promised}\n  seen      {}",
             look.paint(Ink::Strong, &detail)
         );
+        if let Some(quiet) = violation.quiet {
+            let _ = writeln!(text, "  quiet     {}", why_now(quiet, trace));
+        }
+        text.push('\n');
         events(&mut text, violation, trace, look);
     }
     for doubt in &outcome.doubts {
@@ -74,6 +89,30 @@ fn heading(text: &mut String, outcome: &Outcome, look: &Look) {
         outcome.rules,
         outcome.seed,
     );
+}
+
+/// Why a promise that waits for quiet is judged when it is: since when it is quiet, and how long that has to be.
+fn why_now(quiet: Quiet, trace: &Trace) -> String {
+    /// More than that did not disturb one group at one instant but by a plan that says so.
+    const MOST_CAUSES: usize = 3;
+    let causes: Vec<String> = trace
+        .events
+        .iter()
+        .filter(|event| event.at == quiet.since)
+        .filter_map(|event| match &event.what {
+            Happening::World { change, .. } => Some(harmless(&change_of(change, "", trace), LONGEST_SAYING)),
+            _ => None,
+        })
+        .collect();
+    let since = match (quiet.since, causes.len()) {
+        (Time::ZERO, _) => "since the run began".to_owned(),
+        (at, 1..=MOST_CAUSES) => format!("since {} ms, when {}", millis(at.as_nanos()), listed(&causes)),
+        (at, _) => format!("since {} ms", millis(at.as_nanos())),
+    };
+    match quiet.bound.as_nanos() {
+        0 => since,
+        bound => format!("{since}; promised after {} of quiet", span(bound)),
+    }
 }
 
 fn comment(text: &mut String, told: Option<&str>, look: &Look) {
@@ -152,36 +191,94 @@ fn events(text: &mut String, violation: &Violation, trace: &Trace, look: &Look) 
     }
 }
 
-/// Which events are shown, by their places: of each host involved and of the world the last few, and of what each host
-/// claimed, was asked and answered the last of every kind besides, so that what is claimed all the time hides nothing.
+/// Which events are shown, by their places: of the world the last changes; of each host involved the last of what is
+/// routine, and of what it claimed, was asked and answered all that is rare and the last of what is not.
 fn choose(trace: &Trace, involved: &[usize]) -> Vec<usize> {
-    let mut shown = vec![0; involved.len() + 1];
-    let mut told: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+    let told = |event| slot(event, involved).map(|slot| Told::of(event, slot));
+    let mut habits: BTreeMap<Told<'_>, Habit> = BTreeMap::new();
+    for event in &trace.events {
+        if let Some(told) = told(event) {
+            habits.entry(told).or_default().count(event.at);
+        }
+    }
+    let mut shown: BTreeMap<Told<'_>, usize> = BTreeMap::new();
+    let mut timers: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     let mut chosen = Vec::new();
     for (nth, event) in trace.events.iter().enumerate().rev() {
-        let Some(slot) = slot(event, involved) else {
-            continue;
+        let Some(told) = told(event) else { continue };
+        if let (Told::Routine(slot), Happening::Timer { timer }) = (told, &event.what) {
+            let same = timers.entry((slot, timer)).or_default();
+            *same += 1;
+            if *same > LAST_OF_A_KIND {
+                continue;
+            }
+        }
+        let room = match told {
+            Told::Change => LAST_CHANGES,
+            Told::Routine(_) => LAST_ROUTINE,
+            Told::Saying(..) if habits.get(&told).is_some_and(Habit::is_rare) => RARE,
+            Told::Saying(..) => LAST_OF_A_KIND,
         };
-        let kind = match &event.what {
-            Happening::Fact { name, .. } => Some(name.as_str()),
-            // No fact has such a name.
-            Happening::Call { .. } => Some("(call)"),
-            Happening::Answer { .. } => Some("(answer)"),
-            _ => None,
-        };
-        let is_among_last = shown[slot] < LAST_EVENTS;
-        let is_last_told = kind.is_some_and(|kind| {
-            let count = told.entry((slot, kind)).or_default();
-            *count += 1;
-            *count <= LAST_OF_A_KIND
-        });
-        if is_among_last || is_last_told {
-            shown[slot] += 1;
+        let shown = shown.entry(told).or_default();
+        if *shown < room {
+            *shown += 1;
             chosen.push(nth);
         }
     }
     chosen.reverse();
     chosen
+}
+
+/// How often something came, and how regularly.
+#[derive(Default)]
+struct Habit {
+    count: usize,
+    last: Time,
+    gap: Span,
+    /// How many gaps in a row were like the last, and the most there were.
+    equal: usize,
+    most_equal: usize,
+}
+
+impl Habit {
+    fn count(&mut self, at: Time) {
+        let gap = at.since(self.last);
+        let goes_on = self.count > 0 && !gap.is_zero() && gap == self.gap;
+        self.equal = if goes_on { self.equal + 1 } else { 1 };
+        self.most_equal = self.most_equal.max(self.equal);
+        self.gap = gap;
+        self.last = at;
+        self.count += 1;
+    }
+
+    fn is_rare(&self) -> bool {
+        self.count <= RARE && self.most_equal < REGULAR
+    }
+}
+
+/// What is counted together when events are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told<'t> {
+    /// Changes of the world.
+    Change,
+    /// Packets, timers and writes of the host in a slot.
+    Routine(usize),
+    /// What the host in a slot says to whoever watches: claims of one name, calls, answers.
+    Saying(usize, &'t str),
+}
+
+impl<'t> Told<'t> {
+    fn of(event: &'t TraceEvent, slot: usize) -> Self {
+        match &event.what {
+            Happening::World { .. } | Happening::Violated { .. } => Told::Change,
+            Happening::Fact { name, .. } => Told::Saying(slot, name),
+            // No fact has such a name.
+            Happening::Booted { .. } => Told::Saying(slot, "(boot)"),
+            Happening::Call { .. } => Told::Saying(slot, "(call)"),
+            Happening::Answer { .. } => Told::Saying(slot, "(answer)"),
+            _ => Told::Routine(slot),
+        }
+    }
 }
 
 /// Whose event it is: a host involved, or the world, which comes after them.

@@ -13,7 +13,9 @@ pub struct Tally {
     pub otherwise: u64,
     /// Those whose answer is not known.
     pub unknown: u64,
-    /// Those that were not begun, since the command was stopped.
+    /// Those that ended in a panic, which says nothing of the file.
+    pub panicked: u64,
+    /// Those that were not begun, since the command was stopped, or one of those before them panicked.
     pub not_begun: u64,
     /// Among those that are as expected: those that strictness fails.
     pub too_loose: u64,
@@ -43,7 +45,7 @@ impl Tally {
 
     /// How many were counted.
     pub fn done(&self) -> u64 {
-        self.as_expected + self.otherwise + self.unknown
+        self.as_expected + self.otherwise + self.unknown + self.panicked
     }
 
     /// A line that says how many there were, over how many seeds, and how they stand.
@@ -57,6 +59,7 @@ impl Tally {
         let rest = [
             (self.otherwise, "not as expected"),
             (self.unknown, "inconclusive"),
+            (self.panicked, "panicked"),
             (self.too_loose, "too loose for --strict"),
             (self.not_begun, "not begun"),
         ];
@@ -69,12 +72,14 @@ impl Tally {
             Tally {
                 otherwise: 0,
                 unknown: 0,
+                panicked: 0,
                 not_begun: 0,
                 too_loose: 0,
                 ..
             } => Ink::Good,
             Tally {
                 otherwise: 0,
+                panicked: 0,
                 too_loose: 0,
                 ..
             } => Ink::Doubtful,
@@ -108,6 +113,12 @@ mod tests {
         assert_eq!(
             tally.summary(Tallied::Sweeps, &look),
             "3 sweeps, 1 002 runs: 1 as expected, 1 not as expected, 1 inconclusive, 4 not begun\n"
+        );
+        tally.panicked = 1;
+        let summary = tally.summary(Tallied::Sweeps, &look);
+        assert!(
+            summary.starts_with("4 sweeps,") && summary.contains(" 1 panicked,"),
+            "{summary}"
         );
         let one = Tally {
             unknown: 1,

@@ -69,16 +69,13 @@ fn a_story_begins_with_what_broke_and_ends_with_the_command() {
 
   promised  There is at most one server in a group.
   seen      c1 and c2 both serve.
+  quiet     since 2000.000 ms, when s loses power; promised after 310ms of quiet
 
   The last events of c1 and c2; times in ms of virtual time:
 
-         ⋮
+     0.000  c1     boots
      5.000  c1     claims    joined { server: s:17, not: 10.0.0.11 }
          ⋮
-    48.000  c1     timer     Beat48
-    49.000  c1     timer     Beat49
-    50.000  c1     timer     Beat50
-    51.000  c1     timer     Beat51
     52.000  c1     timer     Beat52
     53.000  c1     timer     Beat53
     54.000  c1     timer     Beat54
@@ -114,6 +111,55 @@ fn a_fact_that_is_claimed_all_the_time_hides_no_other() {
         "{text}"
     );
     assert_eq!(text.matches("claims    table\n").count(), 2, "{text}");
+}
+
+#[test]
+fn a_rare_claim_is_told_however_many_of_its_kind_came_after_it() {
+    let mut trace = sample::trace();
+    let granted = |id: u64| TraceEvent {
+        at: Time::from_nanos(6_000_000 + id * id),
+        host: Some(HostId(1)),
+        what: Happening::Fact {
+            name: "granted".to_owned(),
+            says: format!("Granted {{ id: {id} }}"),
+        },
+    };
+    trace.events.splice(2..2, (1..=8).map(granted));
+    let text = super::story(&sample::violated(false), &trace, None, &look());
+    let claims = (1..=8).map(|id| format!("claims    granted {{ id: {id} }}\n"));
+    for claim in claims {
+        assert!(text.contains(&claim), "{claim} in {text}");
+    }
+    // By the clock they are a habit, and so they are when there is one more.
+    let mut regular = trace.clone();
+    for (nth, event) in regular.events[2..10].iter_mut().enumerate() {
+        event.at = Time::from_nanos(6_000_000 + 1_000 * nth as u64);
+    }
+    let text = super::story(&sample::violated(false), &regular, None, &look());
+    assert_eq!(text.matches("claims    granted").count(), 2, "{text}");
+    trace.events.insert(10, granted(9));
+    let text = super::story(&sample::violated(false), &trace, None, &look());
+    assert!(
+        text.contains("granted { id: 8 }") && text.contains("granted { id: 9 }"),
+        "{text}"
+    );
+    assert_eq!(text.matches("claims    granted").count(), 2, "{text}");
+}
+
+#[test]
+fn quiet_from_the_beginning_and_no_quiet_at_all_are_told_as_that() {
+    let mut outcome = sample::violated(false);
+    let violation = outcome.violation.as_mut().expect("a violation");
+    let quiet = violation.quiet.as_mut().expect("a quiet");
+    quiet.since = Time::ZERO;
+    let text = super::story(&outcome, &sample::trace(), None, &look());
+    assert!(
+        text.contains("\n  quiet     since the run began; promised after 310ms of quiet\n"),
+        "{text}"
+    );
+    outcome.violation.as_mut().expect("a violation").quiet = None;
+    let text = super::story(&outcome, &sample::trace(), None, &look());
+    assert!(!text.contains("quiet"), "{text}");
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl App {
         match done {
             Ok(()) if session.is_stopped() => session.came_to(Exit::Interrupted),
             Ok(()) => {}
-            Err(error) if is_broken_pipe(&error) => session.came_to(Exit::Unknown),
+            Err(error) if is_broken_pipe(&error) => session.came_to(Exit::Unread),
             Err(error) => {
                 session.tell_error(&format!("{error:#}"));
                 session.came_to(Exit::Unusable);

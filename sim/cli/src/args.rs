@@ -219,8 +219,9 @@ Exit codes:
   1    some verdict is not
   2    the command or a file cannot be used; nothing was run
   3    some verdict is not known
-  101  a run panicked, which is a bug
-  130  stopped by Ctrl-C, with what there was reported";
+  101  a run panicked, or gave two results for one seed: a bug of the node or of Squall
+  130  stopped by Ctrl-C, with what there was reported
+  141  whoever read the output went away, as `head` does; nothing was amiss until then";
 
 fn examples(program: &str, examples: &[(&str, &str)]) -> String {
     let mut text = "Examples:".to_owned();

@@ -32,19 +32,11 @@ pub(crate) fn check(
                 wrong += 1;
                 session.came_to(Exit::Unusable);
                 if how.format == Format::Text {
-                    files::complain(&complaints, how, session);
+                    session.complain(&complaints, how);
                 }
-                let mut all: Vec<_> = complaints.iter().flat_map(|one| one.list()).cloned().collect();
-                // Several rule sets find the same things wrong, in the same order.
-                let mut seen = Vec::new();
-                all.retain(|one| {
-                    let is_new = !seen.contains(one);
-                    seen.push(one.clone());
-                    is_new
-                });
                 Checked {
                     scenario: name,
-                    complaints: all,
+                    complaints: complaints.list().to_vec(),
                     ..Checked::default()
                 }
             }

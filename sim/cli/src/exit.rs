@@ -10,15 +10,18 @@ pub enum Exit {
     /// Every verdict is as its file expects: 0.
     #[default]
     AsExpected,
-    /// Some verdict is not known: 3. Also when whoever reads the output went away before the end.
+    /// Some verdict is not known: 3.
     Unknown,
+    /// Whoever reads the output went away before its end, and nothing was amiss until then: 141, by which a shell reports
+    /// that SIGPIPE ended a program.
+    Unread,
     /// Some verdict is not as expected, or not strict where strictness was asked for: 1.
     Otherwise,
     /// The command or a file cannot be used as it is: 2. Nothing was run.
     Unusable,
     /// Ctrl-C: 130. What there was has been reported.
     Interrupted,
-    /// A run panicked, which is a bug: 101.
+    /// A run panicked, or did not come out the same again, which is a bug of the node or of Squall: 101.
     Bug,
 }
 
@@ -32,6 +35,7 @@ impl Exit {
             Exit::Unknown => 3,
             Exit::Bug => 101,
             Exit::Interrupted => 130,
+            Exit::Unread => 141,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From the paths that were typed to prepared scenarios. Every file is looked at before anything runs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,9 +26,8 @@ pub(crate) struct Ready<'a> {
 /// A file that was looked at.
 pub(crate) struct Looked<'a> {
     pub(crate) name: String,
-    /// What it is good for, or what is wrong with it; with several rule sets, a thing that is wrong under each is there for
-    /// each.
-    pub(crate) found: Result<Ready<'a>, Vec<Complaints>>,
+    /// What it is good for, or what is wrong with it under any of the rule sets.
+    pub(crate) found: Result<Ready<'a>, Complaints>,
 }
 
 /// All files, ready to run.
@@ -51,7 +51,7 @@ pub(crate) fn ready<'a>(
             Ok(ready) => all.push(ready),
             Err(complaints) => {
                 unsound += 1;
-                complain(&complaints, how, session);
+                session.complain(&complaints, how);
             }
         }
     }
@@ -88,7 +88,7 @@ pub(crate) fn look<'a>(
             Err(complaints) => {
                 looked.push(Looked {
                     name,
-                    found: Err(vec![complaints]),
+                    found: Err(complaints),
                 });
                 continue;
             }
@@ -101,7 +101,7 @@ pub(crate) fn look<'a>(
             let complaints = file.unknown_protocol(runners.iter().map(|runner| runner.name()));
             looked.push(Looked {
                 name,
-                found: Err(vec![complaints]),
+                found: Err(complaints),
             });
             continue;
         };
@@ -143,18 +143,6 @@ pub(crate) fn look<'a>(
     Ok(looked)
 }
 
-/// Makes complaints, each once.
-pub(crate) fn complain(complaints: &[Complaints], how: &How, session: &mut Session<'_>) {
-    for (nth, one) in complaints.iter().enumerate() {
-        if !complaints[..nth]
-            .iter()
-            .any(|earlier| earlier.list() == one.list())
-        {
-            session.complain(one, how);
-        }
-    }
-}
-
 /// Columns that all of them fit in.
 pub(crate) fn columns(all: &[Ready<'_>]) -> Columns {
     Columns::of(
@@ -168,7 +156,7 @@ fn prepare<'a>(
     file: ScenarioFile,
     runner: &'a dyn Runner,
     wanted: &[&'static str],
-) -> Result<Ready<'a>, Vec<Complaints>> {
+) -> Result<Ready<'a>, Complaints> {
     let mut prepared = Vec::new();
     let mut complaints = Vec::new();
     for rules in wanted {
@@ -177,14 +165,13 @@ fn prepare<'a>(
             Err(found) => complaints.push(found),
         }
     }
-    if complaints.is_empty() {
-        Ok(Ready {
+    match Complaints::merged(complaints) {
+        Some(complaints) => Err(complaints),
+        None => Ok(Ready {
             file,
             runner,
             prepared,
-        })
-    } else {
-        Err(complaints)
+        }),
     }
 }
 
@@ -219,6 +206,7 @@ fn no_such_rules(rules: &str, without: &[(String, &'static str, &'static [&'stat
 /// The files that the paths name, each once: of folders, all `.ron` files in them and below, in the order of their names.
 fn collect(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = Vec::new();
+    let mut known = BTreeSet::new();
     let mut troubles = Vec::new();
     for path in paths {
         let found = match fs::metadata(path) {
@@ -231,11 +219,7 @@ fn collect(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         };
         match found {
             Ok(found) => {
-                for file in found {
-                    if !files.contains(&file) {
-                        files.push(file);
-                    }
-                }
+                files.extend(found.into_iter().filter(|file| known.insert(file.clone())));
             }
             Err(trouble) => troubles.push(format!("{trouble:#}")),
         }

@@ -9,8 +9,10 @@ use anyhow::bail;
 use squall_reports::json;
 use squall_reports::look::Look;
 use squall_reports::text::{self, Tallied, Tally};
+use squall_sim::gate::Difference;
 use squall_sim::outcome::{Outcome, Standing, Verdict};
 use squall_sim::runner::{Prepared, Runner};
+use squall_sim::scenario::ScenarioFile;
 use squall_sim::sweep::RunPanicked;
 use squall_sim::trace::Trace;
 
@@ -35,6 +37,9 @@ pub(crate) fn run(
     args: &RunArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
+    if let Some(path) = &args.trace {
+        tracefile::is_no_scenario(path, &args.which.files)?;
+    }
     let Some(all) = files::ready(runners, &args.which, args.rules.as_deref(), &args.how, session)? else {
         session.came_to(Exit::Unusable);
         return Ok(());
@@ -44,9 +49,9 @@ pub(crate) fn run(
         .flat_map(|ready| &ready.prepared)
         .map(Box::as_ref)
         .collect();
-    let stories: Vec<&str> = all
+    let files: Vec<&ScenarioFile> = all
         .iter()
-        .flat_map(|ready| ready.prepared.iter().map(|_| ready.file.story()))
+        .flat_map(|ready| ready.prepared.iter().map(|_| &ready.file))
         .collect();
     let count = prepared.len();
     if args.trace.is_some() && count != 1 {
@@ -86,7 +91,7 @@ pub(crate) fn run(
         |place| first_run(prepared[place], args),
         |place, done| {
             match done {
-                Ok(run) => report.one(prepared[place], stories[place], run, session)?,
+                Ok(run) => report.one(prepared[place], files[place], run, session)?,
                 Err(panicked) => tell_panic(prepared[place], &panicked, &report.look, session),
             }
             if session.exit == Exit::Bug {
@@ -137,7 +142,7 @@ impl Report<'_> {
     fn one(
         &mut self,
         prepared: &dyn Prepared,
-        comment: &str,
+        file: &ScenarioFile,
         (outcome, trace): (Outcome, Option<Trace>),
         session: &mut Session<'_>,
     ) -> anyhow::Result<()> {
@@ -149,7 +154,7 @@ impl Report<'_> {
                 tracefile::write(path, &outcome, trace)?;
             }
         }
-        let (notes, is_too_loose) = notes(prepared, &outcome, how);
+        let (notes, is_too_loose) = notes(prepared, file, &outcome, how);
         session.came_to(outcome.standing().into());
         self.tally.add(outcome.standing(), 1);
         if is_too_loose {
@@ -171,17 +176,17 @@ impl Report<'_> {
             let look = &self.look;
             let trace = match trace {
                 Some(trace) => trace,
-                None => match traced(prepared, outcome.seed, look, session) {
-                    Some((again, trace)) => {
-                        if again.digest != outcome.digest {
-                            tell_difference(prepared, outcome.seed, &trace, look, session);
-                        }
-                        trace
+                None => {
+                    let Some((again, trace)) = traced(prepared, outcome.seed, look, session) else {
+                        return Ok(());
+                    };
+                    if are_one(prepared, [&outcome, &again], look, session).is_break() {
+                        return Ok(());
                     }
-                    None => return Ok(()),
-                },
+                    trace
+                }
             };
-            let comment = Some(comment).filter(|story| !story.trim().is_empty());
+            let comment = Some(file.story()).filter(|story| !story.trim().is_empty());
             self.told.push(text::story(&outcome, &trace, comment, look));
         }
         Ok(())
@@ -289,40 +294,34 @@ pub(crate) fn traced(
     }
 }
 
-/// Tells that equal seeds gave different runs, and at which event, as far as that shows again.
-fn tell_difference(
+/// Holds a run against the one before it, which had the same seed. Where they differ, that is told, with the first event
+/// that shows it and what repeats the run; after that nothing more is run.
+fn are_one(
     prepared: &dyn Prepared,
-    seed: u64,
-    trace: &Trace,
+    runs: [&Outcome; 2],
     look: &Look,
     session: &mut Session<'_>,
-) {
-    session.came_to(Exit::Otherwise);
-    let scenario = prepared.scenario();
-    session.tell_error(&format!(
-        "{scenario}: the same seed gave two different runs: some node is not deterministic"
-    ));
-    let Some((_, again)) = traced(prepared, seed, look, session) else {
-        return;
-    };
-    if let Some((nth, (one, other))) = trace
-        .events
-        .iter()
-        .zip(&again.events)
-        .enumerate()
-        .find(|(_, (one, other))| one != other)
-    {
-        session.tell(&format!(
-            "event {nth} is the first that differs:\n  {}\n  {}",
-            json::trace_event(one),
-            json::trace_event(other)
-        ));
+) -> ControlFlow<()> {
+    let [first, second] = runs;
+    match guarded(first.seed, || Difference::between(prepared, first, second)) {
+        Ok(None) => return ControlFlow::Continue(()),
+        Ok(Some(difference)) => {
+            session.came_to(Exit::Bug);
+            session.end();
+            session.tell_error(&format!(
+                "the run is not deterministic, which is a bug of the simulator or of a node\n{difference}\n{}",
+                look.run_command(prepared.scenario(), prepared.rules(), first.seed)
+            ));
+        }
+        Err(panicked) => tell_panic(prepared, &panicked, look, session),
     }
+    ControlFlow::Break(())
 }
 
 /// What there is to say of a run besides its verdict, and whether strictness fails it.
-fn notes(prepared: &dyn Prepared, outcome: &Outcome, how: &How) -> (Vec<String>, bool) {
+fn notes(prepared: &dyn Prepared, file: &ScenarioFile, outcome: &Outcome, how: &How) -> (Vec<String>, bool) {
     let mut notes = strict::loosened(&prepared.promises());
+    notes.extend(strict::undone(outcome, file));
     // A run that a violation ended early has not had the time to judge everything.
     if how.strict && outcome.verdict == Verdict::Held {
         notes.extend(strict::unjudged(&outcome.invariants));

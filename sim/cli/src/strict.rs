@@ -1,9 +1,10 @@
 //! What a run leaves to be desired though its verdict is as expected. `--strict` makes it fail.
 
 use squall_reports::text::check::promise;
-use squall_sim::outcome::{FaultOverRuns, InvariantDone};
+use squall_sim::outcome::{FaultOverRuns, InvariantDone, Outcome};
 use squall_sim::plan::Origin;
 use squall_sim::runner::{Promise, PromiseMade};
+use squall_sim::scenario::{Flaw, ScenarioFile};
 
 /// Promises that the file keeps less strictly than the protocol does, in sentences.
 pub(crate) fn loosened(promises: &[PromiseMade]) -> Vec<String> {
@@ -30,13 +31,40 @@ pub(crate) fn unjudged(invariants: &[InvariantDone]) -> Vec<String> {
         .collect()
 }
 
-/// Faults that never touched anything in a whole sweep, in sentences.
-pub(crate) fn untouching(faults: &[FaultOverRuns]) -> Vec<String> {
-    faults
-        .iter()
-        .filter(|fault| fault.affected == 0)
-        .map(|fault| format!("{} never touched anything", fault.fault))
+/// Faults that had no part in a run's violation, in sentences: whoever reads that a promise breaks under them would be
+/// misled. Those of which the file says that the flaw shows without them are left out.
+pub(crate) fn undone(outcome: &Outcome, file: &ScenarioFile) -> Vec<String> {
+    let needed = outcome
+        .undone()
+        .into_iter()
+        .filter(|entry| is_needed(file, *entry));
+    needed
+        .map(|entry| &outcome.faults[entry])
+        .map(|done| match done.at {
+            None => format!("violated before {} happened", done.fault),
+            Some(_) => format!("violated before {} touched anything", done.fault),
+        })
         .collect()
+}
+
+/// Faults that never touched anything in a whole sweep, in sentences, but for those of which the file says that it shows
+/// the same without them.
+pub(crate) fn untouching(faults: &[FaultOverRuns], file: &ScenarioFile) -> Vec<String> {
+    let missed = faults
+        .iter()
+        .enumerate()
+        .filter(|(entry, done)| done.affected == 0 && is_needed(file, *entry));
+    missed
+        .map(|(_, done)| match done.runs {
+            0 => format!("{} never happened", done.fault),
+            _ => format!("{} never touched anything", done.fault),
+        })
+        .collect()
+}
+
+/// Whether the verdict that the file expects takes this entry of its timeline, as far as the file says.
+fn is_needed(file: &ScenarioFile, entry: usize) -> bool {
+    file.flaw() == Flaw::NeedsFaults && !file.scenery().contains(&entry)
 }
 
 fn is_looser(promise: &Promise, by_default: &Promise) -> bool {
@@ -101,15 +129,30 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_happened_and_touched_nothing_is_missed() {
-        let fault = |affected| FaultOverRuns {
-            fault: "kill(s)".to_owned(),
-            runs: 5,
+    fn a_fault_without_effect_is_missed_unless_the_file_does_without_it() {
+        let file = |more: &str| {
+            let text =
+                format!(r#"(protocol: "t", hosts: [], timeline: [A, B, C, D], tags: ["flaw"], {more})"#);
+            ScenarioFile::parse("x.ron", text).expect("a scenario")
+        };
+        let fault = |fault: &str, runs, affected| FaultOverRuns {
+            fault: fault.to_owned(),
+            runs,
             affected,
         };
+        let faults = [
+            fault("kill(a)", 5, 0),
+            fault("kill(b)", 5, 1),
+            fault("kill(c)", 0, 0),
+            fault("kill(d)", 5, 0),
+        ];
         assert_eq!(
-            untouching(&[fault(0), fault(1)]),
-            ["kill(s) never touched anything"]
+            untouching(&faults, &file("scenery: [3]")),
+            ["kill(a) never touched anything", "kill(c) never happened"]
+        );
+        assert_eq!(
+            untouching(&faults, &file("flaw: NeedsNoFault")),
+            Vec::<String>::new()
         );
     }
 }

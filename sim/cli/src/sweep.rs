@@ -49,14 +49,12 @@ pub(crate) fn sweep(
     };
     for ready in &all {
         for prepared in &ready.prepared {
-            if session.is_stopped() {
+            // After a panic nothing more is run, but what was done before it is summed up.
+            if session.is_stopped() || session.exit == Exit::Bug {
                 report.tally.not_begun += 1;
                 continue;
             }
             report.one(ready, prepared.as_ref(), session)?;
-            if session.exit == Exit::Bug {
-                return Ok(());
-            }
         }
     }
     report.finish(session)
@@ -102,15 +100,19 @@ impl Report<'_> {
             Ok(outcome) => outcome,
             Err(Ok(panicked)) => {
                 tell_panic(prepared, &panicked, &self.look, session);
+                self.tally.panicked += 1;
                 return Ok(());
             }
             Err(Err(payload)) => resume_unwind(payload),
         };
         let mut notes = strict::loosened(&prepared.promises());
-        // Runs that a violation ended early have not had the time for everything.
+        // What no run got to, however it ended, says nothing for the file.
+        if outcome.runs > 0 {
+            notes.extend(strict::untouching(&outcome.faults, &ready.file));
+        }
+        // Runs that a violation ended early have not had the time to judge everything.
         if how.strict && outcome.held > 0 {
             notes.extend(strict::unjudged(&outcome.invariants));
-            notes.extend(strict::untouching(&outcome.faults));
         }
         let is_too_loose = how.strict && !notes.is_empty();
         if seeds != asked {
@@ -170,12 +172,14 @@ impl Report<'_> {
         let Tally {
             as_expected,
             too_loose,
+            panicked,
             not_begun,
             ..
         } = self.tally;
         let is_worth_it =
             !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || not_begun > 0;
-        if is_worth_it && self.tally.done() + not_begun > 1 {
+        // A sweep that panicked has no line of its own.
+        if is_worth_it && (self.tally.done() + not_begun > 1 || panicked > 0) {
             session.say(&format!("\n{}", self.tally.summary(Tallied::Sweeps, &self.look)))?;
         }
         for story in &self.stories {

@@ -4,10 +4,38 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use squall_reports::json;
 use squall_sim::outcome::Outcome;
 use squall_sim::trace::Trace;
+
+/// Refuses a path at which a scenario stands or is likely to: a trace would take its place. `named` are the paths that were
+/// typed; of what is found in folders, the ending tells.
+///
+/// # Errors
+///
+/// What speaks against the path.
+pub(crate) fn is_no_scenario(path: &Path, named: &[PathBuf]) -> anyhow::Result<()> {
+    // A link is followed, as it is when the trace is written.
+    let found = fs::canonicalize(path).ok();
+    if found.is_some() && named.iter().any(|named| fs::canonicalize(named).ok() == found) {
+        bail!(
+            "the trace would take the place of the scenario {}: give --trace a path of its own, such as trace.jsonl",
+            path.display()
+        );
+    }
+    let is_ron = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("ron"))
+    };
+    if is_ron(path) || found.as_deref().is_some_and(is_ron) {
+        bail!(
+            "the trace is not written to {}: files in .ron are scenarios, and a trace is JSON, such as trace.jsonl",
+            path.display()
+        );
+    }
+    Ok(())
+}
 
 /// Writes a trace to a file: into a new one beside it, which then takes its place. What is not a plain file, a pipe or a
 /// device, is written to as it is.

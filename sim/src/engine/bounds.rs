@@ -81,6 +81,7 @@ impl<P: Protocol> Engine<'_, P> {
             ),
             at: self.now,
             hosts: name.into_iter().collect(),
+            quiet: None,
         });
         self.ended = Some(End::Violated);
     }

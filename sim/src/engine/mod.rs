@@ -223,6 +223,7 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         let node = host.node.as_mut().expect("inputs are due on hosts that are up");
         Some(Delivery {
             host: id,
+            incarnation: host.incarnation,
             now: self.now,
             node,
             ids: &mut host.ids,

@@ -73,6 +73,26 @@ impl Complaints {
         }
     }
 
+    /// Those about one file from several points of view, such as its protocol's rule sets, as one: of complaints that are
+    /// [alike](Complaint::is_like), the one that came first. `None` when there are none.
+    pub fn merged(all: impl IntoIterator<Item = Complaints>) -> Option<Complaints> {
+        let mut all = all.into_iter();
+        let mut merged = all.next()?;
+        for other in all {
+            let is_new = |one: &Complaint| !merged.list.iter().any(|earlier| earlier.is_like(one));
+            let new: Vec<Complaint> = other.list.into_iter().filter(is_new).collect();
+            merged.list.extend(new);
+            merged.untold = merged.untold.max(other.untold);
+        }
+        let Complaints {
+            name,
+            text,
+            list,
+            untold,
+        } = merged;
+        Some(Complaints::new(&name, text, list, untold))
+    }
+
     /// One complaint about a file as a whole.
     pub(super) fn about_all(name: &str, message: String, hint: Option<String>) -> Self {
         Complaints::new(
@@ -159,6 +179,19 @@ impl Complaints {
     }
 }
 
+impl Complaint {
+    /// Whether both say the same of the same place, whatever the numbers in it: a bound that is too long under one rule set
+    /// is too long by another figure under the next.
+    pub fn is_like(&self, other: &Complaint) -> bool {
+        let is_number = |word: &str| word.starts_with(|first: char| first.is_ascii_digit());
+        let (mine, theirs) = (self.message.split_whitespace(), other.message.split_whitespace());
+        let are_alike = |(one, other): (&str, &str)| one == other || (is_number(one) && is_number(other));
+        self.place == other.place
+            && mine.clone().count() == theirs.clone().count()
+            && mine.zip(theirs).all(are_alike)
+    }
+}
+
 impl fmt::Display for Complaints {
     /// The plain form of [`render`](Complaints::render).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -236,5 +269,53 @@ fn one_of(known: &[&str]) -> String {
     match named.as_slice() {
         [only] => format!("there is only {only}"),
         _ => format!("there are {}{rest}", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "first second";
+
+    fn complaint(span: Range<usize>, message: &str) -> Complaint {
+        Complaint {
+            place: Some(Place::of(TEXT, span)),
+            message: message.to_owned(),
+            hint: None,
+        }
+    }
+
+    fn complaints(list: Vec<Complaint>, untold: usize) -> Complaints {
+        Complaints::new("x.ron", TEXT.into(), list, untold)
+    }
+
+    #[test]
+    fn complaints_are_alike_that_differ_in_nothing_but_figures() {
+        let one = complaint(0..5, "it takes 5.33s of quiet");
+        assert!(one.is_like(&one));
+        assert!(one.is_like(&complaint(0..5, "it takes 850ms of quiet")));
+        for other in [
+            complaint(6..12, "it takes 5.33s of quiet"),
+            complaint(0..5, "it takes ages of quiet"),
+            complaint(0..5, "it takes 5.33s of quiet more"),
+            complaint(0..5, "it wants 5.33s of quiet"),
+        ] {
+            assert!(!one.is_like(&other) && !other.is_like(&one), "{other:?}");
+        }
+        assert!(!complaint(0..5, "`c1` is up").is_like(&complaint(0..5, "`c2` is up")));
+    }
+
+    #[test]
+    fn merged_complaints_are_in_the_order_of_their_places_and_alike_ones_are_the_first() {
+        let (late, early) = (complaint(6..12, "takes 3s"), complaint(0..5, "no such name"));
+        // Alike in one list is as the list has it: two figures may be two complaints.
+        let twin = complaint(6..12, "takes 4s");
+        let first = complaints(vec![late.clone(), twin.clone()], 1);
+        let second = complaints(vec![complaint(6..12, "takes 9s"), early.clone()], 3);
+        let merged = Complaints::merged([first, second]).expect("there are some");
+        assert_eq!(merged.list(), [early, late, twin]);
+        assert_eq!((merged.file(), merged.untold), ("x.ron", 3));
+        assert!(Complaints::merged([]).is_none());
     }
 }

@@ -46,6 +46,7 @@ impl Table {
                 detail: String::new(),
                 at: Time::ZERO,
                 hosts: Vec::new(),
+                quiet: None,
             }),
             _ => None,
         };

@@ -69,6 +69,36 @@ fn an_unreadable_file_is_named() {
 }
 
 #[test]
+fn what_is_wrong_under_each_rule_set_by_another_figure_is_told_once() {
+    let folder = Folder::new();
+    // The hardened rules take their time: their bound is another one, and both are longer than the run.
+    let short = folder.file(
+        "x.ron",
+        &CALM.replace("expect: Held", "expect: Held, invariants: [status_true()]"),
+    );
+    let alone = |rules: &str| {
+        let output = output(&["run", &short, "--rules", rules]);
+        assert_eq!(output.status.code(), Some(2), "{rules}");
+        let told = text(&output.stderr).lines().next().expect("a complaint");
+        told.to_owned()
+    };
+    let (original, hardened) = (alone("Original"), alone("Hardened"));
+    assert!(
+        original.starts_with("error: hac.status_true is never judged: it takes "),
+        "{original}"
+    );
+    assert_ne!(original, hardened);
+    let both = output(&["check", &short]);
+    assert_eq!(both.status.code(), Some(2));
+    let told = text(&both.stderr);
+    let errors: Vec<&str> = told.lines().filter(|line| line.starts_with("error")).collect();
+    assert_eq!(errors, [original]);
+    let both = output(&["check", &short, "--format", "json"]);
+    let file: serde_json::Value = serde_json::from_str(text(&both.stdout)).expect("JSON");
+    assert_eq!(file["complaints"].as_array().map(Vec::len), Some(1), "{file}");
+}
+
+#[test]
 fn separate_processes_print_the_same_bytes() {
     let folder = Folder::new();
     let calm = folder.file("calm.ron", CALM);
@@ -114,7 +144,7 @@ fn a_reader_that_goes_away_is_no_reason_for_a_word() {
         drop(stdout);
         let output = child.wait_with_output().expect("it ends");
         assert_eq!(text(&output.stderr), "", "{words:?}");
-        assert_eq!(output.status.code(), Some(3), "{words:?}");
+        assert_eq!(output.status.code(), Some(141), "{words:?}");
     }
 }
 

@@ -156,6 +156,29 @@ fn an_expected_violation_of_a_single_file_is_told_with_its_story() {
 }
 
 #[test]
+fn a_promise_in_quiet_is_told_with_the_quiet_in_which_it_broke() {
+    let folder = Folder::new();
+    let deaf = CALM.replace(
+        "expect: Held",
+        r#"timeline: [At("2s", Kill("b")), At("2500ms", Restart("b"))], invariants: [heard(bound: "1us")],
+           expect: { Hasty: Violated("watch.heard"), Patient: Violated("watch.heard") }"#,
+    );
+    let file = folder.file("deaf.ron", &deaf);
+    let said = watch(&["run", &file, "--rules", "Patient", "--story"]);
+    let json = objects(&watch(&["run", &file, "--rules", "Patient", "--format", "json"]).stdout);
+    assert_eq!(json[0]["quiet"]["bound_ns"], 1_000, "{}", json[0]);
+    let since = json[0]["quiet"]["since_ns"].as_u64().expect("a time");
+    let at = json[0]["violation"]["at_ns"].as_u64().expect("a time");
+    assert_eq!(at, since + 1_000);
+    assert!(
+        said.stdout.contains("\n  quiet     since ")
+            && said.stdout.contains("; promised after 1us of quiet\n"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
 fn the_command_that_a_story_ends_with_repeats_the_run() {
     let folder = Folder::new();
     let flaw = folder.file("with space.ron", FLAW);
@@ -306,6 +329,58 @@ fn a_trace_is_a_header_and_an_event_a_line_and_is_the_same_every_time() {
 }
 
 #[test]
+fn a_violation_ahead_of_a_fault_is_noted_and_fails_under_strict() {
+    let folder = Folder::new();
+    let late = FLAW.replace("timeline: [", r#"timeline: [At("4900ms", Kill("b")), "#);
+    let file = folder.file("late.ron", &late);
+    let words = ["run", &file, "--rules", "Hasty"];
+    let said = watch(&words);
+    assert_eq!(said.exit, Exit::AsExpected, "{}{}", said.stdout, said.stderr);
+    let note = "\n    note: violated before kill(b) happened\n";
+    assert!(said.stdout.contains(note), "{}", said.stdout);
+    let strict = [&words[..], &["--strict"]].concat();
+    assert_eq!(watch(&strict).exit, Exit::Otherwise);
+    let json = objects(&watch(&[&words[..], &["--format", "json"]].concat()).stdout);
+    assert_eq!(json[0]["undone"], serde_json::json!(["kill(b)", "heal_all"]));
+    folder.file("late.ron", &late.replace("limit:", "scenery: [0, 2], limit:"));
+    let said = watch(&strict);
+    assert_eq!(said.exit, Exit::AsExpected, "{}{}", said.stdout, said.stderr);
+    assert!(!said.stdout.contains("note"), "{}", said.stdout);
+}
+
+#[test]
+fn a_trace_never_takes_the_place_of_a_scenario() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    let plain = folder.file("scenario.txt", FLAW);
+    let other = folder.file("other.ron", CALM);
+    let (fresh, link) = (folder.at("fresh.RON"), folder.at("link"));
+    let utf8 = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    let roundabout = utf8(&folder.at("./scenario.txt"));
+    let mut cases = vec![
+        (&flaw, flaw.clone(), "would take the place of the scenario"),
+        (&plain, plain.clone(), "would take the place of the scenario"),
+        (&plain, roundabout, "would take the place of the scenario"),
+        (&flaw, other.clone(), "files in .ron are scenarios"),
+        (&flaw, utf8(&fresh), "files in .ron are scenarios"),
+    ];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&other, &link).expect("a link");
+        cases.push((&flaw, utf8(&link), "files in .ron are scenarios"));
+    }
+    for (file, out, why) in cases {
+        let said = watch(&["run", file, "--rules", "Hasty", "--trace", &out]);
+        assert_eq!((said.exit, said.stdout.as_str()), (Exit::Unusable, ""), "{out}");
+        assert!(said.stderr.contains(why), "{out}: {}", said.stderr);
+    }
+    for (file, text) in [(&flaw, FLAW), (&plain, FLAW), (&other, CALM)] {
+        assert_eq!(std::fs::read_to_string(file).expect("a scenario"), text);
+    }
+    assert!(!fresh.exists());
+}
+
+#[test]
 fn a_trace_of_several_runs_or_to_nowhere_is_refused() {
     let folder = Folder::new();
     let flaw = folder.file("flaw.ron", FLAW);
@@ -409,6 +484,62 @@ fn a_node_that_panics_is_a_bug_with_the_command_that_repeats_it() {
         said.stderr
     );
     assert_eq!(said.stdout, "");
+}
+
+#[test]
+fn a_node_that_is_not_deterministic_is_a_bug_with_the_first_event_that_differs() {
+    let folder = Folder::new();
+    let leaky = folder.file(
+        "a.ron",
+        &FLAW.replace("seed: 7", "seed: 7, config: (leaks: true)"),
+    );
+    folder.file("b.ron", CALM);
+    let said = watch(&["run", &leaky, "--rules", "Hasty"]);
+    assert_eq!(said.exit, Exit::Bug);
+    assert_eq!(said.exit.code(), 101);
+    let lines: Vec<&str> = said.stderr.lines().collect();
+    let [what, one, other, command] = lines[..] else {
+        panic!("{}", said.stderr);
+    };
+    assert_eq!(
+        what,
+        "watch: the run is not deterministic, which is a bug of the simulator or of a node"
+    );
+    let (place, one) = one.split_once("; one has: ").expect("an event of the one run");
+    assert!(
+        place.starts_with(&format!("{leaky}: two runs of seed 7 differ from event ")),
+        "{place}"
+    );
+    let other = other
+        .strip_prefix("and the other has: ")
+        .expect("an event of the other run");
+    assert_ne!(one, other);
+    for event in [one, other] {
+        assert!(event.contains("k2 claims Alarm { beats: "), "{event}");
+    }
+    assert_eq!(command, format!("watch run {leaky} --rules Hasty --seed 7"));
+    // Whoever cannot tell one run from another tells no story of either, and goes no further.
+    assert!(!said.stdout.contains("The last events"), "{}", said.stdout);
+    let path = folder.path().to_str().expect("UTF-8");
+    let all = watch(&["run", path, "--rules", "Hasty", "--story", "--jobs", "1"]);
+    assert_eq!(all.exit, Exit::Bug);
+    assert!(!all.stdout.contains("b.ron"), "{}", all.stdout);
+}
+
+#[test]
+fn the_same_node_without_its_leak_is_told_as_a_story() {
+    let folder = Folder::new();
+    let sound = folder.file(
+        "x.ron",
+        &FLAW.replace("seed: 7", "seed: 7, config: (leaks: false)"),
+    );
+    let said = watch(&["run", &sound, "--rules", "Hasty"]);
+    assert_eq!((said.exit, said.stderr.as_str()), (Exit::AsExpected, ""));
+    assert!(
+        said.stdout.contains("The last events of b and k2"),
+        "{}",
+        said.stdout
+    );
 }
 
 #[test]

@@ -153,6 +153,19 @@ fn what_never_did_anything_in_a_whole_sweep_fails_under_strict() {
 }
 
 #[test]
+fn a_fault_that_every_violation_comes_ahead_of_fails_under_strict() {
+    let folder = Folder::new();
+    let late = FLAW.replace("timeline: [", r#"timeline: [At("4900ms", Kill("b")), "#);
+    let file = folder.file("late.ron", &late);
+    let words = ["sweep", &file, "--seeds", "5", "--rules", "Hasty", "--strict"];
+    let said = watch(&words);
+    assert_eq!(said.exit, Exit::Otherwise);
+    let note = "    note: kill(b) never happened\n";
+    assert!(said.stdout.contains(note), "{}", said.stdout);
+    assert_eq!(watch(&words[..words.len() - 1]).exit, Exit::AsExpected);
+}
+
+#[test]
 fn a_node_that_panics_is_a_bug_with_the_seed_that_repeats_it() {
     let folder = Folder::new();
     let file = folder.file(
@@ -163,10 +176,20 @@ fn a_node_that_panics_is_a_bug_with_the_seed_that_repeats_it() {
         "sweep", &file, "--rules", "Patient", "--seeds", "40..50", "--jobs", "1",
     ]);
     assert_eq!(said.exit, Exit::Bug);
+    assert_eq!(said.stdout, "\n1 sweep, 0 runs: 1 panicked\n");
     assert!(
         said.stderr
             .contains(&format!("watch run {file} --rules Patient --seed 40")),
         "{}",
         said.stderr
+    );
+    let calm = folder.file("calm.ron", CALM);
+    let said = watch(&["sweep", &calm, &file, "--seeds", "5", "--jobs", "1"]);
+    assert_eq!(said.exit, Exit::Bug);
+    assert!(
+        said.stdout
+            .ends_with("\n3 sweeps, 10 runs: 2 as expected, 1 panicked, 1 not begun\n"),
+        "{}",
+        said.stdout
     );
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use squall::{App, Exit};
 
+use crate::run::objects;
 use crate::watch::{CALM, FLAW, Folder, Watch, watch};
 
 #[test]
@@ -81,6 +82,41 @@ fn a_file_that_is_named_twice_is_run_once() {
     assert_eq!(said.stdout.lines().count(), 1, "{}", said.stdout);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_lead_round_in_a_circle_are_not_followed() {
+    use std::os::unix::fs::symlink;
+
+    let folder = Folder::new();
+    folder.file("a.ron", CALM);
+    folder.file("in/b.ron", CALM);
+    symlink(folder.path(), folder.at("in/back")).expect("a link");
+    symlink(folder.at("in"), folder.at("again")).expect("a link");
+    // A folder that is called as a file is, and a link to itself, which nothing can be read through.
+    symlink(folder.at("in"), folder.at("in/c.ron")).expect("a link");
+    symlink(folder.at("self"), folder.at("self")).expect("a link");
+    // A link to a file is as good as the file.
+    symlink(folder.at("a.ron"), folder.at("in/d.ron")).expect("a link");
+    let path = folder.path().to_str().expect("UTF-8");
+    let checked = |path: &str| {
+        let said = watch(&["check", path, "--format", "json"]);
+        assert_eq!((said.exit, said.stderr.as_str()), (Exit::AsExpected, ""));
+        let names = objects(&said.stdout).into_iter().map(|file| {
+            let name = file["scenario"].as_str().expect("a name").to_owned();
+            name.strip_prefix(path).expect("it is below").to_owned()
+        });
+        names.collect::<Vec<String>>()
+    };
+    assert_eq!(checked(path), ["/a.ron", "/in/b.ron", "/in/d.ron"]);
+    // The link that was typed is followed, and once only.
+    let typed = folder.at("in/back");
+    let typed = typed.to_str().expect("UTF-8");
+    assert_eq!(checked(typed), ["/a.ron", "/in/b.ron", "/in/d.ron"]);
+    let said = watch(&["check", folder.at("self").to_str().expect("UTF-8")]);
+    assert_eq!(said.exit, Exit::Unusable);
+    assert!(said.stderr.contains("self cannot be read"), "{}", said.stderr);
+}
+
 #[test]
 fn tags_choose_and_leave_out() {
     let folder = Folder::new();
@@ -156,7 +192,9 @@ fn help_names_the_program_its_protocols_and_its_exit_codes() {
     for part in [
         "Usage: watch <COMMAND>",
         "watch        keepers listen to a beacon",
+        "101  a run panicked, or gave two results for one seed: a bug of the node or of Squall",
         "130  stopped by Ctrl-C",
+        "141  whoever read the output went away",
     ] {
         assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
     }
@@ -213,8 +251,8 @@ fn when_the_reader_goes_away_it_stops_without_a_word_and_knows_nothing_more() {
     );
     let app = App::new().protocol::<Watch>();
     for (file, room, exit) in [
-        (&calm, 0, Exit::Unknown),
-        (&calm, 20, Exit::Unknown),
+        (&calm, 0, Exit::Unread),
+        (&calm, 20, Exit::Unread),
         (&flaw, 20, Exit::Otherwise),
     ] {
         for command in ["run", "sweep"] {
