@@ -248,6 +248,9 @@ struct TrafficCounts {
     cut: u64,
     to_nobody: u64,
     overflowed: u64,
+    congested: u64,
+    too_long: u64,
+    corrupted: u64,
     in_flight: u64,
 }
 
@@ -260,6 +263,9 @@ fn traffic(traffic: &Traffic) -> TrafficCounts {
         cut,
         to_nobody,
         overflowed,
+        congested,
+        too_long,
+        corrupted,
         in_flight,
     } = *traffic;
     TrafficCounts {
@@ -270,6 +276,9 @@ fn traffic(traffic: &Traffic) -> TrafficCounts {
         cut,
         to_nobody,
         overflowed,
+        congested,
+        too_long,
+        corrupted,
         in_flight,
     }
 }
