@@ -1,13 +1,9 @@
-//! What a fault does to the world: crashes, restarts, pauses, and layers of cuts.
+//! What a fault does to the world: crashes, restarts, pauses. Layers over links are laid in `layers`.
 
-use squall_nodes::{Change, Crash, Cut, HostId, Protocol};
+use squall_nodes::{Change, Crash, HostId, Protocol};
 
-use super::network::Layer;
 use super::{End, Engine};
-use crate::plan::{CutPlan, DiskOnRestart, Fault, Layer as PlannedLayer, Target};
-
-/// How many layers of cuts may lie over the links at once. Each costs time for every datagram.
-pub(crate) const MOST_LAYERS: usize = 1_000;
+use crate::plan::{DiskOnRestart, Fault, Target};
 
 impl<P: Protocol> Engine<'_, P> {
     /// Makes an entry of the timeline happen; `claimant` claimed the fact that triggered it.
@@ -24,26 +20,12 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Fault::Pause(who) => self.each(who, claimant, |engine, host| engine.pause(host, label)),
             Fault::Resume(who) => self.each(who, claimant, |engine, host| engine.resume(host, label)),
-            // What a cut touches is counted datagram by datagram, as it drops them.
-            Fault::Lay(PlannedLayer::Cut(plan)) => {
-                let cut = self.resolve(plan, claimant);
-                self.lay(step, cut, label);
+            Fault::Lay(layer) if layer.is_over_links() => {
+                self.lay_over_links(step, layer, claimant, label);
                 0
             }
-            Fault::Heal(PlannedLayer::Cut(plan)) => {
-                let cut = self.resolve(plan, claimant);
-                let layer = self.cuts.heal(&cut);
-                layer.map_or(0, |layer| self.healed(layer, label))
-            }
-            Fault::HealAll => {
-                let mut layers = 0;
-                while !self.is_worn_out()
-                    && let Some(layer) = self.cuts.heal_oldest()
-                {
-                    layers += self.healed(layer, label);
-                }
-                layers
-            }
+            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, claimant, label),
+            Fault::HealAll => self.heal_all(label),
             Fault::Jump { .. } | Fault::Lay(_) | Fault::Heal(_) => 0,
         };
         self.faults[step].affected += affected;
@@ -75,7 +57,7 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Whether even the rest of a fault would be too much.
-    fn is_worn_out(&self) -> bool {
+    pub(super) fn is_worn_out(&self) -> bool {
         self.ended == Some(End::TooMuchEffort)
     }
 
@@ -130,79 +112,17 @@ impl<P: Protocol> Engine<'_, P> {
         self.change(Change::Resumed { host }, label);
         Effect::Touched
     }
-
-    fn lay(&mut self, step: usize, cut: Cut, label: &str) {
-        if self.cuts.len() >= MOST_LAYERS {
-            self.ended.get_or_insert(End::TooManyLayers);
-            return;
-        }
-        let layer = self.cuts.lay(step, cut.clone());
-        self.change(Change::Cut { layer, cut }, label);
-    }
-
-    fn healed(&mut self, layer: Layer, label: &str) -> u64 {
-        self.change(Change::Healed { layer: layer.number }, label);
-        1
-    }
-
-    /// The cut for the hosts that there are. Those that no group names form one more.
-    fn resolve(&self, plan: &CutPlan, claimant: Option<HostId>) -> Cut {
-        match plan {
-            CutPlan::Partition(groups) => {
-                let mut group_of = vec![groups.len() as u32; self.hosts.len()];
-                for (group, members) in groups.iter().enumerate() {
-                    for member in members.iter().filter_map(|target| target.host(claimant)) {
-                        group_of[member.index()] = group as u32;
-                    }
-                }
-                Cut::Groups(group_of)
-            }
-            CutPlan::Bridge { over, sides } => {
-                let mut group_of = vec![sides.len() as u32; self.hosts.len()];
-                for (group, members) in sides.iter().enumerate() {
-                    for member in members.iter().filter_map(|target| target.host(claimant)) {
-                        group_of[member.index()] = group as u32;
-                    }
-                }
-                for host in over.iter().filter_map(|target| target.host(claimant)) {
-                    group_of[host.index()] = Cut::BRIDGE;
-                }
-                Cut::Bridge(group_of)
-            }
-            CutPlan::Ring { hosts, reach } => {
-                let mut place = vec![Cut::OUTSIDE; self.hosts.len()];
-                let mut len = 0;
-                for host in hosts.iter().filter_map(|target| target.host(claimant)) {
-                    place[host.index()] = len;
-                    len += 1;
-                }
-                Cut::Ring {
-                    place,
-                    len,
-                    reach: *reach,
-                }
-            }
-            CutPlan::OneWay { from, to } => {
-                let marked = |who: &[Target]| {
-                    let mut marks = vec![false; self.hosts.len()];
-                    for host in who.iter().filter_map(|target| target.host(claimant)) {
-                        marks[host.index()] = true;
-                    }
-                    marks
-                };
-                Cut::OneWay {
-                    from: marked(from),
-                    to: marked(to),
-                }
-            }
-        }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
     Touched,
     Nothing,
+}
+
+/// The hosts that are meant; where there is no claimant, nobody is.
+pub(super) fn hosts(who: &[Target], claimant: Option<HostId>) -> impl Iterator<Item = HostId> + '_ {
+    who.iter().filter_map(move |target| target.host(claimant))
 }
 
 impl Target {

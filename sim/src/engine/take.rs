@@ -65,6 +65,7 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 self.at_this_instant += 1;
                 if self.at_this_instant > self.most_at_an_instant {
+                    self.stranded += u64::from(matches!(event, Event::Datagram(_)));
                     self.stop_standing_still(event.host());
                     return None;
                 }
@@ -152,6 +153,10 @@ impl<P: Protocol> Engine<'_, P> {
                 self.count()?;
                 self.repeat(step);
                 self.strike(step as usize, claimant);
+                None
+            }
+            Event::Flap { layer } => {
+                self.flap(layer);
                 None
             }
             Event::Judge if ticket != self.judge_entry.1 => {
