@@ -200,7 +200,7 @@ fn a_violation_of_many_hosts_or_of_strangers_has_a_story_too() {
 fn a_sweep_tells_its_shares_and_how_to_repeat_what_failed() {
     let mut outcome = sample::swept();
     let expected = "\
-✗ scenarios/hac/calm.ron  Original  seeds 5..1005  960 held (96 %), 40 violated (4 %); the file expects every run to hold  (2.5 s, 400 runs/s)
+✗ scenarios/hac/calm.ron  Original  seeds 5..1005  960 held (96 %), 40 violated (4 %); the file expects every run to hold  (2.5 s, 400 runs/s, 10 rechecked)
     hac.one_server: 40 runs (4 %), the first: squall run scenarios/hac/calm.ron --rules Original --seed 17
     failover p50 9.000 ms, p99 9.000 ms, max 9.000 ms (1 sample)
 ";
