@@ -123,13 +123,21 @@ fn share(count: u64, of: u64) -> String {
     }
 }
 
-/// `1.2 s, 8 123 runs/s`.
+/// `1.2 s, 8 123 runs/s, 10 rechecked`.
 fn pace(outcome: &SweepOutcome, wall_ms: u64) -> String {
     let rate = u128::from(outcome.runs) * 1000 / u128::from(wall_ms.max(1));
     let rate = grouped(u64::try_from(rate).unwrap_or(u64::MAX));
+    let rechecked = match outcome.rechecked {
+        0 => String::new(),
+        rechecked => format!(", {} rechecked", grouped(rechecked)),
+    };
     match wall_ms {
-        0..1_000 => format!("{wall_ms} ms, {rate} runs/s"),
-        _ => format!("{}.{} s, {rate} runs/s", wall_ms / 1000, wall_ms % 1000 / 100),
+        0..1_000 => format!("{wall_ms} ms, {rate} runs/s{rechecked}"),
+        _ => format!(
+            "{}.{} s, {rate} runs/s{rechecked}",
+            wall_ms / 1000,
+            wall_ms % 1000 / 100
+        ),
     }
 }
 

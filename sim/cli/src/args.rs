@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use squall_sim::runner::Runner;
+use squall_sim::sweep::Share;
 
 use crate::seeds::Seeds;
 
@@ -67,6 +68,9 @@ pub(crate) struct SweepArgs {
     /// Only this rule set [default: all of the protocol's]
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
+    /// The share of the runs that is run a second time and compared, event by event if need be: `0%` to `100%`
+    #[arg(long, value_name = "SHARE", default_value = "1%", value_parser = crate::share::share)]
+    pub(crate) recheck: Share,
     #[command(flatten)]
     pub(crate) how: How,
 }
@@ -194,6 +198,10 @@ impl Typed {
                         (
                             "sweep x.ron --seeds 5000..6000 --jobs 1",
                             "other seeds, on one thread",
+                        ),
+                        (
+                            "sweep x.ron --recheck 100%",
+                            "every run twice, to see that the two are one",
                         ),
                     ],
                 ))

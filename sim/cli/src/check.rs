@@ -68,13 +68,20 @@ pub(crate) fn check(
 }
 
 fn in_order(ready: &Ready<'_>) -> Checked {
-    let mut notes: Vec<String> = Vec::new();
+    // What there is to say of several rule sets alike is said once.
+    let mut notes: Vec<(String, Vec<&'static str>)> = Vec::new();
     for prepared in &ready.prepared {
         for note in strict::loosened(&prepared.promises()) {
-            let note = format!("{}: {note}", prepared.rules());
-            notes.push(note);
+            match notes.iter_mut().find(|(other, _)| *other == note) {
+                Some((_, of)) => of.push(prepared.rules()),
+                None => notes.push((note, vec![prepared.rules()])),
+            }
         }
     }
+    let notes = notes
+        .into_iter()
+        .map(|(note, of)| format!("{}: {note}", of.join(", ")))
+        .collect();
     let first = ready.prepared.first();
     Checked {
         scenario: ready.file.name().to_owned(),

@@ -11,7 +11,7 @@
 //!
 //! - [`App`]: the registry of protocols and the way in; [`Exit`]: what a command came to.
 //! - `args`: what can be typed. `run`, `sweep`, `check`: a command each. `files`: from paths to prepared scenarios.
-//! - `session`: where output goes. `abreast`: work on several threads. `seeds`, `strict`, `tracefile`: what the commands share.
+//! - `session`: where output goes. `abreast`: work on several threads. `seeds`, `share`, `strict`, `tracefile`: what the commands share.
 //!
 //! Nothing here judges or formats: runs are [`squall_sim`]'s, texts are [`squall_reports`]'s.
 
@@ -24,6 +24,7 @@ mod files;
 mod run;
 mod seeds;
 mod session;
+mod share;
 mod strict;
 mod sweep;
 mod tracefile;

@@ -306,16 +306,22 @@ fn are_one(
     match guarded(first.seed, || Difference::between(prepared, first, second)) {
         Ok(None) => return ControlFlow::Continue(()),
         Ok(Some(difference)) => {
-            session.came_to(Exit::Bug);
-            session.end();
-            session.tell_error(&format!(
-                "the run is not deterministic, which is a bug of the simulator or of a node\n{difference}\n{}",
-                look.run_command(prepared.scenario(), prepared.rules(), first.seed)
-            ));
+            let command = look.run_command(prepared.scenario(), prepared.rules(), first.seed);
+            tell_difference(&difference, &command, session);
         }
         Err(panicked) => tell_panic(prepared, &panicked, look, session),
     }
     ControlFlow::Break(())
+}
+
+/// Tells of two runs of one seed that are not one, with the first event that shows it and the command that repeats them.
+/// After that nothing more is run.
+pub(crate) fn tell_difference(difference: &Difference, command: &str, session: &mut Session<'_>) {
+    session.came_to(Exit::Bug);
+    session.end();
+    session.tell_error(&format!(
+        "the run is not deterministic, which is a bug of the simulator or of a node\n{difference}\n{command}"
+    ));
 }
 
 /// What there is to say of a run besides its verdict, and whether strictness fails it.

@@ -14,7 +14,7 @@ use squall_sim::sweep::{RunPanicked, SweepOptions};
 use crate::args::{Format, SweepArgs};
 use crate::exit::Exit;
 use crate::files::{self, Ready};
-use crate::run::{tell_panic, traced};
+use crate::run::{tell_difference, tell_panic, traced};
 use crate::session::Session;
 use crate::strict;
 
@@ -49,7 +49,7 @@ pub(crate) fn sweep(
     };
     for ready in &all {
         for prepared in &ready.prepared {
-            // After a panic nothing more is run, but what was done before it is summed up.
+            // After a panic or a difference nothing more is run, but what was done before it is summed up.
             if session.is_stopped() || session.exit == Exit::Bug {
                 report.tally.not_begun += 1;
                 continue;
@@ -88,6 +88,7 @@ impl Report<'_> {
         let options = SweepOptions {
             jobs: self.jobs,
             stop: session.surroundings.stop,
+            recheck: self.args.recheck,
             progress: &progress,
         };
         let began = Instant::now();
@@ -97,7 +98,17 @@ impl Report<'_> {
         let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         session.end();
         let outcome = match swept.map_err(|payload| payload.downcast::<RunPanicked>()) {
-            Ok(outcome) => outcome,
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(difference)) => {
+                // The runs ahead of it are repeated with it, in their order: one of them may be what it takes.
+                let seeds = (seeds.start, difference.seed + 1);
+                let command = self
+                    .look
+                    .recheck_command(prepared.scenario(), prepared.rules(), seeds);
+                tell_difference(&difference, &command, session);
+                self.tally.differing += 1;
+                return Ok(());
+            }
             Err(Ok(panicked)) => {
                 tell_panic(prepared, &panicked, &self.look, session);
                 self.tally.panicked += 1;
@@ -173,13 +184,14 @@ impl Report<'_> {
             as_expected,
             too_loose,
             panicked,
+            differing,
             not_begun,
             ..
         } = self.tally;
         let is_worth_it =
             !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || not_begun > 0;
-        // A sweep that panicked has no line of its own.
-        if is_worth_it && (self.tally.done() + not_begun > 1 || panicked > 0) {
+        // A sweep that panicked or differed has no line of its own.
+        if is_worth_it && (self.tally.done() + not_begun > 1 || panicked + differing > 0) {
             session.say(&format!("\n{}", self.tally.summary(Tallied::Sweeps, &self.look)))?;
         }
         for story in &self.stories {
