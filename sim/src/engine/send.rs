@@ -21,7 +21,7 @@ impl<P: Protocol> Engine<'_, P> {
         self.traffic.sent += 1;
         let receiver = host_at(*to.ip());
         let known = receiver.index() < self.hosts.len();
-        if !known || bytes.len() > LONGEST_DATAGRAM || !self.hosts[from.index()].ports.contains(&port) {
+        if !known || bytes.len() > LONGEST_DATAGRAM || !self.hosts[from.index()].ports.contains(port) {
             self.traffic.to_nobody += 1;
             self.digest_unsent(from, port, receiver, to.port(), bytes, Fate::NoSuchPlace);
             self.trace_sent(from, port, to, bytes, Fate::NoSuchPlace);
@@ -68,7 +68,7 @@ impl<P: Protocol> Engine<'_, P> {
         bytes: &[u8],
     ) {
         let len = bytes.len() as u16;
-        let Ok(bytes) = self
+        let Ok((lies, bytes)) = self
             .payloads
             .store(bytes, self.most_held.saturating_sub(self.held))
         else {
@@ -83,6 +83,7 @@ impl<P: Protocol> Engine<'_, P> {
                 from_port,
                 to_port,
                 len,
+                lies,
                 bytes,
             }),
         );
