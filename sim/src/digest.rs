@@ -60,16 +60,7 @@ impl Rolling {
     /// are zero.
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "a head and what follows it")]
-    pub(crate) fn short(
-        &mut self,
-        tag: Tag,
-        at: u64,
-        host: u32,
-        a: u64,
-        b: u32,
-        len: u32,
-        bytes: &[u8; 32],
-    ) {
+    pub(crate) fn short(&mut self, tag: Tag, at: u64, host: u32, a: u64, b: u32, len: u32, bytes: &[u8; 32]) {
         let room: &mut [u8; 2 * HEAD] = self.room();
         room[..HEAD].copy_from_slice(&head(tag, at, host, a, b, len));
         room[HEAD..].copy_from_slice(bytes);

@@ -14,7 +14,7 @@ use crate::plan::address_of;
 use crate::trace::{DropCause, Happening};
 
 impl<P: Protocol> Engine<'_, P> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_datagram(&mut self, ticket: u64, place: Place) -> Option<DueInput<TimerOf<P>>> {
         let Event::Datagram(datagram) = self.queue.event(place) else {
             return None;
@@ -46,7 +46,7 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Hands the datagram that lies at `place` to the node on its host, which is running.
-    #[inline]
+    #[inline(always)]
     pub(super) fn deliver(&mut self, place: Place) -> Option<DueInput<TimerOf<P>>> {
         let Event::Datagram(datagram) = self.queue.event(place) else {
             return None;

@@ -46,7 +46,10 @@ pub(crate) enum Event {
     Judge,
 }
 
-const _: () = assert!(Queue::<Event>::RECORD == 64, "an event fills one line of the cache");
+const _: () = assert!(
+    Queue::<Event>::RECORD == 64,
+    "an event fills one line of the cache"
+);
 
 impl Event {
     /// The host that it is for.

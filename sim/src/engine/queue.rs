@@ -150,7 +150,7 @@ impl<T: Copy> Queue<T> {
     /// # Errors
     ///
     /// [`Full`] when it holds [`CAPACITY`](Self::CAPACITY) events.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, at: u64, event: T) -> Result<u64, Full> {
         let place = self.free_place()?;
         let order = self.pushed;
@@ -173,7 +173,7 @@ impl<T: Copy> Queue<T> {
     }
 
     /// Takes out the next event. It lies in its place until the next is taken out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Popped> {
         self.take_back();
         let place = loop {
@@ -303,7 +303,7 @@ impl<T: Copy> Queue<T> {
     }
 
     /// Puts the event at a place where it belongs by its time. Returns what it has to name as the next in its list.
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, key: Key) -> u32 {
         let slot = key.at >> SLOT_BITS;
         // What is not after the cursor wraps around to far ahead.
@@ -319,7 +319,7 @@ impl<T: Copy> Queue<T> {
     }
 
     /// Makes a place the first of a slot's list. Returns which was.
-    #[inline]
+    #[inline(always)]
     fn link(&mut self, slot: u64, place: u32) -> u32 {
         let slot = slot as usize % SLOTS;
         self.occupied[slot / 64] |= 1 << (slot % 64);
@@ -341,7 +341,7 @@ impl<T: Copy> Queue<T> {
     }
 
     /// Moves on to the next slot that holds anything, and sorts it. False when there is none.
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self) -> bool {
         if !self.far.is_empty() {
             self.bring_near();

@@ -80,7 +80,7 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Does what an event is about, or says for whom it is an input.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, ticket: u64, place: Place) -> Option<DueInput<TimerOf<P>>> {
         match *self.queue.event(place) {
             Event::Datagram(_) => self.take_datagram(ticket, place),
@@ -202,7 +202,7 @@ impl<P: Protocol> Engine<'_, P> {
         self.deliver(place)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_timer(
         &mut self,
         ticket: u64,
