@@ -89,14 +89,17 @@ impl Rolling {
     /// The next bytes of the block.
     #[inline]
     fn room<const LEN: usize>(&mut self) -> &mut [u8; LEN] {
-        if self.filled + LEN > BLOCK {
+        // A block that was flushed is empty.
+        let start = if self.filled > BLOCK - LEN {
             self.flush();
-        }
-        let start = self.filled;
-        self.filled += LEN;
+            0
+        } else {
+            self.filled
+        };
+        self.filled = start + LEN;
         self.block[start..]
             .first_chunk_mut()
-            .expect("there is room in a block that was flushed")
+            .expect("there is room for a record in a block")
     }
 
     #[cold]
@@ -114,7 +117,7 @@ fn head(tag: Tag, at: u64, host: u32, a: u64, b: u32, len: u32) -> [u8; HEAD] {
     head[12..20].copy_from_slice(&a.to_le_bytes());
     head[20..24].copy_from_slice(&b.to_le_bytes());
     head[24..28].copy_from_slice(&len.to_le_bytes());
-    head[28] = tag as u8;
+    head[28..32].copy_from_slice(&(tag as u32).to_le_bytes());
     head
 }
 

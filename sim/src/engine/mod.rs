@@ -205,7 +205,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.begin();
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, at: Time, event: Event) {
         if self.queue.push(at.as_nanos(), event) == Err(Full) {
             self.ended.get_or_insert(End::QueueFull);

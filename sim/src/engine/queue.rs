@@ -161,14 +161,8 @@ impl<T: Copy> Queue<T> {
         self.pushed += 1;
         self.len += 1;
         let next = self.enter(Key::new(at, order, place));
-        self.write(
-            place,
-            Record {
-                at,
-                order: order << PLACE_BITS | u64::from(next),
-                event,
-            },
-        );
+        let order_and_next = order << PLACE_BITS | u64::from(next);
+        self.write(at, order_and_next, event);
         Ok(order)
     }
 
@@ -176,20 +170,13 @@ impl<T: Copy> Queue<T> {
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Popped> {
         self.take_back();
-        let place = loop {
-            if let Some(&soon) = self.current.last() {
-                if !self.late.is_empty() && self.late_is_sooner(soon) {
-                    break self.pop_late()?;
-                }
+        let place = match self.current.last() {
+            Some(&soon) if self.late.is_empty() || !self.late_is_sooner(soon) => {
                 self.current.pop();
-                break soon.place();
+                soon.place()
             }
-            if !self.late.is_empty() {
-                break self.pop_late()?;
-            }
-            if !self.advance() {
-                return None;
-            }
+            None if self.late.is_empty() => self.advance()?,
+            _ => self.pop_late()?,
         };
         self.lent = place;
         self.len -= 1;
@@ -216,8 +203,7 @@ impl<T: Copy> Queue<T> {
     pub(crate) fn lend(&mut self, event: T) -> Result<Place, Full> {
         self.take_back();
         let place = self.free_place()?;
-        let order = u64::from(NONE);
-        self.write(place, Record { at: 0, order, event });
+        self.write(0, u64::from(NONE), event);
         self.lent = place;
         Ok(Place(place))
     }
@@ -271,25 +257,26 @@ impl<T: Copy> Queue<T> {
         }
     }
 
-    /// A place that is free, or the one after the last.
-    #[inline]
-    fn free_place(&mut self) -> Result<u32, Full> {
-        // No place is beyond the end, too.
-        if let Some(record) = self.slab.get(self.free as usize) {
-            return Ok(std::mem::replace(&mut self.free, record.next()));
-        }
-        match self.slab.len() {
-            Self::CAPACITY.. => Err(Full),
-            len => Ok(len as u32),
+    /// The place that [`write`](Self::write) takes next.
+    #[inline(always)]
+    fn free_place(&self) -> Result<u32, Full> {
+        match (self.free, self.slab.len()) {
+            (NONE, Self::CAPACITY..) => Err(Full),
+            (NONE, len) => Ok(len as u32),
+            (free, _) => Ok(free),
         }
     }
 
-    /// Writes to a place that was [found free](Self::free_place).
-    #[inline]
-    fn write(&mut self, place: u32, record: Record<T>) {
-        match self.slab.get_mut(place as usize) {
-            Some(there) => *there = record,
-            None => self.slab.push(record),
+    /// Writes to the first free place.
+    #[inline(always)]
+    fn write(&mut self, at: u64, order: u64, event: T) {
+        // No place is beyond the end, too.
+        match self.slab.get_mut(self.free as usize) {
+            Some(record) => {
+                self.free = record.next();
+                *record = Record { at, order, event };
+            }
+            None => self.slab.push(Record { at, order, event }),
         }
     }
 
@@ -340,14 +327,14 @@ impl<T: Copy> Queue<T> {
         self.late.pop().map(|Reverse(key)| key.place())
     }
 
-    /// Moves on to the next slot that holds anything, and sorts it. False when there is none.
+    /// Moves on to the next slot that holds anything, and takes out its first event. The others, if any, are sorted.
     #[inline(always)]
-    fn advance(&mut self) -> bool {
+    fn advance(&mut self) -> Option<u32> {
         if !self.far.is_empty() {
             self.bring_near();
         }
         if self.summary == 0 {
-            return false;
+            return None;
         }
         let slot = self.next_occupied();
         let ahead = (slot as u64).wrapping_sub(self.cursor + 1) % SLOTS as u64;
@@ -357,15 +344,22 @@ impl<T: Copy> Queue<T> {
         if *word == 0 {
             self.summary &= !(1 << (slot / 64));
         }
-        let mut place = std::mem::replace(&mut self.heads[slot % SLOTS], NONE);
+        let first = std::mem::replace(&mut self.heads[slot % SLOTS], NONE);
+        // Mostly there is but one.
+        match self.slab[first as usize].next() {
+            NONE => Some(first),
+            _ => self.take_first(first),
+        }
+    }
+
+    /// Takes out the first event of a list and sorts the others.
+    fn take_first(&mut self, mut place: u32) -> Option<u32> {
         while let Some(record) = self.slab.get(place as usize) {
             self.current.push(InSlot::new(record.at, place));
             place = record.next();
         }
-        if self.current.len() > 1 {
-            self.sort();
-        }
-        true
+        self.sort();
+        self.current.pop().map(InSlot::place)
     }
 
     /// Puts into the wheel what has come near enough.
