@@ -123,6 +123,9 @@ pub(crate) struct How {
     /// Say only what is not as expected
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Write the results as JUnit XML too: a suite a file, a case a rule set. Times are virtual, or 0
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
     /// Fail on promises that the file loosens, and on promises and faults that never did anything
     #[arg(long)]
     pub(crate) strict: bool,
