@@ -36,6 +36,14 @@ pub(crate) const JUNIT: Kind = Kind {
     example: "junit.xml",
 };
 
+/// A page of the manual.
+pub(crate) const PAGE: Kind = Kind {
+    what: "the page",
+    form: "roff",
+    option: "--dir",
+    example: "man1",
+};
+
 /// Finds out whether a file could be written, before there is anything to write: not where a scenario stands or is likely to,
 /// and nowhere where it would fail. `named` are the paths that were typed; of what is found in folders, the ending tells.
 ///

@@ -2,6 +2,7 @@
 
 mod check;
 mod junit;
+mod manual;
 mod program;
 mod run;
 mod sweep;
