@@ -250,6 +250,9 @@ struct TrafficCounts {
     cut: u64,
     to_nobody: u64,
     overflowed: u64,
+    congested: u64,
+    too_long: u64,
+    corrupted: u64,
     in_flight: u64,
 }
 
@@ -262,6 +265,9 @@ fn traffic(traffic: &Traffic) -> TrafficCounts {
         cut,
         to_nobody,
         overflowed,
+        congested,
+        too_long,
+        corrupted,
         in_flight,
     } = *traffic;
     TrafficCounts {
@@ -272,6 +278,9 @@ fn traffic(traffic: &Traffic) -> TrafficCounts {
         cut,
         to_nobody,
         overflowed,
+        congested,
+        too_long,
+        corrupted,
         in_flight,
     }
 }

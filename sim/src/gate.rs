@@ -211,6 +211,7 @@ impl fmt::Display for Told<'_> {
                 )
             }
             Happening::Persisted { token } => write!(f, "has written {token} to its disk"),
+            Happening::PersistFailed { token } => write!(f, "fails to write {token} to its disk"),
             Happening::Fact { says, .. } => write!(f, "claims {says}"),
             Happening::Call { call, says } => write!(f, "is asked {says} by call {call}"),
             Happening::Answer { call, says } => write!(f, "answers {says} to call {call}"),

@@ -11,7 +11,7 @@ fn a_run_is_told_in_the_order_that_is_promised() {
         r#""measures":[{"name":"failover","samples_ns":[112300000],"unfinished":0}],"#,
         r#""faults":[{"fault":"kill(s)","at_ns":2000000000,"affected":1},{"fault":"heal_all","at_ns":null,"affected":0}],"#,
         r#""invariants":[{"name":"hac.one_server","judged":12}],"expect":"held","doubts":[],"#,
-        r#""traffic":{"sent":10,"duplicated":0,"delivered":9,"lost":1,"cut":0,"to_nobody":0,"overflowed":0,"in_flight":0},"#,
+        r#""traffic":{"sent":10,"duplicated":0,"delivered":9,"lost":1,"cut":0,"to_nobody":0,"overflowed":0,"congested":0,"too_long":0,"corrupted":0,"in_flight":0},"#,
         r#""promised":null,"hosts_involved":[],"notes":["loose"],"undone":[],"quiet":null}"#,
     );
     assert_eq!(run(&sample::held(), &["loose".to_owned()]), expected);
