@@ -28,7 +28,7 @@ struct Letter<'b> {
 
 impl<P: Protocol> Engine<'_, P> {
     /// Sends a datagram from a host's port.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(&mut self, from: HostId, port: u16, to: SocketAddrV4, bytes: &[u8]) {
         self.traffic.sent += 1;
         let letter = Letter {
@@ -39,7 +39,7 @@ impl<P: Protocol> Engine<'_, P> {
             bytes,
         };
         let known = letter.receiver.index() < self.hosts.len();
-        if !known || bytes.len() > LONGEST_DATAGRAM || !self.hosts[from.index()].ports.contains(&port) {
+        if !known || bytes.len() > LONGEST_DATAGRAM || !self.hosts[from.index()].ports.contains(port) {
             self.traffic.to_nobody += 1;
             self.give_up(letter, Fate::NoSuchPlace);
             return;
@@ -66,9 +66,7 @@ impl<P: Protocol> Engine<'_, P> {
                 Fate::Underway
             }
             Passage::Twice(first, second) => {
-                self.traffic.duplicated += 1;
-                self.launch(first, None, letter);
-                self.launch(second, None, letter);
+                self.launch_twice([first, second], letter);
                 Fate::Doubled
             }
             Passage::Lost => {
@@ -107,9 +105,17 @@ impl<P: Protocol> Engine<'_, P> {
         }
     }
 
-    #[inline]
+    #[cold]
+    fn launch_twice(&mut self, latencies: [Span; 2], letter: Letter<'_>) {
+        self.traffic.duplicated += 1;
+        for latency in latencies {
+            self.launch(latency, None, letter);
+        }
+    }
+
+    #[inline(always)]
     fn launch(&mut self, latency: Span, flaw: Option<Flaw>, letter: Letter<'_>) {
-        let Ok(bytes) = self
+        let Ok((lies, bytes)) = self
             .payloads
             .store(letter.bytes, self.most_held.saturating_sub(self.held))
         else {
@@ -123,6 +129,7 @@ impl<P: Protocol> Engine<'_, P> {
             from_port: letter.port,
             to_port: letter.to.port(),
             len: letter.bytes.len() as u16,
+            lies,
             bytes,
         };
         if let Some(flaw) = flaw {

@@ -81,7 +81,7 @@ impl<'p> Links<'p> {
     }
 
     /// Sends the next datagram from one host to another. Counts it for the faults whose layers lie over the link.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(
         &mut self,
         draws: &Draws,
@@ -158,7 +158,7 @@ impl<'p> Links<'p> {
 
 impl Row {
     /// The place of the link to a receiver, which is made when it is used for the first time.
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, draws: &Draws, keys: &[HostKey], laws: &Laws<'_>, from: HostId, to: HostId) -> usize {
         let next = self.cursor + 1;
         let place = if self.links.get(next).is_some_and(|link| link.to == to) {
