@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::*;
 use squall_nodes::{Change, HostId, Span};
 use squall_sim::Verdict;
-use squall_sim::plan::{CutPlan, Fault, Latency};
+use squall_sim::plan::{Fault, Latency};
 
 use crate::node::{Rule, beat, send, start};
 use crate::plans::{A, B, C, D, Draft, heal, lay, link, ms, one_way, partition, plan, us};
@@ -188,133 +187,4 @@ fn cuts_without_end_stop_the_run_before_they_stop_the_machine() {
             "the run was stopped at 0.001001s, when more than 1000 layers lay over the links; heal them, or lay them less often"
         ]
     );
-}
-
-/// One thing that is done to the links.
-#[derive(Clone, Debug)]
-enum Act {
-    Cut(CutPlan),
-    /// Heals what the nth cut so far has laid, if that is still there.
-    Heal(prop::sample::Index),
-    HealAll,
-}
-
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let some = || prop::sample::subsequence(ALL.to_vec(), 0..=4);
-    let cut = prop_oneof![
-        (some(), some()).prop_map(|(first, second)| {
-            let second: Vec<HostId> = second.into_iter().filter(|host| !first.contains(host)).collect();
-            partition(&[&first, &second])
-        }),
-        (some(), some()).prop_map(|(from, to)| one_way(&from, &to)),
-    ];
-    prop::collection::vec(
-        prop_oneof![
-            4 => cut.prop_map(Act::Cut),
-            3 => any::<prop::sample::Index>().prop_map(Act::Heal),
-            1 => Just(Act::HealAll),
-        ],
-        1..20,
-    )
-}
-
-/// The pairs that a cut keeps apart, as anyone would write it down.
-fn pairs(cut: &CutPlan) -> BTreeSet<(HostId, HostId)> {
-    let is = |who: &[squall_sim::plan::Target], host| who.contains(&squall_sim::plan::Target::Host(host));
-    let all = || ALL.into_iter().flat_map(|from| ALL.map(|to| (from, to)));
-    match cut {
-        CutPlan::Partition(groups) => {
-            let group = |host| groups.iter().position(|group| is(group, host));
-            all().filter(|(from, to)| group(*from) != group(*to)).collect()
-        }
-        CutPlan::OneWay { from, to } => all()
-            .filter(|(a, b)| a != b && is(from, *a) && is(to, *b))
-            .collect(),
-        CutPlan::Bridge { .. } | CutPlan::Ring { .. } => unreachable!("they are not drawn here"),
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    /// An act at each 10 ms and 5; what is said at the next 10 ms is heard by those whom the layers let hear.
-    #[test]
-    fn layers_do_what_a_plain_list_of_them_does(acts in acts()) {
-        let mut draft = talkers().limit(ms(10 * acts.len() as u64 + 19));
-        let mut layers: Vec<(usize, BTreeSet<(HostId, HostId)>)> = Vec::new();
-        let mut laid: Vec<CutPlan> = Vec::new();
-        let (mut affected, mut expected) = (Vec::new(), Vec::new());
-        for (step, act) in acts.iter().enumerate() {
-            affected.push(0);
-            let fault = match act {
-                Act::Cut(cut) => {
-                    layers.push((step, pairs(cut)));
-                    laid.push(cut.clone());
-                    lay(cut.clone())
-                }
-                Act::Heal(which) => {
-                    let none = partition(&[]);
-                    let cut = laid.get(which.index(laid.len().max(1))).unwrap_or(&none);
-                    // Cuts are equal when they are the same for every host, however they are written.
-                    let same = |(step, _): &(usize, _)| match &acts[*step] {
-                        Act::Cut(other) => sides(other) == sides(cut),
-                        Act::Heal(_) | Act::HealAll => false,
-                    };
-                    if let Some(place) = layers.iter().rposition(same) {
-                        layers.remove(place);
-                        affected[step] += 1;
-                    }
-                    heal(cut.clone())
-                }
-                Act::HealAll => {
-                    affected[step] += layers.len() as u64;
-                    layers.clear();
-                    Fault::HealAll
-                }
-            };
-            draft = draft.at(ms(10 * step as u64 + 15), fault);
-            let mut through = Vec::new();
-            for from in ALL {
-                for to in ALL.into_iter().filter(|to| *to != from) {
-                    let in_the_way: Vec<usize> =
-                        layers.iter().filter(|(_, pairs)| pairs.contains(&(from, to))).map(|(step, _)| *step).collect();
-                    for step in &in_the_way {
-                        affected[*step] += 1;
-                    }
-                    if in_the_way.is_empty() {
-                        let name = |host: HostId| ["a", "b", "c", "d"][host.index()];
-                        through.push(format!("{}<{}", name(to), name(from)));
-                    }
-                }
-            }
-            through.sort();
-            expected.push(through);
-        }
-        let story = draft.trace(1);
-        for (step, through) in expected.iter().enumerate() {
-            let round = ms(10 * step as u64 + 20);
-            prop_assert_eq!(&heard(&story, round, round + ms(10)), through, "after {:?}", &acts[..=step]);
-        }
-        prop_assert_eq!(story.affected(), affected);
-    }
-}
-
-/// What a cut comes to for each host.
-fn sides(cut: &CutPlan) -> Vec<(Option<usize>, bool, bool)> {
-    let is = |who: &[squall_sim::plan::Target], host| who.contains(&squall_sim::plan::Target::Host(host));
-    ALL.map(|host| match cut {
-        CutPlan::Partition(groups) => (
-            Some(
-                groups
-                    .iter()
-                    .position(|group| is(group, host))
-                    .unwrap_or(groups.len()),
-            ),
-            false,
-            false,
-        ),
-        CutPlan::OneWay { from, to } => (None, is(from, host), is(to, host)),
-        CutPlan::Bridge { .. } | CutPlan::Ring { .. } => unreachable!("they are not drawn here"),
-    })
-    .to_vec()
 }

@@ -10,6 +10,7 @@ mod crashes;
 mod cuts;
 mod determinism;
 mod keyed_randomness;
+mod layers;
 mod links;
 mod measures;
 mod pause;
