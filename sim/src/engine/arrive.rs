@@ -1,4 +1,4 @@
-//! A datagram's way in: to a node, into a paused host's buffer, or nowhere; and what never got there in the run.
+//! A datagram's way in: to a node, into the buffer of a paused or slow host, or nowhere; and what never got there in the run.
 
 use std::net::SocketAddrV4;
 
@@ -24,7 +24,7 @@ impl<P: Protocol> Engine<'_, P> {
             Some(DropCause::Down)
         } else if !host.ports.contains(&datagram.to_port) {
             Some(DropCause::PortClosed)
-        } else if let Some(held) = &host.paused {
+        } else if let Some(held) = &host.held {
             if held.has_room(&datagram) {
                 self.hold(to, ticket, Event::Datagram(datagram));
                 return None;
@@ -82,7 +82,7 @@ impl<P: Protocol> Engine<'_, P> {
         self.payloads.release(&datagram);
     }
 
-    /// How many datagrams are still on their way or held back for a paused host. What waits behind a write is not sent.
+    /// How many datagrams are still on their way or held back for a paused or slow host. What waits behind a write is not sent.
     pub(crate) fn in_flight(&self) -> u64 {
         self.traffic.sent + self.traffic.duplicated
             - self.traffic.delivered
@@ -103,7 +103,7 @@ impl<P: Protocol> Engine<'_, P> {
         for Popped { at, ticket, event } in self.queue.pending() {
             note(at, ticket, event);
         }
-        let held = self.hosts.iter().filter_map(|host| host.paused.as_ref());
+        let held = self.hosts.iter().filter_map(|host| host.held.as_ref());
         for (ticket, event) in held.flat_map(|held| &held.events).chain(&self.released) {
             note(0, *ticket, *event);
         }

@@ -31,6 +31,14 @@ pub(crate) enum Event {
         incarnation: u32,
         token: Token,
     },
+    /// A node is told that a persist failed.
+    PersistFailed {
+        host: HostId,
+        incarnation: u32,
+        token: Token,
+    },
+    /// A slow host is done with the first thing that it holds.
+    Worked { host: HostId },
     /// An entry of the workload makes its next call.
     Work { entry: u32, ordinal: u64 },
     /// A call reaches its node.
@@ -41,7 +49,7 @@ pub(crate) enum Event {
         call: CallId,
     },
     /// An entry of the timeline happens.
-    Step { step: u32, claimant: Option<HostId> },
+    Step { step: u32, actor: Option<HostId> },
     /// An invariant wants to look.
     Judge,
 }
@@ -56,6 +64,8 @@ impl Event {
             | Event::Start { host, .. }
             | Event::Written { host, .. }
             | Event::Persisted { host, .. }
+            | Event::PersistFailed { host, .. }
+            | Event::Worked { host }
             | Event::Command { host, .. } => Some(*host),
             Event::Work { .. } | Event::Step { .. } | Event::Judge => None,
         }

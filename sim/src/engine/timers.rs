@@ -1,5 +1,7 @@
 //! The named timers of one node: looked up by code, moved without growing the queue.
 //!
+//! Deadlines are on the host's own clock, entries on the queue's.
+//!
 //! A timer has at most one entry in the event queue that counts. Moved later, it leaves the entry where it is and looks at
 //! its deadline when the entry comes up. Moved earlier, it pushes a new entry and the old one is stale. Taken back, its
 //! entry is stale until it is armed again for a time that the entry covers. Whoever arms and disarms is told how many entries
@@ -27,9 +29,9 @@ pub(crate) struct Timers<N: Node> {
 struct Alarm<T> {
     timer: T,
     code: u64,
-    /// When it goes off; [`NEVER`] when it is not armed.
+    /// When it goes off, on the host's clock; [`NEVER`] when it is not armed.
     deadline: u64,
-    /// The time and the ticket of the entry that counts; the time is [`NEVER`] when there is none.
+    /// The queue's time and the ticket of the entry that counts; the time is [`NEVER`] when there is none.
     entry_at: u64,
     ticket: u64,
 }
@@ -54,7 +56,7 @@ pub(crate) enum Upkeep {
 pub(crate) enum Due<T> {
     /// The timer goes off.
     Fire(T),
-    /// The timer was moved: push an entry at this time and [`enter`](Timers::enter) it.
+    /// The timer was moved: push an entry for this deadline and [`enter`](Timers::enter) it.
     Later(u64),
     /// The timer was taken back, or another entry took this one's place.
     Stale,
@@ -79,13 +81,13 @@ impl<N: Node> Timers<N> {
         stale
     }
 
-    /// Arms a timer for `deadline`.
+    /// Arms a timer for `deadline`, on the host's clock, which is reached when the queue comes to `up`.
     ///
     /// # Panics
     ///
     /// When the node has another timer with the same code: its author has to tell them apart.
     #[inline]
-    pub(crate) fn arm(&mut self, timer: N::Timer, deadline: u64) -> Upkeep {
+    pub(crate) fn arm(&mut self, timer: N::Timer, deadline: u64, up: u64) -> Upkeep {
         if deadline == NEVER {
             return self.disarm(timer);
         }
@@ -96,7 +98,7 @@ impl<N: Node> Timers<N> {
         let alarm = &mut self.alarms[place as usize];
         // Without a deadline, the entry that there may be is counted as stale already.
         let was_armed = std::mem::replace(&mut alarm.deadline, deadline) != NEVER;
-        match (alarm.entry_at <= deadline, was_armed) {
+        match (alarm.entry_at <= up, was_armed) {
             (true, true) => Upkeep::Nothing,
             (true, false) => Upkeep::Recall,
             (false, true) => Upkeep::PushAndForget(place),
@@ -141,7 +143,7 @@ impl<N: Node> Timers<N> {
         alarm.deadline != NEVER
     }
 
-    /// Takes the entry of the timer at `place`, which came up at `now`.
+    /// Takes the entry of the timer at `place`, which came up at `now` on the host's clock.
     #[inline]
     pub(crate) fn due(&mut self, place: u32, ticket: u64, now: u64) -> Due<N::Timer> {
         let Some(alarm) = self.entered(place, ticket) else {
@@ -156,6 +158,31 @@ impl<N: Node> Timers<N> {
                 Due::Fire(alarm.timer)
             }
         }
+    }
+
+    /// Whether the entry with this ticket makes the timer at `place` go off at `now` on the host's clock.
+    pub(crate) fn is_due(&self, place: u32, ticket: u64, now: u64) -> bool {
+        self.alarms
+            .get(place as usize)
+            .is_some_and(|alarm| alarm.entry_at != NEVER && alarm.ticket == ticket && alarm.deadline <= now)
+    }
+
+    /// Whether the timer at `place` is armed.
+    pub(crate) fn is_armed(&self, place: u32) -> bool {
+        self.alarms
+            .get(place as usize)
+            .is_some_and(|alarm| alarm.deadline != NEVER)
+    }
+
+    /// The armed timers whose entries come up too late, with the queue's time at which they are to. `up` says when the queue
+    /// comes to a deadline.
+    pub(crate) fn late(&self, up: impl Fn(u64) -> u64) -> Vec<(u32, u64)> {
+        let late = |(place, alarm): (usize, &Alarm<_>)| {
+            let entered = alarm.deadline != NEVER && alarm.entry_at != NEVER;
+            let up = if entered { up(alarm.deadline) } else { NEVER };
+            (entered && up < alarm.entry_at).then_some((place as u32, up))
+        };
+        self.alarms.iter().enumerate().filter_map(late).collect()
     }
 
     /// For how many timers there is room without asking for more.
