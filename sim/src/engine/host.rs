@@ -28,8 +28,7 @@ pub(crate) struct Host<N: Node> {
     /// How many lives there were.
     pub(crate) boots: u32,
     pub(crate) timers: Timers<N>,
-    /// Open datagram ports: a handful.
-    pub(crate) ports: Vec<u16>,
+    pub(crate) ports: Ports,
     pub(crate) disk: Disk,
     /// How the world knows the disk to be doing.
     pub(crate) disk_state: DiskState,
@@ -43,6 +42,13 @@ pub(crate) struct Host<N: Node> {
     pub(crate) ailments: Vec<Over>,
     /// `None` while it is true. It is the machine's, and goes on whatever becomes of the node.
     pub(crate) clock: Option<Box<Clock>>,
+}
+
+/// Open datagram ports: mostly one, which takes no look elsewhere.
+#[derive(Default)]
+pub(crate) struct Ports {
+    first: Option<u16>,
+    others: Vec<u16>,
 }
 
 /// The effects that wait behind a write.
@@ -108,7 +114,7 @@ impl<N: Node> Host<N> {
             incarnation: 0,
             boots: 0,
             timers: Timers::new(),
-            ports: Vec::new(),
+            ports: Ports::default(),
             disk: Disk::default(),
             disk_state: DiskState::Sound,
             barrier: None,
@@ -148,6 +154,28 @@ impl<N: Node> Host<N> {
     #[inline]
     pub(crate) fn lives(&self, incarnation: u32) -> bool {
         self.node.is_some() && self.incarnation == incarnation
+    }
+}
+
+impl Ports {
+    #[inline]
+    pub(crate) fn contains(&self, port: u16) -> bool {
+        self.first == Some(port) || (!self.others.is_empty() && self.others.contains(&port))
+    }
+
+    pub(crate) fn open(&mut self, port: u16) {
+        if self.contains(port) {
+            return;
+        }
+        match self.first {
+            None => self.first = Some(port),
+            Some(_) => self.others.push(port),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.first = None;
+        self.others.clear();
     }
 }
 

@@ -4,7 +4,7 @@ use squall_nodes::{CallId, HostId, Node, Protocol, Time, Token};
 
 use super::event::Event;
 use super::host::{Held, Pace};
-use super::queue::Popped;
+use super::queue::{Full, Place, Popped};
 use super::timers::Due;
 use super::{End, Engine};
 use crate::digest::Tag;
@@ -20,8 +20,8 @@ pub(super) struct DueInput<T> {
 #[derive(Clone, Copy)]
 pub(super) enum What<T> {
     Start,
-    /// The one in `lent`.
-    Datagram,
+    /// The one that lies there.
+    Datagram(Place),
     Timer(T),
     Command {
         entry: u32,
@@ -36,7 +36,7 @@ pub(super) type TimerOf<P> = <<P as Protocol>::Node as Node>::Timer;
 impl<P: Protocol> Engine<'_, P> {
     /// Pops events until one is an input for a running node; `None` when the run is over.
     pub(super) fn next_due(&mut self) -> Option<DueInput<TimerOf<P>>> {
-        if let Some(datagram) = self.lent.take() {
+        if let Some(datagram) = self.told.take() {
             self.payloads.release(&datagram);
         }
         loop {
@@ -48,11 +48,12 @@ impl<P: Protocol> Engine<'_, P> {
                 self.take_released(ticket, event)
             } else {
                 let limit = Time::ZERO + self.plan.limit;
-                let Popped { at, ticket, event } = match self.queue.pop() {
+                let Popped { at, ticket, place } = match self.queue.pop() {
                     Some(popped) if popped.at < limit.as_nanos() => popped,
                     beyond => {
                         // It is still on its way, as everything behind it.
-                        if let Some(Popped { at, event, .. }) = beyond {
+                        if let Some(Popped { at, place, .. }) = beyond {
+                            let event = *self.queue.event(place);
                             self.push(Time::from_nanos(at), event);
                         }
                         self.finish(limit);
@@ -66,10 +67,11 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 self.at_this_instant += 1;
                 if self.at_this_instant > self.most_at_an_instant {
-                    self.stop_standing_still(event.host());
+                    let host = self.queue.event(place).host();
+                    self.stop_standing_still(host);
                     return None;
                 }
-                self.take(ticket, event)
+                self.take(ticket, place)
             };
             if let Some(due) = due {
                 self.count()?;
@@ -79,15 +81,23 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Does what an event is about, or says for whom it is an input.
-    #[inline]
-    fn take(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
-        match event {
-            Event::Datagram(datagram) => self.take_datagram(ticket, datagram),
+    #[inline(always)]
+    fn take(&mut self, ticket: u64, place: Place) -> Option<DueInput<TimerOf<P>>> {
+        match *self.queue.event(place) {
+            Event::Datagram(_) => self.take_datagram(ticket, place),
             Event::Timer {
                 host,
                 incarnation,
                 place,
             } => self.take_timer(ticket, host, incarnation, place),
+            event => self.take_other(ticket, event),
+        }
+    }
+
+    /// The same for what comes up less often than datagrams and timers.
+    fn take_other(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
+        match event {
+            Event::Datagram(_) | Event::Timer { .. } => None,
             Event::Start { host, incarnation }
             | Event::Written { host, incarnation }
             | Event::Persisted {
@@ -147,18 +157,24 @@ impl<P: Protocol> Engine<'_, P> {
     /// What a host finds that was paused or slow when it came up. A datagram has reached its machine: no cut stops it any more.
     #[cold]
     fn take_released(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
-        let Event::Datagram(datagram) = event else {
-            return self.take(ticket, event);
+        let datagram = match event {
+            Event::Datagram(datagram) => datagram,
+            Event::Timer {
+                host,
+                incarnation,
+                place,
+            } => return self.take_timer(ticket, host, incarnation, place),
+            other => return self.take_other(ticket, other),
         };
         if self.hosts[datagram.to.index()].held.is_some() {
             // It was stopped again before it came to this one.
             self.hold(datagram.to, ticket, event);
             return None;
         }
-        self.deliver(datagram)
+        self.hand_over(ticket, event)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_timer(
         &mut self,
         ticket: u64,
@@ -220,7 +236,13 @@ impl<P: Protocol> Engine<'_, P> {
     pub(super) fn hand_over(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
         let now = self.now.as_nanos();
         let (host, what) = match event {
-            Event::Datagram(datagram) => return self.deliver(datagram),
+            Event::Datagram(_) => match self.queue.lend(event) {
+                Ok(place) => return self.deliver(place),
+                Err(Full) => {
+                    self.ended.get_or_insert(End::QueueFull);
+                    return None;
+                }
+            },
             Event::Timer { host, place, .. } => return self.fire(ticket, host, place),
             Event::Written { host, .. } => {
                 self.count()?;

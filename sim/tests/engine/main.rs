@@ -8,11 +8,14 @@ mod stories;
 
 mod crashes;
 mod cuts;
+
 mod determinism;
+
 mod keyed_randomness;
 mod links;
 mod measures;
 mod pause;
 mod persist;
+
 mod triggers;
 mod verdicts;
