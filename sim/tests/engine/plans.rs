@@ -231,6 +231,14 @@ pub(crate) fn kill_actor() -> Fault {
     Fault::Crash(Crash::Kill, vec![Target::Actor])
 }
 
+pub(crate) fn lay_over(layer: Layer) -> Fault {
+    Fault::Lay(layer)
+}
+
+pub(crate) fn heal_layer(layer: Layer) -> Fault {
+    Fault::Heal(layer)
+}
+
 pub(crate) fn slow(hosts: &[HostId], by: Span) -> Layer {
     Layer::Slow {
         who: targets(hosts),
