@@ -34,7 +34,7 @@
 //!     tolerated: (loss: 0.05, latency: "100ms"),
 //!     timeline: [
 //!         At("2s", PowerCut("s")),
-//!         When(fact: "promoted", by: "c1..c4", nth: 1, after: "20ms", do: Partition([["@claimant", "c1"], ["c3"]])),
+//!         When(fact: "promoted", by: "c1..c4", nth: 1, after: "20ms", do: Partition([["@actor", "c1"], ["c3"]])),
 //!         Every(interval: "1s", from: "3s", until: "6s", do: Pause(["c3", "c4"])),
 //!         Every(interval: "1s", from: "3500ms", until: "6s", do: Resume(["c3", "c4"])),
 //!         At("4s", OneWay(from: "c1", to: ["c2", "slow"])),
@@ -125,7 +125,7 @@
 //!   beginning; without `until` it goes on to the end.
 //! - `When(fact: "promoted", by: "c1..c4", nth: 1, after: "20ms", do: fault)`: once, that long after the nth claim of a fact by
 //!   one of these hosts. Without `by` it is anyone, without `nth` the first claim, without `after` at once. Only here
-//!   `"@claimant"` names whoever claimed the fact.
+//!   `"@actor"` names whoever claimed the fact.
 //!
 //! The faults:
 //!
@@ -160,21 +160,29 @@
 mod cast;
 mod complaint;
 mod desk;
+mod faults;
 mod file;
 mod history;
+mod labels;
+mod latencies;
+mod laws;
 mod measures;
 mod names;
 mod network;
 pub mod places;
 mod promises;
+mod quiet;
 mod resolve;
 mod settings;
 mod timeline;
+mod triggers;
 mod workload;
+mod zones;
 
 pub use cast::{MOST_HOSTS, MOST_NAMED};
 pub use complaint::{Complaint, Complaints, Place, Style};
 pub use file::{FORMAT, Flaw, LARGEST, ScenarioFile};
-pub use network::MOST_LINKS;
+pub use laws::MOST_LINKS;
 pub use resolve::resolve;
-pub use timeline::{MOST_ENTRIES, MOST_TIMES, SHORTEST_INTERVAL};
+pub use timeline::MOST_ENTRIES;
+pub use triggers::{MOST_TIMES, SHORTEST_INTERVAL};

@@ -31,7 +31,7 @@ fn links_lead_from_hosts_to_others_and_differ_in_something() {
         "",
     );
     one(
-        &links("(from: ⟦\"@claimant\"⟧, to: \"s\", loss: 0.5)"),
+        &links("(from: ⟦\"@actor\"⟧, to: \"s\", loss: 0.5)"),
         "nobody here",
         "`When(…)`",
     );

@@ -51,7 +51,7 @@ fn faults_happen_before_the_end_to_hosts_that_there_are() {
         "`At(\"2s\", Kill(\"a\"))`",
     );
     one(
-        &timeline("At(\"2s\", Kill(⟦\"@claimant\"⟧))"),
+        &timeline("At(\"2s\", Kill(⟦\"@actor\"⟧))"),
         "nobody here",
         "`When(…)`",
     );
@@ -129,7 +129,7 @@ fn what_happens_again_and_again_does_so_within_bounds() {
 
 #[test]
 fn triggers_wait_for_facts_that_there_are() {
-    let when = |trigger: &str| with(&format!("timeline: [When({trigger}, do: Kill(\"@claimant\"))],"));
+    let when = |trigger: &str| with(&format!("timeline: [When({trigger}, do: Kill(\"@actor\"))],"));
     one(
         &when("fact: ⟦\"promotd\"⟧"),
         "hac has no fact `promotd`",
@@ -201,8 +201,8 @@ fn what_may_have_been_done_may_be_undone() {
         "At(\"1s\", Partition([[\"c1\", \"c2\"], [\"s\"]])), At(\"2s\", Heal(Partition([[\"s\"], [\"c2\", \"c1\"]])))",
         // A trigger may go off at any time.
         "At(\"1s\", Kill(\"s\")), When(fact: \"promoted\", do: Restart(\"s\"))",
-        "When(fact: \"promoted\", do: Kill(\"@claimant\")), At(\"9s\", Restart(\"c1\"))",
-        "When(fact: \"promoted\", do: OneWay(from: \"@claimant\", to: \"s\")), At(\"1s\", HealAll)",
+        "When(fact: \"promoted\", do: Kill(\"@actor\")), At(\"9s\", Restart(\"c1\"))",
+        "When(fact: \"promoted\", do: OneWay(from: \"@actor\", to: \"s\")), At(\"1s\", HealAll)",
         "Every(interval: \"2s\", do: Pause(\"s\")), Every(interval: \"2s\", from: \"1s\", do: Resume(\"s\"))",
         "At(\"1s\", Kill(\"s\")), At(\"1s\", Restart(\"s\"))",
     ] {
