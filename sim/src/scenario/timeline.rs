@@ -45,13 +45,13 @@ pub(super) fn timeline<'f, P: Protocol>(
             continue;
         };
         let trigger = match trigger {
-            When::At(item) => time(desk, item, limit).map(Trigger::At),
-            When::Every(fields) => repeated(desk, &fields, limit).map(|times| Trigger::Every {
+            Happens::At(item) => time(desk, item, limit).map(Trigger::At),
+            Happens::Every(fields) => repeated(desk, &fields, limit).map(|times| Trigger::Every {
                 first: times.first,
                 interval: times.interval,
                 until: times.until,
             }),
-            When::When(fields) => when::<P>(desk, &fields, cast, limit),
+            Happens::When(fields) => when::<P>(desk, &fields, cast, limit),
         };
         let fault = done.and_then(|item| Faults::new(cast, laws, actor, limit).read(desk, item));
         let (Some(trigger), Some(fault), Some(done)) = (trigger, fault, done) else {
@@ -71,28 +71,28 @@ pub(super) fn timeline<'f, P: Protocol>(
 }
 
 /// When an entry says that something happens.
-enum When<'f> {
+enum Happens<'f> {
     At(&'f Item),
     Every(Fields<'f>),
     When(Fields<'f>),
 }
 
 /// The parts of an entry: when, what, and whether there is an actor.
-fn parts<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Option<(When<'f>, Option<&'f Item>, Actor)> {
+fn parts<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Option<(Happens<'f>, Option<&'f Item>, Actor)> {
     match (desk.head(item), &item.shape) {
         (Some("At"), Shape::Tuple(parts)) if parts.len() == 2 => {
-            Some((When::At(&parts[0]), Some(&parts[1]), Actor::Nobody))
+            Some((Happens::At(&parts[0]), Some(&parts[1]), Actor::Nobody))
         }
         (Some("Every"), Shape::Struct(_)) => {
             let fields = desk.fields(item, "`Every`", &["interval", "from", "until", "do"])?;
             let done = desk.required(&fields, "do", "Kill(\"a\")");
-            Some((When::Every(fields), done, Actor::Nobody))
+            Some((Happens::Every(fields), done, Actor::Nobody))
         }
         (Some("When"), Shape::Struct(_)) => {
             let known = ["fact", "persist", "send_to", "by", "nth", "after", "do"];
             let fields = desk.fields(item, "`When`", &known)?;
             let done = desk.required(&fields, "do", "Kill(\"@actor\")");
-            Some((When::When(fields), done, Actor::Named))
+            Some((Happens::When(fields), done, Actor::Named))
         }
         (Some(head @ ("At" | "Every" | "When")), _) => {
             let hint = match head {

@@ -12,11 +12,11 @@ fn file(text: &str) -> ScenarioFile {
     ScenarioFile::parse("test.ron", text.to_owned()).unwrap_or_else(|complaints| panic!("{complaints}"))
 }
 
-fn plan_under(text: &str, rules: &'static str) -> Plan<Stand> {
+pub(crate) fn plan_under(text: &str, rules: &'static str) -> Plan<Stand> {
     resolve(&file(text), rules).unwrap_or_else(|complaints| panic!("{complaints}"))
 }
 
-fn with(lines: &str) -> Plan<Stand> {
+pub(crate) fn with(lines: &str) -> Plan<Stand> {
     let hosts = "hosts: [(name: \"s\", role: Server), (name: \"c1..c4\", role: Client)]";
     plan_under(
         &format!("Scenario(protocol: \"hac\", {hosts}, {lines})"),
@@ -28,7 +28,7 @@ fn ms(ms: u64) -> Time {
     Time::ZERO + Span::from_millis(ms)
 }
 
-fn host(id: u32) -> Target {
+pub(crate) fn host(id: u32) -> Target {
     Target::Host(HostId(id))
 }
 
