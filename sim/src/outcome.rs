@@ -212,6 +212,8 @@ pub struct SweepOutcome {
     pub seeds: (u64, u64),
     /// How many runs were done; fewer than asked for when the sweep was stopped.
     pub runs: u64,
+    /// How many of them were done a second time, and came out the same in all that an [`Outcome`] holds.
+    pub rechecked: u64,
     /// How many held.
     pub held: u64,
     /// How many were violated.
