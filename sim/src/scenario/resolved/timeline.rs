@@ -1,6 +1,6 @@
 //! What is done to the world and when, as files write it.
 
-use squall_nodes::{Crash, Fact, HostId, Node, Protocol};
+use squall_nodes::{Crash, Fact, Node, Protocol};
 
 use super::names::Names;
 use super::network::change;
@@ -34,7 +34,10 @@ pub(super) fn step<P: Protocol>(step: &Step, names: &Names<'_>) -> String {
             after,
         } => {
             let of = cue::<P>(of, names);
-            let by = some("by", by, names);
+            let by = match by.as_slice() {
+                [] => String::new(),
+                by => format!(", by: {}", names.hosts(by)),
+            };
             format!("When({of}{by}, nth: {nth}, after: {}, do: {what}),", span(*after))
         }
     }
@@ -43,18 +46,10 @@ pub(super) fn step<P: Protocol>(step: &Step, names: &Names<'_>) -> String {
 fn cue<P: Protocol>(cue: &Cue, names: &Names<'_>) -> String {
     match cue {
         Cue::Fact(fact) => format!("fact: \"{}\"", name_of_fact::<P>(*fact)),
-        Cue::PersistBegun => "effect: PersistBegun".to_owned(),
-        Cue::PersistCompleted => "effect: PersistCompleted".to_owned(),
-        Cue::Send(to) => format!("effect: Send{}", some("to", to, names)),
-    }
-}
-
-/// A field that names hosts, with the comma ahead of it; nothing where no host is named.
-fn some(field: &str, hosts: &[HostId], names: &Names<'_>) -> String {
-    if hosts.is_empty() {
-        String::new()
-    } else {
-        format!(", {field}: {}", names.hosts(hosts))
+        Cue::PersistBegun => "persist: Begun".to_owned(),
+        Cue::PersistCompleted => "persist: Completed".to_owned(),
+        Cue::Send(to) if to.is_empty() => "send_to: \"*\"".to_owned(),
+        Cue::Send(to) => format!("send_to: {}", names.hosts(to)),
     }
 }
 
@@ -66,9 +61,9 @@ fn fault(fault: &Fault, names: &Names<'_>) -> String {
         Fault::Restart { who: of, disk } => match disk {
             DiskOnRestart::Kept => format!("Restart({})", who(of)),
             DiskOnRestart::Wiped => format!("Wipe({})", who(of)),
-            DiskOnRestart::Stale => format!("Restart(who: {}, disk: Stale)", who(of)),
-            DiskOnRestart::Torn => format!("Restart(who: {}, disk: Torn)", who(of)),
-            DiskOnRestart::Corrupt => format!("Restart(who: {}, disk: Corrupt)", who(of)),
+            DiskOnRestart::Stale => format!("Restart({}, Stale)", who(of)),
+            DiskOnRestart::Torn => format!("Restart({}, Torn)", who(of)),
+            DiskOnRestart::Corrupt => format!("Restart({}, Corrupt)", who(of)),
         },
         Fault::Pause(of) => format!("Pause({})", who(of)),
         Fault::Resume(of) => format!("Resume({})", who(of)),
