@@ -204,7 +204,8 @@ fn together(by_from: BTreeMap<(usize, HostId), Vec<HostId>>) -> Vec<(usize, Vec<
             _ => entries.push((number, from, to)),
         }
     }
-    for ((number, mut to), from) in whole {
+    for ((number, mut to), mut from) in whole {
+        from.sort_unstable();
         if let [one] = from.as_slice() {
             to.retain(|host| host != one);
         }
@@ -212,4 +213,51 @@ fn together(by_from: BTreeMap<(usize, HostId), Vec<HostId>>) -> Vec<(usize, Vec<
     }
     entries.sort();
     entries
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn links_that_are_put_together_are_the_links_that_there_were(
+            hosts in 2..7u32,
+            laws in prop::collection::vec(0..4usize, 49),
+        ) {
+            // Of four numbers, the last is that of links without a law of their own.
+            let all = || (0..hosts).flat_map(|from| (0..hosts).map(move |to| (from, to))).filter(|(from, to)| from != to);
+            let law = |(from, to): (u32, u32)| laws[(from * 7 + to) as usize];
+            let mut by_from: BTreeMap<(usize, HostId), Vec<HostId>> = BTreeMap::new();
+            for link in all().filter(|link| law(*link) < 3) {
+                by_from.entry((law(link), HostId(link.0))).or_default().push(HostId(link.1));
+            }
+            let mut there = BTreeMap::new();
+            for (number, from, to) in together(by_from) {
+                for (from, to) in from.iter().flat_map(|from| to.iter().map(move |to| (from.0, to.0))) {
+                    if from != to {
+                        prop_assert_eq!(there.insert((from, to), number), None);
+                    }
+                }
+            }
+            let expected: BTreeMap<(u32, u32), usize> =
+                all().map(|link| (link, law(link))).filter(|(_, law)| *law < 3).collect();
+            prop_assert_eq!(there, expected);
+        }
+    }
+
+    #[test]
+    fn links_among_all_hosts_are_one_entry() {
+        let hosts = |hosts: &[u32]| hosts.iter().map(|host| HostId(*host)).collect::<Vec<_>>();
+        let by_from = (0..4u32).map(|from| {
+            let to = (0..4).filter(|to| *to != from).collect::<Vec<_>>();
+            ((0, HostId(from)), hosts(&to))
+        });
+        let everyone = hosts(&[0, 1, 2, 3]);
+        assert_eq!(together(by_from.collect()), [(0, everyone.clone(), everyone)]);
+        let to_one = [0, 2].map(|from| ((7, HostId(from)), hosts(&[1])));
+        assert_eq!(together(to_one.into()), [(7, hosts(&[0, 2]), hosts(&[1]))]);
+    }
 }
