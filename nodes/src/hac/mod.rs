@@ -207,6 +207,8 @@ pub enum Standing {
     Serving,
     /// It is one of many equals.
     Peer,
+    /// A write to its disk failed: it says and hears nothing until one has completed.
+    Failing,
     /// It refused to start.
     Refused,
 }
