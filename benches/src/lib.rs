@@ -7,4 +7,4 @@
 mod beat;
 pub mod workload;
 
-pub use beat::{Beat, BeatConfig, BeatFact, BeatNode, BeatTimer, Role};
+pub use beat::{Address, Beat, BeatConfig, BeatFact, BeatNode, BeatTimer, Role};

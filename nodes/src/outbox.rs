@@ -3,8 +3,9 @@
 //! The outbox owns one arena of bytes that is reused from input to input, so that a message costs no allocation and one
 //! encoding may go to many. Facts and answers lie in lists of their own, so that a large fact fattens no send.
 
+use std::collections::VecDeque;
 use std::net::SocketAddrV4;
-use std::{slice, vec};
+use std::slice;
 
 use crate::node::{CallId, ConnId, Node, Token};
 use crate::time::Time;
@@ -37,8 +38,8 @@ pub struct Outbox<N: Node> {
     generation: u32,
     ids: Ids,
     records: Vec<Record<N::Timer>>,
-    facts: Vec<N::Fact>,
-    answers: Vec<N::Answer>,
+    facts: VecDeque<N::Fact>,
+    answers: VecDeque<N::Answer>,
 }
 
 #[derive(Clone, Copy)]
@@ -106,8 +107,8 @@ impl<N: Node> Default for Outbox<N> {
             generation: 0,
             ids: Ids::default(),
             records: Vec::new(),
-            facts: Vec::new(),
-            answers: Vec::new(),
+            facts: VecDeque::new(),
+            answers: VecDeque::new(),
         }
     }
 }
@@ -156,6 +157,7 @@ impl<N: Node> Outbox<N> {
     /// # Panics
     ///
     /// When `payload` is from an earlier input.
+    #[inline]
     pub fn send(&mut self, port: u16, to: SocketAddrV4, payload: Payload) {
         self.own(payload);
         self.records.push(Record::Send { port, to, payload });
@@ -223,6 +225,7 @@ impl<N: Node> Outbox<N> {
     /// Arms `timer` to go off at `at` on this node's clock, in place of when it was armed for, if it was.
     ///
     /// An instant that is past goes off at once, as an input of its own.
+    #[inline]
     pub fn arm(&mut self, timer: N::Timer, at: Time) {
         self.records.push(Record::Arm { timer, at });
     }
@@ -246,21 +249,27 @@ impl<N: Node> Outbox<N> {
     /// Claims a fact, for invariants, measures, triggers and people.
     pub fn claim(&mut self, fact: N::Fact) {
         self.records.push(Record::Claim);
-        self.facts.push(fact);
+        self.facts.push_back(fact);
     }
 
     /// Answers a call. A call may be answered more than once.
     pub fn answer(&mut self, call: CallId, answer: N::Answer) {
         self.records.push(Record::Answer { call });
-        self.answers.push(answer);
+        self.answers.push_back(answer);
     }
 
     /// Makes room for the effects of the next input; numbers go on from `ids`.
+    #[inline]
     pub(crate) fn begin(&mut self, ids: Ids) {
         self.arena.clear();
         self.records.clear();
-        self.facts.clear();
-        self.answers.clear();
+        // What is left of an input that took its host down. Most claim and answer nothing.
+        if !self.facts.is_empty() {
+            self.facts.clear();
+        }
+        if !self.answers.is_empty() {
+            self.answers.clear();
+        }
         self.generation = self.generation.wrapping_add(1);
         self.ids = ids;
     }
@@ -271,15 +280,17 @@ impl<N: Node> Outbox<N> {
     }
 
     /// What was asked for since [`begin`](Self::begin).
+    #[inline]
     pub(crate) fn effects(&mut self) -> Effects<'_, N> {
         Effects {
             arena: &self.arena,
             records: self.records.iter(),
-            facts: self.facts.drain(..),
-            answers: self.answers.drain(..),
+            facts: &mut self.facts,
+            answers: &mut self.answers,
         }
     }
 
+    #[inline]
     fn own(&self, payload: Payload) {
         assert!(
             payload.generation == self.generation,
@@ -391,8 +402,8 @@ pub enum Effect<'a, N: Node> {
 pub struct Effects<'a, N: Node> {
     arena: &'a [u8],
     records: slice::Iter<'a, Record<N::Timer>>,
-    facts: vec::Drain<'a, N::Fact>,
-    answers: vec::Drain<'a, N::Answer>,
+    facts: &'a mut VecDeque<N::Fact>,
+    answers: &'a mut VecDeque<N::Answer>,
 }
 
 impl<'a, N: Node> Iterator for Effects<'a, N> {
@@ -410,11 +421,14 @@ impl<'a, N: Node> Iterator for Effects<'a, N> {
             },
             Record::Arm { timer, at } => Effect::Arm { timer, at },
             Record::Disarm { timer } => Effect::Disarm { timer },
-            Record::Claim => Effect::Claim(self.facts.next().expect("a fact was put in with each claim")),
+            Record::Claim => {
+                let fact = self.facts.pop_front();
+                Effect::Claim(fact.expect("a fact was put in with each claim"))
+            }
             Record::Answer { call } => {
                 let answer = self
                     .answers
-                    .next()
+                    .pop_front()
                     .expect("an answer was put in with each record");
                 Effect::Answer { call, answer }
             }

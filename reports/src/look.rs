@@ -100,6 +100,11 @@ impl Look {
         )
     }
 
+    /// The command that checks a file.
+    pub fn check_command(&self, scenario: &str) -> String {
+        format!("{} check {}", self.program, file(scenario))
+    }
+
     /// The command that repeats the runs of some seeds on one thread, each of them twice.
     pub fn recheck_command(&self, scenario: &str, rules: &str, seeds: (u64, u64)) -> String {
         format!(

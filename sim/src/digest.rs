@@ -27,64 +27,98 @@ pub(crate) enum Tag {
 }
 
 pub(crate) struct Rolling {
-    block: Vec<u8>,
+    block: Box<[u8; BLOCK]>,
+    /// How many bytes of the block are taken.
+    filled: usize,
     hash: Xxh3,
 }
+
+/// How long a record's head is.
+const HEAD: usize = 32;
 
 impl Rolling {
     pub(crate) fn new() -> Self {
         Rolling {
-            block: Vec::with_capacity(BLOCK + 256),
+            block: Box::new([0; BLOCK]),
+            filled: 0,
             hash: Xxh3::new(),
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.block.clear();
+        self.filled = 0;
         self.hash.reset();
     }
 
     /// Takes in a record: 32 bytes of head, with the length of what follows.
     #[inline]
     pub(crate) fn head(&mut self, tag: Tag, at: u64, host: u32, a: u64, b: u32, len: u32) {
-        let mut head = [0; 32];
-        head[0..8].copy_from_slice(&at.to_le_bytes());
-        head[8..12].copy_from_slice(&host.to_le_bytes());
-        head[12..20].copy_from_slice(&a.to_le_bytes());
-        head[20..24].copy_from_slice(&b.to_le_bytes());
-        head[24..28].copy_from_slice(&len.to_le_bytes());
-        head[28] = tag as u8;
-        self.block.extend_from_slice(&head);
-        self.flush();
+        *self.room() = head(tag, at, host, a, b, len);
+    }
+
+    /// Takes in a record of a short payload: its head, and 32 bytes of which the head's length says how many count; the others
+    /// are zero.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "a head and what follows it")]
+    pub(crate) fn short(&mut self, tag: Tag, at: u64, host: u32, a: u64, b: u32, len: u32, bytes: &[u8; 32]) {
+        let room: &mut [u8; 2 * HEAD] = self.room();
+        room[..HEAD].copy_from_slice(&head(tag, at, host, a, b, len));
+        room[HEAD..].copy_from_slice(bytes);
     }
 
     /// Takes in the bytes that the last head announced.
-    #[inline]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        self.block.extend_from_slice(bytes);
-        self.flush();
-    }
-
-    /// Takes in 32 bytes, of which the last head's length says how many count; the others are zero.
-    #[inline]
-    pub(crate) fn padded(&mut self, bytes: &[u8; 32]) {
-        self.block.extend_from_slice(bytes);
+        match self.block.get_mut(self.filled..self.filled + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.filled += bytes.len();
+            }
+            None => {
+                self.flush();
+                self.hash.update(bytes);
+            }
+        }
     }
 
     /// The digest of all records since the last [`clear`](Self::clear).
     pub(crate) fn finish(&mut self) -> Digest {
-        self.hash.update(&self.block);
-        self.block.clear();
+        self.flush();
         Digest(self.hash.digest128())
     }
 
+    /// The next bytes of the block.
     #[inline]
-    fn flush(&mut self) {
-        if self.block.len() >= BLOCK {
-            self.hash.update(&self.block);
-            self.block.clear();
-        }
+    fn room<const LEN: usize>(&mut self) -> &mut [u8; LEN] {
+        // A block that was flushed is empty.
+        let start = if self.filled > BLOCK - LEN {
+            self.flush();
+            0
+        } else {
+            self.filled
+        };
+        self.filled = start + LEN;
+        self.block[start..]
+            .first_chunk_mut()
+            .expect("there is room for a record in a block")
     }
+
+    #[cold]
+    fn flush(&mut self) {
+        self.hash.update(&self.block[..self.filled]);
+        self.filled = 0;
+    }
+}
+
+#[inline]
+fn head(tag: Tag, at: u64, host: u32, a: u64, b: u32, len: u32) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[0..8].copy_from_slice(&at.to_le_bytes());
+    head[8..12].copy_from_slice(&host.to_le_bytes());
+    head[12..20].copy_from_slice(&a.to_le_bytes());
+    head[20..24].copy_from_slice(&b.to_le_bytes());
+    head[24..28].copy_from_slice(&len.to_le_bytes());
+    head[28..32].copy_from_slice(&(tag as u32).to_le_bytes());
+    head
 }
 
 #[cfg(test)]
@@ -96,8 +130,7 @@ mod tests {
         let mut rolling = Rolling::new();
         let mut plain = Vec::new();
         for n in 0..2_000u64 {
-            rolling.head(Tag::Datagram, n, 3, 4, 5, 32);
-            rolling.padded(&[n as u8; 32]);
+            rolling.short(Tag::Datagram, n, 3, 4, 5, 32, &[n as u8; 32]);
             let mut head = [0; 32];
             head[..8].copy_from_slice(&n.to_le_bytes());
             head[8] = 3;

@@ -548,7 +548,8 @@ impl LinkLaw {
     /// Whether loss and latency keep within what is tolerated, with what reordering and a full queue add to the latency. What
     /// is corrupted is at best lost, and counts as such.
     pub fn is_within(&self, tolerated: &Tolerance) -> bool {
-        let lost = 1.0 - (1.0 - self.loss) * (1.0 - self.corrupt);
+        // Written so that it is exact where nothing is corrupted.
+        let lost = self.loss + self.corrupt - self.loss * self.corrupt;
         lost <= tolerated.loss && self.percentile_999() <= tolerated.latency
     }
 

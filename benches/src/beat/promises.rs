@@ -198,7 +198,7 @@ fn peers(setup: &Setup<'_, BeatNode>) -> Vec<Vec<HostId>> {
         .zip(setup.hosts)
         .map(|(id, host)| (host.ip, id))
         .collect();
-    let heard_by = |host: &Placed<BeatNode>| host.config.from.iter().map(|from| by_ip[from.ip()]).collect();
+    let heard_by = |host: &Placed<BeatNode>| host.config.from.iter().map(|from| by_ip[&from.ip()]).collect();
     setup.hosts.iter().map(heard_by).collect()
 }
 

@@ -5,8 +5,8 @@ use std::net::SocketAddrV4;
 use squall_nodes::Protocol;
 
 use super::Engine;
-use super::event::{Datagram, Event};
-use super::queue::Popped;
+use super::event::{Datagram, Event, Lies};
+use super::queue::{Pending, Place};
 use super::take::{DueInput, TimerOf, What};
 use crate::digest::Tag;
 use crate::outcome::Digest;
@@ -14,19 +14,23 @@ use crate::plan::address_of;
 use crate::trace::{DropCause, Happening};
 
 impl<P: Protocol> Engine<'_, P> {
-    #[inline]
-    pub(super) fn take_datagram(&mut self, ticket: u64, datagram: Datagram) -> Option<DueInput<TimerOf<P>>> {
+    #[inline(always)]
+    pub(super) fn take_datagram(&mut self, ticket: u64, place: Place) -> Option<DueInput<TimerOf<P>>> {
+        let Event::Datagram(datagram) = self.queue.event(place) else {
+            return None;
+        };
         let to = datagram.to;
         let host = &self.hosts[to.index()];
         let cause = if self.cuts.any() && self.cuts.between(datagram.from, to).next().is_some() {
             Some(DropCause::Cut)
         } else if host.node.is_none() {
             Some(DropCause::Down)
-        } else if !host.ports.contains(&datagram.to_port) {
+        } else if !host.ports.contains(datagram.to_port) {
             Some(DropCause::PortClosed)
         } else if let Some(held) = &host.paused {
-            if held.has_room(&datagram) {
-                self.hold(to, ticket, Event::Datagram(datagram));
+            if held.has_room(datagram) {
+                let event = Event::Datagram(*datagram);
+                self.hold(to, ticket, event);
                 return None;
             }
             Some(DropCause::BufferFull)
@@ -34,32 +38,43 @@ impl<P: Protocol> Engine<'_, P> {
             None
         };
         if let Some(why) = cause {
+            let datagram = *datagram;
             self.drop_arrived(datagram, why);
             return None;
         }
-        self.deliver(datagram)
+        self.deliver(place)
     }
 
-    /// Hands a datagram to the node on its host, which is running.
-    #[inline]
-    pub(super) fn deliver(&mut self, datagram: Datagram) -> Option<DueInput<TimerOf<P>>> {
+    /// Hands the datagram that lies at `place` to the node on its host, which is running.
+    #[inline(always)]
+    pub(super) fn deliver(&mut self, place: Place) -> Option<DueInput<TimerOf<P>>> {
+        let Event::Datagram(datagram) = self.queue.event(place) else {
+            return None;
+        };
         let to = datagram.to;
         let ports = u64::from(datagram.from_port) << 16 | u64::from(datagram.to_port);
         let (from, len) = (datagram.from.0, u32::from(datagram.len));
-        self.digest
-            .head(Tag::Datagram, self.now.as_nanos(), to.0, ports, from, len);
-        match datagram.long() {
-            None => self.digest.padded(&datagram.bytes),
-            Some(_) => self.digest.bytes(datagram.payload(&self.payloads)),
+        let now = self.now.as_nanos();
+        match datagram.lies {
+            Lies::Inline => {
+                let bytes = &datagram.bytes;
+                self.digest
+                    .short(Tag::Datagram, now, to.0, ports, from, len, bytes);
+            }
+            Lies::Outside => {
+                self.digest.head(Tag::Datagram, now, to.0, ports, from, len);
+                self.digest.bytes(datagram.payload(&self.payloads));
+                self.told = Some(*datagram);
+            }
         }
         self.traffic.delivered += 1;
         if self.tracer.is_some() {
+            let datagram = *datagram;
             self.trace_received(&datagram);
         }
-        self.lent = Some(datagram);
         Some(DueInput {
             host: to,
-            what: What::Datagram,
+            what: What::Datagram(place),
         })
     }
 
@@ -100,7 +115,7 @@ impl<P: Protocol> Engine<'_, P> {
                 under_way.push((at, ticket, datagram));
             }
         };
-        for Popped { at, ticket, event } in self.queue.pending() {
+        for Pending { at, ticket, event } in self.queue.pending() {
             note(at, ticket, event);
         }
         let held = self.hosts.iter().filter_map(|host| host.paused.as_ref());

@@ -3,12 +3,12 @@
 use squall_nodes::{CallId, HostId, Token};
 
 use super::host::ALLOCATION;
-use super::queue::Full;
+use super::queue::{Full, Queue};
 
 /// Payloads of up to this length lie in the event itself.
 pub(crate) const INLINE: usize = 32;
 
-/// Something that comes up at an instant. It is small and copied about.
+/// Something that comes up at an instant. With its time and its order it fills one line of the processor's cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
     /// A datagram reaches its host.
@@ -46,6 +46,11 @@ pub(crate) enum Event {
     Judge,
 }
 
+const _: () = assert!(
+    Queue::<Event>::RECORD == 64,
+    "an event fills one line of the cache"
+);
+
 impl Event {
     /// The host that it is for.
     pub(crate) fn host(&self) -> Option<HostId> {
@@ -69,8 +74,17 @@ pub(crate) struct Datagram {
     pub(crate) from_port: u16,
     pub(crate) to_port: u16,
     pub(crate) len: u16,
+    pub(crate) lies: Lies,
     /// The payload, zero-padded, when it is short; else its place among the [`Payloads`] in the first four bytes.
     pub(crate) bytes: [u8; INLINE],
+}
+
+/// Where the payload of a datagram lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lies {
+    Inline,
+    /// Among the [`Payloads`].
+    Outside,
 }
 
 impl Datagram {
@@ -78,7 +92,7 @@ impl Datagram {
     #[inline]
     pub(crate) fn long(&self) -> Option<u32> {
         let [a, b, c, d, ..] = self.bytes;
-        (usize::from(self.len) > INLINE).then(|| u32::from_le_bytes([a, b, c, d]))
+        (self.lies == Lies::Outside).then(|| u32::from_le_bytes([a, b, c, d]))
     }
 
     /// The whole payload.
@@ -115,18 +129,29 @@ impl Payloads {
         self.free.extend(0..self.slots.len() as u32);
     }
 
-    /// The bytes as they lie in an event. All long payloads may take `most` bytes of memory.
+    /// The bytes as they lie in an event, and where that is. All long payloads may take `most` bytes of memory.
     ///
     /// # Errors
     ///
     /// [`Full`] when there is no room for a long payload.
     #[inline]
-    pub(crate) fn store(&mut self, bytes: &[u8], most: usize) -> Result<[u8; INLINE], Full> {
-        let mut inline = [0; INLINE];
-        if bytes.len() <= INLINE {
-            inline[..bytes.len()].copy_from_slice(bytes);
-            return Ok(inline);
+    pub(crate) fn store(&mut self, bytes: &[u8], most: usize) -> Result<(Lies, [u8; INLINE]), Full> {
+        // The longest that fit are copied without a loop.
+        if let Ok(inline) = <[u8; INLINE]>::try_from(bytes) {
+            return Ok((Lies::Inline, inline));
         }
+        let mut inline = [0; INLINE];
+        if let Some(room) = inline.get_mut(..bytes.len()) {
+            room.copy_from_slice(bytes);
+            return Ok((Lies::Inline, inline));
+        }
+        self.store_outside(bytes, most)
+            .map(|place| (Lies::Outside, place))
+    }
+
+    #[cold]
+    fn store_outside(&mut self, bytes: &[u8], most: usize) -> Result<[u8; INLINE], Full> {
+        let mut inline = [0; INLINE];
         let after = self.bytes + bytes.len() + Self::EACH;
         if after > most {
             return Err(Full);

@@ -25,13 +25,19 @@ pub(crate) struct Host<N: Node> {
     /// How many lives there were.
     pub(crate) boots: u32,
     pub(crate) timers: Timers<N>,
-    /// Open datagram ports: a handful.
-    pub(crate) ports: Vec<u16>,
+    pub(crate) ports: Ports,
     pub(crate) disk: Disk,
     /// What waits for a write to reach the disk; `None` when no write is under way.
     pub(crate) barrier: Option<Box<Barrier<N>>>,
     /// What came in while the host is paused; `None` when it is not.
     pub(crate) paused: Option<Box<Held>>,
+}
+
+/// Open datagram ports: mostly one, which takes no look elsewhere.
+#[derive(Default)]
+pub(crate) struct Ports {
+    first: Option<u16>,
+    others: Vec<u16>,
 }
 
 #[derive(Default)]
@@ -90,7 +96,7 @@ impl<N: Node> Host<N> {
             incarnation: 0,
             boots: 0,
             timers: Timers::new(),
-            ports: Vec::new(),
+            ports: Ports::default(),
             disk: Disk::default(),
             barrier: None,
             paused: None,
@@ -118,6 +124,28 @@ impl<N: Node> Host<N> {
     #[inline]
     pub(crate) fn lives(&self, incarnation: u32) -> bool {
         self.node.is_some() && self.incarnation == incarnation
+    }
+}
+
+impl Ports {
+    #[inline]
+    pub(crate) fn contains(&self, port: u16) -> bool {
+        self.first == Some(port) || (!self.others.is_empty() && self.others.contains(&port))
+    }
+
+    pub(crate) fn open(&mut self, port: u16) {
+        if self.contains(port) {
+            return;
+        }
+        match self.first {
+            None => self.first = Some(port),
+            Some(_) => self.others.push(port),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.first = None;
+        self.others.clear();
     }
 }
 

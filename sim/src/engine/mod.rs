@@ -73,8 +73,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// How many bytes wait behind writes and for paused hosts; and how many may, together with the payloads.
     held: usize,
     most_held: usize,
-    /// The datagram that is lent to a node.
-    lent: Option<Datagram>,
+    /// The long payload of the datagram that a node was told of last.
+    told: Option<Datagram>,
     /// The judge as it is before a run.
     fresh_judge: Judge<P::Node>,
     pub(crate) judge: Judge<P::Node>,
@@ -129,7 +129,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             payloads: Payloads::default(),
             held: 0,
             most_held: MOST_HELD,
-            lent: None,
+            told: None,
             judge: fresh_judge.copy(),
             fresh_judge,
             most_effort: MOST_EFFORT,
@@ -168,7 +168,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.draws = Draws::new(seed);
         self.payloads.clear();
         self.held = 0;
-        self.lent = None;
+        self.told = None;
         self.judge = self.fresh_judge.copy();
         self.judge_entry = (Time::MAX, 0);
         self.stopwatches = Stopwatches::new(&self.plan.measures);
@@ -208,6 +208,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.begin();
     }
 
+    #[inline(always)]
     pub(super) fn push(&mut self, at: Time, event: Event) {
         if self.queue.push(at.as_nanos(), event) == Err(Full) {
             self.ended.get_or_insert(End::QueueFull);
@@ -233,8 +234,10 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         let DueInput { host: id, what } = self.next_due()?;
         let host = &mut self.hosts[id.index()];
         let input = match what {
-            What::Datagram => {
-                let datagram = self.lent.as_ref().expect("a datagram that is due is lent");
+            What::Datagram(place) => {
+                let Event::Datagram(datagram) = self.queue.event(place) else {
+                    unreachable!("a datagram lies where one is due");
+                };
                 Input::Datagram {
                     on: SocketAddrV4::new(address_of(id), datagram.to_port),
                     from: SocketAddrV4::new(address_of(datagram.from), datagram.from_port),
@@ -275,10 +278,7 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                     self.keep_up(id, Time::MAX, upkeep);
                 }
                 Effect::Bind { port } => {
-                    let ports = &mut self.hosts[id.index()].ports;
-                    if !ports.contains(&port) {
-                        ports.push(port);
-                    }
+                    self.hosts[id.index()].ports.open(port);
                 }
                 Effect::Send { port, to, bytes } => match &mut self.hosts[id.index()].barrier {
                     None => self.send(id, port, to, bytes),

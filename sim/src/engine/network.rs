@@ -73,7 +73,7 @@ impl Links {
     }
 
     /// Sends the next datagram from one host to another.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, draws: &Draws, keys: &[HostKey], from: HostId, to: HostId) -> Passage {
         let Links { laws, own, rows } = self;
         let link = rows[from.index()].link(to, |to| Link {
@@ -104,7 +104,7 @@ impl Links {
 
 impl Row {
     /// The link to a receiver, made when it is used for the first time.
-    #[inline]
+    #[inline(always)]
     fn link(&mut self, to: HostId, make: impl FnOnce(HostId) -> Link) -> &mut Link {
         let next = self.cursor + 1;
         let place = if self.links.get(next).is_some_and(|link| link.to == to) {

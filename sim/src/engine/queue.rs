@@ -1,8 +1,9 @@
 //! The event queue: a timing wheel that pops in the exact order of (time, order of pushing).
 //!
-//! Events lie in a slab and never move. A wheel of slots holds those of the near future as lists through the slab; what
-//! lies beyond the wheel waits in a heap of keys. A slot is sorted when it is reached, and what is pushed into the slot
-//! that is being drained goes to a small heap beside it, so that many events at one instant cost no quadratic insertion.
+//! Events lie in a slab and never move: each has a line of the processor's cache to itself, with its time, its order and the
+//! next of its slot. A wheel of slots holds those of the near future as lists through the slab; what lies beyond the wheel
+//! waits in a heap of keys. A slot is sorted when it is reached, and what is pushed into the slot that is being drained goes
+//! to a small heap beside it, so that many events at one instant cost no quadratic insertion.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,24 +11,28 @@ use std::collections::BinaryHeap;
 /// A slot is 2^17 ns (131 µs) wide.
 const SLOT_BITS: u32 = 17;
 /// The wheel is 4096 slots (537 ms) round.
-const SLOTS: u64 = 4096;
+const SLOTS: usize = 4096;
+const WORDS: usize = SLOTS / 64;
 /// A key holds 40 bits of order above 24 bits of place in the slab.
 const PLACE_BITS: u32 = 24;
-const NONE: u32 = u32::MAX;
+const PLACES: u64 = (1 << PLACE_BITS) - 1;
+/// No place: beyond the end of the longest slab.
+const NONE: u32 = PLACES as u32;
 
 /// A queue of events, popped by (time, order of pushing).
 pub(crate) struct Queue<T> {
     /// First of the list of each slot of the wheel.
-    heads: Vec<u32>,
+    heads: Box<[u32; SLOTS]>,
     /// A bit for each slot that is not empty, and a bit for each word of them that is not zero.
-    occupied: [u64; SLOTS as usize / 64],
+    occupied: [u64; WORDS],
     summary: u64,
     slab: Vec<Record<T>>,
-    /// Next of each record in its slot's list, or in the list of free places.
-    next: Vec<u32>,
+    /// First of the list of free places.
     free: u32,
+    /// The event that was popped last. Its place is free once the next is popped.
+    lent: u32,
     /// The slot being drained, soonest last.
-    current: Vec<Key>,
+    current: Vec<InSlot>,
     /// What was pushed at or before the slot being drained.
     late: BinaryHeap<Reverse<Key>>,
     /// What lies beyond the wheel.
@@ -45,9 +50,16 @@ struct Key {
     order: u64,
 }
 
+/// The time since the slot began, above the place in the slab.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct InSlot(u64);
+
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Record<T> {
-    key: Key,
+    at: u64,
+    /// Order of pushing, above the place of the next in its slot's list or in the list of free places.
+    order: u64,
     event: T,
 }
 
@@ -55,27 +67,41 @@ struct Record<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
 
+/// Where an event lies that was taken out of the queue, until the next is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(u32);
+
 /// An event taken out of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Popped<T> {
+pub(crate) struct Popped {
     pub(crate) at: u64,
     /// What [`Queue::push`] returned for it.
+    pub(crate) ticket: u64,
+    pub(crate) place: Place,
+}
+
+/// An event that is in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pending<T> {
+    pub(crate) at: u64,
     pub(crate) ticket: u64,
     pub(crate) event: T,
 }
 
 impl<T: Copy> Queue<T> {
     /// How many events it can hold: a gigabyte of them.
-    pub(crate) const CAPACITY: usize = (1 << PLACE_BITS) - 1;
+    pub(crate) const CAPACITY: usize = PLACES as usize;
+    /// How many bytes an event takes in it.
+    pub(crate) const RECORD: usize = size_of::<Record<T>>();
 
     pub(crate) fn new() -> Self {
         Queue {
-            heads: vec![NONE; SLOTS as usize],
-            occupied: [0; SLOTS as usize / 64],
+            heads: Box::new([NONE; SLOTS]),
+            occupied: [0; WORDS],
             summary: 0,
             slab: Vec::new(),
-            next: Vec::new(),
             free: NONE,
+            lent: NONE,
             current: Vec::new(),
             late: BinaryHeap::new(),
             far: BinaryHeap::new(),
@@ -87,7 +113,7 @@ impl<T: Copy> Queue<T> {
 
     /// Empties the queue and starts time anew; what was allocated stays.
     pub(crate) fn clear(&mut self) {
-        for word in 0..self.occupied.len() {
+        for word in 0..WORDS {
             let mut bits = self.occupied[word];
             while bits != 0 {
                 self.heads[word * 64 + bits.trailing_zeros() as usize] = NONE;
@@ -97,8 +123,8 @@ impl<T: Copy> Queue<T> {
         }
         self.summary = 0;
         self.slab.clear();
-        self.next.clear();
         self.free = NONE;
+        self.lent = NONE;
         self.current.clear();
         self.late.clear();
         self.far.clear();
@@ -112,7 +138,7 @@ impl<T: Copy> Queue<T> {
         self.len
     }
 
-    /// How many events were in it at once since it was last cleared, at most.
+    /// How many events were in it at once since it was last cleared, at most, or one more.
     #[cfg(test)]
     pub(crate) fn most(&self) -> usize {
         // A place in the slab is taken only when no other is free.
@@ -124,207 +150,306 @@ impl<T: Copy> Queue<T> {
     /// # Errors
     ///
     /// [`Full`] when it holds [`CAPACITY`](Self::CAPACITY) events.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, at: u64, event: T) -> Result<u64, Full> {
-        let place = if self.free != NONE {
-            let place = self.free;
-            self.free = self.next[place as usize];
-            place
-        } else {
-            if self.slab.len() >= Self::CAPACITY {
-                return Err(Full);
-            }
-            self.slab.len() as u32
-        };
+        let place = self.free_place()?;
+        let order = self.pushed;
         assert!(
-            self.pushed < 1 << (64 - PLACE_BITS),
+            order < 1 << (64 - PLACE_BITS),
             "a run pushed more than 2^40 events"
         );
-        let key = Key {
-            at,
-            order: self.pushed << PLACE_BITS | u64::from(place),
-        };
         self.pushed += 1;
         self.len += 1;
-        let record = Record { key, event };
-        if place as usize == self.slab.len() {
-            self.slab.push(record);
-            self.next.push(NONE);
-        } else {
-            self.slab[place as usize] = record;
-        }
-        self.place(key);
-        Ok(key.order)
+        let next = self.enter(Key::new(at, order, place));
+        let order_and_next = order << PLACE_BITS | u64::from(next);
+        self.write(at, order_and_next, event);
+        Ok(order)
     }
 
-    /// Takes out the next event.
-    #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Popped<T>> {
-        let key = loop {
-            match (self.current.last(), self.late.peek()) {
-                (Some(&soon), Some(&Reverse(late))) if late < soon => {
-                    self.late.pop();
-                    break late;
-                }
-                (Some(&soon), _) => {
-                    self.current.pop();
-                    break soon;
-                }
-                (None, Some(&Reverse(late))) => {
-                    self.late.pop();
-                    break late;
-                }
-                (None, None) => {
-                    if !self.advance() {
-                        return None;
-                    }
-                }
+    /// Takes out the next event. It lies in its place until the next is taken out.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Option<Popped> {
+        self.take_back();
+        let place = match self.current.last() {
+            Some(&soon) if self.late.is_empty() || !self.late_is_sooner(soon) => {
+                self.current.pop();
+                soon.place()
             }
+            None if self.late.is_empty() => self.advance()?,
+            _ => self.pop_late()?,
         };
-        let place = key.place();
+        self.lent = place;
         self.len -= 1;
-        self.next[place] = self.free;
-        self.free = place as u32;
+        let record = &self.slab[place as usize];
         Some(Popped {
-            at: key.at,
-            ticket: key.order,
-            event: self.slab[place].event,
+            at: record.at,
+            ticket: record.order >> PLACE_BITS,
+            place: Place(place),
         })
     }
 
+    /// The event that was popped last.
+    #[inline]
+    pub(crate) fn event(&self, place: Place) -> &T {
+        debug_assert_eq!(place.0, self.lent, "an event was kept beyond the next");
+        &self.slab[place.0 as usize].event
+    }
+
+    /// Gives an event a place as if it had been popped.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], as for [`push`](Self::push).
+    pub(crate) fn lend(&mut self, event: T) -> Result<Place, Full> {
+        self.take_back();
+        let place = self.free_place()?;
+        self.write(0, u64::from(NONE), event);
+        self.lent = place;
+        Ok(Place(place))
+    }
+
     /// Everything that is in it, in no order that means anything.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = Popped<T>> + '_ {
-        let heaps = self.late.iter().chain(&self.far).map(|Reverse(key)| *key);
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Pending<T>> + '_ {
+        let keys = self.late.iter().chain(&self.far);
+        let heaps = keys.map(|Reverse(key)| (key.order & PLACES) as u32);
+        let current = self.current.iter().map(|in_slot| in_slot.place());
         let wheel = self.heads.iter().flat_map(move |head| {
-            let record = |place: u32| (place != NONE).then_some(place);
-            std::iter::successors(record(*head), move |place| record(self.next[*place as usize]))
-                .map(|place| self.slab[place as usize].key)
-        });
-        self.current
-            .iter()
-            .copied()
-            .chain(heaps)
-            .chain(wheel)
-            .map(|key| Popped {
-                at: key.at,
-                ticket: key.order,
-                event: self.slab[key.place()].event,
+            let there = |place: u32| (place != NONE).then_some(place);
+            std::iter::successors(there(*head), move |place| {
+                there(self.slab[*place as usize].next())
             })
+        });
+        current.chain(heaps).chain(wheel).map(|place| {
+            let record = &self.slab[place as usize];
+            Pending {
+                at: record.at,
+                ticket: record.order >> PLACE_BITS,
+                event: record.event,
+            }
+        })
     }
 
     /// Drops every event of which `keep` is false. It takes time in proportion to the whole queue.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(u64, &T) -> bool) {
-        let mut kept: Vec<Key> = Vec::with_capacity(self.len);
-        kept.append(&mut self.current);
-        kept.extend(self.late.drain().map(|Reverse(key)| key));
-        kept.extend(self.far.drain().map(|Reverse(key)| key));
-        for slot in 0..self.heads.len() {
-            let mut place = std::mem::replace(&mut self.heads[slot], NONE);
+        let mut places: Vec<u32> = Vec::with_capacity(self.len);
+        places.extend(self.current.drain(..).map(InSlot::place));
+        let keys = self.late.drain().chain(self.far.drain());
+        places.extend(keys.map(|Reverse(key)| (key.order & PLACES) as u32));
+        for head in self.heads.iter_mut() {
+            let mut place = std::mem::replace(head, NONE);
             while place != NONE {
-                kept.push(self.slab[place as usize].key);
-                place = self.next[place as usize];
+                places.push(place);
+                place = self.slab[place as usize].next();
             }
         }
-        self.occupied = [0; SLOTS as usize / 64];
+        self.occupied = [0; WORDS];
         self.summary = 0;
-        kept.retain(|key| {
-            let place = key.place();
-            let keeps = keep(key.order, &self.slab[place].event);
-            if !keeps {
-                self.next[place] = self.free;
-                self.free = place as u32;
+        for place in places {
+            let record = self.slab[place as usize];
+            let order = record.order >> PLACE_BITS;
+            let next = if keep(order, &record.event) {
+                self.enter(Key::new(record.at, order, place))
+            } else {
                 self.len -= 1;
-            }
-            keeps
-        });
-        for key in kept {
-            self.place(key);
+                std::mem::replace(&mut self.free, place)
+            };
+            self.slab[place as usize].set_next(next);
         }
     }
 
+    /// The place that [`write`](Self::write) takes next.
+    #[inline(always)]
+    fn free_place(&self) -> Result<u32, Full> {
+        match (self.free, self.slab.len()) {
+            (NONE, Self::CAPACITY..) => Err(Full),
+            (NONE, len) => Ok(len as u32),
+            (free, _) => Ok(free),
+        }
+    }
+
+    /// Writes to the first free place.
+    #[inline(always)]
+    fn write(&mut self, at: u64, order: u64, event: T) {
+        // No place is beyond the end, too.
+        match self.slab.get_mut(self.free as usize) {
+            Some(record) => {
+                self.free = record.next();
+                *record = Record { at, order, event };
+            }
+            None => self.slab.push(Record { at, order, event }),
+        }
+    }
+
+    /// The event that was popped last is done with.
     #[inline]
-    fn place(&mut self, key: Key) {
+    fn take_back(&mut self) {
+        if let Some(record) = self.slab.get_mut(self.lent as usize) {
+            record.set_next(self.free);
+            self.free = std::mem::replace(&mut self.lent, NONE);
+        }
+    }
+
+    /// Puts the event at a place where it belongs by its time. Returns what it has to name as the next in its list.
+    #[inline(always)]
+    fn enter(&mut self, key: Key) -> u32 {
         let slot = key.at >> SLOT_BITS;
+        // What is not after the cursor wraps around to far ahead.
+        if slot.wrapping_sub(self.cursor).wrapping_sub(1) < SLOTS as u64 - 1 {
+            return self.link(slot, key.place());
+        }
         if slot <= self.cursor {
             self.late.push(Reverse(key));
-        } else if slot - self.cursor < SLOTS {
-            self.link(slot, key);
         } else {
             self.far.push(Reverse(key));
         }
+        NONE
     }
 
-    #[inline]
-    fn link(&mut self, slot: u64, key: Key) {
-        let slot = (slot % SLOTS) as usize;
-        let place = key.place();
-        self.next[place] = self.heads[slot];
-        self.heads[slot] = place as u32;
+    /// Makes a place the first of a slot's list. Returns which was.
+    #[inline(always)]
+    fn link(&mut self, slot: u64, place: u32) -> u32 {
+        let slot = slot as usize % SLOTS;
         self.occupied[slot / 64] |= 1 << (slot % 64);
         self.summary |= 1 << (slot / 64);
+        std::mem::replace(&mut self.heads[slot], place)
     }
 
-    /// Moves on to the next slot that holds anything, and sorts it. False when there is none.
-    fn advance(&mut self) -> bool {
+    fn late_is_sooner(&self, soon: InSlot) -> bool {
+        let soonest = &self.slab[soon.place() as usize];
+        let soon = Key {
+            at: soonest.at,
+            order: soonest.order & !PLACES | u64::from(soon.place()),
+        };
+        self.late.peek().is_some_and(|Reverse(late)| *late < soon)
+    }
+
+    fn pop_late(&mut self) -> Option<u32> {
+        self.late.pop().map(|Reverse(key)| key.place())
+    }
+
+    /// Moves on to the next slot that holds anything, and takes out its first event. The others, if any, are sorted.
+    #[inline(always)]
+    fn advance(&mut self) -> Option<u32> {
+        if !self.far.is_empty() {
+            self.bring_near();
+        }
         if self.summary == 0 {
-            let Some(Reverse(soonest)) = self.far.peek() else {
-                return false;
-            };
+            return None;
+        }
+        let slot = self.next_occupied();
+        let ahead = (slot as u64).wrapping_sub(self.cursor + 1) % SLOTS as u64;
+        self.cursor += 1 + ahead;
+        let word = &mut self.occupied[slot / 64 % WORDS];
+        *word &= !(1 << (slot % 64));
+        if *word == 0 {
+            self.summary &= !(1 << (slot / 64));
+        }
+        let first = std::mem::replace(&mut self.heads[slot % SLOTS], NONE);
+        // Mostly there is but one.
+        match self.slab[first as usize].next() {
+            NONE => Some(first),
+            _ => self.take_first(first),
+        }
+    }
+
+    /// Takes out the first event of a list and sorts the others.
+    fn take_first(&mut self, mut place: u32) -> Option<u32> {
+        while let Some(record) = self.slab.get(place as usize) {
+            self.current.push(InSlot::new(record.at, place));
+            place = record.next();
+        }
+        self.sort();
+        self.current.pop().map(InSlot::place)
+    }
+
+    /// Puts into the wheel what has come near enough.
+    fn bring_near(&mut self) {
+        if self.summary == 0
+            && let Some(Reverse(soonest)) = self.far.peek()
+        {
             // Nothing lies between: the wheel turns to just before the soonest of the far.
             self.cursor = (soonest.at >> SLOT_BITS) - 1;
         }
         while let Some(&Reverse(key)) = self.far.peek() {
             let slot = key.at >> SLOT_BITS;
-            if slot - self.cursor >= SLOTS {
+            if slot - self.cursor >= SLOTS as u64 {
                 break;
             }
             self.far.pop();
-            self.link(slot, key);
+            let next = self.link(slot, key.place());
+            self.slab[key.place() as usize].set_next(next);
         }
-        let slot = self.next_occupied();
-        let ahead = (slot as u64).wrapping_sub(self.cursor + 1) % SLOTS;
-        self.cursor += 1 + ahead;
-        self.occupied[slot / 64] &= !(1 << (slot % 64));
-        if self.occupied[slot / 64] == 0 {
-            self.summary &= !(1 << (slot / 64));
+    }
+
+    /// Sorts the current slot, soonest last.
+    fn sort(&mut self) {
+        self.current.sort_unstable_by(|a, b| b.cmp(a));
+        let slab = &self.slab;
+        for instant in self.current.chunk_by_mut(|a, b| a.since() == b.since()) {
+            if instant.len() > 1 {
+                instant.sort_unstable_by_key(|in_slot| Reverse(slab[in_slot.place() as usize].order));
+            }
         }
-        let mut place = std::mem::replace(&mut self.heads[slot], NONE);
-        while place != NONE {
-            self.current.push(self.slab[place as usize].key);
-            place = self.next[place as usize];
-        }
-        if self.current.len() > 1 {
-            self.current.sort_unstable_by(|a, b| b.cmp(a));
-        }
-        true
     }
 
     /// The first slot after the cursor, round the wheel, that holds anything. There must be one.
+    #[inline]
     fn next_occupied(&self) -> usize {
-        let start = ((self.cursor + 1) % SLOTS) as usize;
+        let start = (self.cursor + 1) as usize % SLOTS;
         let (word, bit) = (start / 64, start % 64);
         let here = self.occupied[word] & (u64::MAX << bit);
         if here != 0 {
             return word * 64 + here.trailing_zeros() as usize;
         }
         // The words after this one, then those from the first up to and including this one.
-        let after = if word == 63 {
-            0
-        } else {
-            self.summary & (u64::MAX << (word + 1))
-        };
-        let word = if after != 0 {
-            after.trailing_zeros()
-        } else {
-            self.summary.trailing_zeros()
-        } as usize;
+        let after = self.summary & (u64::MAX << word << 1);
+        let words = if after != 0 { after } else { self.summary };
+        let word = words.trailing_zeros() as usize % WORDS;
         word * 64 + self.occupied[word].trailing_zeros() as usize
     }
 }
 
 impl Key {
-    fn place(self) -> usize {
-        (self.order & ((1 << PLACE_BITS) - 1)) as usize
+    #[inline]
+    fn new(at: u64, order: u64, place: u32) -> Self {
+        Key {
+            at,
+            order: order << PLACE_BITS | u64::from(place),
+        }
+    }
+
+    #[inline]
+    fn place(self) -> u32 {
+        (self.order & PLACES) as u32
+    }
+}
+
+impl InSlot {
+    #[inline]
+    fn new(at: u64, place: u32) -> Self {
+        let since = at & ((1 << SLOT_BITS) - 1);
+        InSlot(since << PLACE_BITS | u64::from(place))
+    }
+
+    fn since(self) -> u64 {
+        self.0 >> PLACE_BITS
+    }
+
+    #[inline]
+    fn place(self) -> u32 {
+        (self.0 & PLACES) as u32
+    }
+}
+
+impl<T> Record<T> {
+    #[inline]
+    fn next(&self) -> u32 {
+        (self.order & PLACES) as u32
+    }
+
+    #[inline]
+    fn set_next(&mut self, next: u32) {
+        self.order = self.order & !PLACES | u64::from(next);
     }
 }
 
@@ -385,7 +510,7 @@ mod tests {
                         naive.push(now + delay, event as u32);
                     }
                     Step::Pop => {
-                        let popped = queue.pop().map(|popped| (popped.at, popped.event));
+                        let popped = queue.pop().map(|popped| (popped.at, *queue.event(popped.place)));
                         prop_assert_eq!(popped, naive.pop());
                         now = popped.map_or(now, |(at, _)| at);
                     }
@@ -396,13 +521,13 @@ mod tests {
                 }
                 prop_assert_eq!(queue.len(), naive.heap.len());
             }
-            let mut pending: Vec<_> = queue.pending().map(|popped| (popped.at, popped.ticket >> PLACE_BITS, popped.event)).collect();
+            let mut pending: Vec<_> = queue.pending().map(|popped| (popped.at, popped.ticket, popped.event)).collect();
             let mut expected: Vec<_> = naive.heap.iter().map(|Reverse(key)| *key).collect();
             pending.sort_unstable();
             expected.sort_unstable();
             prop_assert_eq!(pending, expected);
             while let Some(expected) = naive.pop() {
-                prop_assert_eq!(queue.pop().map(|popped| (popped.at, popped.event)), Some(expected));
+                prop_assert_eq!(queue.pop().map(|popped| (popped.at, *queue.event(popped.place))), Some(expected));
             }
             prop_assert_eq!(queue.pop(), None);
         }
@@ -418,7 +543,8 @@ mod tests {
         queue.clear();
         assert_eq!((queue.len(), queue.pop()), (0, None));
         queue.push(7, 70).unwrap();
-        assert_eq!(queue.pop().unwrap().event, 70);
+        let popped = queue.pop().unwrap();
+        assert_eq!(*queue.event(popped.place), 70);
     }
 
     #[test]
@@ -426,8 +552,10 @@ mod tests {
         let mut queue = Queue::new();
         for at in 0..100_000u64 {
             queue.push(at, at).unwrap();
-            assert_eq!(queue.pop().unwrap().event, at);
+            let popped = queue.pop().unwrap();
+            assert_eq!(*queue.event(popped.place), at);
         }
-        assert_eq!(queue.slab.len(), 1);
+        // The one that was popped last keeps its place until the next is popped.
+        assert_eq!(queue.slab.len(), 2);
     }
 }

@@ -16,12 +16,12 @@ const LONGEST_DATAGRAM: usize = 65_507;
 
 impl<P: Protocol> Engine<'_, P> {
     /// Sends a datagram from a host's port.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(&mut self, from: HostId, port: u16, to: SocketAddrV4, bytes: &[u8]) {
         self.traffic.sent += 1;
         let receiver = host_at(*to.ip());
         let known = receiver.index() < self.hosts.len();
-        if !known || bytes.len() > LONGEST_DATAGRAM || !self.hosts[from.index()].ports.contains(&port) {
+        if !known || bytes.len() > LONGEST_DATAGRAM || !self.hosts[from.index()].ports.contains(port) {
             self.traffic.to_nobody += 1;
             self.digest_unsent(from, port, receiver, to.port(), bytes, Fate::NoSuchPlace);
             self.trace_sent(from, port, to, bytes, Fate::NoSuchPlace);
@@ -46,9 +46,7 @@ impl<P: Protocol> Engine<'_, P> {
                 Fate::Underway
             }
             Passage::Twice(first, second) => {
-                self.traffic.duplicated += 1;
-                self.launch(first, from, port, receiver, to.port(), bytes);
-                self.launch(second, from, port, receiver, to.port(), bytes);
+                self.launch_twice([first, second], from, port, receiver, to.port(), bytes);
                 Fate::Doubled
             }
         };
@@ -57,7 +55,23 @@ impl<P: Protocol> Engine<'_, P> {
         }
     }
 
-    #[inline]
+    #[cold]
+    fn launch_twice(
+        &mut self,
+        latencies: [Span; 2],
+        from: HostId,
+        from_port: u16,
+        to: HostId,
+        to_port: u16,
+        bytes: &[u8],
+    ) {
+        self.traffic.duplicated += 1;
+        for latency in latencies {
+            self.launch(latency, from, from_port, to, to_port, bytes);
+        }
+    }
+
+    #[inline(always)]
     fn launch(
         &mut self,
         latency: Span,
@@ -68,7 +82,7 @@ impl<P: Protocol> Engine<'_, P> {
         bytes: &[u8],
     ) {
         let len = bytes.len() as u16;
-        let Ok(bytes) = self
+        let Ok((lies, bytes)) = self
             .payloads
             .store(bytes, self.most_held.saturating_sub(self.held))
         else {
@@ -83,6 +97,7 @@ impl<P: Protocol> Engine<'_, P> {
                 from_port,
                 to_port,
                 len,
+                lies,
                 bytes,
             }),
         );

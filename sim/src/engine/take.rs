@@ -4,7 +4,7 @@ use squall_nodes::{CallId, HostId, Node, Protocol, Time, Token};
 
 use super::event::Event;
 use super::host::Held;
-use super::queue::Popped;
+use super::queue::{Full, Place, Popped};
 use super::timers::Due;
 use super::{End, Engine};
 use crate::digest::Tag;
@@ -20,8 +20,8 @@ pub(super) struct DueInput<T> {
 #[derive(Clone, Copy)]
 pub(super) enum What<T> {
     Start,
-    /// The one in `lent`.
-    Datagram,
+    /// The one that lies there.
+    Datagram(Place),
     Timer(T),
     Command {
         entry: u32,
@@ -35,7 +35,7 @@ pub(super) type TimerOf<P> = <<P as Protocol>::Node as Node>::Timer;
 impl<P: Protocol> Engine<'_, P> {
     /// Pops events until one is an input for a running node; `None` when the run is over.
     pub(super) fn next_due(&mut self) -> Option<DueInput<TimerOf<P>>> {
-        if let Some(datagram) = self.lent.take() {
+        if let Some(datagram) = self.told.take() {
             self.payloads.release(&datagram);
         }
         loop {
@@ -47,11 +47,12 @@ impl<P: Protocol> Engine<'_, P> {
                 self.take_released(ticket, event)
             } else {
                 let limit = Time::ZERO + self.plan.limit;
-                let Popped { at, ticket, event } = match self.queue.pop() {
+                let Popped { at, ticket, place } = match self.queue.pop() {
                     Some(popped) if popped.at < limit.as_nanos() => popped,
                     beyond => {
                         // It is still on its way, as everything behind it.
-                        if let Some(Popped { at, event, .. }) = beyond {
+                        if let Some(Popped { at, place, .. }) = beyond {
+                            let event = *self.queue.event(place);
                             self.push(Time::from_nanos(at), event);
                         }
                         self.finish(limit);
@@ -65,10 +66,11 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 self.at_this_instant += 1;
                 if self.at_this_instant > self.most_at_an_instant {
-                    self.stop_standing_still(event.host());
+                    let host = self.queue.event(place).host();
+                    self.stop_standing_still(host);
                     return None;
                 }
-                self.take(ticket, event)
+                self.take(ticket, place)
             };
             if let Some(due) = due {
                 self.count()?;
@@ -78,15 +80,23 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Does what an event is about, or says for whom it is an input.
-    #[inline]
-    fn take(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
-        match event {
-            Event::Datagram(datagram) => self.take_datagram(ticket, datagram),
+    #[inline(always)]
+    fn take(&mut self, ticket: u64, place: Place) -> Option<DueInput<TimerOf<P>>> {
+        match *self.queue.event(place) {
+            Event::Datagram(_) => self.take_datagram(ticket, place),
             Event::Timer {
                 host,
                 incarnation,
                 place,
             } => self.take_timer(ticket, host, incarnation, place),
+            event => self.take_other(ticket, event),
+        }
+    }
+
+    /// The same for what comes up less often than datagrams and timers.
+    fn take_other(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
+        match event {
+            Event::Datagram(_) | Event::Timer { .. } => None,
             Event::Start { host, incarnation } => {
                 self.hold_or(ticket, event, host, incarnation)?;
                 self.digest.head(
@@ -174,18 +184,25 @@ impl<P: Protocol> Engine<'_, P> {
     /// What a host finds that was paused when it came up. A datagram has reached its machine: no cut stops it any more.
     #[cold]
     fn take_released(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
+        let place = match self.queue.lend(event) {
+            Ok(place) => place,
+            Err(Full) => {
+                self.ended.get_or_insert(End::QueueFull);
+                return None;
+            }
+        };
         let Event::Datagram(datagram) = event else {
-            return self.take(ticket, event);
+            return self.take(ticket, place);
         };
         if self.hosts[datagram.to.index()].paused.is_some() {
             // It was paused again before it came to this one.
             self.hold(datagram.to, ticket, event);
             return None;
         }
-        self.deliver(datagram)
+        self.deliver(place)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_timer(
         &mut self,
         ticket: u64,

@@ -26,6 +26,7 @@ pub(crate) struct Timers<N: Node> {
 #[derive(Clone, Copy)]
 struct Alarm<T> {
     timer: T,
+    /// That of a place which belongs to no timer is not the number of the place.
     code: u64,
     /// When it goes off; [`NEVER`] when it is not armed.
     deadline: u64,
@@ -86,6 +87,18 @@ impl<N: Node> Timers<N> {
     /// When the node has another timer with the same code: its author has to tell them apart.
     #[inline]
     pub(crate) fn arm(&mut self, timer: N::Timer, deadline: u64) -> Upkeep {
+        let code = timer.code();
+        // A node that begins with its small numbers, in order, has each timer at the place of its number.
+        match self.alarms.get_mut(code as usize) {
+            Some(alarm) if alarm.code == code && deadline != NEVER => {
+                alarm.check(timer);
+                alarm.arm(code as u32, deadline)
+            }
+            _ => self.arm_elsewhere(timer, deadline),
+        }
+    }
+
+    fn arm_elsewhere(&mut self, timer: N::Timer, deadline: u64) -> Upkeep {
         if deadline == NEVER {
             return self.disarm(timer);
         }
@@ -93,15 +106,7 @@ impl<N: Node> Timers<N> {
             Some(place) => place,
             None => self.add(timer),
         };
-        let alarm = &mut self.alarms[place as usize];
-        // Without a deadline, the entry that there may be is counted as stale already.
-        let was_armed = std::mem::replace(&mut alarm.deadline, deadline) != NEVER;
-        match (alarm.entry_at <= deadline, was_armed) {
-            (true, true) => Upkeep::Nothing,
-            (true, false) => Upkeep::Recall,
-            (false, true) => Upkeep::PushAndForget(place),
-            (false, false) => Upkeep::Push(place),
-        }
+        self.alarms[place as usize].arm(place, deadline)
     }
 
     /// Takes back a timer.
@@ -188,7 +193,6 @@ impl<N: Node> Timers<N> {
             .filter(|alarm| alarm.entry_at != NEVER && alarm.ticket == ticket)
     }
 
-    #[inline]
     fn find(&self, timer: N::Timer) -> Option<u32> {
         if self.index.is_empty() {
             return None;
@@ -200,11 +204,7 @@ impl<N: Node> Timers<N> {
             let place = self.index[bucket].checked_sub(1)?;
             let alarm = &self.alarms[place as usize];
             if alarm.code == code {
-                assert!(
-                    alarm.timer == timer,
-                    "two timers have the code {code}: {:?} and {timer:?}",
-                    alarm.timer
-                );
+                alarm.check(timer);
                 return Some(place);
             }
             bucket = (bucket + 1) & mask;
@@ -242,6 +242,9 @@ impl<N: Node> Timers<N> {
         let idle = |alarm: &Alarm<_>| alarm.deadline == NEVER && alarm.entry_at == NEVER;
         let (idle, used): (Vec<u32>, Vec<u32>) =
             (0..self.alarms.len() as u32).partition(|place| idle(&self.alarms[*place as usize]));
+        for &place in &idle {
+            self.alarms[place as usize].code = !u64::from(place);
+        }
         self.free = idle;
         let length = ((used.len() + 1) * 2).next_power_of_two();
         self.index.fill(0);
@@ -267,5 +270,30 @@ impl<N: Node> Timers<N> {
     fn bucket(&self, code: u64) -> usize {
         let bits = self.index.len().trailing_zeros();
         (code.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - bits)) as usize
+    }
+}
+
+impl<T: Timer> Alarm<T> {
+    #[inline]
+    fn arm(&mut self, place: u32, deadline: u64) -> Upkeep {
+        // Without a deadline, the entry that there may be is counted as stale already.
+        let was_armed = std::mem::replace(&mut self.deadline, deadline) != NEVER;
+        match (self.entry_at <= deadline, was_armed) {
+            (true, true) => Upkeep::Nothing,
+            (true, false) => Upkeep::Recall,
+            (false, true) => Upkeep::PushAndForget(place),
+            (false, false) => Upkeep::Push(place),
+        }
+    }
+
+    /// Panics when a timer with this one's code is another.
+    #[inline]
+    fn check(&self, timer: T) {
+        assert!(
+            self.timer == timer,
+            "two timers have the code {}: {:?} and {timer:?}",
+            self.code,
+            self.timer
+        );
     }
 }
