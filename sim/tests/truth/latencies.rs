@@ -17,8 +17,8 @@ fn ms(ms: u64) -> Span {
 }
 
 /// 20 000 latencies of a law: enough to tell laws apart whose distribution functions differ by 0.03 somewhere.
-fn drawn(law: Latency) -> Vec<u64> {
-    let seen = Stream::of(20_000).watch(LinkLaw::delaying(law), 1);
+fn drawn(seed: u64, law: Latency) -> Vec<u64> {
+    let seen = Stream::of(20_000).watch(LinkLaw::delaying(law), seed);
     let latencies = seen.latencies();
     assert_eq!(latencies.len(), 20_000);
     latencies.into_iter().map(|(_, took)| took).collect()
@@ -32,7 +32,7 @@ fn standard_normal(x: f64) -> f64 {
 fn constant_is_what_it_says_to_the_nanosecond() {
     let span = Span::from_nanos(1_234_567);
     assert!(
-        drawn(Latency::Constant(span))
+        drawn(1, Latency::Constant(span))
             .iter()
             .all(|took| *took == 1_234_567)
     );
@@ -40,7 +40,7 @@ fn constant_is_what_it_says_to_the_nanosecond() {
 
 #[test]
 fn uniform() {
-    let took = drawn(Latency::Uniform(ms(1), ms(9)));
+    let took = drawn(2, Latency::Uniform(ms(1), ms(9)));
     let law = |low: f64, high: f64| move |x: f64| ((x - low) / (high - low)).clamp(0.0, 1.0);
     assert_fits(from_law(&took, law(MS, 9.0 * MS)), "uniform from 1 to 9 ms");
     assert_tells(from_law(&took, law(MS, 9.5 * MS)), "uniform from 1 to 9.5 ms");
@@ -55,10 +55,13 @@ fn uniform() {
 
 #[test]
 fn normal() {
-    let took = drawn(Latency::Normal {
-        mean: ms(20),
-        deviation: ms(3),
-    });
+    let took = drawn(
+        3,
+        Latency::Normal {
+            mean: ms(20),
+            deviation: ms(3),
+        },
+    );
     let law = |mean: f64, deviation: f64| move |x: f64| standard_normal((x - mean * MS) / (deviation * MS));
     assert_fits(from_law(&took, law(20.0, 3.0)), "normal");
     assert_tells(from_law(&took, law(20.3, 3.0)), "a mean 1.5 % off");
@@ -70,10 +73,13 @@ fn normal() {
 /// What would be less than nothing is nothing: a law with an atom.
 #[test]
 fn normal_that_would_be_negative() {
-    let took = drawn(Latency::Normal {
-        mean: ms(2),
-        deviation: ms(3),
-    });
+    let took = drawn(
+        4,
+        Latency::Normal {
+            mean: ms(2),
+            deviation: ms(3),
+        },
+    );
     let law = |mean: f64| {
         move |x: f64| {
             if x < 0.0 {
@@ -106,10 +112,13 @@ fn normal_that_would_be_negative() {
 
 #[test]
 fn log_normal() {
-    let took = drawn(Latency::LogNormal {
-        median: ms(20),
-        sigma: 0.5,
-    });
+    let took = drawn(
+        5,
+        Latency::LogNormal {
+            median: ms(20),
+            sigma: 0.5,
+        },
+    );
     let law = |median: f64, sigma: f64| {
         move |x: f64| {
             if x <= 0.0 {
@@ -130,10 +139,13 @@ fn log_normal() {
 
 #[test]
 fn exponential() {
-    let took = drawn(Latency::Exponential {
-        min: ms(1),
-        mean: ms(5),
-    });
+    let took = drawn(
+        6,
+        Latency::Exponential {
+            min: ms(1),
+            mean: ms(5),
+        },
+    );
     let law = |min: f64, mean: f64| {
         move |x: f64| {
             let beyond = (x - min * MS).max(0.0);
@@ -160,15 +172,18 @@ fn pareto() {
     };
     // With so long a tail that it has no deviation, nor with 1.0 even a mean.
     for shape in [1.0, 1.5] {
-        let took = drawn(Latency::Pareto { min: ms(1), shape });
+        let took = drawn(7, Latency::Pareto { min: ms(1), shape });
         assert_fits(from_law(&took, law(1.0, shape)), "Pareto");
         assert_tells(from_law(&took, law(1.03, shape)), "a least 3 % off");
         assert_tells(from_law(&took, law(1.0, shape * 1.1)), "a shape 10 % off");
     }
-    let took = drawn(Latency::Pareto {
-        min: ms(1),
-        shape: 6.0,
-    });
+    let took = drawn(
+        8,
+        Latency::Pareto {
+            min: ms(1),
+            shape: 6.0,
+        },
+    );
     assert_fits(from_law(&took, law(1.0, 6.0)), "Pareto with a short tail");
     let (mean, deviation) = (6.0 / 5.0 * MS, libm::sqrt(6.0 / (25.0 * 4.0)) * MS);
     assert_fits(from_mean(&took, mean, deviation), "its mean");
@@ -178,7 +193,7 @@ fn pareto() {
 /// Between neighbours among four samples a third of it each, and uniform there.
 #[test]
 fn empirical() {
-    let took = drawn(Latency::Empirical([ms(1), ms(2), ms(2), ms(8)].into()));
+    let took = drawn(9, Latency::Empirical([ms(1), ms(2), ms(2), ms(8)].into()));
     let law = |last: f64| {
         move |x: f64| {
             let x = x / MS;

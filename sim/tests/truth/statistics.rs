@@ -130,7 +130,7 @@ fn a_test_knows_what_the_tables_say() {
         "what never happened and hardly ever does",
     );
     assert_tells(from_share(140, 200, 0.5), "a fair coin");
-    // The 99.9999th percentile of chi-square with 10 degrees of freedom is 46.86, and the upper half of the level is beyond 48.3.
+    // Of chi-square with 10 degrees of freedom the upper half of the level is beyond 48.5.
     let with = |chi_square: f64| {
         let mut counts = [1_000; 11];
         counts[0] += libm::sqrt(chi_square * 500.0) as u64;
