@@ -232,8 +232,8 @@ impl<P: Protocol> Bench<'_, P> {
                 MOST_EFFORT / 1_000_000_000
             )),
             Some(End::TooManyLayers) => doubts.push(format!(
-                "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links; heal them, or lay them less \
-                 often",
+                "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links or over the hosts; \
+                 heal them, or lay them less often",
                 engine.now
             )),
             Some(End::NotSimulated { host, what }) => doubts.push(format!(

@@ -1,4 +1,4 @@
-//! A datagram's way in: to a node, into a paused host's buffer, or nowhere; and what never got there in the run.
+//! A datagram's way in: to a node, into the buffer of a paused or slow host, or nowhere; and what never got there in the run.
 
 use std::net::SocketAddrV4;
 
@@ -27,7 +27,7 @@ impl<P: Protocol> Engine<'_, P> {
             Some(DropCause::Down)
         } else if !host.ports.contains(datagram.to_port) {
             Some(DropCause::PortClosed)
-        } else if let Some(held) = &host.paused {
+        } else if let Some(held) = &host.held {
             if held.has_room(datagram) {
                 let event = Event::Datagram(*datagram);
                 self.hold(to, ticket, event);
@@ -97,7 +97,7 @@ impl<P: Protocol> Engine<'_, P> {
         self.payloads.release(&datagram);
     }
 
-    /// The digest of the run that is over, with what is still on its way or held back for a paused host, which is counted as well.
+    /// The digest of the run that is over, with what is still on its way or held back for a paused or slow host, which is counted as well.
     /// What waits behind a write is not sent.
     pub(crate) fn finish_digest(&mut self) -> Digest {
         let mut under_way: Vec<(u64, u64, Datagram)> = Vec::new();
@@ -109,7 +109,7 @@ impl<P: Protocol> Engine<'_, P> {
         for Pending { at, ticket, event } in self.queue.pending() {
             note(at, ticket, event);
         }
-        let held = self.hosts.iter().filter_map(|host| host.paused.as_ref());
+        let held = self.hosts.iter().filter_map(|host| host.held.as_ref());
         for (ticket, event) in held.flat_map(|held| &held.events).chain(&self.released) {
             note(0, *ticket, *event);
         }

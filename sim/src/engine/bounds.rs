@@ -10,7 +10,7 @@ use crate::outcome::Violation;
 
 /// How many stale entries the queue may hold before anyone counts whether they outweigh the others.
 pub(super) const STALE_AT_LEAST: usize = 1024;
-/// How many bytes may wait behind writes, for paused hosts and as long payloads of datagrams on their way: two gibibytes. What
+/// How many bytes may wait behind writes, for paused and slow hosts and as long payloads of datagrams on their way: two gibibytes. What
 /// lies in the queue itself is bounded by the queue.
 pub(crate) const MOST_HELD: usize = 2 << 30;
 /// How many steps the world and the links may take in a run to keep up with what is done to them: some ten seconds' worth.
@@ -31,7 +31,7 @@ pub(crate) enum End {
     QueueFull,
     /// More bytes were held back or on their way than may be.
     TooMuchHeld,
-    /// More layers lay over the links than there may.
+    /// More layers lay over links or hosts than there may.
     TooManyLayers,
     /// To find who reaches whom, and by which laws, took more than it may.
     TooMuchEffort,
@@ -128,8 +128,19 @@ impl<P: Protocol> Engine<'_, P> {
                 let host = &mut hosts[host.index()];
                 host.lives(*incarnation) && host.timers.keeps(*place, ticket)
             }
+            Event::Worked { host } => {
+                let held = hosts[host.index()].held.as_ref();
+                held.is_some_and(|held| held.is_entry(ticket))
+            }
             _ => true,
         });
-        self.stale = 0;
+        // Entries of timers that are held are in no queue, but count as stale when their timers are taken back.
+        let stale = |event: &Event| match event {
+            Event::Timer { host, place, .. } => !hosts[host.index()].timers.is_armed(*place),
+            _ => false,
+        };
+        let held = hosts.iter().filter_map(|host| host.held.as_ref());
+        let held = held.flat_map(|held| &held.events).chain(&self.released);
+        self.stale = held.filter(|(_, event)| stale(event)).count();
     }
 }

@@ -32,6 +32,14 @@ pub(crate) enum Event {
         incarnation: u32,
         token: Token,
     },
+    /// A node is told that a persist failed.
+    PersistFailed {
+        host: HostId,
+        incarnation: u32,
+        token: Token,
+    },
+    /// A slow host is done with the first thing that it holds.
+    Worked { host: HostId },
     /// An entry of the workload makes its next call.
     Work { entry: u32, ordinal: u64 },
     /// A call reaches its node.
@@ -42,7 +50,7 @@ pub(crate) enum Event {
         call: CallId,
     },
     /// An entry of the timeline happens.
-    Step { step: u32, claimant: Option<HostId> },
+    Step { step: u32, actor: Option<HostId> },
     /// A flap over links cuts, or opens.
     Flap { layer: u32 },
     /// An invariant wants to look.
@@ -64,6 +72,8 @@ impl Event {
             | Event::Start { host, .. }
             | Event::Written { host, .. }
             | Event::Persisted { host, .. }
+            | Event::PersistFailed { host, .. }
+            | Event::Worked { host }
             | Event::Command { host, .. } => Some(*host),
             Event::Work { .. } | Event::Step { .. } | Event::Flap { .. } | Event::Judge => None,
         }

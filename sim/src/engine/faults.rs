@@ -1,32 +1,37 @@
-//! What a fault does to the world: crashes, restarts, pauses. Layers over links are laid in `layers`.
+//! What a fault does to the world: crashes, restarts, pauses, jumps of clocks. Layers over links are laid in `layers`, those over
+//! hosts in `ailments`.
 
-use squall_nodes::{Change, Crash, HostId, Protocol};
+use squall_nodes::{Change, Crash, HostId, Protocol, Span};
 
 use super::{End, Engine};
 use crate::plan::{DiskOnRestart, Fault, Target};
 
 impl<P: Protocol> Engine<'_, P> {
-    /// Makes an entry of the timeline happen; `claimant` claimed the fact that triggered it.
-    pub(crate) fn strike(&mut self, step: usize, claimant: Option<HostId>) {
+    /// Makes an entry of the timeline happen; `actor` did what triggered it.
+    pub(crate) fn strike(&mut self, step: usize, actor: Option<HostId>) {
         let planned = &self.plan.timeline[step];
         self.faults[step].at.get_or_insert(self.now);
         let label = planned.label.as_str();
         let affected = match &planned.fault {
-            Fault::Crash(how, who) => {
-                self.each(who, claimant, |engine, host| engine.crash(host, *how, label))
-            }
+            Fault::Crash(how, who) => self.each(who, actor, |engine, host| engine.crash(host, *how, label)),
             Fault::Restart { who, disk } => {
-                self.each(who, claimant, |engine, host| engine.restart(host, *disk, label))
+                self.each(who, actor, |engine, host| engine.restart(host, *disk, label))
             }
-            Fault::Pause(who) => self.each(who, claimant, |engine, host| engine.pause(host, label)),
-            Fault::Resume(who) => self.each(who, claimant, |engine, host| engine.resume(host, label)),
+            Fault::Pause(who) => self.each(who, actor, |engine, host| engine.pause(host, label)),
+            Fault::Resume(who) => self.each(who, actor, |engine, host| engine.resume(host, label)),
+            // What a layer touches is counted as it does: by datagrams, inputs and writes.
             Fault::Lay(layer) if layer.is_over_links() => {
-                self.lay_over_links(step, layer, claimant, label);
+                self.lay_over_links(step, layer, actor, label);
                 0
             }
-            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, claimant, label),
+            Fault::Lay(layer) => {
+                self.ail(step, layer, actor, label);
+                0
+            }
+            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, actor, label),
+            Fault::Heal(layer) => self.heal_ailment(layer, actor, label),
             Fault::HealAll => self.heal_all(label),
-            Fault::Jump { .. } | Fault::Lay(_) | Fault::Heal(_) => 0,
+            Fault::Jump { who, by } => self.each(who, actor, |engine, host| engine.jump(host, *by, label)),
         };
         self.faults[step].affected += affected;
         if affected > 0 || matches!(planned.fault, Fault::Lay(_)) {
@@ -39,7 +44,7 @@ impl<P: Protocol> Engine<'_, P> {
     fn each(
         &mut self,
         who: &[Target],
-        claimant: Option<HostId>,
+        actor: Option<HostId>,
         mut act: impl FnMut(&mut Self, HostId) -> Effect,
     ) -> u64 {
         let mut touched = 0;
@@ -47,7 +52,7 @@ impl<P: Protocol> Engine<'_, P> {
             if self.is_worn_out() {
                 break;
             }
-            if let Some(host) = target.host(claimant)
+            if let Some(host) = target.host(actor)
                 && act(self, host) == Effect::Touched
             {
                 touched += 1;
@@ -77,60 +82,67 @@ impl<P: Protocol> Engine<'_, P> {
         if machine.is_up() || machine.boots == 0 {
             return Effect::Nothing;
         }
-        if disk == DiskOnRestart::Wiped {
-            machine.disk.contents = None;
-            machine.disk.wiped = true;
-        }
-        let (incarnation, disk) = (machine.boots, machine.disk.at_boot());
+        let incarnation = machine.boots;
+        let (found, effect) = self.replace_disk(host, disk);
         self.boot(host);
         self.change(
             Change::Up {
                 host,
                 incarnation,
-                disk,
+                disk: found,
             },
             label,
         );
-        Effect::Touched
+        effect
     }
 
     fn pause(&mut self, host: HostId, label: &str) -> Effect {
-        let machine = &mut self.hosts[host.index()];
-        if !machine.is_up() || machine.paused.is_some() {
+        let machine = &self.hosts[host.index()];
+        if !machine.is_up() || machine.is_paused() {
             return Effect::Nothing;
         }
-        machine.paused = Some(Box::default());
+        self.stop(host);
         self.change(Change::Paused { host }, label);
         Effect::Touched
     }
 
     fn resume(&mut self, host: HostId, label: &str) -> Effect {
-        if self.hosts[host.index()].paused.is_none() {
+        if !self.hosts[host.index()].is_paused() {
             return Effect::Nothing;
         }
-        self.release_held(host);
+        self.go_on(host);
         self.change(Change::Resumed { host }, label);
         Effect::Touched
     }
+
+    fn jump(&mut self, host: HostId, by: Span, label: &str) -> Effect {
+        self.put_forward(host, by);
+        self.change(Change::Jumped { host, by }, label);
+        if self.hosts[host.index()].is_up() {
+            Effect::Touched
+        } else {
+            Effect::Nothing
+        }
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Effect {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
     Touched,
     Nothing,
 }
 
-/// The hosts that are meant; where there is no claimant, nobody is.
-pub(super) fn hosts(who: &[Target], claimant: Option<HostId>) -> impl Iterator<Item = HostId> + '_ {
-    who.iter().filter_map(move |target| target.host(claimant))
+/// The hosts that are meant; where nobody did anything, those whom no actor is.
+pub(super) fn hosts(who: &[Target], actor: Option<HostId>) -> impl Iterator<Item = HostId> + '_ {
+    who.iter().filter_map(move |target| target.host(actor))
 }
 
 impl Target {
-    /// The host meant; none where there is no claimant.
-    fn host(self, claimant: Option<HostId>) -> Option<HostId> {
+    /// The host meant; none where nobody did anything.
+    pub(super) fn host(self, actor: Option<HostId>) -> Option<HostId> {
         match self {
             Target::Host(host) => Some(host),
-            Target::Actor => claimant,
+            Target::Actor => actor,
         }
     }
 }

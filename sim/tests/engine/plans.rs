@@ -103,6 +103,14 @@ impl Draft {
         self
     }
 
+    /// The clock of the host that was added last.
+    pub(crate) fn clock(mut self, offset: Span, drift_ppm: i32) -> Self {
+        if let Some(host) = self.0.hosts.last_mut() {
+            host.clock = Clock { offset, drift_ppm };
+        }
+        self
+    }
+
     pub(crate) fn at(self, after: Span, fault: Fault) -> Self {
         self.step(Trigger::At(at(after)), fault)
     }
@@ -226,6 +234,56 @@ pub(crate) fn heal(cut: CutPlan) -> Fault {
 
 pub(crate) fn kill_actor() -> Fault {
     Fault::Crash(Crash::Kill, vec![Target::Actor])
+}
+
+pub(crate) fn lay_over(layer: Layer) -> Fault {
+    Fault::Lay(layer)
+}
+
+pub(crate) fn heal_layer(layer: Layer) -> Fault {
+    Fault::Heal(layer)
+}
+
+pub(crate) fn slow(hosts: &[HostId], by: Span) -> Layer {
+    Layer::Slow {
+        who: targets(hosts),
+        by,
+    }
+}
+
+pub(crate) fn slow_disk(hosts: &[HostId], by: Span) -> Layer {
+    Layer::SlowDisk {
+        who: targets(hosts),
+        by,
+    }
+}
+
+pub(crate) fn failing_disk(hosts: &[HostId], share: f64) -> Layer {
+    Layer::FailingDisk {
+        who: targets(hosts),
+        share,
+    }
+}
+
+pub(crate) fn drift(hosts: &[HostId], ppm: i32) -> Layer {
+    Layer::Drift {
+        who: targets(hosts),
+        ppm,
+    }
+}
+
+pub(crate) fn jump(hosts: &[HostId], by: Span) -> Fault {
+    Fault::Jump {
+        who: targets(hosts),
+        by,
+    }
+}
+
+pub(crate) fn restart_with(hosts: &[HostId], disk: DiskOnRestart) -> Fault {
+    Fault::Restart {
+        who: targets(hosts),
+        disk,
+    }
 }
 
 pub(crate) fn restart(hosts: &[HostId]) -> Fault {
