@@ -164,24 +164,30 @@ impl Row {
         let place = if self.links.get(next).is_some_and(|link| link.to == to) {
             next
         } else {
-            self.links
-                .binary_search_by_key(&to, |link| link.to)
-                .unwrap_or_else(|place| {
+            match self.links.binary_search_by_key(&to, |link| link.to) {
+                Ok(place) => place,
+                Err(place) => {
                     let link = Link {
                         to,
                         law: laws.of(from, to),
                         key: draws.link(keys[from.index()], keys[to.index()]),
                         ordinal: 0,
                     };
-                    self.links.insert(place, link);
-                    if !self.free_at.is_empty() {
-                        self.free_at.insert(place, Time::ZERO);
-                    }
+                    self.insert(place, link);
                     place
-                })
+                }
+            }
         };
         self.cursor = place;
         place
+    }
+
+    #[cold]
+    fn insert(&mut self, place: usize, link: Link) {
+        self.links.insert(place, link);
+        if !self.free_at.is_empty() {
+            self.free_at.insert(place, Time::ZERO);
+        }
     }
 
     /// When the link at a place is done with what it was given to carry.
