@@ -89,7 +89,7 @@ fn every_wait_follows_from_the_one_before() {
 }
 
 /// The mean wait of M/D/1 is ρ / (2μ(1 − ρ)): F. Pollaczek (1930) and A. Khinchine (1932), in L. Kleinrock, *Queueing Systems*, volume
-/// 1 (1975), equation 5.71 and what follows. And as many find the link idle as it is idle, 1 − ρ: R. W. Wolff, *Operations Research*
+/// 1 (1975), chapter 5. And as many find the link idle as it is idle, 1 − ρ: R. W. Wolff, *Operations Research*
 /// 30 (1982), 223–231.
 #[test]
 fn waits_are_those_of_an_m_d_1_queue() {
