@@ -23,7 +23,7 @@ pub(crate) use law::{Flaw, Passage};
 pub(crate) use laws::Over;
 pub(crate) use layers::{Flap, Flapped, Laid, Layer, Layers, Turn};
 
-use law::Verdict;
+use law::Admission;
 use laws::Laws;
 
 /// The links of one run.
@@ -99,9 +99,9 @@ impl<'p> Links<'p> {
         let (mut queued, mut flaw) = (Span::ZERO, None);
         if let Some(rare) = law.rare() {
             match rare.admit(&datagram, words, faults, || row.free_at(place)) {
-                Verdict::Goes(after, how) => (queued, flaw) = (after, how),
-                Verdict::Congested => return Passage::Congested,
-                Verdict::TooLong => return Passage::TooLong,
+                Admission::Goes(after, how) => (queued, flaw) = (after, how),
+                Admission::Congested => return Passage::Congested,
+                Admission::TooLong => return Passage::TooLong,
             }
         }
         // Each word has its own key, so the ones that the law has no use for need not be drawn.
