@@ -5,13 +5,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use squall_nodes::{Change, HostId, Span};
 use squall_sim::outcome::Traffic;
-use squall_sim::plan::{Fault, Latency, LinkChange, LinkLaw, Zones};
+use squall_sim::plan::{Fault, Latency, Layer, LinkChange, LinkLaw, Zones};
 use squall_sim::trace::{Fate, Happening};
 
 use crate::node::{Do, On, PORT, Rule, beat, on, place, send, start};
 use crate::plans::{
     A, B, C, D, Draft, bridge, changed, flap, kill, lay, link, ms, one_way, partition, pause, plan, restart,
-    resume, ring, us,
+    resume, ring, targets, us,
 };
 use crate::stories::Story;
 
@@ -538,9 +538,10 @@ fn mess() -> impl Strategy<Value = ([LinkLaw; 3], Vec<(u64, Fault)>, u64, u64)> 
     };
     let layer = || {
         prop_oneof![
-            3 => cut().prop_map(squall_sim::plan::Layer::Cut),
+            3 => cut().prop_map(Layer::Cut),
             2 => (cut(), spans()).prop_map(|(cut, (down, up))| flap(cut, us(down), us(up))),
             3 => (hosts(), hosts(), change()).prop_map(|(from, to, change)| changed(&from, &to, change)),
+            2 => (hosts(), 1..3_000u64).prop_map(|(who, by)| Layer::Slow { who: targets(&who), by: us(by) }),
         ]
     };
     let fault = prop_oneof![

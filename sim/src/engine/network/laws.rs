@@ -90,6 +90,7 @@ impl<'p> Laws<'p> {
     }
 
     /// The law that a link has now.
+    #[cold]
     pub(super) fn of(&self, from: HostId, to: HostId) -> u32 {
         match self.changed.binary_search_by_key(&(from, to), |(pair, _)| *pair) {
             Ok(place) => self.changed[place].1,
