@@ -3,7 +3,7 @@
 use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
-use crate::outcome::{FaultDone, InvariantDone, Outcome, Traffic, Verdict};
+use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
 use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
 use crate::scenario::{Complaints, ScenarioFile, resolve};
@@ -202,10 +202,7 @@ impl<P: Protocol> Bench<'_, P> {
             measures: engine.stopwatches.done(),
             faults: engine.faults.clone(),
             invariants,
-            traffic: Traffic {
-                in_flight: engine.in_flight(),
-                ..engine.traffic
-            },
+            traffic: engine.traffic,
         }
     }
 
@@ -223,8 +220,8 @@ impl<P: Protocol> Bench<'_, P> {
                 doubts.push(format!("the run was stopped at {}, when more events were waiting than fit", engine.now));
             }
             Some(End::TooMuchHeld) => doubts.push(format!(
-                "the run was stopped at {}, when more than {} GiB waited behind writes to disks, for paused hosts and on \
-                 their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
+                "the run was stopped at {}, when more than {} GiB waited behind writes to disks, for paused and slow hosts \
+                 and on their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
                 engine.now,
                 MOST_HELD >> 30
             )),
@@ -235,8 +232,8 @@ impl<P: Protocol> Bench<'_, P> {
                 MOST_EFFORT / 1_000_000_000
             )),
             Some(End::TooManyLayers) => doubts.push(format!(
-                "the run was stopped at {}, when more than {MOST_LAYERS} layers of cuts lay over the links; heal them, \
-                 or cut less often",
+                "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links, or over hosts; heal them, \
+                 or lay them less often",
                 engine.now
             )),
             Some(End::NotSimulated { host, what }) => doubts.push(format!(

@@ -3,8 +3,9 @@
 
 use squall_nodes::{Change, DiskState, HostId, Node, Protocol, Span};
 
-use super::faults::MOST_LAYERS;
+use super::faults;
 use super::host::Host;
+use super::layers::MOST_LAYERS;
 use super::{End, Engine};
 use crate::draws::Ratio;
 use crate::plan::{Clock, Layer, Target};
@@ -61,7 +62,7 @@ impl Ailments {
 
 impl<P: Protocol> Engine<'_, P> {
     /// Lays a layer over hosts.
-    pub(super) fn ail(&mut self, step: usize, layer: &Layer, actor: Option<HostId>, label: &str) {
+    pub(super) fn lay_over_hosts(&mut self, step: usize, layer: &Layer, actor: Option<HostId>, label: &str) {
         let Some((ailment, who)) = Ailment::of(layer) else {
             return;
         };
@@ -69,7 +70,7 @@ impl<P: Protocol> Engine<'_, P> {
             self.ended.get_or_insert(End::TooManyLayers);
             return;
         }
-        let hosts = resolve(who, actor);
+        let hosts = sorted(who, actor);
         self.ailments.laid += 1;
         let number = self.ailments.laid;
         let step = step as u32;
@@ -97,9 +98,9 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Heals the latest layer over hosts that comes to the same. Returns how many were healed.
-    pub(super) fn heal_ailment(&mut self, layer: &Layer, actor: Option<HostId>, label: &str) -> u64 {
+    pub(super) fn heal_over_hosts(&mut self, layer: &Layer, actor: Option<HostId>, label: &str) -> u64 {
         let healed =
-            Ailment::of(layer).and_then(|(ailment, who)| self.ailments.heal(ailment, &resolve(who, actor)));
+            Ailment::of(layer).and_then(|(ailment, who)| self.ailments.heal(ailment, &sorted(who, actor)));
         let Some(Laid {
             number,
             ailment,
@@ -188,9 +189,9 @@ impl<N: Node> Host<N> {
     }
 }
 
-/// The hosts meant, ascending, each once.
-fn resolve(who: &[Target], actor: Option<HostId>) -> Vec<HostId> {
-    let mut hosts: Vec<HostId> = who.iter().filter_map(|target| target.host(actor)).collect();
+/// The hosts that are meant, ascending, each once.
+fn sorted(who: &[Target], actor: Option<HostId>) -> Vec<HostId> {
+    let mut hosts: Vec<HostId> = faults::hosts(who, actor).collect();
     hosts.sort_unstable();
     hosts.dedup();
     hosts

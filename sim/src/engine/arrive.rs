@@ -21,7 +21,7 @@ impl<P: Protocol> Engine<'_, P> {
         };
         let to = datagram.to;
         let host = &self.hosts[to.index()];
-        let cause = if self.cuts.any() && self.cuts.between(datagram.from, to).next().is_some() {
+        let cause = if self.layers.cut_any() && self.layers.between(datagram.from, to).next().is_some() {
             Some(DropCause::Cut)
         } else if host.node.is_none() {
             Some(DropCause::Down)
@@ -97,17 +97,8 @@ impl<P: Protocol> Engine<'_, P> {
         self.payloads.release(&datagram);
     }
 
-    /// How many datagrams are still on their way or held back for a paused or slow host. What waits behind a write is not sent.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.traffic.sent + self.traffic.duplicated
-            - self.traffic.delivered
-            - self.traffic.lost
-            - self.traffic.cut
-            - self.traffic.to_nobody
-            - self.traffic.overflowed
-    }
-
-    /// The digest of the run that is over, with what is still on its way or held back.
+    /// The digest of the run that is over, with what is still on its way or held back for a paused or slow host, which is counted as well.
+    /// What waits behind a write is not sent.
     pub(crate) fn finish_digest(&mut self) -> Digest {
         let mut under_way: Vec<(u64, u64, Datagram)> = Vec::new();
         let mut note = |at, ticket, event| {
@@ -123,6 +114,12 @@ impl<P: Protocol> Engine<'_, P> {
             note(0, *ticket, *event);
         }
         under_way.sort_unstable_by_key(|(at, ticket, _)| (*at, *ticket));
+        self.traffic.in_flight = under_way.len() as u64 + self.stranded;
+        debug_assert!(
+            self.traffic.is_balanced(),
+            "every datagram is accounted for: {:?}",
+            self.traffic
+        );
         for (_, _, datagram) in under_way {
             self.digest_dropped(&datagram, Tag::InFlight, 0);
         }

@@ -13,7 +13,7 @@ pub(super) const STALE_AT_LEAST: usize = 1024;
 /// How many bytes may wait behind writes, for paused and slow hosts and as long payloads of datagrams on their way: two gibibytes. What
 /// lies in the queue itself is bounded by the queue.
 pub(crate) const MOST_HELD: usize = 2 << 30;
-/// How many steps the world may take in a run to keep up with what is done to it: some ten seconds' worth.
+/// How many steps the world and the links may take in a run to keep up with what is done to them: some ten seconds' worth.
 pub(crate) const MOST_EFFORT: u64 = 4_000_000_000;
 /// The violation of a run in which time stands still.
 const TIME_PASSES: &str = "squall.time_passes";
@@ -33,7 +33,7 @@ pub(crate) enum End {
     TooMuchHeld,
     /// More layers lay over links or hosts than there may.
     TooManyLayers,
-    /// To find who reaches whom took more than it may.
+    /// To find who reaches whom, and by which laws, took more than it may.
     TooMuchEffort,
     /// A node asked for something that is not simulated.
     NotSimulated { host: HostId, what: &'static str },
@@ -116,9 +116,10 @@ impl<P: Protocol> Engine<'_, P> {
         if self.stale < STALE_AT_LEAST || self.stale * 2 < self.queue.len() {
             return;
         }
-        let (hosts, judge_entry) = (&mut self.hosts, self.judge_entry.1);
+        let (hosts, layers, judge_entry) = (&mut self.hosts, &self.layers, self.judge_entry.1);
         self.queue.retain(|ticket, event| match event {
             Event::Judge => ticket == judge_entry,
+            Event::Flap { layer } => layers.has(*layer),
             Event::Timer {
                 host,
                 incarnation,

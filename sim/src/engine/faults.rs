@@ -1,14 +1,10 @@
-//! What a fault does to the world: crashes, restarts, pauses, jumps of clocks, and layers of cuts. Layers over hosts are in
-//! `ailments`.
+//! What a fault does to the world: crashes, restarts, pauses, jumps of clocks. Layers over links are laid in `layers`, those over
+//! hosts in `ailments`.
 
-use squall_nodes::{Change, Crash, Cut, HostId, Protocol, Span};
+use squall_nodes::{Change, Crash, HostId, Protocol, Span};
 
-use super::network::Layer;
 use super::{End, Engine};
-use crate::plan::{CutPlan, DiskOnRestart, Fault, Layer as PlannedLayer, Target};
-
-/// How many layers may lie over the links, and how many over hosts, at once. Each costs time for every datagram or input.
-pub(crate) const MOST_LAYERS: usize = 1_000;
+use crate::plan::{DiskOnRestart, Fault, Target};
 
 impl<P: Protocol> Engine<'_, P> {
     /// Makes an entry of the timeline happen; `actor` did what triggered it.
@@ -23,34 +19,18 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Fault::Pause(who) => self.each(who, actor, |engine, host| engine.pause(host, label)),
             Fault::Resume(who) => self.each(who, actor, |engine, host| engine.resume(host, label)),
-            // What a cut touches is counted datagram by datagram, as it drops them.
-            Fault::Lay(PlannedLayer::Cut(plan)) => {
-                let cut = self.resolve(plan, actor);
-                self.lay(step, cut, label);
+            Fault::Lay(layer) if layer.is_over_links() => {
+                self.lay_over_links(step, layer, actor, label);
                 0
             }
-            Fault::Heal(PlannedLayer::Cut(plan)) => {
-                let cut = self.resolve(plan, actor);
-                let layer = self.cuts.heal(&cut);
-                layer.map_or(0, |layer| self.healed(layer, label))
+            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, actor, label),
+            Fault::HealAll => self.heal_all(label),
+            Fault::Lay(layer) => {
+                self.lay_over_hosts(step, layer, actor, label);
+                0
             }
-            Fault::HealAll => {
-                let mut layers = 0;
-                while !self.is_worn_out()
-                    && let Some(layer) = self.cuts.heal_oldest()
-                {
-                    layers += self.healed(layer, label);
-                }
-                layers
-            }
+            Fault::Heal(layer) => self.heal_over_hosts(layer, actor, label),
             Fault::Jump { who, by } => self.each(who, actor, |engine, host| engine.jump(host, *by, label)),
-            // As it is with layers over hosts: what they touch is counted as they do.
-            Fault::Lay(layer) if !layer.is_over_links() => {
-                self.ail(step, layer, actor, label);
-                0
-            }
-            Fault::Heal(layer) if !layer.is_over_links() => self.heal_ailment(layer, actor, label),
-            Fault::Lay(_) | Fault::Heal(_) => 0,
         };
         self.faults[step].affected += affected;
         if affected > 0 || matches!(planned.fault, Fault::Lay(_)) {
@@ -143,73 +123,6 @@ impl<P: Protocol> Engine<'_, P> {
             Effect::Nothing
         }
     }
-
-    fn lay(&mut self, step: usize, cut: Cut, label: &str) {
-        if self.cuts.len() >= MOST_LAYERS {
-            self.ended.get_or_insert(End::TooManyLayers);
-            return;
-        }
-        let layer = self.cuts.lay(step, cut.clone());
-        self.change(Change::Cut { layer, cut }, label);
-    }
-
-    fn healed(&mut self, layer: Layer, label: &str) -> u64 {
-        self.change(Change::Healed { layer: layer.number }, label);
-        1
-    }
-
-    /// The cut for the hosts that there are. Those that no group names form one more.
-    fn resolve(&self, plan: &CutPlan, actor: Option<HostId>) -> Cut {
-        match plan {
-            CutPlan::Partition(groups) => {
-                let mut group_of = vec![groups.len() as u32; self.hosts.len()];
-                for (group, members) in groups.iter().enumerate() {
-                    for member in members.iter().filter_map(|target| target.host(actor)) {
-                        group_of[member.index()] = group as u32;
-                    }
-                }
-                Cut::Groups(group_of)
-            }
-            CutPlan::Bridge { over, sides } => {
-                let mut group_of = vec![sides.len() as u32; self.hosts.len()];
-                for (group, members) in sides.iter().enumerate() {
-                    for member in members.iter().filter_map(|target| target.host(actor)) {
-                        group_of[member.index()] = group as u32;
-                    }
-                }
-                for host in over.iter().filter_map(|target| target.host(actor)) {
-                    group_of[host.index()] = Cut::BRIDGE;
-                }
-                Cut::Bridge(group_of)
-            }
-            CutPlan::Ring { hosts, reach } => {
-                let mut place = vec![Cut::OUTSIDE; self.hosts.len()];
-                let mut len = 0;
-                for host in hosts.iter().filter_map(|target| target.host(actor)) {
-                    place[host.index()] = len;
-                    len += 1;
-                }
-                Cut::Ring {
-                    place,
-                    len,
-                    reach: *reach,
-                }
-            }
-            CutPlan::OneWay { from, to } => {
-                let marked = |who: &[Target]| {
-                    let mut marks = vec![false; self.hosts.len()];
-                    for host in who.iter().filter_map(|target| target.host(actor)) {
-                        marks[host.index()] = true;
-                    }
-                    marks
-                };
-                Cut::OneWay {
-                    from: marked(from),
-                    to: marked(to),
-                }
-            }
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,9 +131,14 @@ pub(super) enum Effect {
     Nothing,
 }
 
+/// The hosts that are meant; where nobody did anything, no actor is.
+pub(super) fn hosts(who: &[Target], actor: Option<HostId>) -> impl Iterator<Item = HostId> + '_ {
+    who.iter().filter_map(move |target| target.host(actor))
+}
+
 impl Target {
     /// The host meant; none where nobody did anything.
-    pub(super) fn host(self, actor: Option<HostId>) -> Option<HostId> {
+    fn host(self, actor: Option<HostId>) -> Option<HostId> {
         match self {
             Target::Host(host) => Some(host),
             Target::Actor => actor,

@@ -6,9 +6,10 @@
 //! - `take`: from the queue to the next input, with `arrive` for datagrams; `script`: what the plan has happen.
 //! - `send`, `disk`, `see`: a datagram's way out, the persist barrier, what is seen by those who watch; `cues`: what waits for
 //!   what nodes do.
-//! - `faults`: what is done to the world; `power`: hosts go up and down; `ailments`: layers over hosts, and `slow` hosts. `bounds`: what no run may exceed, and how it ends.
+//! - `faults`: what is done to the world; `layers`: what lies over the links, `ailments`: over hosts; `slow`: hosts that take their
+//!   time; `power`: hosts go up and down. `bounds`: what no run may exceed, and how it ends.
 //! - The parts of which a run consists: `queue` (the timing wheel) and the `event`s in it, `host` and its `timers`, its `clock`
-//!   and the `contents` of its disk, `network` (links and cuts).
+//!   and the `contents` of its disk, `network` (links, their laws, and the layers over them).
 
 mod ailments;
 mod arrive;
@@ -20,6 +21,7 @@ mod disk;
 mod event;
 mod faults;
 mod host;
+mod layers;
 mod network;
 mod power;
 mod queue;
@@ -46,14 +48,14 @@ use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
 
 pub(crate) use bounds::{End, MOST_EFFORT, MOST_HELD};
-pub(crate) use faults::MOST_LAYERS;
+pub(crate) use layers::MOST_LAYERS;
 
 use ailments::{Ailment, Ailments};
 use clock::Clock;
 use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
 use host::{Barrier, Host, Waiting, Write};
-use network::{Cuts, Links};
+use network::{Layers, Links};
 use queue::{Full, Queue};
 use take::{DueInput, What};
 use timers::Upkeep;
@@ -73,8 +75,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     most_at_an_instant: u64,
     pub(crate) events: u64,
     pub(crate) hosts: Vec<Host<P::Node>>,
-    links: Links,
-    pub(crate) cuts: Cuts,
+    links: Links<'p>,
+    layers: Layers,
     draws: Draws,
     payloads: Payloads,
     /// How many bytes wait behind writes and for paused or slow hosts; and how many may, together with the payloads.
@@ -85,7 +87,7 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// The judge as it is before a run.
     fresh_judge: Judge<P::Node>,
     pub(crate) judge: Judge<P::Node>,
-    /// How much effort its world may come to.
+    /// How much effort its world and the links may come to.
     most_effort: u64,
     /// When the queue's entry for the judge comes up, and its ticket; [`Time::MAX`] when there is none. Others are stale.
     judge_entry: (Time, u64),
@@ -105,6 +107,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     pub(crate) calls_made: Vec<u64>,
     next_call: u64,
     pub(crate) traffic: Traffic,
+    /// Datagrams on their way that are neither in the queue nor held back: the run was stopped over them.
+    stranded: u64,
     pub(crate) digest: Rolling,
     data_bytes: Vec<u8>,
     pub(crate) tracer: Option<Box<Tracer>>,
@@ -129,8 +133,8 @@ impl<'p, P: Protocol> Engine<'p, P> {
             most_at_an_instant: 100_000 + 4 * (hosts as u64).pow(2),
             events: 0,
             hosts: (0..hosts).map(|_| Host::new()).collect(),
-            links: Links::new(&plan.network, hosts),
-            cuts: Cuts::default(),
+            links: Links::new(&plan.network, plan.tolerated, hosts),
+            layers: Layers::default(),
             draws: Draws::new(0),
             payloads: Payloads::default(),
             held: 0,
@@ -151,6 +155,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             calls_made: Vec::new(),
             next_call: 0,
             traffic: Traffic::default(),
+            stranded: 0,
             digest: Rolling::new(),
             data_bytes: Vec::new(),
             tracer: None,
@@ -171,7 +176,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             host.clock = Clock::planned(planned.clock);
         }
         self.links.clear();
-        self.cuts.clear();
+        self.layers.clear();
         self.draws = Draws::new(seed);
         self.payloads.clear();
         self.held = 0;
@@ -198,6 +203,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.calls_made.resize(self.plan.workload.len(), 0);
         self.next_call = 0;
         self.traffic = Traffic::default();
+        self.stranded = 0;
         self.digest.clear();
         self.tracer = tracer;
         self.ended = None;

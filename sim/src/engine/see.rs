@@ -64,7 +64,7 @@ impl<P: Protocol> Engine<'_, P> {
             fault: fault.to_owned(),
         });
         self.see(&Seen::World(&change));
-        if self.judge.world.effort() > self.most_effort {
+        if self.judge.world.effort() + self.links.effort() > self.most_effort {
             self.ended.get_or_insert(End::TooMuchEffort);
         }
     }

@@ -67,7 +67,9 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 self.at_this_instant += 1;
                 if self.at_this_instant > self.most_at_an_instant {
-                    let host = self.queue.event(place).host();
+                    let event = self.queue.event(place);
+                    let host = event.host();
+                    self.stranded += u64::from(matches!(event, Event::Datagram(_)));
                     self.stop_standing_still(host);
                     return None;
                 }
@@ -135,6 +137,10 @@ impl<P: Protocol> Engine<'_, P> {
                 self.count()?;
                 self.repeat(step);
                 self.strike(step as usize, actor);
+                None
+            }
+            Event::Flap { layer } => {
+                self.flap(layer);
                 None
             }
             Event::Judge if ticket != self.judge_entry.1 => {
@@ -240,6 +246,7 @@ impl<P: Protocol> Engine<'_, P> {
                 Ok(place) => return self.deliver(place),
                 Err(Full) => {
                     self.ended.get_or_insert(End::QueueFull);
+                    self.stranded += 1;
                     return None;
                 }
             },
@@ -276,6 +283,7 @@ impl<P: Protocol> Engine<'_, P> {
             | Event::Worked { .. }
             | Event::Work { .. }
             | Event::Step { .. }
+            | Event::Flap { .. }
             | Event::Judge => return None,
         };
         Some(DueInput { host, what })

@@ -13,8 +13,8 @@ use super::bounds::STALE_AT_LEAST;
 use super::timers::{Due, NEVER, Timers, Upkeep};
 use super::{End, Engine};
 use crate::plan::{
-    Clock, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Network, Origin, Plan, PlannedHost,
-    PlannedInvariant, Step, Target, Trigger, Work, address_of,
+    Clock, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Network, Origin, Plan,
+    PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, address_of,
 };
 
 /// A node that arms timers in one of the ways that would fill a naive queue, `times` over.
@@ -380,6 +380,33 @@ fn timers_of_lives_that_are_over_do_not_pile_up() {
     let (_, most) = length_after(&plan);
     assert!(
         most <= 2 * STALE_AT_LEAST + 200,
+        "{most} events lay in the queue at once"
+    );
+}
+
+#[test]
+fn flaps_that_are_healed_leave_the_queue_as_short_as_it_was() {
+    let mut plan = plan(Way::Quiet, 1);
+    plan.limit = Span::from_micros(20 * ROUNDS);
+    let flap = || Layer::Flap {
+        cut: CutPlan::Partition(vec![vec![Target::Host(HostId(0))]]),
+        down: FAR,
+        up: FAR,
+    };
+    for (offset, fault) in [(0, Fault::Lay(flap())), (500, Fault::Heal(flap()))] {
+        plan.timeline.push(Step {
+            trigger: Trigger::Every {
+                first: Time::from_nanos(1_000 + offset),
+                interval: Span::from_micros(1),
+                until: Time::MAX,
+            },
+            label: fault.kind().to_owned(),
+            fault,
+        });
+    }
+    let (_, most) = length_after(&plan);
+    assert!(
+        most <= STALE_AT_LEAST + 8,
         "{most} events lay in the queue at once"
     );
 }

@@ -16,6 +16,7 @@ mod effect_triggers;
 mod failing_disks;
 
 mod keyed_randomness;
+mod layers;
 mod links;
 mod measures;
 mod pause;

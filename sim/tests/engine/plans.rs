@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use squall_nodes::{Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
 use squall_sim::plan::{
-    Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Measure, Network, Origin,
-    Plan, PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, address_of,
+    Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkChange, LinkLaw, Measure, Network,
+    Origin, Plan, PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, Zones, address_of,
 };
 use squall_sim::{Outcome, Prepared};
 
@@ -90,6 +90,11 @@ impl Draft {
     pub(crate) fn link(mut self, from: HostId, to: HostId, law: LinkLaw) -> Self {
         self.0.network.links.push(((from, to), Arc::new(law)));
         self.0.network.links.sort_unstable_by_key(|(pair, _)| *pair);
+        self
+    }
+
+    pub(crate) fn zones(mut self, zones: Zones) -> Self {
+        self.0.network.zones = zones;
         self
     }
 
@@ -311,5 +316,33 @@ pub(crate) fn one_way(from: &[HostId], to: &[HostId]) -> CutPlan {
     CutPlan::OneWay {
         from: targets(from),
         to: targets(to),
+    }
+}
+
+/// `over` reaches everyone, and the sides nobody else.
+pub(crate) fn bridge(over: &[HostId], sides: &[&[HostId]]) -> CutPlan {
+    CutPlan::Bridge {
+        over: targets(over),
+        sides: sides.iter().map(|side| targets(side)).collect(),
+    }
+}
+
+pub(crate) fn ring(hosts: &[HostId], reach: u32) -> CutPlan {
+    CutPlan::Ring {
+        hosts: targets(hosts),
+        reach,
+    }
+}
+
+pub(crate) fn flap(cut: CutPlan, down: Span, up: Span) -> Layer {
+    Layer::Flap { cut, down, up }
+}
+
+/// What lies over the links from some hosts to others.
+pub(crate) fn changed(from: &[HostId], to: &[HostId], change: LinkChange) -> Layer {
+    Layer::Links {
+        from: targets(from),
+        to: targets(to),
+        change,
     }
 }
