@@ -220,8 +220,8 @@ impl<P: Protocol> Bench<'_, P> {
                 doubts.push(format!("the run was stopped at {}, when more events were waiting than fit", engine.now));
             }
             Some(End::TooMuchHeld) => doubts.push(format!(
-                "the run was stopped at {}, when more than {} GiB waited behind writes to disks, for paused and slow hosts \
-                 and on their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
+                "the run was stopped at {}, when more than {} GiB waited behind writes to disks, for paused hosts and on \
+                 their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
                 engine.now,
                 MOST_HELD >> 30
             )),
@@ -232,8 +232,8 @@ impl<P: Protocol> Bench<'_, P> {
                 MOST_EFFORT / 1_000_000_000
             )),
             Some(End::TooManyLayers) => doubts.push(format!(
-                "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links, or over hosts; heal them, \
-                 or lay them less often",
+                "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links or over the hosts; \
+                 heal them, or lay them less often",
                 engine.now
             )),
             Some(End::NotSimulated { host, what }) => doubts.push(format!(

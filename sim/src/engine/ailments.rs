@@ -3,9 +3,8 @@
 
 use squall_nodes::{Change, DiskState, HostId, Node, Protocol, Span};
 
-use super::faults;
+use super::MOST_LAYERS;
 use super::host::Host;
-use super::layers::MOST_LAYERS;
 use super::{End, Engine};
 use crate::draws::Ratio;
 use crate::plan::{Clock, Layer, Target};
@@ -62,7 +61,7 @@ impl Ailments {
 
 impl<P: Protocol> Engine<'_, P> {
     /// Lays a layer over hosts.
-    pub(super) fn lay_over_hosts(&mut self, step: usize, layer: &Layer, actor: Option<HostId>, label: &str) {
+    pub(super) fn ail(&mut self, step: usize, layer: &Layer, actor: Option<HostId>, label: &str) {
         let Some((ailment, who)) = Ailment::of(layer) else {
             return;
         };
@@ -70,7 +69,7 @@ impl<P: Protocol> Engine<'_, P> {
             self.ended.get_or_insert(End::TooManyLayers);
             return;
         }
-        let hosts = sorted(who, actor);
+        let hosts = resolve(who, actor);
         self.ailments.laid += 1;
         let number = self.ailments.laid;
         let step = step as u32;
@@ -98,9 +97,9 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Heals the latest layer over hosts that comes to the same. Returns how many were healed.
-    pub(super) fn heal_over_hosts(&mut self, layer: &Layer, actor: Option<HostId>, label: &str) -> u64 {
+    pub(super) fn heal_ailment(&mut self, layer: &Layer, actor: Option<HostId>, label: &str) -> u64 {
         let healed =
-            Ailment::of(layer).and_then(|(ailment, who)| self.ailments.heal(ailment, &sorted(who, actor)));
+            Ailment::of(layer).and_then(|(ailment, who)| self.ailments.heal(ailment, &resolve(who, actor)));
         let Some(Laid {
             number,
             ailment,
@@ -189,9 +188,9 @@ impl<N: Node> Host<N> {
     }
 }
 
-/// The hosts that are meant, ascending, each once.
-fn sorted(who: &[Target], actor: Option<HostId>) -> Vec<HostId> {
-    let mut hosts: Vec<HostId> = faults::hosts(who, actor).collect();
+/// The hosts meant, ascending, each once.
+fn resolve(who: &[Target], actor: Option<HostId>) -> Vec<HostId> {
+    let mut hosts: Vec<HostId> = who.iter().filter_map(|target| target.host(actor)).collect();
     hosts.sort_unstable();
     hosts.dedup();
     hosts

@@ -19,17 +19,18 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Fault::Pause(who) => self.each(who, actor, |engine, host| engine.pause(host, label)),
             Fault::Resume(who) => self.each(who, actor, |engine, host| engine.resume(host, label)),
+            // What a layer touches is counted as it does: by datagrams, inputs and writes.
             Fault::Lay(layer) if layer.is_over_links() => {
                 self.lay_over_links(step, layer, actor, label);
                 0
             }
-            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, actor, label),
-            Fault::HealAll => self.heal_all(label),
             Fault::Lay(layer) => {
-                self.lay_over_hosts(step, layer, actor, label);
+                self.ail(step, layer, actor, label);
                 0
             }
-            Fault::Heal(layer) => self.heal_over_hosts(layer, actor, label),
+            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, actor, label),
+            Fault::Heal(layer) => self.heal_ailment(layer, actor, label),
+            Fault::HealAll => self.heal_all(label),
             Fault::Jump { who, by } => self.each(who, actor, |engine, host| engine.jump(host, *by, label)),
         };
         self.faults[step].affected += affected;
@@ -131,14 +132,14 @@ pub(super) enum Effect {
     Nothing,
 }
 
-/// The hosts that are meant; where nobody did anything, no actor is.
+/// The hosts that are meant; where nobody did anything, those whom no actor is.
 pub(super) fn hosts(who: &[Target], actor: Option<HostId>) -> impl Iterator<Item = HostId> + '_ {
     who.iter().filter_map(move |target| target.host(actor))
 }
 
 impl Target {
     /// The host meant; none where nobody did anything.
-    fn host(self, actor: Option<HostId>) -> Option<HostId> {
+    pub(super) fn host(self, actor: Option<HostId>) -> Option<HostId> {
         match self {
             Target::Host(host) => Some(host),
             Target::Actor => actor,

@@ -10,7 +10,7 @@ use super::network::{Flap, Flapped, Laid, Layer, Over, Turn};
 use super::{End, Engine};
 use crate::plan::{CutPlan, Layer as PlannedLayer, Target};
 
-/// How many layers may lie over the links at once. Each cut costs time for every datagram.
+/// How many layers may lie over the links, and how many over hosts, at once. Each costs time for every datagram or input.
 pub(crate) const MOST_LAYERS: usize = 1_000;
 
 impl<P: Protocol> Engine<'_, P> {

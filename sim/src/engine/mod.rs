@@ -6,8 +6,8 @@
 //! - `take`: from the queue to the next input, with `arrive` for datagrams; `script`: what the plan has happen.
 //! - `send`, `disk`, `see`: a datagram's way out, the persist barrier, what is seen by those who watch; `cues`: what waits for
 //!   what nodes do.
-//! - `faults`: what is done to the world; `layers`: what lies over the links, `ailments`: over hosts; `slow`: hosts that take their
-//!   time; `power`: hosts go up and down. `bounds`: what no run may exceed, and how it ends.
+//! - `faults`: what is done to the world; `layers`: what lies over the links; `ailments`: what lies over hosts, and `slow` hosts;
+//!   `power`: hosts go up and down. `bounds`: what no run may exceed, and how it ends.
 //! - The parts of which a run consists: `queue` (the timing wheel) and the `event`s in it, `host` and its `timers`, its `clock`
 //!   and the `contents` of its disk, `network` (links, their laws, and the layers over them).
 

@@ -287,7 +287,7 @@ fn cuts_without_end_stop_the_run_before_they_stop_the_machine() {
     assert_eq!(
         outcome.doubts,
         [
-            "the run was stopped at 0.001001s, when more than 1000 layers lay over the links, or over hosts; heal them, or lay them less often"
+            "the run was stopped at 0.001001s, when more than 1000 layers lay over the links or over the hosts; heal them, or lay them less often"
         ]
     );
 }
