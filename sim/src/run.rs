@@ -6,7 +6,7 @@ use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
 use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
-use crate::scenario::{Complaints, ScenarioFile, resolve};
+use crate::scenario::{Complaints, ScenarioFile, resolve, resolved};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 
@@ -66,6 +66,10 @@ impl<P: Protocol> Runner for Registered<P> {
 
     fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints> {
         Ok(Box::new(prepare(resolve::<P>(file, rules)?, file.seed())))
+    }
+
+    fn resolved(&self, file: &ScenarioFile) -> Result<String, Complaints> {
+        resolved::<P>(file)
     }
 }
 

@@ -268,6 +268,11 @@ impl<P: Protocol> Engine<'_, P> {
                 (host, What::Persisted(token))
             }
             Event::PersistFailed { host, token, .. } => {
+                // It knows now: what it asks for from here on may go out.
+                let barrier = &mut self.hosts[host.index()].barrier;
+                if barrier.as_ref().is_some_and(|barrier| barrier.has_failed()) {
+                    *barrier = None;
+                }
                 self.digest.head(Tag::PersistFailed, now, host.0, token.0, 0, 0);
                 self.trace(Some(host), || Happening::PersistFailed { token: token.0 });
                 (host, What::PersistFailed(token))

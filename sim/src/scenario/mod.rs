@@ -232,6 +232,12 @@
 //! (a `Wipe` is a `Restart`), or `Fact(name: "promoted")`, for short `Fact("promoted")`. In `to`, `each: Client` asks that every host with
 //! that role reaches it; `each: "c1..c4"` names them.
 //!
+//! # The resolved form
+//!
+//! [`resolved()`] writes a file with everything in it that it leaves out: settings, hosts one by one, every part of every law, bounds
+//! of promises. It says the same under each rule set, to the digest of every run, and goes on doing so when a default is changed in
+//! a later version. `format: 1` leads it. What rule sets have by themselves is told in comments.
+//!
 //! # What cannot be
 //!
 //! A file larger than 1 MiB ([`LARGEST`]) or nested deeper than [`places::DEEPEST`] levels is not read. Beyond unknown names
@@ -259,6 +265,7 @@ pub mod places;
 mod promises;
 mod quiet;
 mod resolve;
+mod resolved;
 mod settings;
 mod timeline;
 mod triggers;
@@ -270,5 +277,6 @@ pub use complaint::{Complaint, Complaints, Place, Style};
 pub use file::{FORMAT, Flaw, LARGEST, ScenarioFile};
 pub use laws::MOST_LINKS;
 pub use resolve::resolve;
+pub use resolved::resolved;
 pub use timeline::MOST_ENTRIES;
 pub use triggers::{MOST_TIMES, SHORTEST_INTERVAL};

@@ -39,6 +39,30 @@ pub fn resolve<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Result<
     plan.ok_or_else(|| Complaints::about_all(file.name(), "holds no scenario".to_owned(), None))
 }
 
+/// What a file says of its hosts, before the protocol puts them in their places.
+pub(super) struct Draft<P: Protocol> {
+    /// The settings that every host begins with.
+    pub(super) settings: Settings<P>,
+    /// The names of the hosts, and where each is written.
+    pub(super) cast: Cast,
+    /// The hosts.
+    pub(super) hosts: Vec<PlannedHost<P::Node>>,
+}
+
+/// The hosts of a file that can be resolved under a rule set; `None` when it cannot.
+pub(super) fn draft<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Option<Draft<P>> {
+    let mut desk = Desk::new(file.text());
+    let scenario = desk.fields(file.root(), "a scenario", FIELDS)?;
+    let limit = limit(&mut desk, &scenario);
+    let settings = Settings::<P>::read(&mut desk, &scenario, rules);
+    let (cast, hosts) = Cast::read(&mut desk, &scenario, &settings, limit);
+    Some(Draft {
+        settings,
+        cast,
+        hosts,
+    })
+}
+
 /// Reads all of it. After a complaint the plan may lack things, and nobody sees it.
 fn plan<'f, P: Protocol>(
     desk: &mut Desk<'f>,
