@@ -142,7 +142,7 @@ pub enum DiskAtBoot {
     Kept,
     /// Nothing any more: what was there is gone.
     Wiped,
-    /// What was there before the last write, which is gone though it had completed.
+    /// What was there before the last write, which had completed, or was under way when the host went down, and is gone.
     Stale,
     /// The beginning of the last write, over what was there before it.
     Torn,
