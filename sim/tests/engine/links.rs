@@ -494,9 +494,15 @@ fn a_change_of_links_lasts_until_it_is_healed_and_counts_what_crosses_them() {
     let beyond = |beyond: &[(HostId, HostId)]| Change::Links {
         beyond: beyond.to_vec(),
     };
+    let straggled = Change::Straggled { from: A, to: B };
     assert_eq!(
         story.changes(),
-        [(ms(15), beyond(&[(A, B), (B, A)])), (ms(35), beyond(&[]))]
+        [
+            (ms(15), beyond(&[(A, B), (B, A)])),
+            (ms(35), beyond(&[])),
+            (ms(220), straggled.clone()),
+            (ms(230), straggled),
+        ]
     );
 }
 
@@ -670,4 +676,36 @@ fn seen(story: &Story) -> Traffic {
         corrupted: fate(Fate::Corrupted) + fate(Fate::CorruptedAndDoubled),
         in_flight: launched - arrived,
     }
+}
+
+#[test]
+fn what_a_changed_link_kept_for_too_long_is_told_of_when_it_comes_though_the_link_is_healed() {
+    let slower = |latency| {
+        let latency = Some(Latency::Constant(latency));
+        changed(
+            &[A],
+            &[B],
+            LinkChange {
+                latency,
+                ..LinkChange::default()
+            },
+        )
+    };
+    let story = |latency| {
+        plan()
+            .host(
+                "a",
+                [start([Do::Arm(1, ms(5))]), on(On::Timer(1), [send(B, "late")])],
+            )
+            .host("b", [])
+            .at(ms(1), Fault::Lay(slower(latency)))
+            .at(ms(10), Fault::Heal(slower(latency)))
+            .trace(1)
+    };
+    let late = story(ms(500));
+    let straggled = Change::Straggled { from: A, to: B };
+    assert_eq!(late.changes().last(), Some(&(ms(505), straggled)));
+    assert_eq!(late.heard(B).len(), 1);
+    // A hundred milliseconds are tolerated.
+    assert_eq!(story(ms(100)).changes().len(), 2);
 }

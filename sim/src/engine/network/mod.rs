@@ -149,6 +149,11 @@ impl<'p> Links<'p> {
         self.laws.beyond()
     }
 
+    /// Whether layers make a link worse than what is tolerated.
+    pub(crate) fn is_beyond(&self, from: HostId, to: HostId) -> bool {
+        self.laws.is_beyond((from, to))
+    }
+
     /// How many steps it has taken to keep up with the layers, about, as [`World::effort`](squall_nodes::World::effort) counts
     /// them.
     pub(crate) fn effort(&self) -> u64 {
