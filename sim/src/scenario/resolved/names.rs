@@ -63,7 +63,7 @@ impl<'a> Names<'a> {
     fn name(&self, target: &Target) -> &str {
         match target {
             Target::Host(host) => &self.names[host.index()],
-            Target::Actor => "@claimant",
+            Target::Actor => "@actor",
         }
     }
 }
