@@ -1,9 +1,9 @@
 //! The event queue: a timing wheel that pops in the exact order of (time, order of pushing).
 //!
-//! Events lie in a slab and never move: each has a line of the processor's cache to itself, with its time, its order and the
-//! next of its slot. A wheel of slots holds those of the near future as lists through the slab; what lies beyond the wheel
-//! waits in a heap of keys. A slot is sorted when it is reached, and what is pushed into the slot that is being drained goes
-//! to a small heap beside it, so that many events at one instant cost no quadratic insertion.
+//! Events lie in a slab and never move: each has a line of the processor's cache to itself, with its time and its order. A
+//! wheel of slots holds those of the near future as lists of places in the slab; what lies beyond the wheel waits in a heap of
+//! keys. A slot is sorted when it is reached, and what is pushed into the slot that is being drained goes to a small heap
+//! beside it, so that many events at one instant cost no quadratic insertion.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -27,6 +27,9 @@ pub(crate) struct Queue<T> {
     occupied: [u64; WORDS],
     summary: u64,
     slab: Vec<Record<T>>,
+    /// Next of each record in its slot's list, or in the list of free places. Were they in the records, each step along a list
+    /// would wait for a line of a large slab.
+    next: Vec<u32>,
     /// First of the list of free places.
     free: u32,
     /// The event that was popped last. Its place is free once the next is popped.
@@ -58,7 +61,6 @@ struct InSlot(u64);
 #[repr(align(64))]
 struct Record<T> {
     at: u64,
-    /// Order of pushing, above the place of the next in its slot's list or in the list of free places.
     order: u64,
     event: T,
 }
@@ -100,6 +102,7 @@ impl<T: Copy> Queue<T> {
             occupied: [0; WORDS],
             summary: 0,
             slab: Vec::new(),
+            next: Vec::new(),
             free: NONE,
             lent: NONE,
             current: Vec::new(),
@@ -123,6 +126,7 @@ impl<T: Copy> Queue<T> {
         }
         self.summary = 0;
         self.slab.clear();
+        self.next.clear();
         self.free = NONE;
         self.lent = NONE;
         self.current.clear();
@@ -161,8 +165,7 @@ impl<T: Copy> Queue<T> {
         self.pushed += 1;
         self.len += 1;
         let next = self.enter(Key::new(at, order, place));
-        let order_and_next = order << PLACE_BITS | u64::from(next);
-        self.write(at, order_and_next, event);
+        self.write(Record { at, order, event }, next);
         Ok(order)
     }
 
@@ -183,7 +186,7 @@ impl<T: Copy> Queue<T> {
         let record = &self.slab[place as usize];
         Some(Popped {
             at: record.at,
-            ticket: record.order >> PLACE_BITS,
+            ticket: record.order,
             place: Place(place),
         })
     }
@@ -203,7 +206,8 @@ impl<T: Copy> Queue<T> {
     pub(crate) fn lend(&mut self, event: T) -> Result<Place, Full> {
         self.take_back();
         let place = self.free_place()?;
-        self.write(0, u64::from(NONE), event);
+        let (at, order) = (0, 0);
+        self.write(Record { at, order, event }, NONE);
         self.lent = place;
         Ok(Place(place))
     }
@@ -215,15 +219,13 @@ impl<T: Copy> Queue<T> {
         let current = self.current.iter().map(|in_slot| in_slot.place());
         let wheel = self.heads.iter().flat_map(move |head| {
             let there = |place: u32| (place != NONE).then_some(place);
-            std::iter::successors(there(*head), move |place| {
-                there(self.slab[*place as usize].next())
-            })
+            std::iter::successors(there(*head), move |place| there(self.next[*place as usize]))
         });
         current.chain(heaps).chain(wheel).map(|place| {
             let record = &self.slab[place as usize];
             Pending {
                 at: record.at,
-                ticket: record.order >> PLACE_BITS,
+                ticket: record.order,
                 event: record.event,
             }
         })
@@ -239,21 +241,19 @@ impl<T: Copy> Queue<T> {
             let mut place = std::mem::replace(head, NONE);
             while place != NONE {
                 places.push(place);
-                place = self.slab[place as usize].next();
+                place = self.next[place as usize];
             }
         }
         self.occupied = [0; WORDS];
         self.summary = 0;
         for place in places {
             let record = self.slab[place as usize];
-            let order = record.order >> PLACE_BITS;
-            let next = if keep(order, &record.event) {
-                self.enter(Key::new(record.at, order, place))
+            self.next[place as usize] = if keep(record.order, &record.event) {
+                self.enter(Key::new(record.at, record.order, place))
             } else {
                 self.len -= 1;
                 std::mem::replace(&mut self.free, place)
             };
-            self.slab[place as usize].set_next(next);
         }
     }
 
@@ -269,22 +269,26 @@ impl<T: Copy> Queue<T> {
 
     /// Writes to the first free place.
     #[inline(always)]
-    fn write(&mut self, at: u64, order: u64, event: T) {
+    fn write(&mut self, record: Record<T>, next: u32) {
+        let place = self.free as usize;
         // No place is beyond the end, too.
-        match self.slab.get_mut(self.free as usize) {
-            Some(record) => {
-                self.free = record.next();
-                *record = Record { at, order, event };
+        match (self.slab.get_mut(place), self.next.get_mut(place)) {
+            (Some(there), Some(link)) => {
+                *there = record;
+                self.free = std::mem::replace(link, next);
             }
-            None => self.slab.push(Record { at, order, event }),
+            _ => {
+                self.slab.push(record);
+                self.next.push(next);
+            }
         }
     }
 
     /// The event that was popped last is done with.
     #[inline]
     fn take_back(&mut self) {
-        if let Some(record) = self.slab.get_mut(self.lent as usize) {
-            record.set_next(self.free);
+        if let Some(link) = self.next.get_mut(self.lent as usize) {
+            *link = self.free;
             self.free = std::mem::replace(&mut self.lent, NONE);
         }
     }
@@ -316,10 +320,7 @@ impl<T: Copy> Queue<T> {
 
     fn late_is_sooner(&self, soon: InSlot) -> bool {
         let soonest = &self.slab[soon.place() as usize];
-        let soon = Key {
-            at: soonest.at,
-            order: soonest.order & !PLACES | u64::from(soon.place()),
-        };
+        let soon = Key::new(soonest.at, soonest.order, soon.place());
         self.late.peek().is_some_and(|Reverse(late)| *late < soon)
     }
 
@@ -346,7 +347,7 @@ impl<T: Copy> Queue<T> {
         }
         let first = std::mem::replace(&mut self.heads[slot % SLOTS], NONE);
         // Mostly there is but one.
-        match self.slab[first as usize].next() {
+        match self.next[first as usize] {
             NONE => Some(first),
             _ => self.take_first(first),
         }
@@ -354,9 +355,11 @@ impl<T: Copy> Queue<T> {
 
     /// Takes out the first event of a list and sorts the others.
     fn take_first(&mut self, mut place: u32) -> Option<u32> {
-        while let Some(record) = self.slab.get(place as usize) {
-            self.current.push(InSlot::new(record.at, place));
-            place = record.next();
+        while place != NONE {
+            // The record's line is fetched while the next in the list is being found.
+            self.current
+                .push(InSlot::new(self.slab[place as usize].at, place));
+            place = self.next[place as usize];
         }
         self.sort();
         self.current.pop().map(InSlot::place)
@@ -377,7 +380,7 @@ impl<T: Copy> Queue<T> {
             }
             self.far.pop();
             let next = self.link(slot, key.place());
-            self.slab[key.place() as usize].set_next(next);
+            self.next[key.place() as usize] = next;
         }
     }
 
@@ -438,18 +441,6 @@ impl InSlot {
     #[inline]
     fn place(self) -> u32 {
         (self.0 & PLACES) as u32
-    }
-}
-
-impl<T> Record<T> {
-    #[inline]
-    fn next(&self) -> u32 {
-        (self.order & PLACES) as u32
-    }
-
-    #[inline]
-    fn set_next(&mut self, next: u32) {
-        self.order = self.order & !PLACES | u64::from(next);
     }
 }
 
