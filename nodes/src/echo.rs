@@ -581,6 +581,7 @@ mod tests {
             name: host.name.clone(),
             ip: host.ip,
             up: true,
+            drift_ppm: 0,
         });
         World::new(residents, Links::Tolerated)
     }

@@ -35,7 +35,7 @@ pub use protocol::{
     ron_options,
 };
 pub use rng::{HostKey, NodeRng};
-pub use seen::{Change, Crash, Cut, DiskAtBoot, Seen};
+pub use seen::{Change, Crash, Cut, DiskAtBoot, DiskState, Seen};
 pub use time::{Span, SpanError, Time};
 pub use transport::{Delivery, Transport, drive};
 pub use world::{Group, Links, Resident, World};

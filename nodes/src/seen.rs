@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::node::{CallId, HostId, Node};
+use crate::time::Span;
 
 /// One thing that was seen.
 #[non_exhaustive]
@@ -80,6 +81,55 @@ pub enum Change {
         /// The layer.
         layer: u32,
     },
+    /// The laws of links changed.
+    Links {
+        /// All links, as (from, to), whose loss or latency is beyond what is tolerated since: sorted, each once.
+        beyond: Vec<(HostId, HostId)>,
+    },
+    /// A link dropped a datagram that its queue had no room for, or that was too long for it.
+    Choked {
+        /// The sender.
+        from: HostId,
+        /// The receiver.
+        to: HostId,
+    },
+    /// A host became slow, or as quick as it was.
+    Slowed {
+        /// Which.
+        host: HostId,
+        /// How long each of its inputs takes from now on; zero when it is not slowed any more.
+        by: Span,
+    },
+    /// A host's disk became worse, or as good as it was.
+    Disk {
+        /// Whose.
+        host: HostId,
+        /// How it is from now on.
+        state: DiskState,
+    },
+    /// A host's clock goes at another rate.
+    Drift {
+        /// Whose.
+        host: HostId,
+        /// By how many millionths it is fast from now on; slow where it is negative.
+        ppm: i32,
+    },
+    /// A host's clock jumped forward.
+    Jumped {
+        /// Whose.
+        host: HostId,
+        /// How far.
+        by: Span,
+    },
+}
+
+/// How a disk is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DiskState {
+    /// As it should.
+    Sound,
+    /// Writes take longer, or some of them fail.
+    Ailing,
 }
 
 /// What a booting host finds on its disk.
@@ -92,6 +142,12 @@ pub enum DiskAtBoot {
     Kept,
     /// Nothing any more: what was there is gone.
     Wiped,
+    /// What was there before the last write, which is gone though it had completed.
+    Stale,
+    /// The beginning of the last write, over what was there before it.
+    Torn,
+    /// The last write, with a byte changed.
+    Corrupt,
 }
 
 /// How a host goes down.
@@ -116,13 +172,43 @@ pub enum Cut {
         /// Whether each host is a receiver.
         to: Vec<bool>,
     },
+    /// Each host's group, by host; nothing passes from one group to another, but everything to and from the hosts of
+    /// [`Cut::BRIDGE`], which are in all of them.
+    Bridge(Vec<u32>),
+    /// Hosts in a ring, each of which reaches those that are no more than a number of places away, on either side. The hosts
+    /// that are outside it reach each other, and nobody in it.
+    Ring {
+        /// Each host's place in the ring, counted from 0 and each given once, or [`Cut::OUTSIDE`]; by host.
+        place: Vec<u32>,
+        /// How many hosts are in the ring.
+        len: u32,
+        /// How many places away a host reaches.
+        reach: u32,
+    },
 }
 
 impl Cut {
+    /// The group, in a [`Cut::Bridge`], of a host that is in all groups.
+    pub const BRIDGE: u32 = u32::MAX;
+    /// The place, in a [`Cut::Ring`], of a host that is outside it.
+    pub const OUTSIDE: u32 = u32::MAX;
+
     /// Whether the cut keeps `from` from reaching `to`. A host always reaches itself.
     pub fn blocks(&self, from: HostId, to: HostId) -> bool {
         match self {
             Cut::Groups(group) => group[from.index()] != group[to.index()],
+            Cut::Bridge(group) => {
+                let (a, b) = (group[from.index()], group[to.index()]);
+                a != b && a != Cut::BRIDGE && b != Cut::BRIDGE
+            }
+            Cut::Ring { place, len, reach } => match (place[from.index()], place[to.index()]) {
+                (a, b) if a == b => false,
+                (Cut::OUTSIDE, _) | (_, Cut::OUTSIDE) => true,
+                (a, b) => {
+                    let apart = a.abs_diff(b);
+                    apart.min(len - apart) > *reach
+                }
+            },
             Cut::OneWay {
                 from: senders,
                 to: receivers,
@@ -133,7 +219,8 @@ impl Cut {
     /// What of the cut matters for one host: two hosts with equal sides are treated alike.
     pub(crate) fn side(&self, host: HostId) -> u32 {
         match self {
-            Cut::Groups(group) => group[host.index()],
+            Cut::Groups(group) | Cut::Bridge(group) => group[host.index()],
+            Cut::Ring { place, .. } => place[host.index()],
             Cut::OneWay { from, to } => u32::from(from[host.index()]) | u32::from(to[host.index()]) << 1,
         }
     }

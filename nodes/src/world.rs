@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 use classes::{Belong, Classes};
 
 use crate::node::HostId;
-use crate::seen::{Change, Cut};
+use crate::seen::{Change, Cut, DiskState};
 use crate::time::Time;
 
 /// Who is up, who reaches whom, and which groups are quiet.
@@ -24,6 +24,8 @@ pub struct World {
     effort: u64,
     groups: Vec<Group>,
     links: Links,
+    /// Links that are beyond what is tolerated, sorted.
+    beyond: Vec<(HostId, HostId)>,
 }
 
 /// Whether loss and latency are such that liveness can be asked for at all.
@@ -43,6 +45,17 @@ struct Host {
     incarnation: u32,
     disturbed: Time,
     group: Option<u32>,
+    slowed: bool,
+    disk: DiskState,
+    /// By how many millionths its clock is fast.
+    drift_ppm: i32,
+}
+
+impl Host {
+    /// Whether nothing is wrong with the machine that a promise of liveness could not be kept with.
+    fn is_sound(&self) -> bool {
+        !self.slowed && self.disk == DiskState::Sound && self.drift_ppm.unsigned_abs() <= World::TOLERATED_PPM
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,21 +91,36 @@ pub struct Resident {
     pub ip: Ipv4Addr,
     /// Whether it is up when the run begins.
     pub up: bool,
+    /// By how many millionths its clock is fast when the run begins; slow where it is negative.
+    pub drift_ppm: i32,
 }
 
 impl World {
+    /// The drift, fast or slow, up to which a clock is as good as any while liveness is asked for.
+    pub const TOLERATED_PPM: u32 = 1_000;
+
     /// The world at the start of a run, whose beginning counts as a disturbance.
     pub fn new(residents: impl IntoIterator<Item = Resident>, links: Links) -> Self {
         let hosts: Vec<Host> = residents
             .into_iter()
-            .map(|Resident { name, ip, up }| Host {
-                name,
-                ip,
-                state: if up { State::Running } else { State::Down },
-                incarnation: 0,
-                disturbed: Time::ZERO,
-                group: None,
-            })
+            .map(
+                |Resident {
+                     name,
+                     ip,
+                     up,
+                     drift_ppm,
+                 }| Host {
+                    name,
+                    ip,
+                    state: if up { State::Running } else { State::Down },
+                    incarnation: 0,
+                    disturbed: Time::ZERO,
+                    group: None,
+                    slowed: false,
+                    disk: DiskState::Sound,
+                    drift_ppm,
+                },
+            )
             .collect();
         let by_ip = hosts
             .iter()
@@ -107,6 +135,7 @@ impl World {
             cuts: Vec::new(),
             groups: Vec::new(),
             links,
+            beyond: Vec::new(),
         };
         world.regroup(Time::ZERO);
         world
@@ -136,6 +165,22 @@ impl World {
                 }
                 self.disturb_all(at);
             }
+            Change::Links { beyond } => {
+                self.beyond.clone_from(beyond);
+                self.effort += beyond.len() as u64;
+                self.disturb_all(at);
+            }
+            // It may come with every datagram, and leaves the groups as they are.
+            Change::Choked { from, to } => {
+                for host in [*from, *to] {
+                    self.touch(host, at);
+                }
+                return;
+            }
+            Change::Slowed { host, by } => self.impair(*host, at, |host| host.slowed = !by.is_zero()),
+            Change::Disk { host, state } => self.impair(*host, at, |host| host.disk = *state),
+            Change::Drift { host, ppm } => self.impair(*host, at, |host| host.drift_ppm = *ppm),
+            Change::Jumped { host, .. } => self.impair(*host, at, |_| ()),
         }
         self.regroup(at);
     }
@@ -210,6 +255,22 @@ impl World {
         host.disturbed = at;
     }
 
+    fn impair(&mut self, host: HostId, at: Time, how: impl FnOnce(&mut Host)) {
+        let host = &mut self.hosts[host.index()];
+        how(host);
+        host.disturbed = at;
+    }
+
+    /// Disturbs the group of a host, and leaves it the group that it is.
+    fn touch(&mut self, host: HostId, at: Time) {
+        let host = &mut self.hosts[host.index()];
+        host.disturbed = at;
+        if let Some(group) = host.group {
+            let quiet_since = &mut self.groups[group as usize].quiet_since;
+            *quiet_since = at.max(*quiet_since);
+        }
+    }
+
     fn disturb_all(&mut self, at: Time) {
         for host in &mut self.hosts {
             host.disturbed = at;
@@ -235,12 +296,20 @@ impl World {
         }
         self.groups = groups;
         for group in &mut self.groups {
-            let disturbed = group.hosts.iter().map(|host| self.hosts[host.index()].disturbed);
-            group.quiet_since = match self.links {
-                Links::Tolerated => disturbed.max().unwrap_or(Time::ZERO),
-                Links::Beyond => Time::MAX,
+            let hosts = || group.hosts.iter().map(|host| &self.hosts[host.index()]);
+            group.quiet_since = if self.links == Links::Beyond || !hosts().all(Host::is_sound) {
+                Time::MAX
+            } else {
+                hosts().map(|host| host.disturbed).max().unwrap_or(Time::ZERO)
             };
         }
+        for (from, to) in &self.beyond {
+            let [from, to] = [from, to].map(|host| self.hosts[host.index()].group);
+            if let Some(group) = from.filter(|_| from == to) {
+                self.groups[group as usize].quiet_since = Time::MAX;
+            }
+        }
+        self.effort += self.beyond.len() as u64;
     }
 
     /// The groups by their first host, with their hosts alone, and the group of each host. The lists of the old groups are
@@ -287,6 +356,7 @@ mod tests {
 
     use super::*;
     use crate::seen::{Crash, DiskAtBoot};
+    use crate::time::Span;
 
     fn world(hosts: usize) -> World {
         World::new(
@@ -294,6 +364,7 @@ mod tests {
                 name: format!("h{i}"),
                 ip: Ipv4Addr::new(10, 0, 0, i as u8 + 1),
                 up: true,
+                drift_ppm: 0,
             }),
             Links::Tolerated,
         )
@@ -433,6 +504,7 @@ mod tests {
             name: "a".into(),
             ip: Ipv4Addr::LOCALHOST,
             up: true,
+            drift_ppm: 0,
         }];
         let world = World::new(residents, Links::Beyond);
         assert_eq!(world.groups()[0].quiet_since, Time::MAX);
@@ -478,7 +550,7 @@ mod tests {
 
     fn change() -> impl Strategy<Value = (u8, Vec<u32>, Vec<bool>, Vec<bool>)> {
         let marks = || prop::collection::vec(prop::bool::weighted(0.3), HOSTS);
-        (0..8u8, prop::collection::vec(0..3u32, HOSTS), marks(), marks())
+        (0..10u8, prop::collection::vec(0..3u32, HOSTS), marks(), marks())
     }
 
     proptest! {
@@ -498,6 +570,18 @@ mod tests {
                         laid.push(layer);
                         Change::Cut { layer, cut: Cut::Groups(sides) }
                     }
+                    6 => {
+                        laid.push(layer);
+                        let group = sides.iter().map(|side| if *side == 2 { Cut::BRIDGE } else { *side });
+                        Change::Cut { layer, cut: Cut::Bridge(group.collect()) }
+                    }
+                    7 => {
+                        laid.push(layer);
+                        let mut len = 0;
+                        let place = from.iter().map(|outside| if *outside { Cut::OUTSIDE } else { len += 1; len - 1 });
+                        let place = place.collect();
+                        Change::Cut { layer, cut: Cut::Ring { place, len, reach: sides[0] } }
+                    }
                     _ => {
                         laid.push(layer);
                         Change::Cut { layer, cut: Cut::OneWay { from, to } }
@@ -514,6 +598,130 @@ mod tests {
     }
 
     #[test]
+    fn a_bridge_and_a_ring_keep_apart_whom_they_say_and_make_no_groups() {
+        let bridge = Cut::Bridge(vec![0, 0, Cut::BRIDGE, 1]);
+        let blocked = |cut: &Cut, hosts: u32| -> Vec<(u32, u32)> {
+            let pairs = (0..hosts).flat_map(|from| (0..hosts).map(move |to| (from, to)));
+            pairs
+                .filter(|(from, to)| cut.blocks(HostId(*from), HostId(*to)))
+                .collect()
+        };
+        assert_eq!(blocked(&bridge, 4), [(0, 3), (1, 3), (3, 0), (3, 1)]);
+        let ring = Cut::Ring {
+            place: vec![0, 1, 2, 3, Cut::OUTSIDE, Cut::OUTSIDE],
+            len: 4,
+            reach: 1,
+        };
+        let across = [
+            (0, 2),
+            (0, 4),
+            (0, 5),
+            (1, 3),
+            (1, 4),
+            (1, 5),
+            (2, 0),
+            (2, 4),
+            (2, 5),
+            (3, 1),
+            (3, 4),
+            (3, 5),
+        ];
+        assert_eq!(
+            blocked(&ring, 6)
+                .into_iter()
+                .filter(|(from, _)| *from < 4)
+                .collect::<Vec<_>>(),
+            across
+        );
+        assert!(!ring.blocks(HostId(4), HostId(5)) && ring.blocks(HostId(5), HostId(0)));
+        let mut world = world(6);
+        world.apply(Time::from_nanos(1), &Change::Cut { layer: 1, cut: ring });
+        assert_eq!(shape(&world), [ids(&[4, 5])]);
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_a_machine_or_a_link_is_the_end_of_the_quiet_of_its_group_alone() {
+        let a = HostId(0);
+        let wrong_and_mended = [
+            [
+                Change::Slowed {
+                    host: a,
+                    by: Span::from_millis(1),
+                },
+                Change::Slowed {
+                    host: a,
+                    by: Span::ZERO,
+                },
+            ],
+            [
+                Change::Disk {
+                    host: a,
+                    state: DiskState::Ailing,
+                },
+                Change::Disk {
+                    host: a,
+                    state: DiskState::Sound,
+                },
+            ],
+            [
+                Change::Drift { host: a, ppm: -1_001 },
+                Change::Drift { host: a, ppm: -1_000 },
+            ],
+            [
+                Change::Links {
+                    beyond: vec![(HostId(1), a)],
+                },
+                Change::Links { beyond: Vec::new() },
+            ],
+        ];
+        for [wrong, mended] in wrong_and_mended {
+            let mut world = world(4);
+            world.apply(
+                Time::from_nanos(1),
+                &Change::Cut {
+                    layer: 1,
+                    cut: Cut::Groups(vec![0, 0, 1, 1]),
+                },
+            );
+            world.apply(Time::from_nanos(2), &wrong);
+            assert_eq!(world.groups()[0].quiet_since, Time::MAX, "{wrong:?}");
+            assert!(world.groups()[1].quiet_since < Time::MAX, "{wrong:?}");
+            world.apply(Time::from_nanos(3), &mended);
+            assert_eq!(world.groups()[0].quiet_since, Time::from_nanos(3), "{mended:?}");
+        }
+    }
+
+    #[test]
+    fn a_jump_and_a_choked_link_disturb_whom_they_touch() {
+        let mut world = world(4);
+        world.apply(
+            Time::from_nanos(1),
+            &Change::Cut {
+                layer: 1,
+                cut: Cut::Groups(vec![0, 0, 1, 1]),
+            },
+        );
+        world.apply(
+            Time::from_nanos(2),
+            &Change::Jumped {
+                host: HostId(0),
+                by: Span::from_secs(1),
+            },
+        );
+        world.apply(
+            Time::from_nanos(3),
+            &Change::Choked {
+                from: HostId(2),
+                to: HostId(3),
+            },
+        );
+        let since: Vec<Time> = world.groups().iter().map(|group| group.quiet_since).collect();
+        assert_eq!(since, [Time::from_nanos(2), Time::from_nanos(3)]);
+        world.apply(Time::from_nanos(4), &Change::Healed { layer: 1 });
+        assert_eq!(world.groups()[0].quiet_since, Time::from_nanos(4));
+    }
+
+    #[test]
     fn a_pause_takes_steps_in_proportion_to_the_hosts_however_many_groups_there_are() {
         let hosts = 2_000;
         let mut world = World::new(
@@ -521,6 +729,7 @@ mod tests {
                 name: format!("h{i}"),
                 ip: Ipv4Addr::from(i),
                 up: true,
+                drift_ppm: 0,
             }),
             Links::Tolerated,
         );
@@ -541,6 +750,7 @@ mod tests {
                 name: format!("h{i}"),
                 ip: Ipv4Addr::from(i as u32),
                 up: true,
+                drift_ppm: 0,
             }),
             Links::Tolerated,
         );

@@ -1,9 +1,10 @@
 //! Results as JSON, one object a line, for programs.
 //!
 //! Keys stand in a fixed order and are never taken away; new ones are added at the end. Times are in nanoseconds of virtual
-//! time, counted from the beginning of the run, but for `wall_ms`; digests are 32 hexadecimal digits.
+//! time, counted from the beginning of the run, but for `wall_ms`; digests are 32 hexadecimal digits. `expect` is `"held"`, or
+//! the list of the invariants of which one is to be violated.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, SweepOutcome, Traffic};
 use squall_sim::plan::Expect;
 use squall_sim::runner::Promise;
@@ -31,7 +32,7 @@ pub fn run(outcome: &Outcome, notes: &[String]) -> String {
         measures: outcome.measures.iter().map(Measure::of).collect(),
         faults: outcome.faults.iter().map(Fault::of).collect(),
         invariants: outcome.invariants.iter().map(Invariant::of).collect(),
-        expect: expected(&outcome.expect),
+        expect: Expected(&outcome.expect),
         doubts: &outcome.doubts,
         traffic: traffic(&outcome.traffic),
         promised: outcome
@@ -84,7 +85,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String]) -> String {
         digest: outcome.digest.to_string(),
         wall_ms,
         asked: [outcome.seeds.0, outcome.seeds.1],
-        expect: expected(&outcome.expect),
+        expect: Expected(&outcome.expect),
         measures: outcome.measures.iter().map(Distribution::of).collect(),
         samples_left_out: outcome.samples_left_out,
         faults: outcome
@@ -98,6 +99,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String]) -> String {
             .collect(),
         invariants: outcome.invariants.iter().map(Invariant::of).collect(),
         notes,
+        rechecked: outcome.rechecked,
     })
 }
 
@@ -170,7 +172,7 @@ struct Run<'a> {
     measures: Vec<Measure<'a>>,
     faults: Vec<Fault<'a>>,
     invariants: Vec<Invariant<'a>>,
-    expect: Vec<&'a str>,
+    expect: Expected<'a>,
     doubts: &'a [String],
     traffic: TrafficCounts,
     promised: Option<&'a str>,
@@ -248,6 +250,9 @@ struct TrafficCounts {
     cut: u64,
     to_nobody: u64,
     overflowed: u64,
+    congested: u64,
+    too_long: u64,
+    corrupted: u64,
     in_flight: u64,
 }
 
@@ -260,6 +265,9 @@ fn traffic(traffic: &Traffic) -> TrafficCounts {
         cut,
         to_nobody,
         overflowed,
+        congested,
+        too_long,
+        corrupted,
         in_flight,
     } = *traffic;
     TrafficCounts {
@@ -270,15 +278,22 @@ fn traffic(traffic: &Traffic) -> TrafficCounts {
         cut,
         to_nobody,
         overflowed,
+        congested,
+        too_long,
+        corrupted,
         in_flight,
     }
 }
 
-/// The invariants of which one is expected to be violated; none when the file expects all to hold.
-fn expected(expect: &Expect) -> Vec<&str> {
-    match expect {
-        Expect::Held => Vec::new(),
-        Expect::Violated(names) => names.iter().map(String::as_str).collect(),
+/// `"held"`, or the list of the invariants of which one is expected to be violated.
+struct Expected<'a>(&'a Expect);
+
+impl Serialize for Expected<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Expect::Held => serializer.serialize_str("held"),
+            Expect::Violated(names) => names.serialize(serializer),
+        }
     }
 }
 
@@ -301,12 +316,14 @@ struct Sweep<'a> {
     digest: String,
     wall_ms: u64,
     asked: [u64; 2],
-    expect: Vec<&'a str>,
+    expect: Expected<'a>,
     measures: Vec<Distribution<'a>>,
     samples_left_out: u64,
     faults: Vec<FaultOverRuns<'a>>,
     invariants: Vec<Invariant<'a>>,
     notes: &'a [String],
+    /// How many of the runs were done a second time and came out the same.
+    rechecked: u64,
 }
 
 #[derive(Serialize)]
@@ -382,7 +399,7 @@ struct Host<'a> {
 #[derive(Serialize)]
 struct CheckRules<'a> {
     rules: &'a str,
-    expect: Vec<&'a str>,
+    expect: Expected<'a>,
     promises: Vec<PromiseMade<'a>>,
 }
 
@@ -398,7 +415,7 @@ impl<'a> CheckRules<'a> {
     fn of(checked: &'a CheckedRules) -> Self {
         CheckRules {
             rules: checked.rules,
-            expect: expected(&checked.expect),
+            expect: Expected(&checked.expect),
             promises: checked
                 .promises
                 .iter()

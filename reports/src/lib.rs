@@ -3,10 +3,12 @@
 //! - [`look`]: colours, widths, numbers and commands, the same in all text.
 //! - [`text`]: runs, sweeps, checks and the story of a violation, for people.
 //! - [`json`]: the same as one object a line, for programs.
+//! - [`junit`]: the same as JUnit XML, for a CI.
 //!
 //! Nothing here runs a scenario, reads a file, or writes anywhere: every function returns what is to be written.
 
 pub mod json;
+pub mod junit;
 pub mod look;
 #[cfg(test)]
 mod sample;

@@ -99,6 +99,19 @@ impl Look {
             seeds.0, seeds.1
         )
     }
+
+    /// The command that checks a file.
+    pub fn check_command(&self, scenario: &str) -> String {
+        format!("{} check {}", self.program, file(scenario))
+    }
+
+    /// The command that repeats the runs of some seeds on one thread, each of them twice.
+    pub fn recheck_command(&self, scenario: &str, rules: &str, seeds: (u64, u64)) -> String {
+        format!(
+            "{} --jobs 1 --recheck 100%",
+            self.sweep_command(scenario, rules, seeds)
+        )
+    }
 }
 
 /// A file as an argument: never taken for an option.
@@ -222,6 +235,10 @@ mod tests {
         assert_eq!(
             look.sweep_command("-x.ron", "A", (3, 9)),
             "squall sweep ./-x.ron --rules A --seeds 3..9"
+        );
+        assert_eq!(
+            look.recheck_command("x.ron", "A", (3, 9)),
+            "squall sweep x.ron --rules A --seeds 3..9 --jobs 1 --recheck 100%"
         );
     }
 

@@ -154,6 +154,7 @@ pub(crate) fn swept() -> SweepOutcome {
         rules: "Original",
         seeds: (5, 1_005),
         runs: 1_000,
+        rechecked: 10,
         held: 960,
         violated: 40,
         inconclusive: 0,

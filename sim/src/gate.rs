@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use squall_nodes::HostId;
 
 use crate::outcome::{Digest, Outcome};
-use crate::runner::Prepared;
+use crate::runner::{Prepared, Worker};
 use crate::trace::{Happening, Trace, TraceEvent};
 
 /// How many more runs, with traces, are held against the first one when two runs differ: what differs may come and go.
@@ -68,17 +68,35 @@ impl Difference {
                 scenario: prepared.scenario().to_owned(),
                 seed: first.seed,
                 digests: [first.digest, second.digest],
-                parting: find_parting(prepared, first.seed),
+                parting: find_parting(&mut *prepared.worker(), prepared, first.seed),
+            })
+        })
+    }
+
+    /// As [`between`](Difference::between), where the first of the runs is one of a worker that has others behind it. What it
+    /// has kept of them may be what makes the difference, so that the event is sought in a trace of that worker's first.
+    pub fn seen_by(
+        worker: &mut dyn Worker,
+        prepared: &dyn Prepared,
+        first: &Outcome,
+        second: &Outcome,
+    ) -> Option<Box<Difference>> {
+        (first != second).then(|| {
+            Box::new(Difference {
+                scenario: prepared.scenario().to_owned(),
+                seed: first.seed,
+                digests: [first.digest, second.digest],
+                parting: find_parting(worker, prepared, first.seed),
             })
         })
     }
 }
 
-/// Traces runs until one is not like the first.
-fn find_parting(prepared: &dyn Prepared, seed: u64) -> Option<Parting> {
-    let mut worker = prepared.worker();
+/// Holds a trace of `worker` against one of a worker of its own, and then traces runs until one is not like the first.
+fn find_parting(worker: &mut dyn Worker, prepared: &dyn Prepared, seed: u64) -> Option<Parting> {
     let (_, first) = worker.trace(seed);
-    (0..TRIES).find_map(|_| Parting::between(&first, &worker.trace(seed).1))
+    let mut fresh = prepared.worker();
+    (0..TRIES).find_map(|_| Parting::between(&first, &fresh.trace(seed).1))
 }
 
 impl Parting {
@@ -193,6 +211,7 @@ impl fmt::Display for Told<'_> {
                 )
             }
             Happening::Persisted { token } => write!(f, "has written {token} to its disk"),
+            Happening::PersistFailed { token } => write!(f, "fails to write {token} to its disk"),
             Happening::Fact { says, .. } => write!(f, "claims {says}"),
             Happening::Call { call, says } => write!(f, "is asked {says} by call {call}"),
             Happening::Answer { call, says } => write!(f, "answers {says} to call {call}"),

@@ -5,7 +5,7 @@
 //! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
-//! Inside, `engine` is the transport that nodes are driven over; `draws` and `digest` are what make runs repeatable and
+//! Inside, `engine` is the transport that nodes are driven over; `latency` holds the laws of latency; `draws` and `digest` are what make runs repeatable and
 //! comparable; `watch` judges, and `tracer` takes down what happens.
 //!
 //! Equal scenario, seed and version give equal digests, in any process, with any number of threads. Nothing here reads a
@@ -15,6 +15,7 @@ mod digest;
 mod draws;
 mod engine;
 pub mod gate;
+mod latency;
 pub mod outcome;
 pub mod plan;
 pub mod run;

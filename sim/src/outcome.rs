@@ -155,8 +155,9 @@ pub struct FaultDone {
     pub fault: String,
     /// When it first happened; `None` when it never did.
     pub at: Option<Time>,
-    /// How much it touched: hosts that changed state, datagrams that a cut dropped, layers that a healing took away. A datagram
-    /// that several cuts lay in the way of counts for each of them.
+    /// How much it touched: hosts that changed state, datagrams that a cut dropped or that crossed a changed link, inputs that
+    /// a slow host worked on or that came by a drifting clock, writes that took longer or failed, layers that a healing took
+    /// away. What several layers lay over counts for each of them.
     pub affected: u64,
 }
 
@@ -171,7 +172,8 @@ pub struct InvariantDone {
     pub origin: Origin,
 }
 
-/// What became of the datagrams. `sent + duplicated = delivered + lost + cut + to_nobody + overflowed + in_flight`.
+/// What became of the datagrams. `sent + duplicated = delivered + lost + cut + to_nobody + overflowed + congested + too_long +
+/// in_flight`, each of which is counted by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Sent by nodes. What still waits behind a write is not sent.
@@ -187,9 +189,15 @@ pub struct Traffic {
     /// Sent to no host or from a port that was not open, too long for a datagram, or come to a port that was not open, or to a host
     /// that was down or went down before its node had it.
     pub to_nobody: u64,
-    /// Dropped since a paused host's buffer was full.
+    /// Dropped since the buffer of a paused or slow host was full.
     pub overflowed: u64,
-    /// On their way when the run ended, or waiting for a paused host to read them.
+    /// Dropped since the queue of a link was full.
+    pub congested: u64,
+    /// Dropped since they were longer than a link's MTU.
+    pub too_long: u64,
+    /// In which the network changed a byte, whatever became of them then.
+    pub corrupted: u64,
+    /// On their way when the run ended, or waiting for a paused or slow host to read them.
     pub in_flight: u64,
 }
 
@@ -204,6 +212,8 @@ pub struct SweepOutcome {
     pub seeds: (u64, u64),
     /// How many runs were done; fewer than asked for when the sweep was stopped.
     pub runs: u64,
+    /// How many of them were done a second time, and came out the same in all that an [`Outcome`] holds.
+    pub rechecked: u64,
     /// How many held.
     pub held: u64,
     /// How many were violated.

@@ -44,21 +44,56 @@ pub struct PlannedHost<N: Node> {
     pub key: HostKey,
     /// When it boots for the first time.
     pub starts: Time,
+    /// How its clock stands and goes when the run begins.
+    pub clock: Clock,
 }
 
-/// What links are like: all of them, and the ones that differ.
+/// A host's own clock, as the run begins: at `offset`, and going `1 + drift_ppm / 1 000 000` times as fast as true time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// How far it is ahead of true time.
+    pub offset: Span,
+    /// By how many millionths it is fast; slow where it is negative. Within [`Clock::SLOWEST_PPM`] and [`Clock::FASTEST_PPM`].
+    pub drift_ppm: i32,
+}
+
+impl Clock {
+    /// The least that a drift may be: half as fast as true time.
+    pub const SLOWEST_PPM: i32 = -500_000;
+    /// The most that a drift may be: twice as fast.
+    pub const FASTEST_PPM: i32 = 1_000_000;
+}
+
+/// What links are like: all of them, those between zones, and those that differ by themselves.
 #[derive(Clone, Debug)]
 pub struct Network {
     /// Every link that is not named below.
     pub default: Arc<LinkLaw>,
-    /// Links of their own, sorted by (from, to), each pair once.
+    /// Links between hosts by the zones that these are in.
+    pub zones: Zones,
+    /// Links of their own, sorted by (from, to), each pair once. What they have goes before what their zones have.
     pub links: Vec<((HostId, HostId), Arc<LinkLaw>)>,
 }
 
+/// The zones of a network: data centres, racks, continents.
+#[derive(Clone, Debug, Default)]
+pub struct Zones {
+    /// Their names.
+    pub names: Vec<String>,
+    /// The zone of each host, by its place among the names; `None` for a host that is in none. By [`HostId`].
+    pub of: Vec<Option<u32>>,
+    /// Links from one zone to another, or inside one, sorted by (from, to), each pair once.
+    pub laws: Vec<((u32, u32), Arc<LinkLaw>)>,
+}
+
 /// What one direction between two hosts does to datagrams. Ratios are from 0 to 1.
+///
+/// In this order: what is longer than the MTU is dropped; what the queue of the bandwidth has no room for is dropped; the
+/// rest takes its turn in the queue, and then may be lost, corrupted, delayed, held back and doubled. A host sends to itself
+/// over no link.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkLaw {
-    /// How long a datagram is on its way.
+    /// How long a datagram is on its way, once it has left the queue.
     pub latency: Latency,
     /// The share that is lost.
     pub loss: f64,
@@ -68,15 +103,83 @@ pub struct LinkLaw {
     pub reorder: f64,
     /// How long what is held back is held back at most; the time is drawn uniformly.
     pub reorder_by: Span,
+    /// The share in which one byte, drawn, is turned into another one. What the network's own checksums catch is lost; this
+    /// is what they let through. A copy is not corrupted with it.
+    pub corrupt: f64,
+    /// How many bits it carries in a second; without a bound when `None`. A datagram counts with [`HEADERS`].
+    pub bandwidth: Option<u64>,
+    /// How many bytes may wait for their turn, the one under way included; where there is a bandwidth. What finds no room is
+    /// dropped.
+    pub queue: u64,
+    /// The longest packet, in bytes, [`HEADERS`] included; what is longer is dropped, and nobody is told. `None` for no bound
+    /// but that of UDP.
+    pub mtu: Option<u32>,
 }
 
-/// A law of latency.
+/// What a datagram has besides its payload on the wire, in bytes: an IPv4 header without options, and a UDP header.
+pub const HEADERS: u64 = 28;
+
+/// A law of latency. Whatever is drawn, no latency is longer than [`Span::LONGEST`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Latency {
     /// Always the same.
     Constant(Span),
     /// Between the first, included, and the second, excluded, each as likely.
     Uniform(Span, Span),
+    /// Normal; what would be less than nothing is nothing.
+    Normal {
+        /// The mean, which is the median too.
+        mean: Span,
+        /// The standard deviation.
+        deviation: Span,
+    },
+    /// Log-normal: its logarithm is normal.
+    LogNormal {
+        /// The median.
+        median: Span,
+        /// The standard deviation of its natural logarithm: 0.5 makes the 99.9th percentile 4.7 medians.
+        sigma: f64,
+    },
+    /// At least `min`, and exponential beyond.
+    Exponential {
+        /// The least.
+        min: Span,
+        /// The mean of what comes on top of the least.
+        mean: Span,
+    },
+    /// Pareto: at least `min`, with a long tail. The share that is longer than x is (min / x) to the power of `shape`.
+    Pareto {
+        /// The least.
+        min: Span,
+        /// The tail's index: the smaller, the longer the tail; no mean at 1 or below.
+        shape: f64,
+    },
+    /// As it was measured: the samples, ascending, are quantiles at equal steps from the least to the greatest, and between two
+    /// of them it is uniform. At least one.
+    Empirical(Arc<[Span]>),
+}
+
+/// What is put in place of single parts of a link's law; the others stay.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LinkChange {
+    /// In place of [`LinkLaw::latency`].
+    pub latency: Option<Latency>,
+    /// In place of [`LinkLaw::loss`].
+    pub loss: Option<f64>,
+    /// In place of [`LinkLaw::duplicate`].
+    pub duplicate: Option<f64>,
+    /// In place of [`LinkLaw::reorder`].
+    pub reorder: Option<f64>,
+    /// In place of [`LinkLaw::reorder_by`].
+    pub reorder_by: Option<Span>,
+    /// In place of [`LinkLaw::corrupt`].
+    pub corrupt: Option<f64>,
+    /// In place of [`LinkLaw::bandwidth`].
+    pub bandwidth: Option<u64>,
+    /// In place of [`LinkLaw::queue`].
+    pub queue: Option<u64>,
+    /// In place of [`LinkLaw::mtu`].
+    pub mtu: Option<u32>,
 }
 
 /// One entry of the timeline.
@@ -104,17 +207,31 @@ pub enum Trigger {
         /// Not at or after this time.
         until: Time,
     },
-    /// When a fact is claimed, once.
+    /// When a node does something, once.
     When {
-        /// The fact's place in [`Fact::NAMES`](squall_nodes::Fact::NAMES).
-        fact: usize,
-        /// By whom; anyone when empty.
+        /// What.
+        cue: Cue,
+        /// Who; anyone when empty.
         by: Vec<HostId>,
-        /// At which claim that matches, counted from 1.
+        /// At which time that it happens, counted from 1, of all that `by` do.
         nth: u32,
         /// How long after it.
         after: Span,
     },
+}
+
+/// Something that a node does, and that a fault can wait for. What triggers at once happens before the rest of what the node
+/// asked for with the same input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cue {
+    /// It claims the fact at this place in [`Fact::NAMES`](squall_nodes::Fact::NAMES).
+    Fact(usize),
+    /// A write to its disk begins.
+    PersistBegun,
+    /// A write is on its disk. What waited behind it has not gone on yet.
+    PersistCompleted,
+    /// It has sent a datagram to one of these, whatever becomes of it; to anyone when empty.
+    Send(Vec<HostId>),
 }
 
 /// Something that is done to the world.
@@ -133,12 +250,75 @@ pub enum Fault {
     Pause(Vec<Target>),
     /// Lets paused hosts run again.
     Resume(Vec<Target>),
-    /// Lays a layer of cuts over the links.
-    Cut(CutPlan),
-    /// Takes away the latest layer that is still there and was laid by an equal cut.
-    Heal(CutPlan),
-    /// Takes away all layers that are there.
+    /// Moves hosts' clocks forward.
+    Jump {
+        /// Whose.
+        who: Vec<Target>,
+        /// How far; more than nothing.
+        by: Span,
+    },
+    /// Lays a layer over the world: it lasts until it is healed, and others over the same hosts and links come and go without it.
+    Lay(Layer),
+    /// Takes away the latest layer that is still there and was laid by an equal fault.
+    Heal(Layer),
+    /// Takes away all layers over links that are there, in the order in which they were laid: cuts, flapping ones, and changes
+    /// of laws. Layers over hosts stay.
     HealAll,
+}
+
+/// A fault that lasts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layer {
+    /// Links are cut.
+    Cut(CutPlan),
+    /// Links are cut, and open, and cut again: cut first.
+    Flap {
+        /// Which.
+        cut: CutPlan,
+        /// For how long they are cut each time; more than nothing.
+        down: Span,
+        /// For how long they are open each time; more than nothing.
+        up: Span,
+    },
+    /// Links get other laws. Where several lie over a link, the one that was laid last has the last word on each part.
+    Links {
+        /// From whom.
+        from: Vec<Target>,
+        /// To whom; not from a host to itself.
+        to: Vec<Target>,
+        /// What is put in place of their laws.
+        change: LinkChange,
+    },
+    /// Hosts are slow: an input is handled only when the host has worked on it this long, and one after the other. Several add
+    /// up. What comes in meanwhile waits in the host's kernel, as while it is paused.
+    Slow {
+        /// Which.
+        who: Vec<Target>,
+        /// How long each input takes; more than nothing.
+        by: Span,
+    },
+    /// Writes take longer. Several add up. It is for writes that begin while it is there.
+    SlowDisk {
+        /// Whose.
+        who: Vec<Target>,
+        /// How much longer; more than nothing.
+        by: Span,
+    },
+    /// Writes fail: a write that would complete while it is there leaves the disk as it was. Of several, the greatest share counts.
+    FailingDisk {
+        /// Whose.
+        who: Vec<Target>,
+        /// The share of writes that fail, drawn for each; more than 0.
+        share: f64,
+    },
+    /// Clocks go at another rate. Several add up, and to the clock's own drift, within [`Clock::SLOWEST_PPM`] and
+    /// [`Clock::FASTEST_PPM`].
+    Drift {
+        /// Whose.
+        who: Vec<Target>,
+        /// By how many millionths they are fast; slow where it is negative. Not 0.
+        ppm: i32,
+    },
 }
 
 /// Which links a fault cuts.
@@ -153,6 +333,22 @@ pub enum CutPlan {
         /// On the way to whom.
         to: Vec<Target>,
     },
+    /// Nothing passes between the sides, but everything to and from the hosts between them. Hosts that nothing names form one
+    /// more side.
+    Bridge {
+        /// Who reaches everyone.
+        over: Vec<Target>,
+        /// The sides.
+        sides: Vec<Vec<Target>>,
+    },
+    /// Hosts in a ring, in this order, each of which reaches `reach` neighbours on either side and nobody else. Hosts that it does
+    /// not name reach each other, and nobody in it.
+    Ring {
+        /// The ring.
+        hosts: Vec<Target>,
+        /// How many places away a host reaches; at least 1.
+        reach: u32,
+    },
 }
 
 /// A host that a fault is done to.
@@ -160,8 +356,8 @@ pub enum CutPlan {
 pub enum Target {
     /// This host.
     Host(HostId),
-    /// Whoever claimed the fact that triggered the fault.
-    Claimant,
+    /// Whoever did what triggered the fault.
+    Actor,
 }
 
 /// What a restarted host finds on its disk.
@@ -171,6 +367,13 @@ pub enum DiskOnRestart {
     Kept,
     /// Nothing.
     Wiped,
+    /// What was there before the last write: the one that was under way when the host went down, else the last that completed,
+    /// which the disk only said it had done.
+    Stale,
+    /// The beginning of that write, as much as a draw has it, and what was there before it in the rest.
+    Torn,
+    /// What the last persist that completed wrote, with one byte, drawn, turned into another one.
+    Corrupt,
 }
 
 /// Calls of one kind.
@@ -265,29 +468,110 @@ impl<P: Protocol> Plan<P> {
 }
 
 impl Network {
+    /// All links alike.
+    pub fn of(law: LinkLaw) -> Self {
+        Network {
+            default: Arc::new(law),
+            zones: Zones::default(),
+            links: Vec::new(),
+        }
+    }
+
     /// The law of every link.
     pub fn laws(&self) -> impl Iterator<Item = &LinkLaw> {
+        let zones = self.zones.laws.iter().map(|(_, law)| law);
         let own = self.links.iter().map(|(_, law)| law);
-        std::iter::once(&self.default).chain(own).map(Arc::as_ref)
+        std::iter::once(&self.default)
+            .chain(zones)
+            .chain(own)
+            .map(Arc::as_ref)
+    }
+
+    /// The law of the link from one host to another.
+    pub fn law(&self, from: HostId, to: HostId) -> &Arc<LinkLaw> {
+        let own = self.links.binary_search_by_key(&(from, to), |(pair, _)| *pair);
+        own.ok()
+            .map(|place| &self.links[place].1)
+            .or_else(|| self.zones.law(from, to))
+            .unwrap_or(&self.default)
+    }
+}
+
+impl Zones {
+    /// The law between the zones of two hosts, where there is one.
+    fn law(&self, from: HostId, to: HostId) -> Option<&Arc<LinkLaw>> {
+        let [from, to] = [from, to].map(|host| self.of.get(host.index()).copied().flatten());
+        let place = self
+            .laws
+            .binary_search_by_key(&(from?, to?), |(pair, _)| *pair)
+            .ok()?;
+        Some(&self.laws[place].1)
+    }
+}
+
+impl LinkChange {
+    /// The law with what this puts in its place.
+    pub fn over(&self, law: &LinkLaw) -> LinkLaw {
+        LinkLaw {
+            latency: self.latency.clone().unwrap_or_else(|| law.latency.clone()),
+            loss: self.loss.unwrap_or(law.loss),
+            duplicate: self.duplicate.unwrap_or(law.duplicate),
+            reorder: self.reorder.unwrap_or(law.reorder),
+            reorder_by: self.reorder_by.unwrap_or(law.reorder_by),
+            corrupt: self.corrupt.unwrap_or(law.corrupt),
+            bandwidth: self.bandwidth.or(law.bandwidth),
+            queue: self.queue.unwrap_or(law.queue),
+            mtu: self.mtu.or(law.mtu),
+        }
     }
 }
 
 impl LinkLaw {
-    /// Whether loss and latency, with what reordering adds to it, keep within what is tolerated.
+    /// The queue of a link of which nobody says otherwise: 256 KiB.
+    pub const QUEUE: u64 = 256 * 1024;
+
+    /// A link that does nothing to datagrams but delay them.
+    pub fn delaying(latency: Latency) -> Self {
+        LinkLaw {
+            latency,
+            loss: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            reorder_by: Span::ZERO,
+            corrupt: 0.0,
+            bandwidth: None,
+            queue: Self::QUEUE,
+            mtu: None,
+        }
+    }
+
+    /// Whether loss and latency keep within what is tolerated, with what reordering and a full queue add to the latency. What
+    /// is corrupted is at best lost, and counts as such.
     pub fn is_within(&self, tolerated: &Tolerance) -> bool {
-        self.loss <= tolerated.loss && self.percentile_999() <= tolerated.latency
+        // Written so that it is exact where nothing is corrupted.
+        let lost = self.loss + self.corrupt - self.loss * self.corrupt;
+        lost <= tolerated.loss && self.percentile_999() <= tolerated.latency
     }
 
     /// The time on the way that 999 of 1000 datagrams do not exceed, or a little more: when more than one of 1000 is held back,
-    /// as long as one can be held back is added.
+    /// as long as one can be held back is added; and where there is a bandwidth, the time that a full queue takes.
     pub fn percentile_999(&self) -> Span {
         let held_back = if self.reorder > 0.001 {
             self.reorder_by
         } else {
             Span::ZERO
         };
-        self.latency.percentile_999() + held_back
+        let queued = self
+            .bandwidth
+            .map_or(Span::ZERO, |bandwidth| transmission(self.queue, bandwidth));
+        self.latency.percentile_999() + held_back + queued
     }
+}
+
+/// How long `bytes` take at a bandwidth, in bits a second; rounded up.
+pub fn transmission(bytes: u64, bandwidth: u64) -> Span {
+    let nanos = (u128::from(bytes) * 8 * 1_000_000_000).div_ceil(u128::from(bandwidth.max(1)));
+    Span::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)).min(Span::LONGEST)
 }
 
 impl Fault {
@@ -298,8 +582,17 @@ impl Fault {
         "restart",
         "pause",
         "resume",
+        "jump",
         "partition",
         "one_way",
+        "bridge",
+        "ring",
+        "flap",
+        "link",
+        "slow",
+        "slow_disk",
+        "failing_disk",
+        "drift",
         "heal",
         "heal_all",
     ];
@@ -312,21 +605,37 @@ impl Fault {
             Fault::Restart { .. } => "restart",
             Fault::Pause(_) => "pause",
             Fault::Resume(_) => "resume",
-            Fault::Cut(CutPlan::Partition(_)) => "partition",
-            Fault::Cut(CutPlan::OneWay { .. }) => "one_way",
+            Fault::Jump { .. } => "jump",
+            Fault::Lay(layer) => layer.kind(),
             Fault::Heal(_) => "heal",
             Fault::HealAll => "heal_all",
         }
     }
 }
 
-impl Latency {
-    /// The latency that 999 of 1000 datagrams do not exceed.
-    pub fn percentile_999(&self) -> Span {
+impl Layer {
+    /// The kind of fault that lays it, in snake case.
+    pub fn kind(&self) -> &'static str {
         match self {
-            Latency::Constant(span) => *span,
-            Latency::Uniform(low, high) => {
-                *low + Span::from_nanos((high.as_nanos() - low.as_nanos()) / 1000 * 999)
+            Layer::Cut(CutPlan::Partition(_)) => "partition",
+            Layer::Cut(CutPlan::OneWay { .. }) => "one_way",
+            Layer::Cut(CutPlan::Bridge { .. }) => "bridge",
+            Layer::Cut(CutPlan::Ring { .. }) => "ring",
+            Layer::Flap { .. } => "flap",
+            Layer::Links { .. } => "link",
+            Layer::Slow { .. } => "slow",
+            Layer::SlowDisk { .. } => "slow_disk",
+            Layer::FailingDisk { .. } => "failing_disk",
+            Layer::Drift { .. } => "drift",
+        }
+    }
+
+    /// Whether it lies over links, so that [`Fault::HealAll`] takes it away.
+    pub fn is_over_links(&self) -> bool {
+        match self {
+            Layer::Cut(_) | Layer::Flap { .. } | Layer::Links { .. } => true,
+            Layer::Slow { .. } | Layer::SlowDisk { .. } | Layer::FailingDisk { .. } | Layer::Drift { .. } => {
+                false
             }
         }
     }

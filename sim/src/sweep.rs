@@ -3,7 +3,8 @@
 //! Threads take seeds in chunks and finish them in any order; what comes of them is folded in seed order, so that a sweep
 //! tells the same with any number of threads. No thread may be further ahead of the fold than a fixed number of chunks:
 //! memory does not grow with the number of seeds, but for the samples of measures, of which [`KEPT_SAMPLES`] are kept.
-//! Nothing here runs an event, reads a clock, or knows a protocol.
+//! A share of the runs, which `sample` chooses, is run a second time, so that no sweep is told of nodes that are not
+//! deterministic. Nothing here runs an event, reads a clock, or knows a protocol.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -14,11 +15,16 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::Xxh3;
 
+use self::sample::Sample;
+pub use self::sample::Share;
+use crate::gate::Difference;
 use crate::outcome::{
     Digest, Failures, FaultOverRuns, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Verdict,
 };
 use crate::plan::Expect;
-use crate::runner::Prepared;
+use crate::runner::{Prepared, Worker};
+
+mod sample;
 
 /// How many samples a sweep keeps of each measure: 32 MiB of them.
 pub const KEPT_SAMPLES: usize = 1 << 22;
@@ -32,6 +38,8 @@ pub struct SweepOptions<'a> {
     pub jobs: usize,
     /// Once this is true, the runs under way are finished and no other is begun.
     pub stop: &'a AtomicBool,
+    /// Which share of the runs is done a second time and compared. Of a sweep that has a share at all, at least one.
+    pub recheck: Share,
     /// Called after each run, from any thread, with how many are done. Calls of different threads may overtake each other.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -41,11 +49,24 @@ pub struct SweepOptions<'a> {
 /// When it is stopped, what it returns is what a sweep over the seeds from the first up to the first that was not run
 /// would have returned, but for [`SweepOutcome::seeds`], which are those asked for.
 ///
+/// A run that is rechecked is done again at once, on a worker that has no run behind it, while the first one was done on a
+/// worker that has all those before it on its thread behind it: what a worker carries from run to run shows, and so does
+/// what a node keeps outside of itself.
+///
+/// # Errors
+///
+/// The [`Difference`] of a run that did not come out the same again. With several threads, another seed may be the lowest
+/// that differs.
+///
 /// # Panics
 ///
 /// When a run panics: with a [`RunPanicked`], which names the seed. With several threads, another seed may be the lowest
 /// that panics.
-pub fn sweep(prepared: &dyn Prepared, seeds: Range<u64>, options: &SweepOptions<'_>) -> SweepOutcome {
+pub fn sweep(
+    prepared: &dyn Prepared,
+    seeds: Range<u64>,
+    options: &SweepOptions<'_>,
+) -> Result<SweepOutcome, Box<Difference>> {
     let asked = seeds.end.saturating_sub(seeds.start);
     let jobs = options
         .jobs
@@ -119,6 +140,7 @@ struct Field<'a> {
     prepared: &'a dyn Prepared,
     options: &'a SweepOptions<'a>,
     seeds: Range<u64>,
+    sample: Sample,
     /// How many seeds a chunk has, but for the last.
     chunk: u64,
     /// How many chunks may be taken and not folded.
@@ -134,9 +156,38 @@ struct Ledger {
     /// The next chunk to fold.
     due: u64,
     /// Chunks that are done before their turn.
-    early: BTreeMap<u64, Vec<Outcome>>,
+    early: BTreeMap<u64, Vec<Done>>,
     fold: Fold,
-    panicked: Option<RunPanicked>,
+    /// Why there will be no outcome; of several reasons, that of the lowest seed.
+    trouble: Option<Trouble>,
+}
+
+/// What came of a seed.
+struct Done {
+    outcome: Outcome,
+    times: Times,
+}
+
+/// How often a seed was run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Times {
+    Once,
+    Twice,
+}
+
+/// What ends a sweep without an outcome.
+enum Trouble {
+    Panicked(RunPanicked),
+    Differs(Box<Difference>),
+}
+
+impl Trouble {
+    fn seed(&self) -> u64 {
+        match self {
+            Trouble::Panicked(panicked) => panicked.seed,
+            Trouble::Differs(difference) => difference.seed,
+        }
+    }
 }
 
 impl<'a> Field<'a> {
@@ -154,6 +205,7 @@ impl<'a> Field<'a> {
         Field {
             prepared,
             options,
+            sample: Sample::of(&seeds, options.recheck),
             seeds,
             chunk: (asked / (jobs * 16)).clamp(1, Self::LARGEST_CHUNK),
             window: jobs * 4,
@@ -163,7 +215,7 @@ impl<'a> Field<'a> {
                 due: 0,
                 early: BTreeMap::new(),
                 fold: Fold::default(),
-                panicked: None,
+                trouble: None,
             }),
             folded: Condvar::new(),
         }
@@ -174,18 +226,44 @@ impl<'a> Field<'a> {
         let mut worker = None;
         while let Some((number, seeds)) = self.take() {
             let worker = worker.get_or_insert_with(|| self.prepared.worker());
-            let mut outcomes = Vec::with_capacity((seeds.end - seeds.start) as usize);
+            let mut all = Vec::with_capacity((seeds.end - seeds.start) as usize);
             for seed in seeds {
                 if self.is_stopped() {
                     break;
                 }
-                match catch_unwind(AssertUnwindSafe(|| worker.run(seed))) {
-                    Ok(outcome) => outcomes.push(outcome),
-                    Err(payload) => return self.give_up(RunPanicked::new(seed, payload.as_ref())),
+                match catch_unwind(AssertUnwindSafe(|| self.run(worker.as_mut(), seed))) {
+                    Ok(Ok(done)) => all.push(done),
+                    Ok(Err(difference)) => return self.give_up(Trouble::Differs(difference)),
+                    Err(payload) => {
+                        let panicked = RunPanicked::new(seed, payload.as_ref());
+                        return self.give_up(Trouble::Panicked(panicked));
+                    }
                 }
                 (self.options.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1);
             }
-            self.hand_in(number, outcomes);
+            self.hand_in(number, all);
+        }
+    }
+
+    /// Runs a seed, and once more if it is in the sample. The two are one piece of work: a sweep that is stopped has
+    /// rechecked what a shorter one would have.
+    fn run(&self, worker: &mut dyn Worker, seed: u64) -> Result<Done, Box<Difference>> {
+        let outcome = worker.run(seed);
+        if !self.sample.has(seed) {
+            return Ok(Done {
+                outcome,
+                times: Times::Once,
+            });
+        }
+        // A worker that is kept for rechecks would have the same runs behind it where all runs are rechecked, and carry the
+        // same from one to the next.
+        let again = self.prepared.worker().run(seed);
+        match Difference::seen_by(worker, self.prepared, &outcome, &again) {
+            None => Ok(Done {
+                outcome,
+                times: Times::Twice,
+            }),
+            Some(difference) => Err(difference),
         }
     }
 
@@ -197,7 +275,7 @@ impl<'a> Field<'a> {
                 .checked_mul(self.chunk)
                 .and_then(|offset| self.seeds.start.checked_add(offset));
             let first = first.filter(|&first| first < self.seeds.end && !self.is_stopped())?;
-            if ledger.panicked.is_some() {
+            if ledger.trouble.is_some() {
                 return None;
             }
             if ledger.next - ledger.due < self.window {
@@ -213,18 +291,18 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn hand_in(&self, number: u64, outcomes: Vec<Outcome>) {
+    fn hand_in(&self, number: u64, all: Vec<Done>) {
         let mut ledger = self.ledger();
-        ledger.early.insert(number, outcomes);
-        while let Some(outcomes) = {
+        ledger.early.insert(number, all);
+        while let Some(all) = {
             let due = ledger.due;
             ledger.early.remove(&due)
         } {
             let first = self.seeds.start + ledger.due * self.chunk;
-            let cut_short =
-                first + (outcomes.len() as u64) < first.saturating_add(self.chunk).min(self.seeds.end);
-            for outcome in outcomes {
-                ledger.fold.add(outcome);
+            let cut_short = first + (all.len() as u64) < first.saturating_add(self.chunk).min(self.seeds.end);
+            for done in all {
+                ledger.fold.rechecked += u64::from(done.times == Times::Twice);
+                ledger.fold.add(done.outcome);
             }
             if cut_short {
                 // The sweep was stopped in this chunk: it stays due, so that nothing behind the gap is ever folded.
@@ -235,14 +313,11 @@ impl<'a> Field<'a> {
         self.folded.notify_all();
     }
 
-    fn give_up(&self, panicked: RunPanicked) {
+    fn give_up(&self, trouble: Trouble) {
         let mut ledger = self.ledger();
-        if ledger
-            .panicked
-            .as_ref()
-            .is_none_or(|other| panicked.seed < other.seed)
-        {
-            ledger.panicked = Some(panicked);
+        let is_lowest = |other: &Trouble| trouble.seed() < other.seed();
+        if ledger.trouble.as_ref().is_none_or(is_lowest) {
+            ledger.trouble = Some(trouble);
         }
         self.folded.notify_all();
     }
@@ -256,12 +331,13 @@ impl<'a> Field<'a> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(self) -> SweepOutcome {
+    fn finish(self) -> Result<SweepOutcome, Box<Difference>> {
         let ledger = self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(panicked) = ledger.panicked {
-            resume_unwind(Box::new(panicked));
+        match ledger.trouble {
+            None => Ok(ledger.fold.finish(self.prepared, self.seeds)),
+            Some(Trouble::Differs(difference)) => Err(difference),
+            Some(Trouble::Panicked(panicked)) => resume_unwind(Box::new(panicked)),
         }
-        ledger.fold.finish(self.prepared, self.seeds)
     }
 }
 
@@ -269,6 +345,7 @@ impl<'a> Field<'a> {
 #[derive(Default)]
 struct Fold {
     runs: u64,
+    rechecked: u64,
     held: u64,
     violated: u64,
     inconclusive: u64,
@@ -376,6 +453,7 @@ impl Fold {
             rules: prepared.rules(),
             seeds: (seeds.start, seeds.end),
             runs: self.runs,
+            rechecked: self.rechecked,
             held: self.held,
             violated: self.violated,
             inconclusive: self.inconclusive,

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 // Whoever reads a trace finds its words here.
-pub use squall_nodes::{Change, Crash, DiskAtBoot, HostId, Span, Time};
+pub use squall_nodes::{Change, Crash, DiskAtBoot, DiskState, HostId, Span, Time};
 
 /// The record of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -90,6 +90,11 @@ pub enum Happening {
         /// The persist's number. A write may complete several.
         token: u64,
     },
+    /// The node was told that what it wrote is not on the disk.
+    PersistFailed {
+        /// The persist's number. A write that fails may fail several.
+        token: u64,
+    },
     /// The node claimed a fact.
     Fact {
         /// Its name.
@@ -137,6 +142,12 @@ pub enum Fate {
     Lost,
     /// A cut drops it.
     Cut,
+    /// It is on its way, with a byte changed. A copy of it is as it was sent.
+    Corrupted,
+    /// The queue of the link has no room for it.
+    Congested,
+    /// It is longer than the link's MTU.
+    TooLong,
     /// No host has that address, the port that it was sent from is not open, or it is too long for a datagram.
     NoSuchPlace,
 }
@@ -149,7 +160,7 @@ pub enum DropCause {
     Down,
     /// The port is not open.
     PortClosed,
-    /// The host is paused, and its buffer is full.
+    /// The host is paused or slow, and its buffer is full.
     BufferFull,
     /// A cut lies between the two hosts that was laid while the datagram was on its way.
     Cut,

@@ -56,6 +56,7 @@ impl<N: Node> Judge<N> {
             name: host.placed.name.clone(),
             ip: host.placed.ip,
             up: host.starts == Time::ZERO,
+            drift_ppm: host.clock.drift_ppm,
         });
         let links = if plan.links_are_tolerated() {
             Links::Tolerated

@@ -1,7 +1,7 @@
 //! Classes of hosts that all cuts treat alike, which class reaches which, and which classes may form groups together.
 //!
 //! It is kept between changes: a host that goes up or down changes no class. Where all cuts are partitions, no class reaches
-//! another, so each is a group by itself; only one-way cuts make it a question for the matrix of reachable classes.
+//! another, so each is a group by itself; only cuts of other shapes make it a question for the matrix of reachable classes.
 
 use std::collections::BTreeMap;
 
@@ -141,13 +141,16 @@ impl Classes {
             });
             self.of[host] = class;
         }
-        let one_way = || cuts.iter().filter(|(_, cut)| matches!(cut, Cut::OneWay { .. }));
+        let others = || cuts.iter().filter(|(_, cut)| !matches!(cut, Cut::Groups(_)));
         let mut steps = 4 * self.signatures.len() as u64;
-        self.blocked = (one_way().next().is_some()).then(|| {
+        self.blocked = (others().next().is_some()).then(|| {
             let mut blocked = Matrix::new(self.len());
             steps += (self.len() * blocked.words) as u64;
-            for (_, cut) in one_way() {
-                steps += block_one_way(&mut blocked, &self.first, cut);
+            for (_, cut) in others() {
+                steps += match cut {
+                    Cut::OneWay { from, to } => block_one_way(&mut blocked, &self.first, from, to),
+                    _ => block_pairs(&mut blocked, &self.first, cut),
+                };
             }
             steps += self.block_sides(&mut blocked, cuts);
             blocked
@@ -184,8 +187,7 @@ impl Classes {
 }
 
 /// Blocks the way from the senders' classes to the receivers'.
-fn block_one_way(blocked: &mut Matrix, first: &[HostId], cut: &Cut) -> u64 {
-    let Cut::OneWay { from, to } = cut else { return 0 };
+fn block_one_way(blocked: &mut Matrix, first: &[HostId], from: &[bool], to: &[bool]) -> u64 {
     let mut receivers = vec![0; blocked.words];
     let mut senders = 0;
     for (class, host) in first.iter().enumerate() {
@@ -200,6 +202,17 @@ fn block_one_way(blocked: &mut Matrix, first: &[HostId], cut: &Cut) -> u64 {
         }
     }
     (2 * first.len() + senders * blocked.words) as u64
+}
+
+/// Blocks what a cut does, pair by pair. It blocks nothing inside a class.
+fn block_pairs(blocked: &mut Matrix, first: &[HostId], cut: &Cut) -> u64 {
+    for (class, from) in first.iter().enumerate() {
+        let row = blocked.row_mut(class);
+        for (other, _) in first.iter().enumerate().filter(|(_, to)| cut.blocks(*from, **to)) {
+            set(row, other);
+        }
+    }
+    (first.len() * first.len()) as u64
 }
 
 /// A square of bits.

@@ -154,6 +154,7 @@ impl HacWorld {
             name: host.name.clone(),
             ip: host.ip,
             up: true,
+            drift_ppm: 0,
         });
         let world = World::new(residents, Links::Tolerated);
         let hosts = placed.into_iter().map(|placed| Host {

@@ -10,8 +10,8 @@ fn a_run_is_told_in_the_order_that_is_promised() {
         r#""violation":null,"digest":"00000000000000000000000000000abc","events":1204,"virtual_ns":20000000000,"#,
         r#""measures":[{"name":"failover","samples_ns":[112300000],"unfinished":0}],"#,
         r#""faults":[{"fault":"kill(s)","at_ns":2000000000,"affected":1},{"fault":"heal_all","at_ns":null,"affected":0}],"#,
-        r#""invariants":[{"name":"hac.one_server","judged":12}],"expect":[],"doubts":[],"#,
-        r#""traffic":{"sent":10,"duplicated":0,"delivered":9,"lost":1,"cut":0,"to_nobody":0,"overflowed":0,"in_flight":0},"#,
+        r#""invariants":[{"name":"hac.one_server","judged":12}],"expect":"held","doubts":[],"#,
+        r#""traffic":{"sent":10,"duplicated":0,"delivered":9,"lost":1,"cut":0,"to_nobody":0,"overflowed":0,"congested":0,"too_long":0,"corrupted":0,"in_flight":0},"#,
         r#""promised":null,"hosts_involved":[],"notes":["loose"],"undone":[],"quiet":null}"#,
     );
     assert_eq!(run(&sample::held(), &["loose".to_owned()]), expected);
@@ -38,11 +38,11 @@ fn a_sweep_is_told_in_the_order_that_is_promised() {
     let expected = concat!(
         r#"{"scenario":"scenarios/hac/calm.ron","rules":"Original","seeds":[5,1005],"held":960,"violated":40,"#,
         r#""inconclusive":0,"as_expected":false,"failures":[{"signature":"hac.one_server","count":40,"first_seed":17}],"#,
-        r#""digest":"00000000000000000000000000000def","wall_ms":1234,"asked":[5,1005],"expect":[],"#,
+        r#""digest":"00000000000000000000000000000def","wall_ms":1234,"asked":[5,1005],"expect":"held","#,
         r#""measures":[{"name":"failover","samples":1,"unfinished":0,"min_ns":9000000,"p50_ns":9000000,"#,
         r#""p90_ns":9000000,"p99_ns":9000000,"max_ns":9000000}],"samples_left_out":0,"#,
         r#""faults":[{"fault":"kill(s)","runs":1000,"affected":1000}],"#,
-        r#""invariants":[{"name":"hac.one_server","judged":9}],"notes":[]}"#,
+        r#""invariants":[{"name":"hac.one_server","judged":9}],"notes":[],"rechecked":10}"#,
     );
     assert_eq!(sweep(&sample::swept(), 1234, &[]), expected);
 }

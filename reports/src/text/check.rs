@@ -67,11 +67,6 @@ pub fn check(checked: &Checked, look: &Look) -> String {
         let _ = write!(text, "  [{}]", harmless(&checked.tags.join(", "), 200));
     }
     text.push('\n');
-    // What all rule sets promise alike is said once, below them all.
-    let promised_alike = checked
-        .rules
-        .windows(2)
-        .all(|pair| pair[0].promises == pair[1].promises);
     let width = checked
         .rules
         .iter()
@@ -80,7 +75,7 @@ pub fn check(checked: &Checked, look: &Look) -> String {
         .unwrap_or(0)
         .max("hosts".len());
     let _ = writeln!(text, "    {}  {}", padded("hosts", width), cast(&checked.hosts));
-    for (nth, rules) in checked.rules.iter().enumerate() {
+    for rules in &checked.rules {
         let expect = match &rules.expect {
             Expect::Held => "is expected to hold".to_owned(),
             Expect::Violated(names) => format!("is expected to violate {}", listed(names)),
@@ -90,10 +85,8 @@ pub fn check(checked: &Checked, look: &Look) -> String {
             "    {}  {expect}",
             look.paint(Ink::Strong, &padded(rules.rules, width))
         );
-        if !promised_alike || nth + 1 == checked.rules.len() {
-            promises(&mut text, &rules.promises);
-        }
     }
+    promises(&mut text, &checked.rules);
     let mut ends = Vec::new();
     if let Some(limit) = checked.limit {
         ends.push(format!("limit {}", span(limit.as_nanos())));
@@ -126,13 +119,29 @@ fn bound_of(bound: Span) -> String {
     })
 }
 
-fn promises(text: &mut String, made: &[PromiseMade]) {
-    let width = made
-        .iter()
-        .map(|made| made.name.chars().count())
-        .max()
-        .unwrap_or(0);
-    for made in made {
+/// The promises, each once, with the names of the rule sets that make it where not all of them do.
+fn promises(text: &mut String, rules: &[CheckedRules]) {
+    let mut made: Vec<(&PromiseMade, Vec<&str>)> = Vec::new();
+    for of in rules {
+        for promise in &of.promises {
+            if let Some((_, by)) = made.iter_mut().find(|(other, _)| *other == promise) {
+                by.push(of.rules);
+            } else {
+                // Beside what is called the same, so that the two can be compared.
+                let beside = made.iter().rposition(|(other, _)| other.name == promise.name);
+                made.insert(beside.map_or(made.len(), |at| at + 1), (promise, vec![of.rules]));
+            }
+        }
+    }
+    let of_all = made.iter().all(|(_, by)| by.len() == rules.len());
+    let lines: Vec<(&PromiseMade, String)> = made
+        .into_iter()
+        .map(|(made, by)| (made, if of_all { String::new() } else { by.join(", ") }))
+        .collect();
+    let widest = |length: fn(&(&PromiseMade, String)) -> usize| lines.iter().map(length).max().unwrap_or(0);
+    let of_name = widest(|(made, _)| made.name.chars().count());
+    let of_rules = widest(|(_, by)| by.chars().count());
+    for (made, by) in &lines {
         let by_default = match &made.by_default {
             by_default if *by_default == made.promise => String::new(),
             Promise::Always => " (by default always)".to_owned(),
@@ -142,8 +151,12 @@ fn promises(text: &mut String, made: &[PromiseMade]) {
             Origin::Written => ", written",
             Origin::Default => "",
         };
-        let (name, when, says) = (padded(&made.name, width), promise(&made.promise), made.says);
-        let _ = writeln!(text, "      {name}  {when}{by_default}{written}: {says}");
+        let by = match of_rules {
+            0 => String::new(),
+            width => format!("{}  ", padded(by, width)),
+        };
+        let (name, when, says) = (padded(&made.name, of_name), promise(&made.promise), made.says);
+        let _ = writeln!(text, "      {name}  {by}{when}{by_default}{written}: {says}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use squall_sim::outcome::{Outcome, Quiet, Standing, Violation};
 use squall_sim::trace::{
-    Change, Crash, DiskAtBoot, DropCause, Fate, Happening, HostId, Span, Time, Trace, TraceEvent,
+    Change, Crash, DiskAtBoot, DiskState, DropCause, Fate, Happening, HostId, Span, Time, Trace, TraceEvent,
 };
 
 use super::run::mark;
@@ -390,6 +390,9 @@ fn fate_of(fate: Fate) -> Option<&'static str> {
         Fate::Doubled => Some("and a copy of it"),
         Fate::Lost => Some("the link loses it"),
         Fate::Cut => Some("a cut drops it"),
+        Fate::Corrupted => Some("with a byte changed on the way"),
+        Fate::Congested => Some("the link's queue is full"),
+        Fate::TooLong => Some("it is longer than the link's MTU"),
         Fate::NoSuchPlace => Some("there is no such place"),
     }
 }
@@ -406,6 +409,9 @@ fn change_of(change: &Change, fault: &str, trace: &Trace) -> String {
                 DiskAtBoot::Fresh => "with an empty disk",
                 DiskAtBoot::Kept => "with its disk kept",
                 DiskAtBoot::Wiped => "with its disk wiped",
+                DiskAtBoot::Stale => "with its disk as before the last write",
+                DiskAtBoot::Torn => "with the last write torn",
+                DiskAtBoot::Corrupt => "with a byte of its disk changed",
                 _ => "",
             };
             let life = if *incarnation == 0 {
@@ -427,6 +433,32 @@ fn change_of(change: &Change, fault: &str, trace: &Trace) -> String {
         Change::Resumed { host } => format!("{} runs on", name(host)),
         Change::Cut { layer, .. } => format!("links are cut (layer {layer})"),
         Change::Healed { layer } => format!("links are healed (layer {layer})"),
+        Change::Links { beyond } if beyond.is_empty() => {
+            "links have other laws, all of them tolerated".to_owned()
+        }
+        Change::Links { beyond } => {
+            format!(
+                "links have other laws, {} of them beyond what is tolerated",
+                beyond.len()
+            )
+        }
+        Change::Choked { from, to } => format!(
+            "the link from {} to {} drops for want of room",
+            name(from),
+            name(to)
+        ),
+        Change::Slowed { host, by } if by.is_zero() => format!("{} is as quick as it was", name(host)),
+        Change::Slowed { host, by } => format!("{} is slow: {by} for each input", name(host)),
+        Change::Disk {
+            host,
+            state: DiskState::Sound,
+        } => format!("{}'s disk is sound again", name(host)),
+        Change::Disk {
+            host,
+            state: DiskState::Ailing,
+        } => format!("{}'s disk is ailing", name(host)),
+        Change::Drift { host, ppm } => format!("{}'s clock goes {ppm:+} ppm", name(host)),
+        Change::Jumped { host, by } => format!("{}'s clock jumps {by} forward", name(host)),
         other => format!("{other:?}"),
     };
     let what = what.trim_end();

@@ -25,16 +25,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String], look: &Look
         shares(outcome)
     );
     if standing != Standing::AsExpected {
-        let expected = match &outcome.expect {
-            Expect::Held => "the file expects every run to hold".to_owned(),
-            Expect::Violated(names) => {
-                format!(
-                    "the file expects violations of {}, and of nothing else",
-                    listed(names)
-                )
-            }
-        };
-        let _ = write!(text, "; {}", look.paint(Ink::Bad, &expected));
+        let _ = write!(text, "; {}", look.paint(Ink::Bad, &expected(outcome)));
     }
     text.push_str(&look.paint(Ink::Faint, &format!("  ({})", pace(outcome, wall_ms))));
     text.push('\n');
@@ -70,12 +61,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String], look: &Look
         );
     }
     if outcome.was_stopped() {
-        let stopped = format!(
-            "stopped after {} of {} seeds",
-            grouped(outcome.runs),
-            grouped(asked(outcome))
-        );
-        remark(&mut text, "note", Ink::Doubtful, &stopped, look);
+        remark(&mut text, "note", Ink::Doubtful, &stopped(outcome), look);
     }
     for note in notes {
         remark(&mut text, "note", Ink::Faint, note, look);
@@ -83,12 +69,31 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String], look: &Look
     text
 }
 
-fn asked(outcome: &SweepOutcome) -> u64 {
-    outcome.seeds.1.saturating_sub(outcome.seeds.0)
+/// How far a sweep that was stopped has come.
+pub(crate) fn stopped(outcome: &SweepOutcome) -> String {
+    let asked = outcome.seeds.1.saturating_sub(outcome.seeds.0);
+    format!(
+        "stopped after {} of {} seeds",
+        grouped(outcome.runs),
+        grouped(asked)
+    )
+}
+
+/// What the file expects, in words.
+pub(crate) fn expected(outcome: &SweepOutcome) -> String {
+    match &outcome.expect {
+        Expect::Held => "the file expects every run to hold".to_owned(),
+        Expect::Violated(names) => {
+            format!(
+                "the file expects violations of {}, and of nothing else",
+                listed(names)
+            )
+        }
+    }
 }
 
 /// `1 000 held`, `960 held (96 %), 40 violated (4 %)`.
-fn shares(outcome: &SweepOutcome) -> String {
+pub(crate) fn shares(outcome: &SweepOutcome) -> String {
     let parts = [
         (outcome.held, "held"),
         (outcome.violated, "violated"),
@@ -123,17 +128,26 @@ fn share(count: u64, of: u64) -> String {
     }
 }
 
-/// `1.2 s, 8 123 runs/s`.
+/// `1.2 s, 8 123 runs/s, 10 rechecked`.
 fn pace(outcome: &SweepOutcome, wall_ms: u64) -> String {
     let rate = u128::from(outcome.runs) * 1000 / u128::from(wall_ms.max(1));
     let rate = grouped(u64::try_from(rate).unwrap_or(u64::MAX));
+    let rechecked = match outcome.rechecked {
+        0 => String::new(),
+        rechecked => format!(", {} rechecked", grouped(rechecked)),
+    };
     match wall_ms {
-        0..1_000 => format!("{wall_ms} ms, {rate} runs/s"),
-        _ => format!("{}.{} s, {rate} runs/s", wall_ms / 1000, wall_ms % 1000 / 100),
+        0..1_000 => format!("{wall_ms} ms, {rate} runs/s{rechecked}"),
+        _ => format!(
+            "{}.{} s, {rate} runs/s{rechecked}",
+            wall_ms / 1000,
+            wall_ms % 1000 / 100
+        ),
     }
 }
 
-fn reason(text: &mut String, failures: &Failures, outcome: &SweepOutcome, look: &Look) {
+/// A reason not to hold as a line, with the command that repeats the first run of it.
+pub(crate) fn reason(text: &mut String, failures: &Failures, outcome: &SweepOutcome, look: &Look) {
     let is_expected = match &outcome.expect {
         Expect::Held => false,
         Expect::Violated(names) => names.contains(&failures.signature),

@@ -15,7 +15,9 @@ pub struct Tally {
     pub unknown: u64,
     /// Those that ended in a panic, which says nothing of the file.
     pub panicked: u64,
-    /// Those that were not begun, since the command was stopped, or one of those before them panicked.
+    /// Those in which a run did not come out the same again, which says nothing of the file either.
+    pub differing: u64,
+    /// Those that were not begun, since the command was stopped, or one of those before them panicked or differed.
     pub not_begun: u64,
     /// Among those that are as expected: those that strictness fails.
     pub too_loose: u64,
@@ -45,7 +47,7 @@ impl Tally {
 
     /// How many were counted.
     pub fn done(&self) -> u64 {
-        self.as_expected + self.otherwise + self.unknown + self.panicked
+        self.as_expected + self.otherwise + self.unknown + self.panicked + self.differing
     }
 
     /// A line that says how many there were, over how many seeds, and how they stand.
@@ -60,6 +62,7 @@ impl Tally {
             (self.otherwise, "not as expected"),
             (self.unknown, "inconclusive"),
             (self.panicked, "panicked"),
+            (self.differing, "not deterministic"),
             (self.too_loose, "too loose for --strict"),
             (self.not_begun, "not begun"),
         ];
@@ -73,6 +76,7 @@ impl Tally {
                 otherwise: 0,
                 unknown: 0,
                 panicked: 0,
+                differing: 0,
                 not_begun: 0,
                 too_loose: 0,
                 ..
@@ -80,6 +84,7 @@ impl Tally {
             Tally {
                 otherwise: 0,
                 panicked: 0,
+                differing: 0,
                 too_loose: 0,
                 ..
             } => Ink::Doubtful,

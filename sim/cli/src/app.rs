@@ -15,7 +15,7 @@ use squall_sim::runner::Runner;
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{check, run, sweep};
+use crate::{check, manual, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
@@ -123,6 +123,12 @@ impl App {
             Ok(Typed {
                 command: Command::Check(args),
             }) => check::check(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Completions(args),
+            }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Man(args),
+            }) => manual::man(&self.word(words), &self.runners, &args, &mut session),
         };
         session.end();
         match done {
@@ -137,17 +143,34 @@ impl App {
         session.exit
     }
 
+    /// What calls the program, in commands that can be pasted.
     fn program(&self, words: &[OsString]) -> String {
-        let of_file = || {
-            let name = Path::new(words.first()?).file_name()?.to_string_lossy();
-            let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name);
-            Some(quoted(name))
-        };
+        let of_file = || file_name(words).map(|name| quoted(&name));
         self.name
             .clone()
             .or_else(of_file)
             .unwrap_or_else(|| "squall".to_owned())
     }
+
+    /// The program's name where that has to be one plain word: shells complete the words of a program, not of `cargo run --`,
+    /// and a manual page is a file.
+    fn word(&self, words: &[OsString]) -> String {
+        let is_plain = |name: &String| {
+            let mut letters = name.chars();
+            letters.next().is_some_and(|first| first.is_ascii_alphanumeric())
+                && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        };
+        let name = self.name.clone().filter(is_plain);
+        name.or_else(|| file_name(words).filter(is_plain))
+            .unwrap_or_else(|| "squall".to_owned())
+    }
+}
+
+/// The name of the program's file.
+fn file_name(words: &[OsString]) -> Option<String> {
+    let name = Path::new(words.first()?).file_name()?.to_string_lossy();
+    let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name);
+    Some(name.to_owned())
 }
 
 /// Help and version are results; everything else that the command line's reader says is a complaint.

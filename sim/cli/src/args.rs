@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use squall_sim::runner::Runner;
+use squall_sim::sweep::Share;
 
+use crate::help;
 use crate::seeds::Seeds;
 
 /// A deterministic testbed for cluster protocols.
@@ -26,6 +29,10 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     /// Validate scenario files, and show what they promise
     Check(CheckArgs),
+    /// Print what a shell needs to complete the words of this program
+    Completions(CompletionsArgs),
+    /// Print the manual page of this program
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +74,9 @@ pub(crate) struct SweepArgs {
     /// Only this rule set [default: all of the protocol's]
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
+    /// The share of the runs that is run a second time and compared, event by event if need be: `0%` to `100%`
+    #[arg(long, value_name = "SHARE", default_value = "1%", value_parser = crate::share::share)]
+    pub(crate) recheck: Share,
     #[command(flatten)]
     pub(crate) how: How,
 }
@@ -77,6 +87,20 @@ pub(crate) struct CheckArgs {
     pub(crate) which: Which,
     #[command(flatten)]
     pub(crate) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write a page for each command into this folder instead, and print their paths
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 /// Which files.
@@ -119,6 +143,9 @@ pub(crate) struct How {
     /// Say only what is not as expected
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Write the results as JUnit XML too: a suite a file, a case a rule set. Times are virtual, or 0
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
     /// Fail on promises that the file loosens, and on promises and faults that never did anything
     #[arg(long)]
     pub(crate) strict: bool,
@@ -154,94 +181,7 @@ impl Typed {
         runners: &[Box<dyn Runner>],
         words: &[std::ffi::OsString],
     ) -> Result<Typed, clap::Error> {
-        let protocols: Vec<String> = runners
-            .iter()
-            .map(|runner| format!("  {:<12} {}", runner.name(), runner.about()))
-            .collect();
-        let command = Typed::command()
-            .bin_name(program)
-            .display_name(program)
-            .after_help(format!("Protocols:\n{}\n\n{EXITS}", protocols.join("\n")))
-            .mut_subcommand("run", |run| {
-                run.after_help(examples(
-                    program,
-                    &[
-                        ("run scenarios", "every file in the folder, under every rule set"),
-                        (
-                            "run scenarios/hac/x.ron --rules Original --seed 7",
-                            "one run, again",
-                        ),
-                        (
-                            "run x.ron --rules Original --trace x.jsonl",
-                            "with all that happened",
-                        ),
-                        (
-                            "run scenarios --format json --quiet",
-                            "what is not as expected, for a program",
-                        ),
-                    ],
-                ))
-            })
-            .mut_subcommand("sweep", |sweep| {
-                sweep.after_help(examples(
-                    program,
-                    &[
-                        ("sweep scenarios/hac/x.ron", "1000 seeds under every rule set"),
-                        (
-                            "sweep scenarios --seeds 0..10000 --skip-tag storm",
-                            "without the storms",
-                        ),
-                        (
-                            "sweep x.ron --seeds 5000..6000 --jobs 1",
-                            "other seeds, on one thread",
-                        ),
-                    ],
-                ))
-            })
-            .mut_subcommand("check", |check| {
-                check.after_help(examples(
-                    program,
-                    &[
-                        (
-                            "check x.ron",
-                            "its hosts, promises and bounds, or what is wrong with it",
-                        ),
-                        (
-                            "check scenarios --strict --quiet",
-                            "in CI: silent unless something is wrong or loosened",
-                        ),
-                    ],
-                ))
-            });
-        let matches = command.try_get_matches_from(words)?;
+        let matches = help::command(program, runners).try_get_matches_from(words)?;
         Typed::from_arg_matches(&matches)
-    }
-}
-
-const EXITS: &str = "\
-Exit codes:
-  0    every verdict is as its file expects
-  1    some verdict is not
-  2    the command or a file cannot be used; nothing was run
-  3    some verdict is not known
-  101  a run panicked, or gave two results for one seed: a bug of the node or of Squall
-  130  stopped by Ctrl-C, with what there was reported
-  141  whoever read the output went away, as `head` does; nothing was amiss until then";
-
-fn examples(program: &str, examples: &[(&str, &str)]) -> String {
-    let mut text = "Examples:".to_owned();
-    for (command, what) in examples {
-        text.push_str(&format!("\n  {program} {command}\n      {what}"));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Typed::command().debug_assert();
     }
 }

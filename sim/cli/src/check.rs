@@ -8,6 +8,7 @@ use squall_sim::runner::Runner;
 use crate::args::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::files::{self, Looked, Ready};
+use crate::junit;
 use crate::session::Session;
 use crate::strict;
 
@@ -23,14 +24,23 @@ pub(crate) fn check(
 ) -> anyhow::Result<()> {
     let how = &args.how;
     let look = session.look(how, Columns::default());
+    let mut junit = junit::Asked::by(how, "check", &args.which.files, session)?;
     let (mut files, mut wrong, mut loose) = (0_u64, 0_u64, 0_u64);
     for Looked { name, found } in files::look(runners, &args.which, None, session)? {
         files += 1;
         let checked = match found {
-            Ok(ready) => in_order(&ready),
+            Ok(ready) => {
+                for prepared in &ready.prepared {
+                    let notes = strict::loosened(&prepared.promises());
+                    let taken = junit::taken(how.strict && !notes.is_empty());
+                    junit.note(|junit| junit.checked(&name, prepared.rules(), &notes, taken));
+                }
+                in_order(&ready)
+            }
             Err(complaints) => {
                 wrong += 1;
                 session.came_to(Exit::Unusable);
+                junit.note(|junit| junit.not_in_order(&name, complaints.list()));
                 if how.format == Format::Text {
                     session.complain(&complaints, how);
                 }
@@ -64,17 +74,24 @@ pub(crate) fn check(
         };
         session.say(&format!("\n{files} files: {told}\n"))?;
     }
-    Ok(())
+    junit.write()
 }
 
 fn in_order(ready: &Ready<'_>) -> Checked {
-    let mut notes: Vec<String> = Vec::new();
+    // What there is to say of several rule sets alike is said once.
+    let mut notes: Vec<(String, Vec<&'static str>)> = Vec::new();
     for prepared in &ready.prepared {
         for note in strict::loosened(&prepared.promises()) {
-            let note = format!("{}: {note}", prepared.rules());
-            notes.push(note);
+            match notes.iter_mut().find(|(other, _)| *other == note) {
+                Some((_, of)) => of.push(prepared.rules()),
+                None => notes.push((note, vec![prepared.rules()])),
+            }
         }
     }
+    let notes = notes
+        .into_iter()
+        .map(|(note, of)| format!("{}: {note}", of.join(", ")))
+        .collect();
     let first = ready.prepared.first();
     Checked {
         scenario: ready.file.name().to_owned(),

@@ -26,6 +26,30 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [Exit; 7] = [
+        Exit::AsExpected,
+        Exit::Otherwise,
+        Exit::Unusable,
+        Exit::Unknown,
+        Exit::Bug,
+        Exit::Interrupted,
+        Exit::Unread,
+    ];
+
+    /// What it means, in a line.
+    pub(crate) fn says(self) -> &'static str {
+        match self {
+            Exit::AsExpected => "every verdict is as its file expects",
+            Exit::Otherwise => "some verdict is not",
+            Exit::Unusable => "the command or a file cannot be used; nothing was run",
+            Exit::Unknown => "some verdict is not known",
+            Exit::Bug => "a run panicked, or gave two results for one seed: a bug of the node or of Squall",
+            Exit::Interrupted => "stopped by Ctrl-C, with what there was reported",
+            Exit::Unread => "whoever read the output went away, as `head` does; nothing was amiss until then",
+        }
+    }
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {

@@ -10,6 +10,7 @@ use squall_sim::runner::{Prepared, Runner};
 use squall_sim::scenario::{Complaints, ScenarioFile};
 
 use crate::args::{How, Which};
+use crate::junit::Asked;
 use crate::session::Session;
 
 /// How deep folders are looked into; deeper than that, it is not a folder of scenarios.
@@ -32,7 +33,7 @@ pub(crate) struct Looked<'a> {
 
 /// All files, ready to run.
 ///
-/// `None` when something is wrong with one of them: by then all complaints have been made.
+/// `None` when something is wrong with one of them: by then all complaints have been made, and noted for a CI.
 ///
 /// # Errors
 ///
@@ -42,21 +43,28 @@ pub(crate) fn ready<'a>(
     which: &Which,
     rules: Option<&str>,
     how: &How,
+    junit: &mut Asked,
     session: &mut Session<'_>,
 ) -> anyhow::Result<Option<Vec<Ready<'a>>>> {
-    let mut all = Vec::new();
-    let mut unsound = 0;
-    for looked in look(runners, which, rules, session)? {
-        match looked.found {
-            Ok(ready) => all.push(ready),
+    let all = look(runners, which, rules, session)?;
+    let unsound = all.iter().filter(|looked| looked.found.is_err()).count();
+    if unsound == 0 {
+        return Ok(Some(
+            all.into_iter().filter_map(|looked| looked.found.ok()).collect(),
+        ));
+    }
+    for looked in &all {
+        match &looked.found {
             Err(complaints) => {
-                unsound += 1;
-                session.complain(&complaints, how);
+                session.complain(complaints, how);
+                junit.note(|junit| junit.not_in_order(&looked.name, complaints.list()));
+            }
+            Ok(ready) => {
+                for prepared in &ready.prepared {
+                    junit.note(|junit| junit.not_begun(prepared.scenario(), prepared.rules()));
+                }
             }
         }
-    }
-    if unsound == 0 {
-        return Ok(Some(all));
     }
     let files = if unsound == 1 {
         "one file is".to_owned()

@@ -10,20 +10,28 @@
 //! ```
 //!
 //! - [`App`]: the registry of protocols and the way in; [`Exit`]: what a command came to.
-//! - `args`: what can be typed. `run`, `sweep`, `check`: a command each. `files`: from paths to prepared scenarios.
-//! - `session`: where output goes. `abreast`: work on several threads. `seeds`, `strict`, `tracefile`: what the commands share.
+//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `manual`: the commands. `files`: from paths to prepared scenarios.
+//! - `session`: where output goes. `outfile`, `tracefile`, `junit`: files that are written. `abreast`: work on several threads.
+//!   `bug`: calls into the engine that look out for bugs.
+//!   `seeds`, `share`, `strict`: what the commands share.
 //!
 //! Nothing here judges or formats: runs are [`squall_sim`]'s, texts are [`squall_reports`]'s.
 
 mod abreast;
 mod app;
 mod args;
+mod bug;
 mod check;
 mod exit;
 mod files;
+mod help;
+mod junit;
+mod manual;
+mod outfile;
 mod run;
 mod seeds;
 mod session;
+mod share;
 mod strict;
 mod sweep;
 mod tracefile;

@@ -2,14 +2,12 @@
 
 use std::io::BufWriter;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::bail;
 use squall_reports::json;
 use squall_reports::look::Look;
 use squall_reports::text::{self, Tallied, Tally};
-use squall_sim::gate::Difference;
 use squall_sim::outcome::{Outcome, Standing, Verdict};
 use squall_sim::runner::{Prepared, Runner};
 use squall_sim::scenario::ScenarioFile;
@@ -18,8 +16,11 @@ use squall_sim::trace::Trace;
 
 use crate::abreast::Abreast;
 use crate::args::{Format, How, RunArgs};
+use crate::bug::{Bug, are_one, guarded, traced};
 use crate::exit::Exit;
 use crate::files;
+use crate::junit;
+use crate::outfile::{self, TRACE};
 use crate::session::Session;
 use crate::strict;
 use crate::tracefile;
@@ -37,10 +38,16 @@ pub(crate) fn run(
     args: &RunArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
-    if let Some(path) = &args.trace {
-        tracefile::is_no_scenario(path, &args.which.files)?;
+    if let Some(path) = args.trace.as_deref().filter(|path| *path != Path::new("-")) {
+        outfile::look_ahead(path, &TRACE, &args.which.files)?;
     }
-    let Some(all) = files::ready(runners, &args.which, args.rules.as_deref(), &args.how, session)? else {
+    if args.trace.is_some() && args.trace == args.how.junit {
+        bail!("the trace and the report cannot both be written to one file");
+    }
+    let mut junit = junit::Asked::by(&args.how, "run", &args.which.files, session)?;
+    let rules = args.rules.as_deref();
+    let Some(all) = files::ready(runners, &args.which, rules, &args.how, &mut junit, session)? else {
+        junit.write()?;
         session.came_to(Exit::Unusable);
         return Ok(());
     };
@@ -68,6 +75,7 @@ pub(crate) fn run(
         told: Vec::new(),
         untold: 0,
         tally: Tally::default(),
+        junit,
         to: if args.trace.as_deref() == Some(Path::new("-")) {
             Stream::Stderr
         } else {
@@ -87,13 +95,18 @@ pub(crate) fn run(
         jobs: args.jobs.count(),
         stop: session.surroundings.stop,
     };
+    let mut handed_over = 0;
     let begun = runs.each(
         |place| first_run(prepared[place], args),
         |place, done| {
             match done {
                 Ok(run) => report.one(prepared[place], files[place], run, session)?,
-                Err(panicked) => tell_panic(prepared[place], &panicked, &report.look, session),
+                Err(panicked) => {
+                    let bug = Bug::panicked(prepared[place], &panicked, &report.look, session);
+                    report.bug(prepared[place], &bug);
+                }
             }
+            handed_over = place + 1;
             if session.exit == Exit::Bug {
                 return anyhow::Ok(ControlFlow::Break(()));
             }
@@ -102,12 +115,18 @@ pub(crate) fn run(
             Ok(ControlFlow::Continue(()))
         },
     )?;
+    for prepared in &prepared[handed_over..] {
+        report
+            .junit
+            .note(|junit| junit.not_begun(prepared.scenario(), prepared.rules()));
+    }
     if session.exit == Exit::Bug {
-        return Ok(());
+        return report.junit.write();
     }
     report.tally.not_begun = (count - begun) as u64;
     session.end();
-    report.finish(session)
+    report.finish(session)?;
+    report.junit.write()
 }
 
 /// What is told of the runs, and where.
@@ -119,6 +138,7 @@ struct Report<'a> {
     /// Stories beyond those that are told.
     untold: usize,
     tally: Tally,
+    junit: junit::Asked,
     to: Stream,
 }
 
@@ -151,7 +171,7 @@ impl Report<'_> {
             if path == Path::new("-") {
                 tracefile::write_to(BufWriter::new(&mut *session.stdout), &outcome, trace)?;
             } else {
-                tracefile::write(path, &outcome, trace)?;
+                outfile::write(path, &TRACE, |into| tracefile::write_to(into, &outcome, trace))?;
             }
         }
         let (notes, is_too_loose) = notes(prepared, file, &outcome, how);
@@ -168,27 +188,49 @@ impl Report<'_> {
             };
             self.say(&line, session)?;
         }
-        if self.wants_story(&outcome) {
-            if self.told.len() >= MOST_STORIES && !self.args.story {
-                self.untold += 1;
-                return Ok(());
+        match self.keep_story(prepared, file, &outcome, trace, session) {
+            Ok(()) => {
+                let taken = junit::taken(is_too_loose);
+                self.junit.note(|junit| junit.run(&outcome, &notes, taken));
             }
-            let look = &self.look;
-            let trace = match trace {
-                Some(trace) => trace,
-                None => {
-                    let Some((again, trace)) = traced(prepared, outcome.seed, look, session) else {
-                        return Ok(());
-                    };
-                    if are_one(prepared, [&outcome, &again], look, session).is_break() {
-                        return Ok(());
-                    }
-                    trace
-                }
-            };
-            let comment = Some(file.story()).filter(|story| !story.trim().is_empty());
-            self.told.push(text::story(&outcome, &trace, comment, look));
+            Err(bug) => self.bug(prepared, &bug),
         }
+        Ok(())
+    }
+
+    fn bug(&mut self, prepared: &dyn Prepared, bug: &Bug) {
+        let (scenario, rules) = (prepared.scenario(), prepared.rules());
+        self.junit
+            .note(|junit| junit.bug(scenario, rules, bug.what, &bug.said));
+    }
+
+    /// Keeps the story of a run, where it is wanted, for the end.
+    fn keep_story(
+        &mut self,
+        prepared: &dyn Prepared,
+        file: &ScenarioFile,
+        outcome: &Outcome,
+        trace: Option<Trace>,
+        session: &mut Session<'_>,
+    ) -> Result<(), Bug> {
+        if !self.wants_story(outcome) {
+            return Ok(());
+        }
+        if self.told.len() >= MOST_STORIES && !self.args.story {
+            self.untold += 1;
+            return Ok(());
+        }
+        let look = &self.look;
+        let trace = match trace {
+            Some(trace) => trace,
+            None => {
+                let (again, trace) = traced(prepared, outcome.seed, look, session)?;
+                are_one(prepared, [outcome, &again], look, session)?;
+                trace
+            }
+        };
+        let comment = Some(file.story()).filter(|story| !story.trim().is_empty());
+        self.told.push(text::story(outcome, &trace, comment, look));
         Ok(())
     }
 
@@ -205,7 +247,7 @@ impl Report<'_> {
 
     /// The summary, where there is something to sum up, and then the stories, so that the last line is the command that
     /// repeats what broke.
-    fn finish(mut self, session: &mut Session<'_>) -> anyhow::Result<()> {
+    fn finish(&mut self, session: &mut Session<'_>) -> anyhow::Result<()> {
         if self.args.how.format == Format::Json {
             return Ok(());
         }
@@ -255,67 +297,6 @@ fn first_run(prepared: &dyn Prepared, args: &RunArgs) -> Result<(Outcome, Option
             (worker.run(seed), None)
         }
     })
-}
-
-/// Calls into the engine. A panic in there is a bug, of ours or of a node.
-fn guarded<T>(seed: u64, call: impl FnOnce() -> T) -> Result<T, RunPanicked> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| RunPanicked::new(seed, payload.as_ref()))
-}
-
-/// Tells of a run that panicked, and what repeats it. After that nothing more is run.
-pub(crate) fn tell_panic(
-    prepared: &dyn Prepared,
-    panicked: &RunPanicked,
-    look: &Look,
-    session: &mut Session<'_>,
-) {
-    session.came_to(Exit::Bug);
-    session.end();
-    session.tell_error(&format!(
-        "a run panicked, which is a bug of the simulator or of a node: {}\n{}",
-        panicked.message,
-        look.run_command(prepared.scenario(), prepared.rules(), panicked.seed)
-    ));
-}
-
-/// The trace of one run by itself, for a story.
-pub(crate) fn traced(
-    prepared: &dyn Prepared,
-    seed: u64,
-    look: &Look,
-    session: &mut Session<'_>,
-) -> Option<(Outcome, Trace)> {
-    match guarded(seed, || prepared.worker().trace(seed)) {
-        Ok(traced) => Some(traced),
-        Err(panicked) => {
-            tell_panic(prepared, &panicked, look, session);
-            None
-        }
-    }
-}
-
-/// Holds a run against the one before it, which had the same seed. Where they differ, that is told, with the first event
-/// that shows it and what repeats the run; after that nothing more is run.
-fn are_one(
-    prepared: &dyn Prepared,
-    runs: [&Outcome; 2],
-    look: &Look,
-    session: &mut Session<'_>,
-) -> ControlFlow<()> {
-    let [first, second] = runs;
-    match guarded(first.seed, || Difference::between(prepared, first, second)) {
-        Ok(None) => return ControlFlow::Continue(()),
-        Ok(Some(difference)) => {
-            session.came_to(Exit::Bug);
-            session.end();
-            session.tell_error(&format!(
-                "the run is not deterministic, which is a bug of the simulator or of a node\n{difference}\n{}",
-                look.run_command(prepared.scenario(), prepared.rules(), first.seed)
-            ));
-        }
-        Err(panicked) => tell_panic(prepared, &panicked, look, session),
-    }
-    ControlFlow::Break(())
 }
 
 /// What there is to say of a run besides its verdict, and whether strictness fails it.

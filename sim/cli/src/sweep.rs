@@ -12,9 +12,10 @@ use squall_sim::runner::{Prepared, Runner};
 use squall_sim::sweep::{RunPanicked, SweepOptions};
 
 use crate::args::{Format, SweepArgs};
+use crate::bug::{Bug, traced};
 use crate::exit::Exit;
 use crate::files::{self, Ready};
-use crate::run::{tell_panic, traced};
+use crate::junit;
 use crate::session::Session;
 use crate::strict;
 
@@ -35,7 +36,10 @@ pub(crate) fn sweep(
     args: &SweepArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
-    let Some(all) = files::ready(runners, &args.which, args.rules.as_deref(), &args.how, session)? else {
+    let mut junit = junit::Asked::by(&args.how, "sweep", &args.which.files, session)?;
+    let rules = args.rules.as_deref();
+    let Some(all) = files::ready(runners, &args.which, rules, &args.how, &mut junit, session)? else {
+        junit.write()?;
         session.came_to(Exit::Unusable);
         return Ok(());
     };
@@ -45,19 +49,24 @@ pub(crate) fn sweep(
         look,
         jobs: args.jobs.count(),
         tally: Tally::default(),
+        junit,
         stories: Vec::new(),
     };
     for ready in &all {
         for prepared in &ready.prepared {
-            // After a panic nothing more is run, but what was done before it is summed up.
+            // After a panic or a difference nothing more is run, but what was done before it is summed up.
             if session.is_stopped() || session.exit == Exit::Bug {
                 report.tally.not_begun += 1;
+                report
+                    .junit
+                    .note(|junit| junit.not_begun(prepared.scenario(), prepared.rules()));
                 continue;
             }
             report.one(ready, prepared.as_ref(), session)?;
         }
     }
-    report.finish(session)
+    report.finish(session)?;
+    report.junit.write()
 }
 
 struct Report<'a> {
@@ -65,6 +74,7 @@ struct Report<'a> {
     look: Look,
     jobs: usize,
     tally: Tally,
+    junit: junit::Asked,
     stories: Vec<String>,
 }
 
@@ -88,6 +98,7 @@ impl Report<'_> {
         let options = SweepOptions {
             jobs: self.jobs,
             stop: session.surroundings.stop,
+            recheck: self.args.recheck,
             progress: &progress,
         };
         let began = Instant::now();
@@ -97,10 +108,22 @@ impl Report<'_> {
         let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         session.end();
         let outcome = match swept.map_err(|payload| payload.downcast::<RunPanicked>()) {
-            Ok(outcome) => outcome,
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(difference)) => {
+                // The runs ahead of it are repeated with it, in their order: one of them may be what it takes.
+                let seeds = (seeds.start, difference.seed + 1);
+                let command = self
+                    .look
+                    .recheck_command(prepared.scenario(), prepared.rules(), seeds);
+                let bug = Bug::differs(&difference, &command, session);
+                self.tally.differing += 1;
+                self.bug(prepared, &bug);
+                return Ok(());
+            }
             Err(Ok(panicked)) => {
-                tell_panic(prepared, &panicked, &self.look, session);
+                let bug = Bug::panicked(prepared, &panicked, &self.look, session);
                 self.tally.panicked += 1;
+                self.bug(prepared, &bug);
                 return Ok(());
             }
             Err(Err(payload)) => resume_unwind(payload),
@@ -134,10 +157,22 @@ impl Report<'_> {
             };
             session.say(&line)?;
         }
-        if how.format == Format::Text && outcome.standing() != Standing::AsExpected {
-            self.tell(ready, prepared, &outcome, session);
+        if how.format == Format::Text
+            && outcome.standing() != Standing::AsExpected
+            && let Err(bug) = self.tell(ready, prepared, &outcome, session)
+        {
+            self.bug(prepared, &bug);
+            return Ok(());
         }
+        let taken = junit::taken(is_too_loose);
+        self.junit.note(|junit| junit.sweep(&outcome, &notes, taken));
         Ok(())
+    }
+
+    fn bug(&mut self, prepared: &dyn Prepared, bug: &Bug) {
+        let (scenario, rules) = (prepared.scenario(), prepared.rules());
+        self.junit
+            .note(|junit| junit.bug(scenario, rules, bug.what, &bug.said));
     }
 
     /// Keeps the stories of the first runs that failed for reasons that the file does not expect.
@@ -147,7 +182,7 @@ impl Report<'_> {
         prepared: &dyn Prepared,
         outcome: &SweepOutcome,
         session: &mut Session<'_>,
-    ) {
+    ) -> Result<(), Bug> {
         let is_expected = |signature: &String| match &outcome.expect {
             Expect::Held => false,
             Expect::Violated(names) => names.contains(signature),
@@ -157,15 +192,14 @@ impl Report<'_> {
             .iter()
             .filter(|failures| !is_expected(&failures.signature));
         for failures in unexpected.take(MOST_STORIES) {
-            let Some((run, trace)) = traced(prepared, failures.first_seed, &self.look, session) else {
-                return;
-            };
+            let (run, trace) = traced(prepared, failures.first_seed, &self.look, session)?;
             let comment = Some(ready.file.story()).filter(|story| !story.trim().is_empty());
             self.stories.push(text::story(&run, &trace, comment, &self.look));
         }
+        Ok(())
     }
 
-    fn finish(self, session: &mut Session<'_>) -> anyhow::Result<()> {
+    fn finish(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
         if self.args.how.format == Format::Json {
             return Ok(());
         }
@@ -173,13 +207,14 @@ impl Report<'_> {
             as_expected,
             too_loose,
             panicked,
+            differing,
             not_begun,
             ..
         } = self.tally;
         let is_worth_it =
             !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || not_begun > 0;
-        // A sweep that panicked has no line of its own.
-        if is_worth_it && (self.tally.done() + not_begun > 1 || panicked > 0) {
+        // A sweep that panicked or differed has no line of its own.
+        if is_worth_it && (self.tally.done() + not_begun > 1 || panicked + differing > 0) {
             session.say(&format!("\n{}", self.tally.summary(Tallied::Sweeps, &self.look)))?;
         }
         for story in &self.stories {

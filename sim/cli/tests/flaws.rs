@@ -9,7 +9,7 @@ use squall_nodes::hac::Hac;
 use squall_sim::plan::{Expect, Plan};
 use squall_sim::prepare;
 use squall_sim::scenario::{Flaw, ScenarioFile, resolve};
-use squall_sim::sweep::{SweepOptions, sweep};
+use squall_sim::sweep::{Share, SweepOptions, sweep};
 
 const SEEDS: u64 = 20;
 const SEEDS_OF_SCALE: u64 = 3;
@@ -29,9 +29,10 @@ fn violated(file: &ScenarioFile, plan: Plan<Hac>) -> Vec<String> {
     let options = SweepOptions {
         jobs: 2,
         stop: &AtomicBool::new(false),
+        recheck: Share::NONE,
         progress: &|_| {},
     };
-    let outcome = sweep(&prepare(plan, 0), 0..seeds, &options);
+    let outcome = sweep(&prepare(plan, 0), 0..seeds, &options).expect("nothing is rechecked");
     let failures = outcome.failures.into_iter().map(|failures| failures.signature);
     failures
         .filter(|signature| !signature.starts_with("inconclusive"))

@@ -6,7 +6,6 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Engine;
 use super::event::Event;
 use super::host::{Barrier, Waiting};
-use super::network::draw_latency;
 use crate::digest::Tag;
 use crate::trace::Happening;
 
@@ -29,7 +28,7 @@ impl<P: Protocol> Engine<'_, P> {
         let bytes = barrier.bytes;
         host.barrier = Some(Box::new(barrier));
         self.account(0, bytes);
-        let takes = draw_latency(&self.plan.persist, word);
+        let takes = self.plan.persist.draw(word);
         self.push(
             self.now + takes,
             Event::Written {

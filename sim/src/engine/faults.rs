@@ -4,7 +4,7 @@ use squall_nodes::{Change, Crash, Cut, HostId, Protocol};
 
 use super::network::Layer;
 use super::{End, Engine};
-use crate::plan::{CutPlan, DiskOnRestart, Fault, Target};
+use crate::plan::{CutPlan, DiskOnRestart, Fault, Layer as PlannedLayer, Target};
 
 /// How many layers of cuts may lie over the links at once. Each costs time for every datagram.
 pub(crate) const MOST_LAYERS: usize = 1_000;
@@ -25,12 +25,12 @@ impl<P: Protocol> Engine<'_, P> {
             Fault::Pause(who) => self.each(who, claimant, |engine, host| engine.pause(host, label)),
             Fault::Resume(who) => self.each(who, claimant, |engine, host| engine.resume(host, label)),
             // What a cut touches is counted datagram by datagram, as it drops them.
-            Fault::Cut(plan) => {
+            Fault::Lay(PlannedLayer::Cut(plan)) => {
                 let cut = self.resolve(plan, claimant);
                 self.lay(step, cut, label);
                 0
             }
-            Fault::Heal(plan) => {
+            Fault::Heal(PlannedLayer::Cut(plan)) => {
                 let cut = self.resolve(plan, claimant);
                 let layer = self.cuts.heal(&cut);
                 layer.map_or(0, |layer| self.healed(layer, label))
@@ -44,9 +44,10 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 layers
             }
+            Fault::Jump { .. } | Fault::Lay(_) | Fault::Heal(_) => 0,
         };
         self.faults[step].affected += affected;
-        if affected > 0 || matches!(planned.fault, Fault::Cut(_)) {
+        if affected > 0 || matches!(planned.fault, Fault::Lay(_)) {
             self.stopwatches
                 .fault(self.now, planned.fault.kind(), &self.judge.world);
         }
@@ -156,6 +157,31 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 Cut::Groups(group_of)
             }
+            CutPlan::Bridge { over, sides } => {
+                let mut group_of = vec![sides.len() as u32; self.hosts.len()];
+                for (group, members) in sides.iter().enumerate() {
+                    for member in members.iter().filter_map(|target| target.host(claimant)) {
+                        group_of[member.index()] = group as u32;
+                    }
+                }
+                for host in over.iter().filter_map(|target| target.host(claimant)) {
+                    group_of[host.index()] = Cut::BRIDGE;
+                }
+                Cut::Bridge(group_of)
+            }
+            CutPlan::Ring { hosts, reach } => {
+                let mut place = vec![Cut::OUTSIDE; self.hosts.len()];
+                let mut len = 0;
+                for host in hosts.iter().filter_map(|target| target.host(claimant)) {
+                    place[host.index()] = len;
+                    len += 1;
+                }
+                Cut::Ring {
+                    place,
+                    len,
+                    reach: *reach,
+                }
+            }
             CutPlan::OneWay { from, to } => {
                 let marked = |who: &[Target]| {
                     let mut marks = vec![false; self.hosts.len()];
@@ -184,7 +210,7 @@ impl Target {
     fn host(self, claimant: Option<HostId>) -> Option<HostId> {
         match self {
             Target::Host(host) => Some(host),
-            Target::Claimant => claimant,
+            Target::Actor => claimant,
         }
     }
 }

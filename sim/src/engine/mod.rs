@@ -36,7 +36,7 @@ use squall_nodes::{
 use crate::digest::Rolling;
 use crate::draws::Draws;
 use crate::outcome::{FaultDone, Traffic};
-use crate::plan::{Plan, Trigger, address_of};
+use crate::plan::{Cue, Plan, Trigger, address_of};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
@@ -176,7 +176,10 @@ impl<'p, P: Protocol> Engine<'p, P> {
             waiting.clear();
         }
         for (step, planned) in self.plan.timeline.iter().enumerate() {
-            if let Trigger::When { fact, .. } = planned.trigger {
+            if let Trigger::When {
+                cue: Cue::Fact(fact), ..
+            } = planned.trigger
+            {
                 self.waiting[fact].push(step as u32);
             }
         }

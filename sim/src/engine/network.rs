@@ -135,16 +135,7 @@ impl Law {
 
     #[inline]
     fn latency(&self, word: u64) -> Span {
-        draw_latency(&self.latency, word)
-    }
-}
-
-/// A latency by its law.
-#[inline]
-pub(crate) fn draw_latency(latency: &Latency, word: u64) -> Span {
-    match latency {
-        Latency::Constant(span) => *span,
-        Latency::Uniform(low, high) => between(word, *low, *high),
+        self.latency.draw(word)
     }
 }
 
@@ -226,9 +217,14 @@ mod tests {
             duplicate,
             reorder: 0.0,
             reorder_by: Span::ZERO,
+            corrupt: 0.0,
+            bandwidth: None,
+            queue: LinkLaw::QUEUE,
+            mtu: None,
         };
         Network {
             default: Arc::new(law),
+            zones: crate::plan::Zones::default(),
             links: Vec::new(),
         }
     }

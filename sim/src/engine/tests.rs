@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::net::SocketAddrV4;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use squall_nodes::{
@@ -14,8 +13,8 @@ use super::bounds::STALE_AT_LEAST;
 use super::timers::{Due, NEVER, Timers, Upkeep};
 use super::{End, Engine};
 use crate::plan::{
-    DiskOnRestart, Expect, Fault, Latency, LinkLaw, Network, Origin, Plan, PlannedHost, PlannedInvariant,
-    Step, Target, Trigger, Work, address_of,
+    Clock, DiskOnRestart, Expect, Fault, Latency, LinkLaw, Network, Origin, Plan, PlannedHost,
+    PlannedInvariant, Step, Target, Trigger, Work, address_of,
 };
 
 /// A node that arms timers in one of the ways that would fill a naive queue, `times` over.
@@ -245,17 +244,9 @@ fn plan(way: Way, times: u64) -> Plan<Wear> {
                 config: times,
             },
             starts: Time::ZERO,
+            clock: Clock::default(),
         }],
-        network: Network {
-            default: Arc::new(LinkLaw {
-                latency: Latency::Constant(Span::ZERO),
-                loss: 0.0,
-                duplicate: 0.0,
-                reorder: 0.0,
-                reorder_by: Span::ZERO,
-            }),
-            links: Vec::new(),
-        },
+        network: Network::of(LinkLaw::delaying(Latency::Constant(Span::ZERO))),
         persist: Latency::Constant(Span::ZERO),
         timeline: Vec::new(),
         workload: Vec::new(),

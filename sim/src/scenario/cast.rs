@@ -10,7 +10,7 @@ use super::desk::{Desk, Fields};
 use super::names::{Pattern, follows};
 use super::places::{Item, Shape};
 use super::settings::Settings;
-use crate::plan::{PlannedHost, Target, address_of};
+use crate::plan::{Clock, PlannedHost, Target, address_of};
 
 /// How many hosts a scenario may have.
 pub const MOST_HOSTS: usize = 20_000;
@@ -140,6 +140,7 @@ impl Cast {
         PlannedHost {
             key: HostKey::of(&name),
             starts: self.starts[index],
+            clock: Clock::default(),
             placed: Placed {
                 name,
                 ip: address_of(HostId(index as u32)),
@@ -253,7 +254,7 @@ impl Cast {
                 let hint = "it is whoever claimed the fact of a `When(…)`".to_owned();
                 desk.complain(item.span.clone(), "`@claimant` is nobody here", Some(hint));
             }
-            return into.push(Target::Claimant);
+            return into.push(Target::Actor);
         }
         if written == "*" {
             if self.spend(desk, item, self.names.len() as u64) {
@@ -352,7 +353,7 @@ impl Cast {
 pub(super) fn host_of(target: &Target) -> Option<HostId> {
     match target {
         Target::Host(host) => Some(*host),
-        Target::Claimant => None,
+        Target::Actor => None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::cast::{Cast, host_of};
 use super::desk::Desk;
 use super::promises::Made;
 use super::timeline::Timeline;
-use crate::plan::{CutPlan, Fault, Latency, Network, Origin, Step, Target, Trigger};
+use crate::plan::{CutPlan, Fault, Latency, Layer, Network, Origin, Step, Target, Trigger};
 
 /// How many single happenings are followed; a timeline with more is left to the run.
 const MOST_FOLLOWED: usize = 2_000_000;
@@ -27,12 +27,17 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
         match &step.fault {
             Fault::Crash(_, who) => first.downs.note(who, at),
             Fault::Pause(who) => first.pauses.note(who, at),
-            Fault::Cut(cut) => {
+            Fault::Lay(Layer::Cut(cut)) => {
                 first.cut = Some(first.cut.map_or(at, |known| known.min(at)));
                 let known = first.cuts.entry(key(cut)).or_insert(at);
                 *known = (*known).min(at);
             }
-            Fault::Restart { .. } | Fault::Resume(_) | Fault::Heal(_) | Fault::HealAll => {}
+            Fault::Restart { .. }
+            | Fault::Resume(_)
+            | Fault::Jump { .. }
+            | Fault::Lay(_)
+            | Fault::Heal(_)
+            | Fault::HealAll => {}
         }
     }
     for (index, step) in timeline.steps.iter().enumerate() {
@@ -60,7 +65,7 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
                     desk.complain(span, format!("`{name}` can never be paused by then"), Some(hint));
                 }
             }
-            Fault::Heal(cut) if first.cuts.get(&key(cut)).is_none_or(|cut| *cut >= by) => {
+            Fault::Heal(Layer::Cut(cut)) if first.cuts.get(&key(cut)).is_none_or(|cut| *cut >= by) => {
                 let hint = match first.cut {
                     Some(_) => "a heal names what was cut with the same hosts, or use `HealAll`".to_owned(),
                     None => "nothing is cut in this timeline".to_owned(),
@@ -186,13 +191,15 @@ impl Hosts {
     }
 }
 
-type CutKey = (u8, Vec<Vec<Option<HostId>>>);
+type CutKey = (u64, Vec<Vec<Option<HostId>>>);
 
 fn key(cut: &CutPlan) -> CutKey {
     let hosts = |targets: &Vec<Target>| targets.iter().map(host_of).collect();
     match cut {
         CutPlan::Partition(groups) => (0, groups.iter().map(hosts).collect()),
         CutPlan::OneWay { from, to } => (1, vec![hosts(from), hosts(to)]),
+        CutPlan::Bridge { over, sides } => (2, std::iter::once(over).chain(sides).map(hosts).collect()),
+        CutPlan::Ring { hosts: ring, reach } => (3 + u64::from(*reach), vec![hosts(ring)]),
     }
 }
 
@@ -246,12 +253,14 @@ fn longest_quiet(steps: &[Step], cast: &Cast, limit: Span) -> Span {
         }
     }
     happenings.sort_unstable();
-    let cuts = steps.iter().any(|step| matches!(step.fault, Fault::Cut(_)));
+    let cuts = steps
+        .iter()
+        .any(|step| matches!(step.fault, Fault::Lay(Layer::Cut(_))));
     let waits = steps
         .iter()
         .any(|step| matches!(step.trigger, Trigger::When { .. }));
     let mut disturbed: Vec<Time> = if cuts {
-        let laid = |(_, index): &&(Time, usize)| matches!(steps[*index].fault, Fault::Cut(_));
+        let laid = |(_, index): &&(Time, usize)| matches!(steps[*index].fault, Fault::Lay(Layer::Cut(_)));
         happenings.iter().filter(laid).map(|(at, _)| *at).collect()
     } else if waits {
         Vec::new()
@@ -294,7 +303,7 @@ fn host_changes(steps: &[Step], cast: &Cast, happenings: &[(Time, usize)]) -> Ve
             Fault::Restart { who, .. } => (who, &[State::Down], State::Running),
             Fault::Pause(who) => (who, &[State::Running], State::Paused),
             Fault::Resume(who) => (who, &[State::Paused], State::Running),
-            Fault::Cut(_) | Fault::Heal(_) | Fault::HealAll => continue,
+            Fault::Jump { .. } | Fault::Lay(_) | Fault::Heal(_) | Fault::HealAll => continue,
         };
         match room.checked_sub(who.len()) {
             Some(rest) => room = rest,

@@ -10,7 +10,7 @@ use super::cast::Cast;
 use super::complaint::did_you_mean;
 use super::desk::{Desk, Fields};
 use super::places::{Item, Shape};
-use crate::plan::{Latency, LinkLaw, Network};
+use crate::plan::{Latency, LinkChange, LinkLaw, Network, Zones};
 
 /// How many links may have a law of their own, each entry counted by itself.
 pub const MOST_LINKS: usize = 1_000_000;
@@ -25,17 +25,11 @@ pub(super) fn plain_law() -> LinkLaw {
         duplicate: 0.0,
         reorder: 0.0,
         reorder_by: Span::from_millis(20),
+        corrupt: 0.0,
+        bandwidth: None,
+        queue: LinkLaw::QUEUE,
+        mtu: None,
     }
-}
-
-/// What a file puts in place of single parts of a law.
-#[derive(Default)]
-struct Override {
-    latency: Option<Latency>,
-    loss: Option<f64>,
-    duplicate: Option<f64>,
-    reorder: Option<f64>,
-    reorder_by: Option<Span>,
 }
 
 /// Reads `network`.
@@ -50,7 +44,7 @@ pub(super) fn network<'f>(
     if let Some(item) = scenario.get("network") {
         let known: Vec<&str> = LAW.into_iter().chain(["links"]).collect();
         if let Some(fields) = desk.fields(item, "the network", &known) {
-            default = Override::read(desk, &fields, limit).over(&default);
+            default = read_change(desk, &fields, limit).over(&default);
             if let Some(item) = fields.get("links") {
                 links = own_links(desk, item, cast, limit, &default);
             }
@@ -58,6 +52,7 @@ pub(super) fn network<'f>(
     }
     Network {
         default: Arc::new(default),
+        zones: Zones::default(),
         links,
     }
 }
@@ -157,30 +152,20 @@ fn within_run(desk: &mut Desk<'_>, item: &Item, span: Span, limit: Span) -> bool
     span < limit
 }
 
-impl Override {
-    fn read<'f>(desk: &mut Desk<'f>, fields: &Fields<'f>, limit: Span) -> Self {
-        let mut ratio = |name| fields.get(name).and_then(|item| desk.ratio(item));
-        let (loss, duplicate, reorder) = (ratio("loss"), ratio("duplicate"), ratio("reorder"));
-        Override {
-            loss,
-            duplicate,
-            reorder,
-            latency: fields.get("latency").and_then(|item| latency(desk, item, limit)),
-            reorder_by: fields.get("reorder_by").and_then(|item| {
-                let by = desk.span(item)?;
-                within_run(desk, item, by, limit).then_some(by)
-            }),
-        }
-    }
-
-    fn over(&self, law: &LinkLaw) -> LinkLaw {
-        LinkLaw {
-            latency: self.latency.clone().unwrap_or_else(|| law.latency.clone()),
-            loss: self.loss.unwrap_or(law.loss),
-            duplicate: self.duplicate.unwrap_or(law.duplicate),
-            reorder: self.reorder.unwrap_or(law.reorder),
-            reorder_by: self.reorder_by.unwrap_or(law.reorder_by),
-        }
+/// Reads what an entry has in place of a law.
+fn read_change<'f>(desk: &mut Desk<'f>, fields: &Fields<'f>, limit: Span) -> LinkChange {
+    let mut ratio = |name| fields.get(name).and_then(|item| desk.ratio(item));
+    let (loss, duplicate, reorder) = (ratio("loss"), ratio("duplicate"), ratio("reorder"));
+    LinkChange {
+        loss,
+        duplicate,
+        reorder,
+        latency: fields.get("latency").and_then(|item| latency(desk, item, limit)),
+        reorder_by: fields.get("reorder_by").and_then(|item| {
+            let by = desk.span(item)?;
+            within_run(desk, item, by, limit).then_some(by)
+        }),
+        ..LinkChange::default()
     }
 }
 
@@ -201,7 +186,7 @@ fn own_links<'f>(
         let Some(fields) = desk.fields(item, "a link", &known) else {
             continue;
         };
-        let law = Override::read(desk, &fields, limit);
+        let law = read_change(desk, &fields, limit);
         if LAW.iter().all(|name| fields.get(name).is_none()) {
             let hint = format!("say one of {}", LAW.map(|name| format!("`{name}`")).join(", "));
             desk.complain(desk.point(item), "this says nothing of the link", Some(hint));

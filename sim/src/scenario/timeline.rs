@@ -8,7 +8,7 @@ use super::cast::{Cast, Claimant, host_of};
 use super::complaint::did_you_mean;
 use super::desk::{Desk, Fields};
 use super::places::{Item, Shape};
-use crate::plan::{CutPlan, DiskOnRestart, Fault, Step, Target, Trigger};
+use crate::plan::{Cue, CutPlan, DiskOnRestart, Fault, Layer, LinkChange, Step, Target, Trigger};
 
 /// How many entries a timeline or a workload may have.
 pub const MOST_ENTRIES: usize = 100_000;
@@ -259,7 +259,7 @@ fn when<'f, P: Protocol>(
     // Checked to fit by the bound above.
     let nth = u32::try_from(nth?).ok()?;
     Some(Trigger::When {
-        fact: fact?,
+        cue: Cue::Fact(fact?),
         by,
         nth,
         after: after?,
@@ -297,14 +297,14 @@ fn fault<'f>(
     places.push(item.span.clone());
     let head = desk.head(item);
     if let Some(cut) = cut(desk, item, cast, claimant) {
-        return cut.map(Fault::Cut);
+        return cut.map(|cut| Fault::Lay(Layer::Cut(cut)));
     }
     let name = head.unwrap_or_default();
     match (name, &item.shape) {
         ("HealAll", Shape::Word) => Some(Fault::HealAll),
         ("HealAll", Shape::Tuple(parts)) if parts.is_empty() => Some(Fault::HealAll),
         ("Heal", Shape::Tuple(parts)) if parts.len() == 1 => match cut(desk, &parts[0], cast, claimant) {
-            Some(cut) => cut.map(Fault::Heal),
+            Some(cut) => cut.map(|cut| Fault::Heal(Layer::Cut(cut))),
             None => {
                 let hint =
                     "`Heal(Partition(…))` or `Heal(OneWay(…))` with what was cut, or `HealAll`".to_owned();
@@ -428,23 +428,81 @@ fn cut<'f>(
 
 /// A fault as reports name it.
 fn label(cast: &Cast, fault: &Fault) -> String {
-    let cut = |cut: &CutPlan| match cut {
-        CutPlan::Partition(groups) => {
-            let groups: Vec<String> = groups.iter().map(|group| cast.label(group)).collect();
-            format!("partition({})", groups.join(" | "))
-        }
-        CutPlan::OneWay { from, to } => format!("one_way({} > {})", cast.label(from), cast.label(to)),
-    };
     match fault {
-        Fault::Restart {
-            who,
-            disk: DiskOnRestart::Wiped,
-        } => format!("wipe({})", cast.label(who)),
-        Fault::Crash(_, who) | Fault::Restart { who, .. } | Fault::Pause(who) | Fault::Resume(who) => {
+        Fault::Restart { who, disk } => match disk {
+            DiskOnRestart::Kept => format!("restart({})", cast.label(who)),
+            DiskOnRestart::Wiped => format!("wipe({})", cast.label(who)),
+            DiskOnRestart::Stale => format!("restart({}, stale)", cast.label(who)),
+            DiskOnRestart::Torn => format!("restart({}, torn)", cast.label(who)),
+            DiskOnRestart::Corrupt => format!("restart({}, corrupt)", cast.label(who)),
+        },
+        Fault::Crash(_, who) | Fault::Pause(who) | Fault::Resume(who) => {
             format!("{}({})", fault.kind(), cast.label(who))
         }
-        Fault::Cut(plan) => cut(plan),
-        Fault::Heal(plan) => format!("heal({})", cut(plan)),
+        Fault::Jump { who, by } => format!("jump({}, {by})", cast.label(who)),
+        Fault::Lay(layer) => layer_label(cast, layer),
+        Fault::Heal(layer) => format!("heal({})", layer_label(cast, layer)),
         Fault::HealAll => fault.kind().to_owned(),
     }
+}
+
+fn layer_label(cast: &Cast, layer: &Layer) -> String {
+    let kind = layer.kind();
+    match layer {
+        Layer::Cut(plan) => cut_label(cast, plan),
+        Layer::Flap { cut, down, up } => format!("{kind}({}, {down} down, {up} up)", cut_label(cast, cut)),
+        Layer::Links { from, to, change } => {
+            format!(
+                "{kind}({} > {}, {})",
+                cast.label(from),
+                cast.label(to),
+                change_label(change)
+            )
+        }
+        Layer::Slow { who, by } | Layer::SlowDisk { who, by } => format!("{kind}({}, {by})", cast.label(who)),
+        Layer::FailingDisk { who, share } => format!("{kind}({}, {share})", cast.label(who)),
+        Layer::Drift { who, ppm } => format!("{kind}({}, {ppm:+} ppm)", cast.label(who)),
+    }
+}
+
+fn cut_label(cast: &Cast, cut: &CutPlan) -> String {
+    let groups = |groups: &[Vec<Target>]| {
+        let groups: Vec<String> = groups.iter().map(|group| cast.label(group)).collect();
+        groups.join(" | ")
+    };
+    match cut {
+        CutPlan::Partition(sides) => format!("partition({})", groups(sides)),
+        CutPlan::OneWay { from, to } => format!("one_way({} > {})", cast.label(from), cast.label(to)),
+        CutPlan::Bridge { over, sides } => format!("bridge({} over {})", groups(sides), cast.label(over)),
+        CutPlan::Ring { hosts, reach: 1 } => format!("ring({})", cast.label(hosts)),
+        CutPlan::Ring { hosts, reach } => format!("ring({}, reach {reach})", cast.label(hosts)),
+    }
+}
+
+/// What a change says, part by part.
+fn change_label(change: &LinkChange) -> String {
+    let LinkChange {
+        latency,
+        loss,
+        duplicate,
+        reorder,
+        reorder_by,
+        corrupt,
+        bandwidth,
+        queue,
+        mtu,
+    } = change;
+    let ratio = |name: &str, ratio: &Option<f64>| ratio.map(|ratio| format!("{name} {ratio}"));
+    let parts = [
+        latency.as_ref().map(|law| format!("latency {law}")),
+        ratio("loss", loss),
+        ratio("duplicate", duplicate),
+        ratio("reorder", reorder),
+        reorder_by.map(|by| format!("reorder_by {by}")),
+        ratio("corrupt", corrupt),
+        bandwidth.map(|bits| format!("bandwidth {bits} bit/s")),
+        queue.map(|bytes| format!("queue {bytes} B")),
+        mtu.map(|bytes| format!("mtu {bytes}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -1,14 +1,14 @@
-//! Sweeps over made-up outcomes: order, stopping, expectations, panics.
+//! Sweeps over made-up outcomes: order, stopping, expectations, rechecks, panics.
 
 use std::sync::atomic::AtomicUsize;
 
-use squall_nodes::{Span, Time};
+use squall_nodes::{HostId, Span, Time};
 
 use super::*;
 use crate::outcome::{FaultDone, Traffic, Violation};
 use crate::plan::Origin;
 use crate::runner::{HostCast, PromiseMade, Worker};
-use crate::trace::Trace;
+use crate::trace::{Happening, Trace, TraceEvent};
 
 /// A scenario whose runs are looked up instead of run.
 struct Table {
@@ -125,17 +125,19 @@ impl Worker for Reader<'_> {
     }
 }
 
+/// How all these sweeps are done but for what a test says otherwise: one run of fifty is rechecked.
+fn options(jobs: usize) -> SweepOptions<'static> {
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    SweepOptions {
+        jobs,
+        stop: &NEVER,
+        recheck: Share::millionths(20_000),
+        progress: &|_| {},
+    }
+}
+
 fn swept(table: &Table, seeds: Range<u64>, jobs: usize) -> SweepOutcome {
-    let stop = AtomicBool::new(false);
-    sweep(
-        table,
-        seeds,
-        &SweepOptions {
-            jobs,
-            stop: &stop,
-            progress: &|_| {},
-        },
-    )
+    sweep(table, seeds, &options(jobs)).expect("the table says the same every time")
 }
 
 fn mixed(seed: u64) -> Answer {
@@ -253,11 +255,12 @@ fn a_stopped_sweep_tells_what_a_sweep_over_its_prefix_tells() {
             &table,
             100..100_000,
             &SweepOptions {
-                jobs,
                 stop: &stop,
                 progress: &progress,
+                ..options(jobs)
             },
-        );
+        )
+        .expect("an outcome");
         assert!(
             stopped.was_stopped() && stopped.runs <= 333 + jobs as u64,
             "{} runs",
@@ -278,11 +281,11 @@ fn a_sweep_that_is_stopped_at_once_is_not_as_expected() {
         &table,
         0..10,
         &SweepOptions {
-            jobs: 2,
             stop: &stop,
-            progress: &|_| {},
+            ..options(2)
         },
-    );
+    )
+    .expect("an outcome");
     assert_eq!(
         (outcome.runs, outcome.as_expected, outcome.standing()),
         (0, false, Standing::Unknown)
@@ -299,7 +302,6 @@ fn no_seeds_and_the_last_seeds_there_are_end_too() {
 
 #[test]
 fn progress_counts_every_run_once() {
-    let stop = AtomicBool::new(false);
     let highest = AtomicU64::new(0);
     let calls = AtomicU64::new(0);
     let progress = |done| {
@@ -311,11 +313,11 @@ fn progress_counts_every_run_once() {
         &table,
         0..500,
         &SweepOptions {
-            jobs: 3,
-            stop: &stop,
             progress: &progress,
+            ..options(3)
         },
-    );
+    )
+    .expect("an outcome");
     assert_eq!((highest.into_inner(), calls.into_inner()), (500, 500));
 }
 
@@ -389,4 +391,142 @@ fn what_is_expected_decides_how_a_sweep_stands() {
             "case {case}"
         );
     }
+}
+
+/// A scenario whose workers do not forget: what they say of a run hangs on how many they have behind them.
+struct Unforgetting {
+    table: Table,
+    /// From how many runs on.
+    from: u64,
+}
+
+struct Rememberer<'a> {
+    of: &'a Unforgetting,
+    behind: u64,
+}
+
+impl Unforgetting {
+    fn from(from: u64) -> Self {
+        Unforgetting {
+            table: Table::new(Expect::Held, |_| Answer::Held),
+            from,
+        }
+    }
+}
+
+impl Prepared for Unforgetting {
+    fn scenario(&self) -> &str {
+        self.table.scenario()
+    }
+    fn rules(&self) -> &'static str {
+        self.table.rules()
+    }
+    fn expect(&self) -> &Expect {
+        self.table.expect()
+    }
+    fn seed(&self) -> u64 {
+        self.table.seed()
+    }
+    fn limit(&self) -> Span {
+        self.table.limit()
+    }
+    fn hosts(&self) -> Vec<HostCast> {
+        self.table.hosts()
+    }
+    fn promises(&self) -> Vec<PromiseMade> {
+        self.table.promises()
+    }
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(Rememberer { of: self, behind: 0 })
+    }
+}
+
+impl Worker for Rememberer<'_> {
+    fn run(&mut self, seed: u64) -> Outcome {
+        self.trace(seed).0
+    }
+    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+        let mut outcome = self.of.table.outcome(seed);
+        let has_begun = self.behind >= self.of.from;
+        // Not the digest: all that an outcome holds is compared.
+        outcome.traffic.sent = u64::from(has_begun);
+        self.behind += 1;
+        let event = |nth: u64, says: &str| TraceEvent {
+            at: Time::ZERO + Span::from_millis(nth),
+            host: Some(HostId(0)),
+            what: Happening::Answer {
+                call: nth,
+                says: says.to_owned(),
+            },
+        };
+        let tells = if has_begun { "remembers" } else { "begins" };
+        let trace = Trace {
+            hosts: vec!["a".to_owned()],
+            ips: vec![[10, 0, 0, 1].into()],
+            events: vec![event(1, "all is well"), event(2, tells)],
+        };
+        (outcome, trace)
+    }
+}
+
+#[test]
+fn what_a_worker_carries_from_run_to_run_shows_with_the_event_that_it_changes() {
+    for recheck in [Share::ALL, Share::millionths(20_000)] {
+        for jobs in [1, 3] {
+            let recheck = SweepOptions {
+                recheck,
+                ..options(jobs)
+            };
+            let difference = sweep(&Unforgetting::from(30), 0..100_000, &recheck).expect_err("it remembers");
+            // Before the thirty-first run of its worker, nothing differs.
+            assert!(difference.seed >= 30, "{difference}");
+            assert_eq!(difference.digests[0], difference.digests[1]);
+            let parting = difference.parting.as_ref().expect("a trace shows it");
+            assert_eq!(parting.index, 1);
+            let told = difference.to_string();
+            assert!(told.contains("a answers remembers to call 2"), "{told}");
+            assert!(told.contains("a answers begins to call 2"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn with_one_thread_the_first_run_that_differs_is_the_one_that_is_named() {
+    let all = SweepOptions {
+        recheck: Share::ALL,
+        ..options(1)
+    };
+    let difference = sweep(&Unforgetting::from(30), 100..1_000, &all).expect_err("it remembers");
+    assert_eq!(difference.seed, 130);
+    let none = SweepOptions {
+        recheck: Share::NONE,
+        ..options(1)
+    };
+    let outcome = sweep(&Unforgetting::from(30), 100..1_000, &none).expect("nobody looks");
+    assert_eq!((outcome.runs, outcome.rechecked), (900, 0));
+}
+
+#[test]
+fn what_is_rechecked_is_counted_and_changes_nothing_else() {
+    let table = Table::new(Expect::Held, mixed);
+    let of = |recheck, jobs| {
+        let options = SweepOptions {
+            recheck,
+            ..options(jobs)
+        };
+        sweep(&table, 5..1_777, &options).expect("the table says the same every time")
+    };
+    let none = of(Share::NONE, 2);
+    assert_eq!((none.runs, none.rechecked), (1_772, 0));
+    for jobs in [1, 2, 5] {
+        let all = of(Share::ALL, jobs);
+        assert_eq!(all.rechecked, 1_772, "{jobs} jobs");
+        let some = of(Share::millionths(20_000), jobs);
+        assert!((18..=53).contains(&some.rechecked), "{}", some.rechecked);
+        for outcome in [all, some] {
+            let rechecked = 0;
+            assert_eq!(SweepOutcome { rechecked, ..outcome }, none, "{jobs} jobs");
+        }
+    }
+    assert_eq!(swept(&table, 3..4, 2).rechecked, 1);
 }

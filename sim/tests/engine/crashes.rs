@@ -6,7 +6,7 @@ use squall_sim::plan::{Fault, Latency};
 
 use crate::node::{Do, On, SAID, beat, on, persist, say, send, start};
 use crate::plans::{
-    A, B, kill, kill_claimant, link, ms, pause, plan, restart, restart_wiped, resume, targets, us,
+    A, B, kill, kill_actor, link, ms, pause, plan, restart, restart_wiped, resume, targets, us,
 };
 
 #[test]
@@ -23,7 +23,7 @@ fn a_kill_in_the_middle_of_what_a_node_asks_for_drops_the_rest() {
             ])],
         )
         .host("b", [])
-        .when(SAID, kill_claimant())
+        .when(SAID, kill_actor())
         .trace(1);
     assert_eq!(
         story.of(A),
@@ -43,7 +43,7 @@ fn a_host_killed_and_restarted_at_one_claim_does_nothing_more_of_what_its_earlie
     let story = plan()
         .host("a", [start([say("go"), send(B, "late"), say("gone")])])
         .host("b", [])
-        .when(SAID, kill_claimant())
+        .when(SAID, kill_actor())
         .when(SAID, restart(&[A]))
         .trace(1);
     assert_eq!(

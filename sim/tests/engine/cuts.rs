@@ -8,7 +8,7 @@ use squall_sim::Verdict;
 use squall_sim::plan::{CutPlan, Fault, Latency};
 
 use crate::node::{Rule, beat, send, start};
-use crate::plans::{A, B, C, D, Draft, link, ms, one_way, partition, plan, us};
+use crate::plans::{A, B, C, D, Draft, heal, lay, link, ms, one_way, partition, plan, us};
 use crate::stories::Story;
 
 const ALL: [HostId; 4] = [A, B, C, D];
@@ -47,7 +47,7 @@ fn heard(story: &Story, from: Span, to: Span) -> Vec<String> {
 #[test]
 fn nothing_passes_between_groups_and_hosts_that_none_names_are_one_more() {
     let story = talkers()
-        .at(ms(15), Fault::Cut(partition(&[&[A], &[B]])))
+        .at(ms(15), lay(partition(&[&[A], &[B]])))
         .limit(ms(39))
         .trace(1);
     assert_eq!(heard(&story, ms(0), ms(15)).len(), 12);
@@ -60,7 +60,7 @@ fn nothing_passes_between_groups_and_hosts_that_none_names_are_one_more() {
 #[test]
 fn a_one_way_cut_leaves_the_way_back_open() {
     let story = talkers()
-        .at(ms(15), Fault::Cut(one_way(&[A, B], &[B, C])))
+        .at(ms(15), lay(one_way(&[A, B], &[B, C])))
         .limit(ms(29))
         .trace(1);
     let cut = ["a>b", "a>c", "b>c"].map(|pair| {
@@ -82,7 +82,7 @@ fn what_is_on_its_way_when_a_cut_is_laid_is_lost_unless_it_is_healed_in_time() {
         .host("b", [])
         .host("c", [])
         .links(link(Latency::Constant(ms(10))))
-        .at(ms(5), Fault::Cut(cut()))
+        .at(ms(5), lay(cut()))
         .trace(1);
     assert_eq!(story.of(B)[1..], ["10ms misses Cut from a".to_owned()]);
     assert_eq!(story.words(C), ["hello"]);
@@ -92,8 +92,8 @@ fn what_is_on_its_way_when_a_cut_is_laid_is_lost_unless_it_is_healed_in_time() {
         .host("b", [])
         .host("c", [])
         .links(link(Latency::Constant(ms(10))))
-        .at(ms(5), Fault::Cut(cut()))
-        .at(ms(9), Fault::Heal(cut()))
+        .at(ms(5), lay(cut()))
+        .at(ms(9), heal(cut()))
         .trace(1);
     assert_eq!(healed.words(B), ["hello"]);
     assert_eq!(healed.affected(), [0, 1]);
@@ -106,13 +106,13 @@ fn healing_takes_away_the_latest_equal_layer_and_leaves_the_others() {
         || partition(&[&[A, C], &[B, D]]),
     );
     let story = talkers()
-        .at(ms(11), Fault::Cut(halves()))
-        .at(ms(12), Fault::Cut(pairs()))
-        .at(ms(13), Fault::Cut(halves()))
-        .at(ms(21), Fault::Heal(halves()))
-        .at(ms(31), Fault::Heal(halves()))
-        .at(ms(41), Fault::Heal(halves()))
-        .at(ms(42), Fault::Heal(pairs()))
+        .at(ms(11), lay(halves()))
+        .at(ms(12), lay(pairs()))
+        .at(ms(13), lay(halves()))
+        .at(ms(21), heal(halves()))
+        .at(ms(31), heal(halves()))
+        .at(ms(41), heal(halves()))
+        .at(ms(42), heal(pairs()))
         .limit(ms(59))
         .trace(1);
     let none: [&str; 0] = [];
@@ -139,10 +139,10 @@ fn healing_takes_away_the_latest_equal_layer_and_leaves_the_others() {
 #[test]
 fn heal_all_takes_away_the_layers_that_there_are_and_none_that_is_laid_later() {
     let story = talkers()
-        .at(ms(11), Fault::Cut(partition(&[&[A]])))
-        .at(ms(12), Fault::Cut(one_way(&[B], &[C])))
+        .at(ms(11), lay(partition(&[&[A]])))
+        .at(ms(12), lay(one_way(&[B], &[C])))
         .at(ms(21), Fault::HealAll)
-        .at(ms(32), Fault::Cut(partition(&[&[D]])))
+        .at(ms(32), lay(partition(&[&[D]])))
         .at(ms(51), Fault::HealAll)
         .at(ms(52), Fault::HealAll)
         .limit(ms(69))
@@ -165,8 +165,8 @@ fn a_fault_that_lies_in_the_way_twice_has_dropped_a_datagram_once() {
     let story = plan()
         .host("a", beat(&[B], us(5_500), ms(1)))
         .host("b", [])
-        .every(ms(1), ms(1), ms(4), Fault::Cut(one_way(&[A], &[B])))
-        .at(ms(4), Fault::Cut(partition(&[&[A], &[B]])))
+        .every(ms(1), ms(1), ms(4), lay(one_way(&[A], &[B])))
+        .at(ms(4), lay(partition(&[&[A], &[B]])))
         .limit(ms(8))
         .trace(1);
     assert_eq!(story.affected(), [3, 3]);
@@ -175,7 +175,7 @@ fn a_fault_that_lies_in_the_way_twice_has_dropped_a_datagram_once() {
 
 #[test]
 fn cuts_without_end_stop_the_run_before_they_stop_the_machine() {
-    let cut = || Fault::Cut(partition(&[&[A], &[B]]));
+    let cut = || lay(partition(&[&[A], &[B]]));
     let outcome = talkers()
         .every(us(1), us(1), Span::from_secs(3_600), cut())
         .limit(Span::from_secs(3_600))
@@ -230,6 +230,7 @@ fn pairs(cut: &CutPlan) -> BTreeSet<(HostId, HostId)> {
         CutPlan::OneWay { from, to } => all()
             .filter(|(a, b)| a != b && is(from, *a) && is(to, *b))
             .collect(),
+        CutPlan::Bridge { .. } | CutPlan::Ring { .. } => unreachable!("they are not drawn here"),
     }
 }
 
@@ -249,7 +250,7 @@ proptest! {
                 Act::Cut(cut) => {
                     layers.push((step, pairs(cut)));
                     laid.push(cut.clone());
-                    Fault::Cut(cut.clone())
+                    lay(cut.clone())
                 }
                 Act::Heal(which) => {
                     let none = partition(&[]);
@@ -263,7 +264,7 @@ proptest! {
                         layers.remove(place);
                         affected[step] += 1;
                     }
-                    Fault::Heal(cut.clone())
+                    heal(cut.clone())
                 }
                 Act::HealAll => {
                     affected[step] += layers.len() as u64;
@@ -313,6 +314,7 @@ fn sides(cut: &CutPlan) -> Vec<(Option<usize>, bool, bool)> {
             false,
         ),
         CutPlan::OneWay { from, to } => (None, is(from, host), is(to, host)),
+        CutPlan::Bridge { .. } | CutPlan::Ring { .. } => unreachable!("they are not drawn here"),
     })
     .to_vec()
 }

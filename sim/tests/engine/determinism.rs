@@ -8,7 +8,7 @@ use squall_sim::{Digest, Prepared};
 
 use crate::node::{Claim, Do, On, Rule, SAID, beat, on, persist, place, say, send, start};
 use crate::plans::{
-    A, B, C, D, Draft, kill, kill_claimant, link, ms, partition, pause, plan, restart, resume, us,
+    A, B, C, D, Draft, kill, kill_actor, lay, link, ms, partition, pause, plan, restart, resume, us,
 };
 
 /// A plan with a bit of everything that can be drawn.
@@ -50,7 +50,7 @@ fn lively() -> Draft {
         .at(ms(80), resume(&[B]))
         .at(ms(60), kill(&[C]))
         .at(ms(90), restart(&[C]))
-        .every(ms(100), ms(40), ms(300), Fault::Cut(partition(&[&[A], &[B, C]])))
+        .every(ms(100), ms(40), ms(300), lay(partition(&[&[A], &[B, C]])))
         .every(ms(120), ms(40), ms(300), Fault::HealAll)
         .calls(ms(3), ms(400), &[B, C, D], "hello")
         .limit(ms(400))
@@ -202,11 +202,11 @@ fn a_node_that_differs_in_a_datagram_that_is_lost_cut_or_for_nobody_is_caught_to
         ("lost", flawed([tick(place(B))]).link(A, B, lossy)),
         (
             "cut",
-            flawed([tick(place(B))]).at(ms(24), Fault::Cut(partition(&[&[A], &[B]]))),
+            flawed([tick(place(B))]).at(ms(24), lay(partition(&[&[A], &[B]]))),
         ),
         (
             "cut on its way",
-            flawed([tick(place(B))]).at(us(25_500), Fault::Cut(partition(&[&[A], &[B]]))),
+            flawed([tick(place(B))]).at(us(25_500), lay(partition(&[&[A], &[B]]))),
         ),
         ("to no host", flawed([tick(nowhere)])),
         ("to a closed port", flawed([tick(closed)])),
@@ -268,7 +268,7 @@ fn a_run_that_ends_earlier_than_the_other_is_told_so() {
 #[test]
 fn every_kind_of_event_is_told_in_one_line_with_the_names_of_the_hosts() {
     let story = lively()
-        .when(SAID, kill_claimant())
+        .when(SAID, kill_actor())
         .invariant(0, "not_bad", "()", Origin::Default)
         .trace(1);
     let empty = Trace {

@@ -6,7 +6,7 @@ use squall_sim::plan::{Fault, Latency, LinkLaw};
 use squall_sim::trace::{Fate, Happening};
 
 use crate::node::{Do, On, Rule, on, send, start};
-use crate::plans::{A, B, C, Draft, kill, link, ms, one_way, pause, plan, resume, us};
+use crate::plans::{A, B, C, Draft, heal, kill, lay, link, ms, one_way, pause, plan, resume, us};
 use crate::stories::Story;
 use squall_nodes::HostId;
 
@@ -62,7 +62,7 @@ fn taking_away_a_fault_that_touched_nothing_changes_no_event() {
     let with = talkers()
         .at(ms(50), resume(&[A]))
         .at(ms(60), Fault::HealAll)
-        .at(ms(70), Fault::Heal(one_way(&[A], &[B])))
+        .at(ms(70), heal(one_way(&[A], &[B])))
         .at(ms(80), kill(&[]))
         .at(ms(90), pause(&[]))
         .trace(5);
@@ -76,7 +76,7 @@ fn taking_away_a_fault_that_touched_nothing_changes_no_event() {
 fn taking_away_a_cut_changes_no_draw_of_what_it_let_pass_and_of_what_came_later() {
     let without = talkers().trace(5);
     let with = talkers()
-        .at(ms(100), Fault::Cut(one_way(&[A], &[B])))
+        .at(ms(100), lay(one_way(&[A], &[B])))
         .at(ms(200), Fault::HealAll)
         .trace(5);
     assert!(with.affected()[0] > 10);

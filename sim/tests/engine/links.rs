@@ -6,7 +6,9 @@ use squall_sim::outcome::Traffic;
 use squall_sim::plan::{Fault, Latency, LinkLaw};
 
 use crate::node::{Do, On, PORT, Rule, beat, on, place, send, start};
-use crate::plans::{A, B, C, D, Draft, kill, link, ms, one_way, partition, pause, plan, restart, resume, us};
+use crate::plans::{
+    A, B, C, D, Draft, kill, lay, link, ms, one_way, partition, pause, plan, restart, resume, us,
+};
 use crate::stories::Story;
 
 /// How many datagrams a says to b where a law is looked at.
@@ -251,18 +253,18 @@ fn mess() -> impl Strategy<Value = (LinkLaw, Vec<(u64, Fault)>, u64, u64)> {
         hosts().prop_map(|who| restart(&who)),
         hosts().prop_map(|who| pause(&who)),
         hosts().prop_map(|who| resume(&who)),
-        hosts().prop_map(|who| Fault::Cut(partition(&[&who]))),
-        (hosts(), hosts()).prop_map(|(from, to)| Fault::Cut(one_way(&from, &to))),
+        hosts().prop_map(|who| lay(partition(&[&who]))),
+        (hosts(), hosts()).prop_map(|(from, to)| lay(one_way(&from, &to))),
         Just(Fault::HealAll),
     ];
     let law =
         (0.0..0.5f64, 0.0..0.5f64, 0.0..0.5f64, 0..20_000u64).prop_map(|(loss, duplicate, reorder, most)| {
             LinkLaw {
-                latency: Latency::Uniform(us(most / 3), us(most)),
                 loss,
                 duplicate,
                 reorder,
                 reorder_by: us(most),
+                ..link(Latency::Uniform(us(most / 3), us(most)))
             }
         });
     (
@@ -311,7 +313,7 @@ proptest! {
             draft = draft.at(us(when), fault);
         }
         let story = draft.trace(seed);
-        let Traffic { sent, duplicated, delivered, lost, cut, to_nobody, overflowed, in_flight } = story.outcome.traffic;
+        let Traffic { sent, duplicated, delivered, lost, cut, to_nobody, overflowed, in_flight, .. } = story.outcome.traffic;
         prop_assert_eq!(sent + duplicated, delivered + lost + cut + to_nobody + overflowed + in_flight);
         // What is counted is what the trace has, so that nothing is counted as something else.
         let kinds = kinds(&story);

@@ -2,10 +2,10 @@
 
 use squall_nodes::{HostId, Span};
 use squall_sim::outcome::Measured;
-use squall_sim::plan::{Fault, Measure, Moment};
+use squall_sim::plan::{Measure, Moment};
 
 use crate::node::{BAD, Claim, Do, FOUND, On, Rule, SAID, on, say, start};
-use crate::plans::{A, B, C, Draft, kill, ms, partition, plan, restart};
+use crate::plans::{A, B, C, Draft, kill, lay, ms, partition, plan, restart};
 
 fn measure(from: Moment, to: Moment, each: Option<&[HostId]>) -> Measure {
     Measure {
@@ -76,7 +76,7 @@ fn a_fault_starts_a_clock_when_it_touches_something() {
     // A cut is laid whether or not anything is sent across it.
     let cut = plan()
         .host("a", says_at(&[100]))
-        .at(ms(30), Fault::Cut(partition(&[&[A]])))
+        .at(ms(30), lay(partition(&[&[A]])))
         .measure(measure(Moment::Fault("partition"), Moment::Fact(SAID), None));
     assert_eq!(measured(cut).samples, [ms(70)]);
 }

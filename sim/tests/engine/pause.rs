@@ -3,7 +3,7 @@
 use squall_sim::plan::{Fault, Latency, Target};
 
 use crate::node::{Do, On, SAID, beat, on, place, say, send, start};
-use crate::plans::{A, B, kill, link, ms, one_way, pause, plan, restart, resume};
+use crate::plans::{A, B, kill, lay, link, ms, one_way, pause, plan, restart, resume};
 
 #[test]
 fn what_comes_in_meanwhile_is_found_in_order_and_before_what_comes_in_then() {
@@ -72,7 +72,7 @@ fn a_cut_laid_meanwhile_does_not_reach_into_the_buffer_of_a_paused_host() {
         .host("a", [])
         .host("b", beat(&[A], ms(5), ms(10)))
         .at(ms(1), pause(&[A]))
-        .at(ms(10), Fault::Cut(one_way(&[B], &[A])))
+        .at(ms(10), lay(one_way(&[B], &[A])))
         .at(ms(30), resume(&[A]))
         .limit(ms(40))
         .trace(1);
@@ -183,7 +183,7 @@ fn a_call_of_a_paused_host_is_answered_when_it_is_resumed() {
 
 #[test]
 fn a_host_that_is_paused_again_before_it_has_found_all_finds_the_rest_the_next_time() {
-    let claimant = || vec![Target::Claimant];
+    let claimant = || vec![Target::Actor];
     let story = plan()
         .host("a", [on(On::Datagram, [say("heard")])])
         .host("b", beat(&[A], ms(5), ms(5)))

@@ -4,9 +4,9 @@ use squall_sim::plan::Latency;
 
 use crate::node::{Do, SAID};
 use crate::node::{FOUND, On, on, persist, say, send, start};
-use crate::plans::{A, B, at, kill, kill_claimant, ms, pause, plan, restart, resume};
+use crate::plans::{A, B, at, kill, kill_actor, ms, pause, plan, restart, resume};
 use squall_nodes::Span;
-use squall_sim::plan::{Moment, Trigger};
+use squall_sim::plan::{Cue, Moment, Trigger};
 
 #[test]
 fn what_others_can_see_waits_for_the_disk_and_timers_do_not() {
@@ -160,7 +160,7 @@ fn a_crash_that_a_claim_behind_a_write_triggers_drops_what_is_behind_the_claim()
             ])],
         )
         .host("b", [])
-        .when(SAID, kill_claimant())
+        .when(SAID, kill_actor())
         .trace(1);
     assert_eq!(story.words(B), ["ahead"]);
     assert_eq!(
@@ -203,7 +203,7 @@ fn a_write_takes_what_its_law_says_and_each_draws_its_own() {
         .persist_takes(law)
         .step(
             Trigger::When {
-                fact: SAID,
+                cue: Cue::Fact(SAID),
                 by: vec![A],
                 nth: writes,
                 after: Span::ZERO,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use squall_nodes::{Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
 use squall_sim::plan::{
-    CutPlan, DiskOnRestart, Expect, Fault, Latency, LinkLaw, Measure, Network, Origin, Plan, PlannedHost,
-    PlannedInvariant, Step, Target, Trigger, Work, address_of,
+    Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Measure, Network, Origin,
+    Plan, PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, address_of,
 };
 use squall_sim::{Outcome, Prepared};
 
@@ -37,10 +37,7 @@ pub(crate) fn plan() -> Draft {
         scenario: "by hand".to_owned(),
         rules: "Standard",
         hosts: Vec::new(),
-        network: Network {
-            default: Arc::new(link(Latency::Constant(ms(1)))),
-            links: Vec::new(),
-        },
+        network: Network::of(link(Latency::Constant(ms(1)))),
         persist: Latency::Constant(ms(10)),
         timeline: Vec::new(),
         workload: Vec::new(),
@@ -58,13 +55,7 @@ pub(crate) fn plan() -> Draft {
 
 /// A link that does nothing to datagrams but take its time.
 pub(crate) fn link(latency: Latency) -> LinkLaw {
-    LinkLaw {
-        latency,
-        loss: 0.0,
-        duplicate: 0.0,
-        reorder: 0.0,
-        reorder_by: Span::ZERO,
-    }
+    LinkLaw::delaying(latency)
 }
 
 pub(crate) struct Draft(Plan<Puppets>);
@@ -85,6 +76,7 @@ impl Draft {
             },
             key: HostKey::of(name),
             starts: at(starts),
+            clock: Clock::default(),
         });
         self
     }
@@ -125,7 +117,7 @@ impl Draft {
     /// At the first claim of a fact, by anyone, at once.
     pub(crate) fn when(self, fact: usize, fault: Fault) -> Self {
         let trigger = Trigger::When {
-            fact,
+            cue: Cue::Fact(fact),
             by: Vec::new(),
             nth: 1,
             after: Span::ZERO,
@@ -219,8 +211,16 @@ pub(crate) fn kill(hosts: &[HostId]) -> Fault {
     Fault::Crash(Crash::Kill, targets(hosts))
 }
 
-pub(crate) fn kill_claimant() -> Fault {
-    Fault::Crash(Crash::Kill, vec![Target::Claimant])
+pub(crate) fn lay(cut: CutPlan) -> Fault {
+    Fault::Lay(Layer::Cut(cut))
+}
+
+pub(crate) fn heal(cut: CutPlan) -> Fault {
+    Fault::Heal(Layer::Cut(cut))
+}
+
+pub(crate) fn kill_actor() -> Fault {
+    Fault::Crash(Crash::Kill, vec![Target::Actor])
 }
 
 pub(crate) fn restart(hosts: &[HostId]) -> Fault {

@@ -1,10 +1,10 @@
 //! What makes a fault happen: a time, again and again, a claim.
 
 use squall_nodes::{HostId, Span};
-use squall_sim::plan::{CutPlan, Fault, Target, Trigger};
+use squall_sim::plan::{Cue, CutPlan, Target, Trigger};
 
 use crate::node::{BAD, Claim, Do, On, Rule, SAID, on, say, send, start};
-use crate::plans::{A, B, C, at, kill, kill_claimant, ms, one_way, plan, restart};
+use crate::plans::{A, B, C, at, kill, kill_actor, lay, ms, one_way, plan, restart};
 
 /// Says something every `interval`, the first time after it.
 fn sayer(interval: Span) -> Vec<Rule> {
@@ -16,7 +16,7 @@ fn sayer(interval: Span) -> Vec<Rule> {
 
 fn when(by: &[HostId], nth: u32, after: Span) -> Trigger {
     Trigger::When {
-        fact: SAID,
+        cue: Cue::Fact(SAID),
         by: by.to_vec(),
         nth,
         after,
@@ -58,7 +58,7 @@ fn a_claim_of_another_fact_triggers_nothing() {
                 on(On::Timer(1), [Do::Claim(Claim::Bad)]),
             ],
         )
-        .when(BAD, kill_claimant())
+        .when(BAD, kill_actor())
         .run(1);
     assert_eq!(
         (outcome.faults[0].at, outcome.faults[0].affected),
@@ -71,7 +71,7 @@ fn what_comes_after_a_claim_comes_that_much_later_and_knows_who_made_it() {
     let story = plan()
         .host("a", sayer(ms(40)))
         .host("b", sayer(ms(30)))
-        .step(when(&[], 1, ms(25)), kill_claimant())
+        .step(when(&[], 1, ms(25)), kill_actor())
         .trace(1);
     assert_eq!(story.outcome.faults[0].at, Some(at(ms(55))));
     assert_eq!(
@@ -96,7 +96,7 @@ fn a_claim_triggers_once_however_often_it_is_made_again() {
 fn all_that_one_claim_triggers_happens_at_once_in_the_order_of_the_timeline() {
     let story = plan()
         .host("a", sayer(ms(10)))
-        .when(SAID, kill_claimant())
+        .when(SAID, kill_actor())
         .when(SAID, restart(&[A]))
         .limit(ms(15))
         .trace(1);
@@ -115,7 +115,7 @@ fn all_that_one_claim_triggers_happens_at_once_in_the_order_of_the_timeline() {
 #[test]
 fn the_claimant_can_be_cut_off() {
     let cut = CutPlan::OneWay {
-        from: vec![Target::Claimant],
+        from: vec![Target::Actor],
         to: vec![Target::Host(C)],
     };
     let talk = |after| {
@@ -131,7 +131,7 @@ fn the_claimant_can_be_cut_off() {
         .host("a", talk(ms(20)))
         .host("b", talk(ms(10)))
         .host("c", [])
-        .when(SAID, Fault::Cut(cut))
+        .when(SAID, lay(cut))
         .trace(1);
     assert_eq!(story.of(C)[1..], ["21ms hears to c from a".to_owned()]);
     assert_eq!(story.words(A), ["to a", "to a"]);
@@ -155,7 +155,7 @@ fn again_and_again_is_from_the_first_time_until_before_the_last() {
 fn what_ends_before_it_begins_never_happens() {
     let outcome = plan()
         .host("a", [])
-        .every(ms(10), ms(1), ms(10), Fault::Cut(one_way(&[A], &[A])))
+        .every(ms(10), ms(1), ms(10), lay(one_way(&[A], &[A])))
         .calls(ms(10), ms(10), &[A], "hello")
         .run(1);
     assert_eq!(outcome.faults[0].at, None);

@@ -2,12 +2,14 @@
 
 use squall_nodes::{CallId, Span};
 use squall_sim::outcome::InvariantDone;
-use squall_sim::plan::{Expect, Fault, Latency, Origin, Trigger};
+use squall_sim::plan::{Cue, Expect, Fault, Latency, Origin, Trigger};
 use squall_sim::trace::Happening;
 use squall_sim::{Outcome, Verdict};
 
 use crate::node::{BAD, Claim, Do, On, SAID, beat, on, persist, place, say, send, start};
-use crate::plans::{A, B, Draft, at, kill, link, ms, one_way, partition, pause, plan, restart, us};
+use crate::plans::{
+    A, B, Draft, at, heal, kill, lay, link, ms, one_way, partition, pause, plan, restart, us,
+};
 use crate::promises::{FAR, FIDGETY, NOT_BAD, RESTLESS, SPOKEN};
 
 fn two() -> Draft {
@@ -121,7 +123,7 @@ fn a_promise_in_quiet_is_judged_when_the_bound_is_over_and_not_while_it_is_distu
     assert_eq!(later.at, at(ms(350)));
     // Disturbed again and again, it is never judged.
     let flapping = promise(silent())
-        .every(ms(100), ms(100), ms(1_000), Fault::Cut(partition(&[&[A], &[B]])))
+        .every(ms(100), ms(100), ms(1_000), lay(partition(&[&[A], &[B]])))
         .every(ms(150), ms(100), ms(1_000), Fault::HealAll)
         .host("c", beat(&[A, B], ms(1), ms(10)));
     let outcome = flapping.run(1);
@@ -136,7 +138,7 @@ fn a_promise_in_quiet_is_judged_when_the_bound_is_over_and_not_while_it_is_distu
 #[test]
 fn a_fault_that_never_happened_or_touched_nothing_leaves_the_answer_open() {
     let never = Trigger::When {
-        fact: BAD,
+        cue: Cue::Fact(BAD),
         by: vec![],
         nth: 1,
         after: Span::ZERO,
@@ -152,9 +154,9 @@ fn a_fault_that_never_happened_or_touched_nothing_leaves_the_answer_open() {
     let silent: [(&str, Fault); 7] = [
         ("restart", restart(&[A])),
         ("resume", crate::plans::resume(&[A])),
-        ("partition", Fault::Cut(partition(&[&[A], &[B]]))),
-        ("one_way", Fault::Cut(one_way(&[A], &[B]))),
-        ("heal", Fault::Heal(one_way(&[A], &[B]))),
+        ("partition", lay(partition(&[&[A], &[B]]))),
+        ("one_way", lay(one_way(&[A], &[B]))),
+        ("heal", heal(one_way(&[A], &[B]))),
         ("heal_all", Fault::HealAll),
         ("pause", pause(&[])),
     ];
@@ -361,7 +363,7 @@ fn an_invariant_whose_time_comes_earlier_again_and_again_looks_once_at_each() {
         .limit(FAR + FAR + ms(1))
         .step(
             Trigger::When {
-                fact: SAID,
+                cue: Cue::Fact(SAID),
                 by: vec![A],
                 nth: claims,
                 after: Span::ZERO,

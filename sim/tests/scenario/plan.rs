@@ -3,7 +3,8 @@
 use crate::stand::{Command, Election, Role, Stand};
 use squall_nodes::{Crash, HostId, HostKey, Span, Time};
 use squall_sim::plan::{
-    CutPlan, DiskOnRestart, Expect, Fault, Latency, Measure, Moment, Origin, Plan, Target, Trigger,
+    Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, Measure, Moment, Origin, Plan, Target,
+    Trigger,
 };
 use squall_sim::scenario::{Flaw, ScenarioFile, resolve};
 
@@ -175,11 +176,11 @@ fn faults_are_named_as_reports_have_them() {
         }
     );
     let cut = CutPlan::Partition(vec![vec![host(1), host(2)], vec![host(3), host(4)]]);
-    assert_eq!(plan.timeline[6].fault, Fault::Cut(cut.clone()));
-    assert_eq!(plan.timeline[8].fault, Fault::Heal(cut));
+    assert_eq!(plan.timeline[6].fault, Fault::Lay(Layer::Cut(cut.clone())));
+    assert_eq!(plan.timeline[8].fault, Fault::Heal(Layer::Cut(cut)));
     assert_eq!(
         plan.timeline[10].fault,
-        Fault::Cut(CutPlan::Partition(vec![vec![Target::Claimant]]))
+        Fault::Lay(Layer::Cut(CutPlan::Partition(vec![vec![Target::Actor]])))
     );
 }
 
@@ -208,13 +209,13 @@ fn triggers_have_their_defaults() {
                 until: ms(10_000)
             },
             Trigger::When {
-                fact: 1,
+                cue: Cue::Fact(1),
                 by: vec![],
                 nth: 1,
                 after: Span::ZERO
             },
             Trigger::When {
-                fact: 0,
+                cue: Cue::Fact(0),
                 by: vec![HostId(1), HostId(3)],
                 nth: 2,
                 after: Span::from_millis(20)

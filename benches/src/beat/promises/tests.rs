@@ -32,6 +32,7 @@ fn stage(late: Option<HostId>) -> Stage {
         name: host.name.clone(),
         ip: host.ip,
         up: late != Some(id),
+        drift_ppm: 0,
     });
     let world = World::new(residents, Links::Tolerated);
     Stage { hosts, world }

@@ -155,6 +155,7 @@ mod tests {
             name: host.name.clone(),
             ip: host.ip,
             up: true,
+            drift_ppm: 0,
         });
         let setup = Setup {
             hosts: &hosts,

@@ -241,7 +241,15 @@ mod tests {
             config: Config::profile("brisk", rules),
         }];
         let (name, up) = (name(), true);
-        let world = World::new([Resident { name, ip, up }], Links::Tolerated);
+        let world = World::new(
+            [Resident {
+                name,
+                ip,
+                up,
+                drift_ppm: 0,
+            }],
+            Links::Tolerated,
+        );
         let tolerated = Tolerance {
             loss: 0.0,
             latency: Span::from_millis(1),

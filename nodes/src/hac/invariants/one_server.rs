@@ -180,6 +180,7 @@ mod tests {
             name: host.name.clone(),
             ip: host.ip,
             up: true,
+            drift_ppm: 0,
         });
         let world = World::new(residents, Links::Tolerated);
         let tolerated = Tolerance {

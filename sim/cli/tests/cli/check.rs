@@ -45,7 +45,8 @@ fn a_loosened_bound_is_shown_and_fails_under_strict() {
         said.stdout
     );
     assert!(
-        said.stdout.contains("note: Hasty: watch.heard is loosened"),
+        said.stdout
+            .contains("note: Hasty, Patient: watch.heard is loosened"),
         "{}",
         said.stdout
     );

@@ -193,3 +193,109 @@ fn a_node_that_panics_is_a_bug_with_the_seed_that_repeats_it() {
         said.stdout
     );
 }
+
+#[test]
+fn a_node_that_is_not_deterministic_is_found_by_a_recheck_with_its_seed_and_the_event_that_differs() {
+    let folder = Folder::new();
+    let leaky = folder.file("a.ron", &FLAW.replace("seed: 7", "config: (leaks: true)"));
+    let calm = folder.file("b.ron", CALM);
+    let words = |more: &[&'static str]| {
+        let words = ["sweep", &leaky, &calm, "--rules", "Hasty", "--seeds", "40..60"];
+        let words: Vec<String> = words.iter().chain(more).map(|&word| word.to_owned()).collect();
+        words
+    };
+    let swept = |more: &[&'static str]| {
+        let words = words(more);
+        watch(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let said = swept(&["--recheck", "100%", "--jobs", "1"]);
+    assert_eq!(said.exit, Exit::Bug);
+    let lines: Vec<&str> = said.stderr.lines().collect();
+    let [what, one, other, command] = lines[..] else {
+        panic!("{}", said.stderr);
+    };
+    assert_eq!(
+        what,
+        "watch: the run is not deterministic, which is a bug of the simulator or of a node"
+    );
+    let (place, one) = one.split_once("; one has: ").expect("an event of the one run");
+    assert!(
+        place.starts_with(&format!("{leaky}: two runs of seed 40 differ from event ")),
+        "{place}"
+    );
+    let other = other
+        .strip_prefix("and the other has: ")
+        .expect("an event of the other run");
+    assert_ne!(one, other);
+    for event in [one, other] {
+        assert!(event.contains(" claims Alarm { beats: "), "{event}");
+    }
+    // Whoever pastes the last line sees the same.
+    let again = format!("watch sweep {leaky} --rules Hasty --seeds 40..41 --jobs 1 --recheck 100%");
+    assert_eq!(command, again);
+    assert_eq!(
+        watch(&again.split(' ').skip(1).collect::<Vec<_>>()).exit,
+        Exit::Bug
+    );
+    // What comes behind it is not begun.
+    assert_eq!(
+        said.stdout,
+        "\n1 sweep, 0 runs: 1 not deterministic, 1 not begun\n"
+    );
+    // Several threads find it as well, and so does the share that is rechecked by default.
+    for more in [&["--recheck", "100%", "--jobs", "3"][..], &["--jobs", "2"]] {
+        let said = swept(more);
+        assert_eq!(said.exit, Exit::Bug, "{more:?}");
+        assert!(
+            said.stderr.contains("the run is not deterministic"),
+            "{}",
+            said.stderr
+        );
+    }
+    // Without a recheck nobody can know.
+    assert_eq!(swept(&["--recheck", "0%"]).exit, Exit::AsExpected);
+}
+
+#[test]
+fn the_runs_that_were_rechecked_are_counted() {
+    let folder = Folder::new();
+    let file = folder.file("x.ron", FLAW);
+    let rechecked = |share: &str, jobs: &str| -> Vec<u64> {
+        let words = [
+            "sweep",
+            &file,
+            "--seeds",
+            "40",
+            "--recheck",
+            share,
+            "--jobs",
+            jobs,
+            "--format",
+            "json",
+        ];
+        let said = watch(&words);
+        assert_eq!(
+            (said.exit, said.stderr.as_str()),
+            (Exit::AsExpected, ""),
+            "{share}"
+        );
+        let sweeps = objects(&said.stdout);
+        let count = |sweep: &Value| sweep["rechecked"].as_u64().expect("a number");
+        sweeps.iter().map(count).collect()
+    };
+    for jobs in ["1", "3"] {
+        assert_eq!(rechecked("100%", jobs), [40, 40]);
+        assert_eq!(rechecked("0%", jobs), [0, 0]);
+        // Of a sweep that is too short for its share, one run is rechecked.
+        assert_eq!(rechecked("0.0001%", jobs), [1, 1]);
+    }
+    let said = watch(&["sweep", &file, "--seeds", "1000", "--rules", "Hasty"]);
+    let told = said.stdout.split_once(" runs/s, ").expect("a pace").1;
+    let told: u64 = told
+        .split_once(" rechecked)")
+        .expect("a number")
+        .0
+        .parse()
+        .expect("a number");
+    assert!((1..=20).contains(&told), "{told} of 1000 are not about 1 %");
+}

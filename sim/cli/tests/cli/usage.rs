@@ -177,6 +177,7 @@ fn words_that_are_no_command_are_refused_with_the_usage() {
         &["sweep", "x.ron", "--seeds", "many"],
         &["run", "x.ron", "--jobs", "0"],
         &["sweep", "x.ron", "--jobs", "0"],
+        &["sweep", "x.ron", "--recheck", "101%"],
         &["check", "x.ron", "--format", "xml"],
         &[],
     ] {
@@ -202,6 +203,11 @@ fn words_that_are_no_command_are_refused_with_the_usage() {
             "`-1` is not a whole number from 0",
         ),
         (["sweep", "x.ron", "--seeds", "0-10"], "write `0..10` without 10"),
+        (
+            ["sweep", "x.ron", "--recheck", "0.01"],
+            "write a share with a per cent sign: `1%`, `0.5%`, `100%`",
+        ),
+        (["sweep", "x.ron", "--recheck", "none"], "write `0%` for none"),
     ] {
         let said = watch(&words);
         assert!(said.stderr.contains(why), "{words:?}: {}", said.stderr);

@@ -178,11 +178,19 @@ fn is_within_bounds(plan: &Plan<Stand>) -> bool {
     let in_order = |latency: &Latency| match latency {
         Latency::Constant(_) => true,
         Latency::Uniform(low, high) => low <= high,
+        Latency::Normal { .. } => true,
+        Latency::LogNormal { sigma, .. } => sigma.is_finite() && *sigma >= 0.0,
+        Latency::Exponential { .. } => true,
+        Latency::Pareto { shape, .. } => shape.is_finite() && *shape > 0.0,
+        Latency::Empirical(samples) => !samples.is_empty() && samples.is_sorted(),
     };
-    let laws = std::iter::once(&plan.network.default).chain(plan.network.links.iter().map(|(_, law)| law));
-    let laws = laws
-        .into_iter()
-        .all(|law| ratio(law.loss) && ratio(law.duplicate) && ratio(law.reorder) && in_order(&law.latency));
+    let laws = plan.network.laws().all(|law| {
+        [law.loss, law.duplicate, law.reorder, law.corrupt]
+            .into_iter()
+            .all(ratio)
+            && in_order(&law.latency)
+            && law.bandwidth.is_none_or(|bits| bits > 0)
+    });
     let on_time = plan.timeline.iter().all(|step| match &step.trigger {
         Trigger::At(at) => *at < end,
         Trigger::Every {

@@ -1,0 +1,163 @@
+//! What is said of the commands: with the program's own name, its protocols, examples, and exit codes.
+
+use clap::CommandFactory;
+use squall_sim::runner::Runner;
+
+use crate::args::Typed;
+use crate::exit::Exit;
+
+/// A command line that does something, and what.
+pub(crate) struct Example {
+    /// Without the program's name.
+    pub(crate) words: &'static str,
+    pub(crate) what: &'static str,
+}
+
+/// Examples of each command, in the order of the commands.
+const EXAMPLES: &[(&str, &[Example])] = &[
+    (
+        "run",
+        &[
+            Example {
+                words: "run scenarios",
+                what: "every file in the folder, under every rule set",
+            },
+            Example {
+                words: "run scenarios/hac/x.ron --rules Original --seed 7",
+                what: "one run, again",
+            },
+            Example {
+                words: "run x.ron --rules Original --trace x.jsonl",
+                what: "with all that happened",
+            },
+            Example {
+                words: "run scenarios --format json --quiet",
+                what: "what is not as expected, for a program",
+            },
+            Example {
+                words: "run scenarios --junit junit.xml",
+                what: "and for a CI that shows tests",
+            },
+        ],
+    ),
+    (
+        "sweep",
+        &[
+            Example {
+                words: "sweep scenarios/hac/x.ron",
+                what: "1000 seeds under every rule set",
+            },
+            Example {
+                words: "sweep scenarios --seeds 0..10000 --skip-tag storm",
+                what: "without the storms",
+            },
+            Example {
+                words: "sweep x.ron --seeds 5000..6000 --jobs 1",
+                what: "other seeds, on one thread",
+            },
+            Example {
+                words: "sweep x.ron --recheck 100%",
+                what: "every run twice, to see that the two are one",
+            },
+        ],
+    ),
+    (
+        "check",
+        &[
+            Example {
+                words: "check x.ron",
+                what: "its hosts, promises and bounds, or what is wrong with it",
+            },
+            Example {
+                words: "check scenarios --strict --quiet",
+                what: "in CI: silent unless something is wrong or loosened",
+            },
+        ],
+    ),
+    (
+        "completions",
+        &[Example {
+            words: "completions bash > ~/.local/share/bash-completion/completions/PROGRAM",
+            what: "in every new bash",
+        }],
+    ),
+    (
+        "man",
+        &[
+            Example {
+                words: "man | man -l -",
+                what: "the page of the program",
+            },
+            Example {
+                words: "man --dir ~/.local/share/man/man1",
+                what: "a page a command, where `man` finds them",
+            },
+        ],
+    ),
+];
+
+/// The examples of a command, for a program of this name.
+pub(crate) fn examples(program: &str, command: &str) -> Vec<(String, &'static str)> {
+    let all = EXAMPLES.iter().find(|(name, _)| *name == command);
+    all.map_or(&[][..], |(_, examples)| examples)
+        .iter()
+        .map(|example| {
+            let words = example.words.replace("PROGRAM", program);
+            (format!("{program} {words}"), example.what)
+        })
+        .collect()
+}
+
+/// The command line, for a program of this name with these protocols.
+pub(crate) fn command(program: &str, runners: &[Box<dyn Runner>]) -> clap::Command {
+    let protocols: Vec<String> = runners
+        .iter()
+        .map(|runner| format!("  {:<12} {}", runner.name(), runner.about()))
+        .collect();
+    let exits: Vec<String> = Exit::ALL
+        .iter()
+        .map(|exit| format!("  {:<4} {}", exit.code(), exit.says()))
+        .collect();
+    let mut command = Typed::command()
+        .name(program.to_owned())
+        .bin_name(program)
+        .display_name(program)
+        .subcommand_value_name("COMMAND")
+        .after_help(format!(
+            "Protocols:\n{}\n\nExit codes:\n{}",
+            protocols.join("\n"),
+            exits.join("\n")
+        ));
+    for (name, _) in EXAMPLES {
+        let mut text = "Examples:".to_owned();
+        for (words, what) in examples(program, name) {
+            text.push_str(&format!("\n  {words}\n      {what}"));
+        }
+        command = command.mut_subcommand(name, |command| command.after_help(text));
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        command("squall", &[]).debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_that_the_command_line_takes() {
+        let command = command("squall", &[]);
+        for of in command.get_subcommands() {
+            let examples = examples("squall", of.get_name());
+            assert!(!examples.is_empty(), "{}", of.get_name());
+            for (words, _) in examples {
+                let words = words.split(['|', '>']).next().unwrap_or_default();
+                let taken = command.clone().try_get_matches_from(words.split_whitespace());
+                assert!(taken.is_ok(), "{words}: {taken:?}");
+            }
+        }
+    }
+}

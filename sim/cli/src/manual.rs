@@ -1,0 +1,194 @@
+//! `completions` and `man`: what a shell and a reader of manuals want to know of this program, under its own name.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use squall_sim::runner::Runner;
+
+use crate::args::{CompletionsArgs, ManArgs};
+use crate::exit::Exit;
+use crate::help;
+use crate::outfile::{self, PAGE};
+use crate::session::Session;
+
+/// What a shell needs to complete the words of the program of this name.
+///
+/// # Errors
+///
+/// When the output cannot be written.
+pub(crate) fn completions(
+    name: &str,
+    runners: &[Box<dyn Runner>],
+    args: &CompletionsArgs,
+    session: &mut Session<'_>,
+) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    let mut command = help::command(name, runners);
+    clap_complete::generate(args.shell, &mut command, name, &mut text);
+    session.say(&String::from_utf8_lossy(&text))
+}
+
+/// The manual page of the program of this name, or a page for each of its commands in a folder.
+///
+/// # Errors
+///
+/// When a page cannot be written.
+pub(crate) fn man(
+    name: &str,
+    runners: &[Box<dyn Runner>],
+    args: &ManArgs,
+    session: &mut Session<'_>,
+) -> anyhow::Result<()> {
+    let mut command = help::command(name, runners).disable_help_subcommand(true);
+    command.build();
+    let Some(dir) = &args.dir else {
+        let page = Page::of_all(name, &command, runners).render()?;
+        return session.say(&String::from_utf8_lossy(&page));
+    };
+    std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+    for page in std::iter::once(Page::of_all(name, &command, runners))
+        .chain(command.get_subcommands().map(|of| Page::of_one(name, of)))
+    {
+        page.write(dir, session)?;
+    }
+    Ok(())
+}
+
+/// A manual page, in the section for commands.
+struct Page<'a> {
+    /// `squall`, `squall-run`.
+    title: String,
+    command: &'a clap::Command,
+    /// What stands in it besides what it says of every command, in order.
+    sections: Vec<Section>,
+}
+
+/// A list in a manual page.
+struct Section {
+    heading: &'static str,
+    /// What, and what there is to say of it.
+    entries: Vec<(String, String)>,
+}
+
+impl<'a> Page<'a> {
+    /// The page of the program.
+    fn of_all(name: &str, command: &'a clap::Command, runners: &[Box<dyn Runner>]) -> Self {
+        let protocols = runners
+            .iter()
+            .map(|runner| (runner.name().to_owned(), runner.about().to_owned()));
+        let others = command
+            .get_subcommands()
+            .map(|of| (format!("{name}-{}(1)", of.get_name()), about(of)));
+        Page {
+            title: name.to_owned(),
+            command,
+            sections: vec![
+                Section {
+                    heading: "PROTOCOLS",
+                    entries: protocols.collect(),
+                },
+                exits(),
+                Section {
+                    heading: "SEE ALSO",
+                    entries: others.collect(),
+                },
+            ],
+        }
+    }
+
+    /// The page of a command.
+    fn of_one(name: &str, command: &'a clap::Command) -> Self {
+        let examples = help::examples(name, command.get_name())
+            .into_iter()
+            .map(|(words, what)| (words, what.to_owned()));
+        Page {
+            title: format!("{name}-{}", command.get_name()),
+            command,
+            sections: vec![
+                Section {
+                    heading: "EXAMPLES",
+                    entries: examples.collect(),
+                },
+                exits(),
+                Section {
+                    heading: "SEE ALSO",
+                    entries: vec![(format!("{name}(1)"), "the program".to_owned())],
+                },
+            ],
+        }
+    }
+
+    fn render(&self) -> io::Result<Vec<u8>> {
+        let version = env!("CARGO_PKG_VERSION");
+        // Its own lists take the place of what is said after the help.
+        let man = Man::new(self.command.clone().display_name(&self.title))
+            .title(self.title.to_uppercase())
+            .source(format!("Squall {version}"))
+            .manual("Squall");
+        let mut page = Vec::new();
+        man.render_title(&mut page)?;
+        man.render_name_section(&mut page)?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_description_section(&mut page)?;
+        if self.command.has_subcommands() {
+            // The program has no options of its own but help and version.
+            commands(self.command).render(&mut page)?;
+        } else {
+            man.render_options_section(&mut page)?;
+        }
+        for section in &self.sections {
+            section.render(&mut page)?;
+        }
+        Ok(page)
+    }
+
+    fn write(&self, dir: &Path, session: &mut Session<'_>) -> anyhow::Result<()> {
+        let path = dir.join(format!("{}.1", self.title));
+        let page = self.render()?;
+        outfile::write(&path, &PAGE, |into| into.write_all(&page))?;
+        session.say(&format!("{}\n", path.display()))
+    }
+}
+
+impl Section {
+    fn render(&self, into: &mut dyn Write) -> io::Result<()> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        let mut roff = Roff::new();
+        roff.control("SH", [self.heading]);
+        for (what, says) in &self.entries {
+            roff.control("TP", []);
+            roff.text([bold(what)]);
+            roff.text([roman(says)]);
+        }
+        roff.to_writer(into)
+    }
+}
+
+fn commands(command: &clap::Command) -> Section {
+    Section {
+        heading: "COMMANDS",
+        entries: command
+            .get_subcommands()
+            .map(|of| (of.get_name().to_owned(), about(of)))
+            .collect(),
+    }
+}
+
+fn exits() -> Section {
+    Section {
+        heading: "EXIT STATUS",
+        entries: Exit::ALL
+            .iter()
+            .map(|exit| (exit.code().to_string(), exit.says().to_owned()))
+            .collect(),
+    }
+}
+
+fn about(command: &clap::Command) -> String {
+    command.get_about().map(ToString::to_string).unwrap_or_default()
+}
