@@ -13,6 +13,8 @@ const SLOT_BITS: u32 = 17;
 /// The wheel is 4096 slots (537 ms) round.
 const SLOTS: usize = 4096;
 const WORDS: usize = SLOTS / 64;
+/// So many events of one slot are a crowd.
+const CROWD: usize = 16;
 /// A key holds 40 bits of order above 24 bits of place in the slab.
 const PLACE_BITS: u32 = 24;
 const PLACES: u64 = (1 << PLACE_BITS) - 1;
@@ -44,6 +46,8 @@ pub(crate) struct Queue<T> {
     cursor: u64,
     pushed: u64,
     len: usize,
+    /// Whether the slot being drained was entered just now and holds many more.
+    crowded: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +115,7 @@ impl<T: Copy> Queue<T> {
             cursor: 0,
             pushed: 0,
             len: 0,
+            crowded: false,
         }
     }
 
@@ -135,6 +140,7 @@ impl<T: Copy> Queue<T> {
         self.cursor = 0;
         self.pushed = 0;
         self.len = 0;
+        self.crowded = false;
     }
 
     /// How many events are in it.
@@ -196,6 +202,20 @@ impl<T: Copy> Queue<T> {
     pub(crate) fn event(&self, place: Place) -> &T {
         debug_assert_eq!(place.0, self.lent, "an event was kept beyond the next");
         &self.slab[place.0 as usize].event
+    }
+
+    /// Whether the event that was popped last was the first of a crowd. True once for each.
+    #[inline(always)]
+    pub(crate) fn opens_crowd(&mut self) -> bool {
+        std::mem::take(&mut self.crowded)
+    }
+
+    /// What else is in the slot being drained, but for what was pushed there since it was entered.
+    pub(crate) fn crowd(&self) -> impl Iterator<Item = &T> {
+        let slab = &self.slab;
+        self.current
+            .iter()
+            .map(|in_slot| &slab[in_slot.place() as usize].event)
     }
 
     /// Gives an event a place as if it had been popped.
@@ -362,6 +382,7 @@ impl<T: Copy> Queue<T> {
             place = self.next[place as usize];
         }
         self.sort();
+        self.crowded = self.current.len() >= CROWD;
         self.current.pop().map(InSlot::place)
     }
 
