@@ -33,7 +33,6 @@ struct Elsewhere {
 
 /// Half a line of the processor's cache, where timers are no longer than a number and a word.
 #[derive(Clone, Copy)]
-#[repr(align(32))]
 struct Alarm<T> {
     timer: T,
     /// When it goes off; [`NEVER`] when it is not armed.
