@@ -132,6 +132,7 @@ pub fn check(checked: &Checked) -> String {
         tags: &checked.tags,
         rules: checked.rules.iter().map(CheckRules::of).collect(),
         notes: &checked.notes,
+        resolved: checked.resolved.as_deref(),
     })
 }
 
@@ -380,6 +381,8 @@ struct Check<'a> {
     tags: &'a [String],
     rules: Vec<CheckRules<'a>>,
     notes: &'a [String],
+    /// The resolved form of the file, where it was asked for.
+    resolved: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -24,6 +24,7 @@ pub(crate) enum Tag {
     Write = 11,
     InFlight = 12,
     Call = 13,
+    PersistFailed = 14,
 }
 
 pub(crate) struct Rolling {

@@ -18,8 +18,8 @@ pub(crate) struct Draws {
     work: [u64; 2],
 }
 
-/// How many purposes have words. Two more than there are: with fewer, the words of the disks and the workload would be others,
-/// and every seed another run; and the next two purposes re-map nothing.
+/// How many purposes have words. The words of the disks and the workload come after theirs: one purpose more would make those
+/// others, and every seed another run.
 const PURPOSES: usize = 8;
 
 /// What a word is drawn for. Each datagram has one word for each.
@@ -31,6 +31,9 @@ pub(crate) enum Purpose {
     LatencyOfCopy,
     Reorder,
     ReorderBy,
+    Corrupt,
+    /// Which byte is corrupted, and how.
+    CorruptHow,
 }
 
 /// The words of one datagram.

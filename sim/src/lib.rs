@@ -11,6 +11,7 @@
 //! Equal scenario, seed and version give equal digests, in any process, with any number of threads. Nothing here reads a
 //! clock or opens a socket.
 
+mod cuts;
 mod digest;
 mod draws;
 mod engine;

@@ -201,6 +201,21 @@ pub struct Traffic {
     pub in_flight: u64,
 }
 
+impl Traffic {
+    /// Whether every datagram is accounted for. It holds of every run.
+    pub fn is_balanced(&self) -> bool {
+        let left = self.delivered
+            + self.lost
+            + self.cut
+            + self.to_nobody
+            + self.overflowed
+            + self.congested
+            + self.too_long
+            + self.in_flight;
+        self.sent + self.duplicated == left
+    }
+}
+
 /// What came of a sweep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepOutcome {

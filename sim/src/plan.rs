@@ -88,9 +88,10 @@ pub struct Zones {
 
 /// What one direction between two hosts does to datagrams. Ratios are from 0 to 1.
 ///
-/// In this order: what is longer than the MTU is dropped; what the queue of the bandwidth has no room for is dropped; the
-/// rest takes its turn in the queue, and then may be lost, corrupted, delayed, held back and doubled. A host sends to itself
-/// over no link.
+/// In this order: what a cut is in the way of is dropped; what is longer than the MTU is dropped; what the queue of the bandwidth
+/// has no room for is dropped; the rest takes its turn in the queue, and then may be lost, corrupted, delayed, held back and
+/// doubled. So what is lost has used the bandwidth, and a copy has not. What a host sends to itself crosses a link as well, of
+/// the law that its zone or the default has, but no layer lies over that one and no cut is in its way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkLaw {
     /// How long a datagram is on its way, once it has left the queue.
@@ -104,12 +105,14 @@ pub struct LinkLaw {
     /// How long what is held back is held back at most; the time is drawn uniformly.
     pub reorder_by: Span,
     /// The share in which one byte, drawn, is turned into another one. What the network's own checksums catch is lost; this
-    /// is what they let through. A copy is not corrupted with it.
+    /// is what they let through. A copy is not corrupted with it, and a datagram without a payload has no byte to corrupt.
     pub corrupt: f64,
-    /// How many bits it carries in a second; without a bound when `None`. A datagram counts with [`HEADERS`].
+    /// How many bits it carries in a second; without a bound when `None`. A datagram counts with [`HEADERS`], and goes out, first
+    /// come, first served, in the time of [`transmission`]. When the bandwidth changes, what waits goes out when it would have.
     pub bandwidth: Option<u64>,
-    /// How many bytes may wait for their turn, the one under way included; where there is a bandwidth. What finds no room is
-    /// dropped.
+    /// How many bytes may wait for their turn, where there is a bandwidth: those of the datagram under way that have not gone out
+    /// count, and those of the datagram that would come in. What finds no room is dropped. The bytes that wait are what the
+    /// bandwidth carries until the link is free, rounded down.
     pub queue: u64,
     /// The longest packet, in bytes, [`HEADERS`] included; what is longer is dropped, and nobody is told. `None` for no bound
     /// but that of UDP.
@@ -271,7 +274,8 @@ pub enum Fault {
 pub enum Layer {
     /// Links are cut.
     Cut(CutPlan),
-    /// Links are cut, and open, and cut again: cut first.
+    /// Links are cut, and open, and cut again: cut first. It is one layer, cut or open; each time that it cuts is a cut of its own
+    /// for those who watch.
     Flap {
         /// Which.
         cut: CutPlan,
@@ -489,23 +493,33 @@ impl Network {
 
     /// The law of the link from one host to another.
     pub fn law(&self, from: HostId, to: HostId) -> &Arc<LinkLaw> {
+        let (place, zones) = (self.place(from, to), self.zones.laws.len());
+        match place.checked_sub(1) {
+            None => &self.default,
+            Some(place) if place < zones => &self.zones.laws[place].1,
+            Some(place) => &self.links[place - zones].1,
+        }
+    }
+
+    /// The place of that law among [`laws`](Network::laws).
+    pub(crate) fn place(&self, from: HostId, to: HostId) -> usize {
         let own = self.links.binary_search_by_key(&(from, to), |(pair, _)| *pair);
-        own.ok()
-            .map(|place| &self.links[place].1)
-            .or_else(|| self.zones.law(from, to))
-            .unwrap_or(&self.default)
+        let own = own.ok().map(|place| 1 + self.zones.laws.len() + place);
+        own.or_else(|| self.zones.place(from, to).map(|place| 1 + place))
+            .unwrap_or(0)
     }
 }
 
 impl Zones {
-    /// The law between the zones of two hosts, where there is one.
-    fn law(&self, from: HostId, to: HostId) -> Option<&Arc<LinkLaw>> {
+    /// The place of the law between the zones of two hosts, where there is one.
+    fn place(&self, from: HostId, to: HostId) -> Option<usize> {
+        if self.laws.is_empty() {
+            return None;
+        }
         let [from, to] = [from, to].map(|host| self.of.get(host.index()).copied().flatten());
-        let place = self
-            .laws
+        self.laws
             .binary_search_by_key(&(from?, to?), |(pair, _)| *pair)
-            .ok()?;
-        Some(&self.laws[place].1)
+            .ok()
     }
 }
 
@@ -568,10 +582,19 @@ impl LinkLaw {
     }
 }
 
-/// How long `bytes` take at a bandwidth, in bits a second; rounded up.
+/// How long `bytes` take at a bandwidth, in bits a second; rounded up to a whole nanosecond.
 pub fn transmission(bytes: u64, bandwidth: u64) -> Span {
-    let nanos = (u128::from(bytes) * 8 * 1_000_000_000).div_ceil(u128::from(bandwidth.max(1)));
-    Span::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)).min(Span::LONGEST)
+    const BIT_NANOS: u64 = 8 * 1_000_000_000;
+    let bandwidth = bandwidth.max(1);
+    let nanos = match bytes.checked_mul(BIT_NANOS) {
+        // As good as always: the division of wider numbers is a slow one.
+        Some(product) => product.div_ceil(bandwidth),
+        None => {
+            let nanos = (u128::from(bytes) * u128::from(BIT_NANOS)).div_ceil(u128::from(bandwidth));
+            u64::try_from(nanos).unwrap_or(u64::MAX)
+        }
+    };
+    Span::from_nanos(nanos).min(Span::LONGEST)
 }
 
 impl Fault {

@@ -3,10 +3,10 @@
 use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
-use crate::outcome::{FaultDone, InvariantDone, Outcome, Traffic, Verdict};
+use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
 use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
-use crate::scenario::{Complaints, ScenarioFile, resolve};
+use crate::scenario::{Complaints, ScenarioFile, resolve, resolved};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 
@@ -66,6 +66,10 @@ impl<P: Protocol> Runner for Registered<P> {
 
     fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints> {
         Ok(Box::new(prepare(resolve::<P>(file, rules)?, file.seed())))
+    }
+
+    fn resolved(&self, file: &ScenarioFile) -> Result<String, Complaints> {
+        resolved::<P>(file)
     }
 }
 
@@ -202,10 +206,7 @@ impl<P: Protocol> Bench<'_, P> {
             measures: engine.stopwatches.done(),
             faults: engine.faults.clone(),
             invariants,
-            traffic: Traffic {
-                in_flight: engine.in_flight(),
-                ..engine.traffic
-            },
+            traffic: engine.traffic,
         }
     }
 
@@ -235,8 +236,8 @@ impl<P: Protocol> Bench<'_, P> {
                 MOST_EFFORT / 1_000_000_000
             )),
             Some(End::TooManyLayers) => doubts.push(format!(
-                "the run was stopped at {}, when more than {MOST_LAYERS} layers of cuts lay over the links; heal them, \
-                 or cut less often",
+                "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links or over the hosts; \
+                 heal them, or lay them less often",
                 engine.now
             )),
             Some(End::NotSimulated { host, what }) => doubts.push(format!(

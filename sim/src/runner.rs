@@ -30,6 +30,13 @@ pub trait Runner: Send + Sync {
     ///
     /// Everything that is wrong with the file, with places.
     fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints>;
+
+    /// Writes the [resolved form](crate::scenario::resolved()) of a file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the file under any of the rule sets, or that its resolved form is too large.
+    fn resolved(&self, file: &ScenarioFile) -> Result<String, Complaints>;
 }
 
 /// A scenario under one rule set, ready to run under any seed.

@@ -38,7 +38,8 @@ pub struct SweepOptions<'a> {
     pub jobs: usize,
     /// Once this is true, the runs under way are finished and no other is begun.
     pub stop: &'a AtomicBool,
-    /// Which share of the runs is done a second time and compared. Of a sweep that has a share at all, at least one.
+    /// Which share of the runs is done a second time and compared. Where there is a share at all, a sweep that is too short to
+    /// have such a run rechecks its last.
     pub recheck: Share,
     /// Called after each run, from any thread, with how many are done. Calls of different threads may overtake each other.
     pub progress: &'a (dyn Fn(u64) + Sync),
@@ -47,7 +48,8 @@ pub struct SweepOptions<'a> {
 /// Runs a prepared scenario under each of the seeds.
 ///
 /// When it is stopped, what it returns is what a sweep over the seeds from the first up to the first that was not run
-/// would have returned, but for [`SweepOutcome::seeds`], which are those asked for.
+/// would have returned, but for [`SweepOutcome::seeds`], which are those asked for, and for the one recheck of a sweep that is
+/// short.
 ///
 /// A run that is rechecked is done again at once, on a worker that has no run behind it, while the first one was done on a
 /// worker that has all those before it on its thread behind it: what a worker carries from run to run shows, and so does

@@ -142,8 +142,10 @@ pub enum Fate {
     Lost,
     /// A cut drops it.
     Cut,
-    /// It is on its way, with a byte changed. A copy of it is as it was sent.
+    /// It is on its way, with a byte changed.
     Corrupted,
+    /// It is on its way, with a byte changed, and so is a copy, as it was sent.
+    CorruptedAndDoubled,
     /// The queue of the link has no room for it.
     Congested,
     /// It is longer than the link's MTU.

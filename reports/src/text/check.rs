@@ -31,6 +31,8 @@ pub struct Checked {
     pub rules: Vec<CheckedRules>,
     /// What there is to say besides: bounds that were loosened.
     pub notes: Vec<String>,
+    /// Its resolved form, where that was asked for.
+    pub resolved: Option<String>,
 }
 
 /// What a file promises under one rule set.

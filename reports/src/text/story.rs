@@ -391,6 +391,7 @@ fn fate_of(fate: Fate) -> Option<&'static str> {
         Fate::Lost => Some("the link loses it"),
         Fate::Cut => Some("a cut drops it"),
         Fate::Corrupted => Some("with a byte changed on the way"),
+        Fate::CorruptedAndDoubled => Some("with a byte changed on the way, and an intact copy of it"),
         Fate::Congested => Some("the link's queue is full"),
         Fate::TooLong => Some("it is longer than the link's MTU"),
         Fate::NoSuchPlace => Some("there is no such place"),

@@ -85,6 +85,10 @@ pub(crate) struct SweepArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) which: Which,
+    /// Print the file with all that is left out of it and nothing left to know; it runs as the file does. Of several files
+    /// with `--format json`
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) resolved: bool,
     #[command(flatten)]
     pub(crate) how: How,
 }

@@ -1,5 +1,6 @@
 //! `check`: what is wrong with files, and what those that are in order promise.
 
+use anyhow::bail;
 use squall_reports::json;
 use squall_reports::look::Columns;
 use squall_reports::text::{self, Checked, CheckedRules};
@@ -26,16 +27,33 @@ pub(crate) fn check(
     let look = session.look(how, Columns::default());
     let mut junit = junit::Asked::by(how, "check", &args.which.files, session)?;
     let (mut files, mut wrong, mut loose) = (0_u64, 0_u64, 0_u64);
-    for Looked { name, found } in files::look(runners, &args.which, None, session)? {
+    let looked = files::look(runners, &args.which, None, session)?;
+    if args.resolved && how.format == Format::Text && looked.len() != 1 {
+        bail!(
+            "--resolved prints one file, and these are {}: name one, or take --format json, which prints a line a file",
+            looked.len()
+        );
+    }
+    for Looked { name, found } in looked {
         files += 1;
+        let found = found.and_then(|ready| {
+            let resolved = args
+                .resolved
+                .then(|| ready.runner.resolved(&ready.file))
+                .transpose()?;
+            Ok((ready, resolved))
+        });
         let checked = match found {
-            Ok(ready) => {
+            Ok((ready, resolved)) => {
                 for prepared in &ready.prepared {
                     let notes = strict::loosened(&prepared.promises());
                     let taken = junit::taken(how.strict && !notes.is_empty());
                     junit.note(|junit| junit.checked(&name, prepared.rules(), &notes, taken));
                 }
-                in_order(&ready)
+                Checked {
+                    resolved,
+                    ..in_order(&ready)
+                }
             }
             Err(complaints) => {
                 wrong += 1;
@@ -57,11 +75,17 @@ pub(crate) fn check(
             session.came_to(Exit::Otherwise);
         }
         if !how.quiet || !checked.is_ok() || is_too_loose {
-            let told = match how.format {
-                Format::Text => text::check(&checked, &look),
-                Format::Json => format!("{}\n", json::check(&checked)),
-            };
-            session.say(&told)?;
+            match (how.format, &checked.resolved) {
+                (Format::Json, _) => session.say(&format!("{}\n", json::check(&checked)))?,
+                (Format::Text, None) => session.say(&text::check(&checked, &look))?,
+                (Format::Text, Some(resolved)) => {
+                    // Nothing but the form goes to stdout, which is a file as a rule.
+                    session.say(resolved)?;
+                    for note in &checked.notes {
+                        session.tell(&format!("note: {note}"));
+                    }
+                }
+            }
         }
     }
     let is_worth_it = !how.quiet || wrong + loose > 0;
@@ -111,5 +135,6 @@ fn in_order(ready: &Ready<'_>) -> Checked {
             })
             .collect(),
         notes,
+        resolved: None,
     }
 }

@@ -72,6 +72,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 words: "check scenarios --strict --quiet",
                 what: "in CI: silent unless something is wrong or loosened",
             },
+            Example {
+                words: "check x.ron --resolved",
+                what: "the file with everything written out that it leaves out",
+            },
         ],
     ),
     (

@@ -1,4 +1,4 @@
-//! A datagram's way in: to a node, into a paused host's buffer, or nowhere; and what never got there in the run.
+//! A datagram's way in: to a node, into the buffer of a paused or slow host, or nowhere; and what never got there in the run.
 
 use std::net::SocketAddrV4;
 
@@ -21,13 +21,13 @@ impl<P: Protocol> Engine<'_, P> {
         };
         let to = datagram.to;
         let host = &self.hosts[to.index()];
-        let cause = if self.cuts.any() && self.cuts.between(datagram.from, to).next().is_some() {
+        let cause = if self.layers.cut_any() && self.layers.between(datagram.from, to).next().is_some() {
             Some(DropCause::Cut)
         } else if host.node.is_none() {
             Some(DropCause::Down)
         } else if !host.ports.contains(datagram.to_port) {
             Some(DropCause::PortClosed)
-        } else if let Some(held) = &host.paused {
+        } else if let Some(held) = &host.held {
             if held.has_room(datagram) {
                 let event = Event::Datagram(*datagram);
                 self.hold(to, ticket, event);
@@ -97,17 +97,8 @@ impl<P: Protocol> Engine<'_, P> {
         self.payloads.release(&datagram);
     }
 
-    /// How many datagrams are still on their way or held back for a paused host. What waits behind a write is not sent.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.traffic.sent + self.traffic.duplicated
-            - self.traffic.delivered
-            - self.traffic.lost
-            - self.traffic.cut
-            - self.traffic.to_nobody
-            - self.traffic.overflowed
-    }
-
-    /// The digest of the run that is over, with what is still on its way or held back.
+    /// The digest of the run that is over, with what is still on its way or held back for a paused or slow host, which is counted as well.
+    /// What waits behind a write is not sent.
     pub(crate) fn finish_digest(&mut self) -> Digest {
         let mut under_way: Vec<(u64, u64, Datagram)> = Vec::new();
         let mut note = |at, ticket, event| {
@@ -118,11 +109,17 @@ impl<P: Protocol> Engine<'_, P> {
         for Pending { at, ticket, event } in self.queue.pending() {
             note(at, ticket, event);
         }
-        let held = self.hosts.iter().filter_map(|host| host.paused.as_ref());
+        let held = self.hosts.iter().filter_map(|host| host.held.as_ref());
         for (ticket, event) in held.flat_map(|held| &held.events).chain(&self.released) {
             note(0, *ticket, *event);
         }
         under_way.sort_unstable_by_key(|(at, ticket, _)| (*at, *ticket));
+        self.traffic.in_flight = under_way.len() as u64 + self.stranded;
+        debug_assert!(
+            self.traffic.is_balanced(),
+            "every datagram is accounted for: {:?}",
+            self.traffic
+        );
         for (_, _, datagram) in under_way {
             self.digest_dropped(&datagram, Tag::InFlight, 0);
         }

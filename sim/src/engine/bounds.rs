@@ -10,10 +10,10 @@ use crate::outcome::Violation;
 
 /// How many stale entries the queue may hold before anyone counts whether they outweigh the others.
 pub(super) const STALE_AT_LEAST: usize = 1024;
-/// How many bytes may wait behind writes, for paused hosts and as long payloads of datagrams on their way: two gibibytes. What
+/// How many bytes may wait behind writes, for paused and slow hosts and as long payloads of datagrams on their way: two gibibytes. What
 /// lies in the queue itself is bounded by the queue.
 pub(crate) const MOST_HELD: usize = 2 << 30;
-/// How many steps the world may take in a run to keep up with what is done to it: some ten seconds' worth.
+/// How many steps the world and the links may take in a run to keep up with what is done to them: some ten seconds' worth.
 pub(crate) const MOST_EFFORT: u64 = 4_000_000_000;
 /// The violation of a run in which time stands still.
 const TIME_PASSES: &str = "squall.time_passes";
@@ -31,9 +31,9 @@ pub(crate) enum End {
     QueueFull,
     /// More bytes were held back or on their way than may be.
     TooMuchHeld,
-    /// More cuts lay over the links than there may.
+    /// More layers lay over links or hosts than there may.
     TooManyLayers,
-    /// To find who reaches whom took more than it may.
+    /// To find who reaches whom, and by which laws, took more than it may.
     TooMuchEffort,
     /// A node asked for something that is not simulated.
     NotSimulated { host: HostId, what: &'static str },
@@ -116,9 +116,10 @@ impl<P: Protocol> Engine<'_, P> {
         if self.stale < STALE_AT_LEAST || self.stale * 2 < self.queue.len() {
             return;
         }
-        let (hosts, judge_entry) = (&mut self.hosts, self.judge_entry.1);
+        let (hosts, layers, judge_entry) = (&mut self.hosts, &self.layers, self.judge_entry.1);
         self.queue.retain(|ticket, event| match event {
             Event::Judge => ticket == judge_entry,
+            Event::Flap { layer } => layers.has(*layer),
             Event::Timer {
                 host,
                 incarnation,
@@ -127,8 +128,19 @@ impl<P: Protocol> Engine<'_, P> {
                 let host = &mut hosts[host.index()];
                 host.lives(*incarnation) && host.timers.keeps(*place, ticket)
             }
+            Event::Worked { host } => {
+                let held = hosts[host.index()].held.as_ref();
+                held.is_some_and(|held| held.is_entry(ticket))
+            }
             _ => true,
         });
-        self.stale = 0;
+        // Entries of timers that are held are in no queue, but count as stale when their timers are taken back.
+        let stale = |event: &Event| match event {
+            Event::Timer { host, place, .. } => !hosts[host.index()].timers.is_armed(*place),
+            _ => false,
+        };
+        let held = hosts.iter().filter_map(|host| host.held.as_ref());
+        let held = held.flat_map(|held| &held.events).chain(&self.released);
+        self.stale = held.filter(|(_, event)| stale(event)).count();
     }
 }

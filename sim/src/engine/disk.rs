@@ -1,13 +1,25 @@
-//! The persist barrier at work: a write begins, and what waited behind it goes on when it is on the disk.
+//! The persist barrier at work: a write begins, and what waited behind it goes on when it is on the disk, or is dropped when the
+//! write fails; and what a host finds on its disk that is restarted.
 
-use squall_nodes::{HostId, Protocol};
+use squall_nodes::{DiskAtBoot, HostId, Protocol, Span, Token};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Engine;
+use super::ailments::Ailment;
+use super::contents::Damage;
+use super::cues::Deed;
 use super::event::Event;
-use super::host::{Barrier, Waiting};
+use super::faults::Effect;
+use super::host::{Barrier, Waiting, Write};
 use crate::digest::Tag;
+use crate::plan::{DiskOnRestart, host_at};
 use crate::trace::Happening;
+
+/// Where the words begin that say which writes fail. Those that say how long writes take begin at 0, and those of crashes end
+/// at the last.
+const FAILURES: u64 = 1 << 62;
+/// Where the words begin that say how a disk is damaged.
+const DAMAGE: u64 = 1 << 61;
 
 impl<P: Protocol> Engine<'_, P> {
     pub(super) fn start_write(&mut self, id: HostId, barrier: Barrier<P::Node>) {
@@ -28,7 +40,7 @@ impl<P: Protocol> Engine<'_, P> {
         let bytes = barrier.bytes;
         host.barrier = Some(Box::new(barrier));
         self.account(0, bytes);
-        let takes = self.plan.persist.draw(word);
+        let takes = self.plan.persist.draw(word) + self.slowed_by_disk(id);
         self.push(
             self.now + takes,
             Event::Written {
@@ -48,22 +60,28 @@ impl<P: Protocol> Engine<'_, P> {
         }
     }
 
-    /// A write is on the disk: what waited behind it goes on, up to the next write.
+    /// A write is on the disk: what waited behind it goes on, up to the next write. Or it failed.
     pub(super) fn written(&mut self, id: HostId) {
-        let host = &mut self.hosts[id.index()];
-        let Some(barrier) = host.barrier.take() else {
+        let Some(barrier) = self.hosts[id.index()].barrier.take() else {
             return;
         };
+        if self.write_fails(id) {
+            self.drop_behind(id, *barrier);
+            return;
+        }
         let Barrier {
             writing,
             mut queue,
             mut bytes,
         } = *barrier;
-        let incarnation = host.incarnation;
         self.account(bytes, 0);
         bytes -= writing.bytes_taken();
         let host = &mut self.hosts[id.index()];
-        host.disk.contents = Some(writing.bytes);
+        let incarnation = host.incarnation;
+        host.disk.write(writing.bytes);
+        if !self.cued(id, incarnation, Deed::Persisted) {
+            return;
+        }
         for token in writing.tokens {
             self.push(
                 self.now,
@@ -77,7 +95,12 @@ impl<P: Protocol> Engine<'_, P> {
         while let Some(waiting) = queue.pop_front() {
             bytes -= waiting.bytes_taken();
             match waiting {
-                Waiting::Send { port, to, bytes } => self.send(id, port, to, &bytes),
+                Waiting::Send { port, to, bytes } => {
+                    self.send(id, port, to, &bytes);
+                    if !self.cued(id, incarnation, Deed::SentTo(host_at(*to.ip()))) {
+                        return;
+                    }
+                }
                 Waiting::Claim(fact) => {
                     self.claim(id, fact);
                     if !self.goes_on(id, incarnation) {
@@ -94,9 +117,88 @@ impl<P: Protocol> Engine<'_, P> {
                             queue,
                         },
                     );
+                    self.cued(id, incarnation, Deed::BegunToPersist);
                     return;
                 }
             }
         }
+    }
+
+    /// How much longer a write takes that begins now; counts for each layer that makes it so.
+    fn slowed_by_disk(&mut self, id: HostId) -> Span {
+        let mut slowed_by = Span::ZERO;
+        for over in &self.hosts[id.index()].ailments {
+            if let Ailment::SlowDisk(by) = over.ailment {
+                slowed_by = slowed_by + by;
+                self.faults[over.step as usize].affected += 1;
+            }
+        }
+        slowed_by
+    }
+
+    /// Whether the write fails that would be on the disk now. One word decides for all layers, so that the greatest share counts;
+    /// it counts for each that would have been enough.
+    fn write_fails(&mut self, id: HostId) -> bool {
+        let host = &self.hosts[id.index()];
+        if host.ailments.is_empty() {
+            return false;
+        }
+        let ordinal = FAILURES + host.disk.writes - 1;
+        let word = self.draws.disk(self.keys[id.index()], host.incarnation, ordinal);
+        let mut fails = false;
+        for over in &host.ailments {
+            if let Ailment::FailingDisk(share) = over.ailment
+                && share.hits(word)
+            {
+                self.faults[over.step as usize].affected += 1;
+                fails = true;
+            }
+        }
+        fails
+    }
+
+    /// A write failed: what waited behind it is dropped, and the persists among it fail too.
+    fn drop_behind(&mut self, id: HostId, barrier: Barrier<P::Node>) {
+        self.account(barrier.bytes, 0);
+        let behind = barrier.queue.into_iter().filter_map(|waiting| match waiting {
+            Waiting::Persist(write) => Some(write),
+            Waiting::Send { .. } | Waiting::Claim(_) | Waiting::Answer { .. } => None,
+        });
+        let failed: Vec<Token> = std::iter::once(barrier.writing)
+            .chain(behind)
+            .flat_map(|Write { tokens, .. }| tokens)
+            .collect();
+        let incarnation = self.hosts[id.index()].incarnation;
+        for token in failed {
+            self.push(
+                self.now,
+                Event::PersistFailed {
+                    host: id,
+                    incarnation,
+                    token,
+                },
+            );
+        }
+    }
+
+    /// Puts on the disk of a host that is down what it is to find there. What it finds, and whether that is another thing than it
+    /// would have found otherwise; a restart with a sound disk touches the host anyhow.
+    pub(super) fn replace_disk(&mut self, id: HostId, disk: DiskOnRestart) -> (DiskAtBoot, Effect) {
+        let host = &mut self.hosts[id.index()];
+        let effect = match disk {
+            DiskOnRestart::Kept => Effect::Touched,
+            DiskOnRestart::Wiped => {
+                host.disk.wipe();
+                Effect::Touched
+            }
+            DiskOnRestart::Stale | DiskOnRestart::Torn | DiskOnRestart::Corrupt => {
+                let word = |nth| self.draws.disk(self.keys[id.index()], host.boots, DAMAGE + nth);
+                match host.disk.damage(disk, [word(0), word(1)]) {
+                    Damage::Done(found) => return (found, Effect::Touched),
+                    Damage::Nothing => Effect::Nothing,
+                }
+            }
+        };
+        (host.disk.found(), effect)
     }
 }

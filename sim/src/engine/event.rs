@@ -3,6 +3,7 @@
 use squall_nodes::{CallId, HostId, Token};
 
 use super::host::ALLOCATION;
+use super::network::Flaw;
 use super::queue::{Full, Queue};
 
 /// Payloads of up to this length lie in the event itself.
@@ -31,6 +32,14 @@ pub(crate) enum Event {
         incarnation: u32,
         token: Token,
     },
+    /// A node is told that a persist failed.
+    PersistFailed {
+        host: HostId,
+        incarnation: u32,
+        token: Token,
+    },
+    /// A slow host is done with the first thing that it holds.
+    Worked { host: HostId },
     /// An entry of the workload makes its next call.
     Work { entry: u32, ordinal: u64 },
     /// A call reaches its node.
@@ -41,7 +50,9 @@ pub(crate) enum Event {
         call: CallId,
     },
     /// An entry of the timeline happens.
-    Step { step: u32, claimant: Option<HostId> },
+    Step { step: u32, actor: Option<HostId> },
+    /// A flap over links cuts, or opens.
+    Flap { layer: u32 },
     /// An invariant wants to look.
     Judge,
 }
@@ -61,8 +72,10 @@ impl Event {
             | Event::Start { host, .. }
             | Event::Written { host, .. }
             | Event::Persisted { host, .. }
+            | Event::PersistFailed { host, .. }
+            | Event::Worked { host }
             | Event::Command { host, .. } => Some(*host),
-            Event::Work { .. } | Event::Step { .. } | Event::Judge => None,
+            Event::Work { .. } | Event::Step { .. } | Event::Flap { .. } | Event::Judge => None,
         }
     }
 }
@@ -166,6 +179,15 @@ impl Payloads {
         slot.extend_from_slice(bytes);
         inline[..4].copy_from_slice(&place.to_le_bytes());
         Ok(inline)
+    }
+
+    /// Gives a datagram a flaw: its own bytes, and nobody else's, are others now.
+    pub(crate) fn corrupt(&mut self, datagram: &mut Datagram, flaw: Flaw) {
+        let bytes = match datagram.long() {
+            Some(place) => &mut self.slots[place as usize][..],
+            None => &mut datagram.bytes[..usize::from(datagram.len)],
+        };
+        bytes[flaw.place] ^= flaw.mask;
     }
 
     /// Gives back the room of a datagram that is done with.

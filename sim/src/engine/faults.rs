@@ -1,50 +1,37 @@
-//! What a fault does to the world: crashes, restarts, pauses, and layers of cuts.
+//! What a fault does to the world: crashes, restarts, pauses, jumps of clocks. Layers over links are laid in `layers`, those over
+//! hosts in `ailments`.
 
-use squall_nodes::{Change, Crash, Cut, HostId, Protocol};
+use squall_nodes::{Change, Crash, HostId, Protocol, Span};
 
-use super::network::Layer;
 use super::{End, Engine};
-use crate::plan::{CutPlan, DiskOnRestart, Fault, Layer as PlannedLayer, Target};
-
-/// How many layers of cuts may lie over the links at once. Each costs time for every datagram.
-pub(crate) const MOST_LAYERS: usize = 1_000;
+use crate::plan::{DiskOnRestart, Fault, Target};
 
 impl<P: Protocol> Engine<'_, P> {
-    /// Makes an entry of the timeline happen; `claimant` claimed the fact that triggered it.
-    pub(crate) fn strike(&mut self, step: usize, claimant: Option<HostId>) {
+    /// Makes an entry of the timeline happen; `actor` did what triggered it.
+    pub(crate) fn strike(&mut self, step: usize, actor: Option<HostId>) {
         let planned = &self.plan.timeline[step];
         self.faults[step].at.get_or_insert(self.now);
         let label = planned.label.as_str();
         let affected = match &planned.fault {
-            Fault::Crash(how, who) => {
-                self.each(who, claimant, |engine, host| engine.crash(host, *how, label))
-            }
+            Fault::Crash(how, who) => self.each(who, actor, |engine, host| engine.crash(host, *how, label)),
             Fault::Restart { who, disk } => {
-                self.each(who, claimant, |engine, host| engine.restart(host, *disk, label))
+                self.each(who, actor, |engine, host| engine.restart(host, *disk, label))
             }
-            Fault::Pause(who) => self.each(who, claimant, |engine, host| engine.pause(host, label)),
-            Fault::Resume(who) => self.each(who, claimant, |engine, host| engine.resume(host, label)),
-            // What a cut touches is counted datagram by datagram, as it drops them.
-            Fault::Lay(PlannedLayer::Cut(plan)) => {
-                let cut = self.resolve(plan, claimant);
-                self.lay(step, cut, label);
+            Fault::Pause(who) => self.each(who, actor, |engine, host| engine.pause(host, label)),
+            Fault::Resume(who) => self.each(who, actor, |engine, host| engine.resume(host, label)),
+            // What a layer touches is counted as it does: by datagrams, inputs and writes.
+            Fault::Lay(layer) if layer.is_over_links() => {
+                self.lay_over_links(step, layer, actor, label);
                 0
             }
-            Fault::Heal(PlannedLayer::Cut(plan)) => {
-                let cut = self.resolve(plan, claimant);
-                let layer = self.cuts.heal(&cut);
-                layer.map_or(0, |layer| self.healed(layer, label))
+            Fault::Lay(layer) => {
+                self.ail(step, layer, actor, label);
+                0
             }
-            Fault::HealAll => {
-                let mut layers = 0;
-                while !self.is_worn_out()
-                    && let Some(layer) = self.cuts.heal_oldest()
-                {
-                    layers += self.healed(layer, label);
-                }
-                layers
-            }
-            Fault::Jump { .. } | Fault::Lay(_) | Fault::Heal(_) => 0,
+            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, actor, label),
+            Fault::Heal(layer) => self.heal_ailment(layer, actor, label),
+            Fault::HealAll => self.heal_all(label),
+            Fault::Jump { who, by } => self.each(who, actor, |engine, host| engine.jump(host, *by, label)),
         };
         self.faults[step].affected += affected;
         if affected > 0 || matches!(planned.fault, Fault::Lay(_)) {
@@ -57,7 +44,7 @@ impl<P: Protocol> Engine<'_, P> {
     fn each(
         &mut self,
         who: &[Target],
-        claimant: Option<HostId>,
+        actor: Option<HostId>,
         mut act: impl FnMut(&mut Self, HostId) -> Effect,
     ) -> u64 {
         let mut touched = 0;
@@ -65,7 +52,7 @@ impl<P: Protocol> Engine<'_, P> {
             if self.is_worn_out() {
                 break;
             }
-            if let Some(host) = target.host(claimant)
+            if let Some(host) = target.host(actor)
                 && act(self, host) == Effect::Touched
             {
                 touched += 1;
@@ -75,7 +62,7 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Whether even the rest of a fault would be too much.
-    fn is_worn_out(&self) -> bool {
+    pub(super) fn is_worn_out(&self) -> bool {
         self.ended == Some(End::TooMuchEffort)
     }
 
@@ -95,122 +82,67 @@ impl<P: Protocol> Engine<'_, P> {
         if machine.is_up() || machine.boots == 0 {
             return Effect::Nothing;
         }
-        if disk == DiskOnRestart::Wiped {
-            machine.disk.contents = None;
-            machine.disk.wiped = true;
-        }
-        let (incarnation, disk) = (machine.boots, machine.disk.at_boot());
+        let incarnation = machine.boots;
+        let (found, effect) = self.replace_disk(host, disk);
         self.boot(host);
         self.change(
             Change::Up {
                 host,
                 incarnation,
-                disk,
+                disk: found,
             },
             label,
         );
-        Effect::Touched
+        effect
     }
 
     fn pause(&mut self, host: HostId, label: &str) -> Effect {
-        let machine = &mut self.hosts[host.index()];
-        if !machine.is_up() || machine.paused.is_some() {
+        let machine = &self.hosts[host.index()];
+        if !machine.is_up() || machine.is_paused() {
             return Effect::Nothing;
         }
-        machine.paused = Some(Box::default());
+        self.stop(host);
         self.change(Change::Paused { host }, label);
         Effect::Touched
     }
 
     fn resume(&mut self, host: HostId, label: &str) -> Effect {
-        if self.hosts[host.index()].paused.is_none() {
+        if !self.hosts[host.index()].is_paused() {
             return Effect::Nothing;
         }
-        self.release_held(host);
+        self.go_on(host);
         self.change(Change::Resumed { host }, label);
         Effect::Touched
     }
 
-    fn lay(&mut self, step: usize, cut: Cut, label: &str) {
-        if self.cuts.len() >= MOST_LAYERS {
-            self.ended.get_or_insert(End::TooManyLayers);
-            return;
-        }
-        let layer = self.cuts.lay(step, cut.clone());
-        self.change(Change::Cut { layer, cut }, label);
-    }
-
-    fn healed(&mut self, layer: Layer, label: &str) -> u64 {
-        self.change(Change::Healed { layer: layer.number }, label);
-        1
-    }
-
-    /// The cut for the hosts that there are. Those that no group names form one more.
-    fn resolve(&self, plan: &CutPlan, claimant: Option<HostId>) -> Cut {
-        match plan {
-            CutPlan::Partition(groups) => {
-                let mut group_of = vec![groups.len() as u32; self.hosts.len()];
-                for (group, members) in groups.iter().enumerate() {
-                    for member in members.iter().filter_map(|target| target.host(claimant)) {
-                        group_of[member.index()] = group as u32;
-                    }
-                }
-                Cut::Groups(group_of)
-            }
-            CutPlan::Bridge { over, sides } => {
-                let mut group_of = vec![sides.len() as u32; self.hosts.len()];
-                for (group, members) in sides.iter().enumerate() {
-                    for member in members.iter().filter_map(|target| target.host(claimant)) {
-                        group_of[member.index()] = group as u32;
-                    }
-                }
-                for host in over.iter().filter_map(|target| target.host(claimant)) {
-                    group_of[host.index()] = Cut::BRIDGE;
-                }
-                Cut::Bridge(group_of)
-            }
-            CutPlan::Ring { hosts, reach } => {
-                let mut place = vec![Cut::OUTSIDE; self.hosts.len()];
-                let mut len = 0;
-                for host in hosts.iter().filter_map(|target| target.host(claimant)) {
-                    place[host.index()] = len;
-                    len += 1;
-                }
-                Cut::Ring {
-                    place,
-                    len,
-                    reach: *reach,
-                }
-            }
-            CutPlan::OneWay { from, to } => {
-                let marked = |who: &[Target]| {
-                    let mut marks = vec![false; self.hosts.len()];
-                    for host in who.iter().filter_map(|target| target.host(claimant)) {
-                        marks[host.index()] = true;
-                    }
-                    marks
-                };
-                Cut::OneWay {
-                    from: marked(from),
-                    to: marked(to),
-                }
-            }
+    fn jump(&mut self, host: HostId, by: Span, label: &str) -> Effect {
+        self.put_forward(host, by);
+        self.change(Change::Jumped { host, by }, label);
+        if self.hosts[host.index()].is_up() {
+            Effect::Touched
+        } else {
+            Effect::Nothing
         }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Effect {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
     Touched,
     Nothing,
 }
 
+/// The hosts that are meant; where nobody did anything, those whom no actor is.
+pub(super) fn hosts(who: &[Target], actor: Option<HostId>) -> impl Iterator<Item = HostId> + '_ {
+    who.iter().filter_map(move |target| target.host(actor))
+}
+
 impl Target {
-    /// The host meant; none where there is no claimant.
-    fn host(self, claimant: Option<HostId>) -> Option<HostId> {
+    /// The host meant; none where nobody did anything.
+    pub(super) fn host(self, actor: Option<HostId>) -> Option<HostId> {
         match self {
             Target::Host(host) => Some(host),
-            Target::Actor => claimant,
+            Target::Actor => actor,
         }
     }
 }

@@ -1,14 +1,17 @@
-//! A simulated machine: the node that runs on it, its timers, its disk, and what waits for either.
+//! A simulated machine: the node that runs on it, its timers, its clock, its disk, and what waits for any of them.
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use squall_nodes::{CallId, DiskAtBoot, Ids, Node, Token};
+use squall_nodes::{CallId, DiskState, Ids, Node, Span, Time, Token};
 
+use super::ailments::Over;
+use super::clock::Clock;
+use super::contents::Disk;
 use super::event::{Datagram, Event};
 use super::timers::Timers;
 
-/// How many bytes the kernel keeps for a paused process: Linux's default `rmem_default`.
+/// How many bytes the kernel keeps for a process that does not read them: Linux's default `rmem_default`.
 pub(crate) const RECEIVE_BUFFER: usize = 212_992;
 /// What a datagram costs of the receive buffer besides its payload. Linux charges what it allocates (`truesize`), which comes
 /// to 768 bytes for the smallest: so a buffer is full after 277 of them, however short they are.
@@ -27,10 +30,18 @@ pub(crate) struct Host<N: Node> {
     pub(crate) timers: Timers<N>,
     pub(crate) ports: Ports,
     pub(crate) disk: Disk,
+    /// How the world knows the disk to be doing.
+    pub(crate) disk_state: DiskState,
     /// What waits for a write to reach the disk; `None` when no write is under way.
     pub(crate) barrier: Option<Box<Barrier<N>>>,
-    /// What came in while the host is paused; `None` when it is not.
-    pub(crate) paused: Option<Box<Held>>,
+    /// What came in and the node has not got; `None` while the host is neither paused nor slow.
+    pub(crate) held: Option<Box<Held>>,
+    /// How long each input takes.
+    pub(crate) slow_by: Span,
+    /// The layers that lie over it, in the order in which they were laid.
+    pub(crate) ailments: Vec<Over>,
+    /// `None` while it is true. It is the machine's, and goes on whatever becomes of the node.
+    pub(crate) clock: Option<Box<Clock>>,
 }
 
 /// Open datagram ports: mostly one, which takes no look elsewhere.
@@ -38,14 +49,6 @@ pub(crate) struct Host<N: Node> {
 pub(crate) struct Ports {
     first: Option<u16>,
     others: Vec<u16>,
-}
-
-#[derive(Default)]
-pub(crate) struct Disk {
-    pub(crate) contents: Option<Vec<u8>>,
-    pub(crate) wiped: bool,
-    /// How many writes were begun in the present life.
-    pub(crate) writes: u64,
 }
 
 /// The effects that wait behind a write.
@@ -79,13 +82,28 @@ pub(crate) enum Waiting<N: Node> {
     Persist(Write),
 }
 
-/// What a paused host will find.
+/// What a paused or slow host will find.
 #[derive(Default)]
 pub(crate) struct Held {
     /// Events in the order in which they came up, with their tickets.
-    pub(crate) events: Vec<(u64, Event)>,
+    pub(crate) events: VecDeque<(u64, Event)>,
     /// How much of the receive buffer the datagrams among them take.
     buffered: usize,
+    pub(crate) pace: Pace,
+    /// The ticket of the entry at which it is done with the first of them, and since when it works on it; `None` while it does not.
+    pub(crate) work: Option<(u64, Time)>,
+    /// How long it worked on the first of them before that.
+    pub(crate) worked: Span,
+}
+
+/// How a host goes on that does not go on as it should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Slowly.
+    #[default]
+    Slow,
+    /// Not at all, slow or not.
+    Paused,
 }
 
 impl<N: Node> Host<N> {
@@ -98,8 +116,12 @@ impl<N: Node> Host<N> {
             timers: Timers::new(),
             ports: Ports::default(),
             disk: Disk::default(),
+            disk_state: DiskState::Sound,
             barrier: None,
-            paused: None,
+            held: None,
+            slow_by: Span::ZERO,
+            ailments: Vec::new(),
+            clock: None,
         }
     }
 
@@ -112,12 +134,20 @@ impl<N: Node> Host<N> {
         self.timers.clear();
         self.ports.clear();
         self.disk = Disk::default();
+        self.disk_state = DiskState::Sound;
         self.barrier = None;
-        self.paused = None;
+        self.held = None;
+        self.slow_by = Span::ZERO;
+        self.ailments.clear();
+        self.clock = None;
     }
 
     pub(crate) fn is_up(&self) -> bool {
         self.node.is_some()
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.pace == Pace::Paused)
     }
 
     /// Whether the host still lives the life that something was meant for.
@@ -146,16 +176,6 @@ impl Ports {
     pub(crate) fn clear(&mut self) {
         self.first = None;
         self.others.clear();
-    }
-}
-
-impl Disk {
-    pub(crate) fn at_boot(&self) -> DiskAtBoot {
-        match (&self.contents, self.wiped) {
-            (Some(_), _) => DiskAtBoot::Kept,
-            (None, true) => DiskAtBoot::Wiped,
-            (None, false) => DiskAtBoot::Fresh,
-        }
     }
 }
 
@@ -219,12 +239,36 @@ impl Held {
         self.buffered + Self::cost(datagram) <= RECEIVE_BUFFER
     }
 
+    /// How many events are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
     /// Keeps an event.
     pub(crate) fn push(&mut self, ticket: u64, event: Event) {
         if let Event::Datagram(datagram) = &event {
             self.buffered += Self::cost(datagram);
         }
-        self.events.push((ticket, event));
+        self.events.push_back((ticket, event));
+    }
+
+    /// The event that was kept first, with its ticket.
+    pub(crate) fn first(&self) -> Option<(u64, Event)> {
+        self.events.front().copied()
+    }
+
+    /// Takes out the event that was kept first.
+    pub(crate) fn pop(&mut self) -> Option<(u64, Event)> {
+        let first = self.events.pop_front()?;
+        if let Event::Datagram(datagram) = &first.1 {
+            self.buffered -= Self::cost(datagram);
+        }
+        Some(first)
+    }
+
+    /// Whether the entry with this ticket is the one at which the host is done with the first event.
+    pub(crate) fn is_entry(&self, ticket: u64) -> bool {
+        self.work.is_some_and(|(entry, _)| entry == ticket)
     }
 
     fn cost(datagram: &Datagram) -> usize {

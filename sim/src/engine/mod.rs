@@ -4,23 +4,31 @@
 //! [`receive`](Transport::receive); what nodes ask for is done in [`perform`](Transport::perform). Behind them:
 //!
 //! - `take`: from the queue to the next input, with `arrive` for datagrams; `script`: what the plan has happen.
-//! - `send`, `disk`, `see`: a datagram's way out, the persist barrier, what is seen by those who watch.
-//! - `faults`: what is done to the world; `power`: hosts go up and down. `bounds`: what no run may exceed, and how it ends.
-//! - The parts of which a run consists: `queue` (the timing wheel) and the `event`s in it, `host` and its `timers`, `network`
-//!   (links and cuts).
+//! - `send`, `disk`, `see`: a datagram's way out, the persist barrier, what is seen by those who watch; `cues`: what waits for
+//!   what nodes do.
+//! - `faults`: what is done to the world; `layers`: what lies over the links; `ailments`: what lies over hosts, and `slow` hosts;
+//!   `power`: hosts go up and down. `bounds`: what no run may exceed, and how it ends.
+//! - The parts of which a run consists: `queue` (the timing wheel) and the `event`s in it, `host` and its `timers`, its `clock`
+//!   and the `contents` of its disk, `network` (links, their laws, and the layers over them).
 
+mod ailments;
 mod arrive;
 mod bounds;
+mod clock;
+mod contents;
+mod cues;
 mod disk;
 mod event;
 mod faults;
 mod host;
+mod layers;
 mod network;
 mod power;
 mod queue;
 mod script;
 mod see;
 mod send;
+mod slow;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -29,24 +37,25 @@ mod timers;
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use squall_nodes::{
-    Delivery, Effect, Effects, Fact, HostId, HostKey, Input, Node, Placed, Protocol, Time, Transport,
-};
+use squall_nodes::{Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Time, Transport};
 
 use crate::digest::Rolling;
 use crate::draws::Draws;
 use crate::outcome::{FaultDone, Traffic};
-use crate::plan::{Cue, Plan, Trigger, address_of};
+use crate::plan::{Plan, address_of, host_at};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
 
 pub(crate) use bounds::{End, MOST_EFFORT, MOST_HELD};
-pub(crate) use faults::MOST_LAYERS;
+pub(crate) use layers::MOST_LAYERS;
 
+use ailments::{Ailment, Ailments};
+use clock::Clock;
+use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
 use host::{Barrier, Host, Waiting, Write};
-use network::{Cuts, Links};
+use network::{Layers, Links};
 use queue::{Full, Queue};
 use take::{DueInput, What};
 use timers::Upkeep;
@@ -66,11 +75,11 @@ pub(crate) struct Engine<'p, P: Protocol> {
     most_at_an_instant: u64,
     pub(crate) events: u64,
     pub(crate) hosts: Vec<Host<P::Node>>,
-    links: Links,
-    pub(crate) cuts: Cuts,
+    links: Links<'p>,
+    layers: Layers,
     draws: Draws,
     payloads: Payloads,
-    /// How many bytes wait behind writes and for paused hosts; and how many may, together with the payloads.
+    /// How many bytes wait behind writes and for paused or slow hosts; and how many may, together with the payloads.
     held: usize,
     most_held: usize,
     /// The long payload of the datagram that a node was told of last.
@@ -78,18 +87,17 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// The judge as it is before a run.
     fresh_judge: Judge<P::Node>,
     pub(crate) judge: Judge<P::Node>,
-    /// How much effort its world may come to.
+    /// How much effort its world and the links may come to.
     most_effort: u64,
     /// When the queue's entry for the judge comes up, and its ticket; [`Time::MAX`] when there is none. Others are stale.
     judge_entry: (Time, u64),
     pub(crate) stopwatches: Stopwatches<'p>,
-    /// For each fact the steps that still wait for it, in the order of the plan.
-    waiting: Vec<Vec<u32>>,
-    /// For each step that waits for a fact, how many claims have matched.
-    matched: Vec<u32>,
-    /// Steps that a claim has triggered and that happen before anything else does.
+    /// The layers over hosts.
+    ailments: Ailments,
+    cues: Cues,
+    /// Steps that a node has triggered, with that node's host, and that happen before anything else does.
     triggered: VecDeque<(u32, HostId)>,
-    /// What resumed hosts find, before anything else comes up; each with its ticket.
+    /// What hosts find that go on, before anything else comes up; each with its ticket.
     released: VecDeque<(u64, Event)>,
     /// How many datagrams cuts have dropped, and for each step the number of the last that it had a part in.
     cut_drops: u64,
@@ -99,6 +107,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     pub(crate) calls_made: Vec<u64>,
     next_call: u64,
     pub(crate) traffic: Traffic,
+    /// Datagrams on their way that are neither in the queue nor held back: the run was stopped over them.
+    stranded: u64,
     pub(crate) digest: Rolling,
     data_bytes: Vec<u8>,
     pub(crate) tracer: Option<Box<Tracer>>,
@@ -123,8 +133,8 @@ impl<'p, P: Protocol> Engine<'p, P> {
             most_at_an_instant: 100_000 + 4 * (hosts as u64).pow(2),
             events: 0,
             hosts: (0..hosts).map(|_| Host::new()).collect(),
-            links: Links::new(&plan.network, hosts),
-            cuts: Cuts::default(),
+            links: Links::new(&plan.network, plan.tolerated, hosts),
+            layers: Layers::default(),
             draws: Draws::new(0),
             payloads: Payloads::default(),
             held: 0,
@@ -135,8 +145,8 @@ impl<'p, P: Protocol> Engine<'p, P> {
             most_effort: MOST_EFFORT,
             judge_entry: (Time::MAX, 0),
             stopwatches: Stopwatches::new(&plan.measures),
-            waiting: vec![Vec::new(); <<P::Node as Node>::Fact as Fact>::NAMES.len()],
-            matched: Vec::new(),
+            ailments: Ailments::default(),
+            cues: Cues::new::<P::Node>(),
             triggered: VecDeque::new(),
             released: VecDeque::new(),
             cut_drops: 0,
@@ -145,6 +155,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             calls_made: Vec::new(),
             next_call: 0,
             traffic: Traffic::default(),
+            stranded: 0,
             digest: Rolling::new(),
             data_bytes: Vec::new(),
             tracer: None,
@@ -160,11 +171,12 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.stale = 0;
         self.at_this_instant = 0;
         self.events = 0;
-        for host in &mut self.hosts {
+        for (host, planned) in self.hosts.iter_mut().zip(&self.plan.hosts) {
             host.clear();
+            host.clock = Clock::planned(planned.clock);
         }
         self.links.clear();
-        self.cuts.clear();
+        self.layers.clear();
         self.draws = Draws::new(seed);
         self.payloads.clear();
         self.held = 0;
@@ -172,19 +184,8 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.judge = self.fresh_judge.copy();
         self.judge_entry = (Time::MAX, 0);
         self.stopwatches = Stopwatches::new(&self.plan.measures);
-        for waiting in &mut self.waiting {
-            waiting.clear();
-        }
-        for (step, planned) in self.plan.timeline.iter().enumerate() {
-            if let Trigger::When {
-                cue: Cue::Fact(fact), ..
-            } = planned.trigger
-            {
-                self.waiting[fact].push(step as u32);
-            }
-        }
-        self.matched.clear();
-        self.matched.resize(self.plan.timeline.len(), 0);
+        self.ailments.clear();
+        self.cues.reset(&self.plan.timeline);
         self.triggered.clear();
         self.released.clear();
         self.cut_drops = 0;
@@ -202,6 +203,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.calls_made.resize(self.plan.workload.len(), 0);
         self.next_call = 0;
         self.traffic = Traffic::default();
+        self.stranded = 0;
         self.digest.clear();
         self.tracer = tracer;
         self.ended = None;
@@ -233,6 +235,17 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
     fn receive(&mut self) -> Option<Delivery<'_, P::Node>> {
         let DueInput { host: id, what } = self.next_due()?;
         let host = &mut self.hosts[id.index()];
+        let now = match &host.clock {
+            None => self.now,
+            Some(clock) => {
+                for over in &host.ailments {
+                    if let Ailment::Drift(_) = over.ailment {
+                        self.faults[over.step as usize].affected += 1;
+                    }
+                }
+                clock.local(self.now)
+            }
+        };
         let input = match what {
             What::Datagram(place) => {
                 let Event::Datagram(datagram) = self.queue.event(place) else {
@@ -247,6 +260,7 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
             What::Timer(timer) => Input::Timer(timer),
             What::Start => Input::Start,
             What::Persisted(token) => Input::Persisted(token),
+            What::PersistFailed(token) => Input::PersistFailed(token),
             What::Command { entry, call } => Input::Command {
                 call,
                 command: &self.plan.workload[entry as usize].command,
@@ -256,7 +270,7 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         Some(Delivery {
             host: id,
             incarnation: host.incarnation,
-            now: self.now,
+            now,
             node,
             ids: &mut host.ids,
             input,
@@ -265,13 +279,26 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
 
     #[inline]
     fn perform(&mut self, id: HostId, now: Time, effects: Effects<'_, P::Node>) {
+        self.perform_all(id, now, effects);
+        if self.hosts[id.index()].held.is_some() {
+            self.work_on(id);
+        }
+    }
+}
+
+impl<P: Protocol> Engine<'_, P> {
+    /// Does what the node on a host asked for when its clock showed `now`.
+    #[inline]
+    fn perform_all(&mut self, id: HostId, now: Time, effects: Effects<'_, P::Node>) {
         let incarnation = self.hosts[id.index()].incarnation;
         for effect in effects {
             match effect {
                 Effect::Arm { timer, at } => {
                     let at = at.max(now);
-                    let upkeep = self.hosts[id.index()].timers.arm(timer, at.as_nanos());
-                    self.keep_up(id, at, upkeep);
+                    let host = &mut self.hosts[id.index()];
+                    let up = host.reaches(at, self.now);
+                    let upkeep = host.timers.arm(timer, at.as_nanos(), up.as_nanos());
+                    self.keep_up(id, up, upkeep);
                 }
                 Effect::Disarm { timer } => {
                     let upkeep = self.hosts[id.index()].timers.disarm(timer);
@@ -281,7 +308,12 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                     self.hosts[id.index()].ports.open(port);
                 }
                 Effect::Send { port, to, bytes } => match &mut self.hosts[id.index()].barrier {
-                    None => self.send(id, port, to, bytes),
+                    None => {
+                        self.send(id, port, to, bytes);
+                        if !self.cued(id, incarnation, Deed::SentTo(host_at(*to.ip()))) {
+                            return;
+                        }
+                    }
                     Some(_) => {
                         let bytes = bytes.to_vec();
                         self.wait(id, Waiting::Send { port, to, bytes });
@@ -307,6 +339,9 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
                             bytes: bytes.to_vec(),
                         };
                         self.start_write(id, Barrier::new(writing));
+                        if !self.cued(id, incarnation, Deed::BegunToPersist) {
+                            return;
+                        }
                     }
                     Some(barrier) => {
                         let before = barrier.bytes;
@@ -327,9 +362,7 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
             }
         }
     }
-}
 
-impl<P: Protocol> Engine<'_, P> {
     /// Does about the queue what a timer armed for `at`, or taken back, asks for.
     #[inline]
     fn keep_up(&mut self, id: HostId, at: Time, upkeep: Upkeep) {

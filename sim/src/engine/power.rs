@@ -1,4 +1,4 @@
-//! What becomes of a simulated machine when it goes up, down, or on after a pause.
+//! What becomes of a simulated machine when it goes up or down.
 
 use squall_nodes::{HostId, Node, NodeRng, Protocol};
 
@@ -14,7 +14,7 @@ impl<P: Protocol> Engine<'_, P> {
         host.incarnation = host.boots;
         host.boots += 1;
         host.ids = squall_nodes::Ids::default();
-        host.disk.writes = 0;
+        host.disk.begin_life();
         let rng = NodeRng::new(self.seed, self.keys[id.index()], host.incarnation);
         let placed = &self.placed[id.index()];
         host.node = Some(P::Node::boot(
@@ -23,6 +23,9 @@ impl<P: Protocol> Engine<'_, P> {
             host.disk.contents.as_deref(),
             rng,
         ));
+        if !host.slow_by.is_zero() {
+            host.held = Some(Box::default());
+        }
         let incarnation = host.incarnation;
         self.push(
             self.now,
@@ -48,12 +51,18 @@ impl<P: Protocol> Engine<'_, P> {
             );
             self.held -= barrier.bytes;
             if word & 1 == 1 {
-                host.disk.contents = Some(barrier.writing.bytes);
+                host.disk.write(barrier.writing.bytes);
+            } else {
+                host.disk.lose(barrier.writing.bytes);
             }
         }
-        let mut unread = host.paused.take().map_or_else(Vec::new, |held| held.events);
+        let mut unread = Vec::new();
+        if let Some(held) = host.held.take() {
+            self.stale += usize::from(held.work.is_some());
+            unread.extend(held.events);
+        }
         if !self.released.is_empty() {
-            // It was resumed a moment ago and has not found all that came in.
+            // It went on a moment ago and has not found all that came in.
             self.released.retain(|entry| {
                 let others = entry.1.host() != Some(id);
                 if !others {
@@ -72,12 +81,5 @@ impl<P: Protocol> Engine<'_, P> {
             }
         }
         self.sweep_queue();
-    }
-
-    /// Lets a paused host find what came in, in order and before anything else comes up.
-    pub(super) fn release_held(&mut self, id: HostId) {
-        if let Some(held) = self.hosts[id.index()].paused.take() {
-            self.released.extend(held.events);
-        }
     }
 }

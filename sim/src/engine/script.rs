@@ -22,7 +22,7 @@ impl<P: Protocol> Engine<'_, P> {
         for (index, step) in self.plan.timeline.iter().enumerate() {
             let event = Event::Step {
                 step: index as u32,
-                claimant: None,
+                actor: None,
             };
             match step.trigger {
                 Trigger::At(at) => self.push(at, event),
@@ -98,14 +98,14 @@ impl<P: Protocol> Engine<'_, P> {
         if let Trigger::Every { interval, until, .. } = self.plan.timeline[step as usize].trigger {
             let next = self.now + interval;
             if next < until {
-                self.push(next, Event::Step { step, claimant: None });
+                self.push(next, Event::Step { step, actor: None });
             }
         }
     }
 
     /// Switches on a host that starts late.
     pub(super) fn switch_on(&mut self, host: HostId) {
-        let disk = self.hosts[host.index()].disk.at_boot();
+        let disk = self.hosts[host.index()].disk.found();
         let incarnation = self.hosts[host.index()].boots;
         self.boot(host);
         self.change(

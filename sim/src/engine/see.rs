@@ -1,17 +1,17 @@
 //! What is seen of a run, by all who watch: claims, answers and changes enter the digest and the trace, meet the judge and the
-//! stopwatches, and trigger what waits for them.
+//! stopwatches.
 
 use squall_nodes::{CallId, Change, Fact, HostId, Node, Protocol, Seen, Time, encode_data};
 
+use super::cues::Deed;
 use super::event::Event;
 use super::queue::Full;
 use super::{End, Engine};
 use crate::digest::Tag;
-use crate::plan::Trigger;
 use crate::trace::Happening;
 
 impl<P: Protocol> Engine<'_, P> {
-    /// A claim is seen, and triggers what waits for it.
+    /// A claim is seen, and counts for what waits for it.
     pub(super) fn claim(&mut self, id: HostId, fact: <P::Node as Node>::Fact) {
         self.data_bytes.clear();
         fact.encode(&mut self.data_bytes);
@@ -30,33 +30,7 @@ impl<P: Protocol> Engine<'_, P> {
             fact: &fact,
         });
         self.stopwatches.fact(self.now, id, &fact, &self.judge.world);
-        let index = fact.index();
-        // Most facts trigger nothing, and a step that has happened is not looked at again.
-        let mut waiting = std::mem::take(&mut self.waiting[index]);
-        waiting.retain(|step| !self.triggers(*step, id));
-        self.waiting[index] = waiting;
-    }
-
-    /// Counts a claim of the fact that a step waits for. Whether it was the one that the step waits for.
-    fn triggers(&mut self, step: u32, id: HostId) -> bool {
-        let Trigger::When { by, nth, after, .. } = &self.plan.timeline[step as usize].trigger else {
-            return false;
-        };
-        if !by.is_empty() && !by.contains(&id) {
-            return false;
-        }
-        let matched = &mut self.matched[step as usize];
-        *matched += 1;
-        if *matched < *nth {
-            return false;
-        }
-        if after.is_zero() {
-            self.triggered.push_back((step, id));
-        } else {
-            let claimant = Some(id);
-            self.push(self.now + *after, Event::Step { step, claimant });
-        }
-        true
+        self.cue(id, Deed::Claimed(fact.index()));
     }
 
     pub(super) fn answer(&mut self, id: HostId, call: CallId, answer: &<P::Node as Node>::Answer) {
@@ -90,7 +64,7 @@ impl<P: Protocol> Engine<'_, P> {
             fault: fault.to_owned(),
         });
         self.see(&Seen::World(&change));
-        if self.judge.world.effort() > self.most_effort {
+        if self.judge.world.effort() + self.links.effort() > self.most_effort {
             self.ended.get_or_insert(End::TooMuchEffort);
         }
     }
@@ -120,15 +94,5 @@ impl<P: Protocol> Engine<'_, P> {
                 self.sweep_queue();
             }
         }
-    }
-
-    /// Whether the rest of what a node asked for is still to be done.
-    pub(super) fn goes_on(&mut self, id: HostId, incarnation: u32) -> bool {
-        while self.ended.is_none()
-            && let Some((step, claimant)) = self.triggered.pop_front()
-        {
-            self.strike(step as usize, Some(claimant));
-        }
-        self.ended.is_none() && self.hosts[id.index()].lives(incarnation)
     }
 }

@@ -3,7 +3,7 @@
 use squall_nodes::{CallId, HostId, Node, Protocol, Time, Token};
 
 use super::event::Event;
-use super::host::Held;
+use super::host::{Held, Pace};
 use super::queue::{Full, Place, Popped};
 use super::timers::Due;
 use super::{End, Engine};
@@ -28,6 +28,7 @@ pub(super) enum What<T> {
         call: CallId,
     },
     Persisted(Token),
+    PersistFailed(Token),
 }
 
 pub(super) type TimerOf<P> = <<P as Protocol>::Node as Node>::Timer;
@@ -69,7 +70,9 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 self.at_this_instant += 1;
                 if self.at_this_instant > self.most_at_an_instant {
-                    let host = self.queue.event(place).host();
+                    let event = self.queue.event(place);
+                    let host = event.host();
+                    self.stranded += u64::from(matches!(event, Event::Datagram(_)));
                     self.stop_standing_still(host);
                     return None;
                 }
@@ -113,56 +116,28 @@ impl<P: Protocol> Engine<'_, P> {
     fn take_other(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
         match event {
             Event::Datagram(_) | Event::Timer { .. } => None,
-            Event::Start { host, incarnation } => {
-                self.hold_or(ticket, event, host, incarnation)?;
-                self.digest.head(
-                    Tag::Start,
-                    self.now.as_nanos(),
-                    host.0,
-                    u64::from(incarnation),
-                    0,
-                    0,
-                );
-                self.trace(Some(host), || Happening::Booted { incarnation });
-                Some(DueInput {
-                    host,
-                    what: What::Start,
-                })
+            Event::Start { host, incarnation }
+            | Event::Written { host, incarnation }
+            | Event::Persisted {
+                host, incarnation, ..
             }
-            Event::Written { host, incarnation } => {
-                self.hold_or(ticket, event, host, incarnation)?;
-                self.count()?;
-                self.written(host);
-                None
+            | Event::PersistFailed {
+                host, incarnation, ..
             }
-            Event::Persisted {
-                host,
-                incarnation,
-                token,
+            | Event::Command {
+                host, incarnation, ..
             } => {
-                self.hold_or(ticket, event, host, incarnation)?;
-                self.digest
-                    .head(Tag::Persisted, self.now.as_nanos(), host.0, token.0, 0, 0);
-                self.trace(Some(host), || Happening::Persisted { token: token.0 });
-                Some(DueInput {
-                    host,
-                    what: What::Persisted(token),
-                })
+                let machine = &self.hosts[host.index()];
+                if !machine.lives(incarnation) {
+                    return None;
+                }
+                if machine.held.is_some() {
+                    self.hold(host, ticket, event);
+                    return None;
+                }
+                self.hand_over(ticket, event)
             }
-            Event::Command {
-                host,
-                incarnation,
-                entry,
-                call,
-            } => {
-                self.hold_or(ticket, event, host, incarnation)?;
-                self.digest
-                    .head(Tag::Command, self.now.as_nanos(), host.0, call.0, entry, 0);
-                Some(DueInput {
-                    host,
-                    what: What::Command { entry, call },
-                })
-            }
+            Event::Worked { host } => self.worked(ticket, host),
             // What has no node for a receiver counts too, so that no timeline or invariant goes on without end.
             Event::Work { entry, ordinal } => {
                 self.count()?;
@@ -174,10 +149,14 @@ impl<P: Protocol> Engine<'_, P> {
                 self.switch_on(host);
                 None
             }
-            Event::Step { step, claimant } => {
+            Event::Step { step, actor } => {
                 self.count()?;
                 self.repeat(step);
-                self.strike(step as usize, claimant);
+                self.strike(step as usize, actor);
+                None
+            }
+            Event::Flap { layer } => {
+                self.flap(layer);
                 None
             }
             Event::Judge if ticket != self.judge_entry.1 => {
@@ -197,25 +176,24 @@ impl<P: Protocol> Engine<'_, P> {
         }
     }
 
-    /// What a host finds that was paused when it came up. A datagram has reached its machine: no cut stops it any more.
+    /// What a host finds that was paused or slow when it came up. A datagram has reached its machine: no cut stops it any more.
     #[cold]
     fn take_released(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
-        let place = match self.queue.lend(event) {
-            Ok(place) => place,
-            Err(Full) => {
-                self.ended.get_or_insert(End::QueueFull);
-                return None;
-            }
+        let datagram = match event {
+            Event::Datagram(datagram) => datagram,
+            Event::Timer {
+                host,
+                incarnation,
+                place,
+            } => return self.take_timer(ticket, host, incarnation, place),
+            other => return self.take_other(ticket, other),
         };
-        let Event::Datagram(datagram) = event else {
-            return self.take(ticket, place);
-        };
-        if self.hosts[datagram.to.index()].paused.is_some() {
-            // It was paused again before it came to this one.
+        if self.hosts[datagram.to.index()].held.is_some() {
+            // It was stopped again before it came to this one.
             self.hold(datagram.to, ticket, event);
             return None;
         }
-        self.deliver(place)
+        self.hand_over(ticket, event)
     }
 
     #[inline(always)]
@@ -226,21 +204,32 @@ impl<P: Protocol> Engine<'_, P> {
         incarnation: u32,
         place: u32,
     ) -> Option<DueInput<TimerOf<P>>> {
-        let machine = &mut self.hosts[host.index()];
+        let machine = &self.hosts[host.index()];
         if !machine.lives(incarnation) {
             self.stale = self.stale.saturating_sub(1);
             return None;
         }
-        if machine.paused.is_some() {
-            let timer = Event::Timer {
-                host,
-                incarnation,
-                place,
-            };
-            self.hold(host, ticket, timer);
-            return None;
+        if let Some(held) = &machine.held {
+            let local = machine.local(self.now).as_nanos();
+            if held.pace == Pace::Paused || machine.timers.is_due(place, ticket, local) {
+                let timer = Event::Timer {
+                    host,
+                    incarnation,
+                    place,
+                };
+                self.hold(host, ticket, timer);
+                return None;
+            }
         }
-        match machine.timers.due(place, ticket, self.now.as_nanos()) {
+        self.fire(ticket, host, place)
+    }
+
+    /// Lets the entry of a timer be what it is worth.
+    #[inline]
+    pub(super) fn fire(&mut self, ticket: u64, host: HostId, place: u32) -> Option<DueInput<TimerOf<P>>> {
+        let machine = &mut self.hosts[host.index()];
+        let local = machine.local(self.now).as_nanos();
+        match machine.timers.due(place, ticket, local) {
             Due::Fire(timer) => {
                 let code = squall_nodes::Timer::code(&timer);
                 self.digest
@@ -253,8 +242,9 @@ impl<P: Protocol> Engine<'_, P> {
                     what: What::Timer(timer),
                 })
             }
-            Due::Later(at) => {
-                self.push_timer(Time::from_nanos(at), host, place);
+            Due::Later(deadline) => {
+                let at = machine.reaches(Time::from_nanos(deadline), self.now);
+                self.push_timer(at, host, place);
                 None
             }
             Due::Stale => {
@@ -264,24 +254,54 @@ impl<P: Protocol> Engine<'_, P> {
         }
     }
 
-    /// `None` when the host is in another life, or paused: then it finds the event when it is resumed.
-    fn hold_or(&mut self, ticket: u64, event: Event, id: HostId, incarnation: u32) -> Option<()> {
-        let host = &self.hosts[id.index()];
-        if !host.lives(incarnation) {
-            return None;
-        }
-        if host.paused.is_some() {
-            self.hold(id, ticket, event);
-            return None;
-        }
-        Some(())
-    }
-
-    /// Keeps an event for a paused host.
-    pub(super) fn hold(&mut self, host: HostId, ticket: u64, event: Event) {
-        if let Some(held) = &mut self.hosts[host.index()].paused {
-            held.push(ticket, event);
-            self.account(0, Held::EVENT);
-        }
+    /// Does what an event is about that its host, which lives the life that it is for, gets now; or says for whom it is an input.
+    pub(super) fn hand_over(&mut self, ticket: u64, event: Event) -> Option<DueInput<TimerOf<P>>> {
+        let now = self.now.as_nanos();
+        let (host, what) = match event {
+            Event::Datagram(_) => match self.queue.lend(event) {
+                Ok(place) => return self.deliver(place),
+                Err(Full) => {
+                    self.ended.get_or_insert(End::QueueFull);
+                    self.stranded += 1;
+                    return None;
+                }
+            },
+            Event::Timer { host, place, .. } => return self.fire(ticket, host, place),
+            Event::Written { host, .. } => {
+                self.count()?;
+                self.written(host);
+                return None;
+            }
+            Event::Start { host, incarnation } => {
+                self.digest
+                    .head(Tag::Start, now, host.0, u64::from(incarnation), 0, 0);
+                self.trace(Some(host), || Happening::Booted { incarnation });
+                (host, What::Start)
+            }
+            Event::Persisted { host, token, .. } => {
+                self.digest.head(Tag::Persisted, now, host.0, token.0, 0, 0);
+                self.trace(Some(host), || Happening::Persisted { token: token.0 });
+                (host, What::Persisted(token))
+            }
+            Event::PersistFailed { host, token, .. } => {
+                self.digest.head(Tag::PersistFailed, now, host.0, token.0, 0, 0);
+                self.trace(Some(host), || Happening::PersistFailed { token: token.0 });
+                (host, What::PersistFailed(token))
+            }
+            Event::Command {
+                host, entry, call, ..
+            } => {
+                self.digest.head(Tag::Command, now, host.0, call.0, entry, 0);
+                (host, What::Command { entry, call })
+            }
+            // None of these is for a node.
+            Event::Boot { .. }
+            | Event::Worked { .. }
+            | Event::Work { .. }
+            | Event::Step { .. }
+            | Event::Flap { .. }
+            | Event::Judge => return None,
+        };
+        Some(DueInput { host, what })
     }
 }

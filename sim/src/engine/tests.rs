@@ -13,8 +13,8 @@ use super::bounds::STALE_AT_LEAST;
 use super::timers::{Due, NEVER, Timers, Upkeep};
 use super::{End, Engine};
 use crate::plan::{
-    Clock, DiskOnRestart, Expect, Fault, Latency, LinkLaw, Network, Origin, Plan, PlannedHost,
-    PlannedInvariant, Step, Target, Trigger, Work, address_of,
+    Clock, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Network, Origin, Plan,
+    PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, address_of,
 };
 
 /// A node that arms timers in one of the ways that would fill a naive queue, `times` over.
@@ -281,7 +281,7 @@ fn codes_that_differ_only_in_high_bits_are_found_at_once() {
     for shift in [0, 16, 32, 48] {
         let mut timers = Timers::<Worn>::new();
         for id in 0..10_000 {
-            timers.arm(Code(id << shift | 3), 1);
+            timers.arm(Code(id << shift | 3), 1, 1);
         }
         let longest = timers.longest_search();
         assert!(longest <= 8, "{longest} buckets to look at, shifted by {shift}");
@@ -292,30 +292,30 @@ fn codes_that_differ_only_in_high_bits_are_found_at_once() {
 #[should_panic(expected = "two timers have the code 5")]
 fn two_timers_with_one_code_are_an_error_of_their_author() {
     let mut timers = Timers::<Worn>::new();
-    timers.arm(Code(5), 1);
-    timers.arm(Code(5 | NO_PART_OF_THE_CODE), 2);
+    timers.arm(Code(5), 1, 1);
+    timers.arm(Code(5 | NO_PART_OF_THE_CODE), 2, 2);
 }
 
 #[test]
 fn an_entry_that_was_taken_back_counts_again_when_its_timer_is_armed_again() {
     let mut timers = Timers::<Worn>::new();
     let timer = Code(1);
-    assert_eq!(timers.arm(timer, 10), Upkeep::Push(0));
+    assert_eq!(timers.arm(timer, 10, 10), Upkeep::Push(0));
     timers.enter(0, 10, 77);
-    assert_eq!(timers.arm(timer, 12), Upkeep::Nothing);
+    assert_eq!(timers.arm(timer, 12, 12), Upkeep::Nothing);
     assert_eq!(timers.disarm(timer), Upkeep::Forget);
     assert_eq!(timers.disarm(timer), Upkeep::Nothing);
-    assert_eq!(timers.arm(timer, 11), Upkeep::Recall);
+    assert_eq!(timers.arm(timer, 11, 11), Upkeep::Recall);
     assert!(timers.keeps(0, 77));
-    assert_eq!(timers.arm(timer, NEVER), Upkeep::Forget);
+    assert_eq!(timers.arm(timer, NEVER, NEVER), Upkeep::Forget);
     // The entry is stale and counted already: another takes its place, and nothing more is stale.
-    assert_eq!(timers.arm(timer, 9), Upkeep::Push(0));
+    assert_eq!(timers.arm(timer, 9, 9), Upkeep::Push(0));
     timers.enter(0, 9, 78);
     assert_eq!(timers.due(0, 77, 9), Due::Stale);
     assert_eq!(timers.disarm(timer), Upkeep::Forget);
     // Once it is swept, there is no entry to count on.
     assert!(!timers.keeps(0, 78));
-    assert_eq!(timers.arm(timer, 9), Upkeep::Push(0));
+    assert_eq!(timers.arm(timer, 9, 9), Upkeep::Push(0));
     timers.enter(0, 9, 79);
     assert_eq!(timers.due(0, 79, 9), Due::Fire(timer));
 }
@@ -380,6 +380,33 @@ fn timers_of_lives_that_are_over_do_not_pile_up() {
     let (_, most) = length_after(&plan);
     assert!(
         most <= 2 * STALE_AT_LEAST + 200,
+        "{most} events lay in the queue at once"
+    );
+}
+
+#[test]
+fn flaps_that_are_healed_leave_the_queue_as_short_as_it_was() {
+    let mut plan = plan(Way::Quiet, 1);
+    plan.limit = Span::from_micros(20 * ROUNDS);
+    let flap = || Layer::Flap {
+        cut: CutPlan::Partition(vec![vec![Target::Host(HostId(0))]]),
+        down: FAR,
+        up: FAR,
+    };
+    for (offset, fault) in [(0, Fault::Lay(flap())), (500, Fault::Heal(flap()))] {
+        plan.timeline.push(Step {
+            trigger: Trigger::Every {
+                first: Time::from_nanos(1_000 + offset),
+                interval: Span::from_micros(1),
+                until: Time::MAX,
+            },
+            label: fault.kind().to_owned(),
+            fault,
+        });
+    }
+    let (_, most) = length_after(&plan);
+    assert!(
+        most <= STALE_AT_LEAST + 8,
         "{most} events lay in the queue at once"
     );
 }
@@ -473,6 +500,120 @@ fn what_a_paused_host_finds_or_loses_is_held_no_longer() {
         });
         assert_eq!(held_after(&plan, usize::MAX), (Some(End::Limit), 0));
     }
+}
+
+#[test]
+fn a_slow_host_that_is_paused_and_resumed_leaves_the_queue_as_short_as_it_was() {
+    let mut plan = plan(Way::Quiet, 0);
+    plan.limit = Span::from_millis(100);
+    plan.workload.push(Work {
+        first: Time::ZERO,
+        interval: None,
+        until: Time::MAX,
+        of: vec![HostId(0)],
+        command: (),
+        label: "ask".to_owned(),
+    });
+    let who = || vec![Target::Host(HostId(0))];
+    let slow = Fault::Lay(Layer::Slow { who: who(), by: FAR });
+    let every = |from| Trigger::Every {
+        first: Time::from_nanos(from),
+        interval: Span::from_micros(1),
+        until: Time::MAX,
+    };
+    let steps = [
+        (Trigger::At(Time::ZERO), slow),
+        (every(1_000), Fault::Pause(who())),
+        (every(1_500), Fault::Resume(who())),
+    ];
+    plan.timeline.extend(steps.map(|(trigger, fault)| Step {
+        trigger,
+        label: fault.kind().to_owned(),
+        fault,
+    }));
+    // It is stopped and goes on a hundred thousand times; each time the entry at which it would be done is another.
+    let (left, most) = length_after(&plan);
+    assert!(
+        most <= STALE_AT_LEAST + 8,
+        "{most} events lay in the queue at once"
+    );
+    assert!(left <= STALE_AT_LEAST + 8, "{left} events lie in the queue");
+}
+
+#[test]
+fn clocks_that_jump_leave_the_queue_as_short_as_it_was() {
+    let mut plan = plan(Way::ManyAtBoot, 100 * ROUNDS);
+    let jump = Fault::Jump {
+        who: vec![Target::Host(HostId(0))],
+        by: Span::from_nanos(1),
+    };
+    plan.timeline.push(Step {
+        trigger: Trigger::Every {
+            first: Time::from_nanos(1_000),
+            interval: Span::from_micros(1),
+            until: Time::MAX,
+        },
+        label: jump.kind().to_owned(),
+        fault: jump,
+    });
+    // Each of 999 jumps brings a hundred timers forward.
+    let (_, most) = length_after(&plan);
+    assert!(
+        most <= 2 * STALE_AT_LEAST + 200,
+        "{most} events lay in the queue at once"
+    );
+}
+
+#[test]
+fn what_a_slow_host_works_on_or_loses_is_held_no_longer() {
+    let who = || vec![Target::Host(HostId(0))];
+    let layer = |by| Layer::Slow { who: who(), by };
+    // It is quicker than it is asked, or it is healed, or it goes down.
+    let cases = [
+        (Span::from_nanos(700), None),
+        (FAR, Some(Fault::Heal(layer(FAR)))),
+        (FAR, Some(Fault::Crash(Crash::Kill, who()))),
+    ];
+    for (by, fault) in cases {
+        let mut plan = asked_while_paused();
+        plan.timeline[0].fault = Fault::Lay(layer(by));
+        plan.timeline.extend(fault.map(|fault| Step {
+            trigger: Trigger::At(Time::ZERO + Span::from_millis(50)),
+            label: fault.kind().to_owned(),
+            fault,
+        }));
+        assert_eq!(held_after(&plan, usize::MAX), (Some(End::Limit), 0), "{by}");
+    }
+    let mut plan = asked_while_paused();
+    plan.timeline[0].fault = Fault::Lay(layer(FAR));
+    let (ended, held) = held_after(&plan, MEGABYTE);
+    assert_eq!(ended, Some(End::TooMuchHeld));
+    assert!((MEGABYTE..MEGABYTE + 1_000).contains(&held), "{held}");
+}
+
+#[test]
+fn a_run_ends_when_more_layers_lie_over_hosts_than_may() {
+    let mut plan = plan(Way::Quiet, 0);
+    plan.limit = Span::from_millis(100);
+    let slow = Fault::Lay(Layer::Slow {
+        who: vec![Target::Host(HostId(0))],
+        by: Span::from_nanos(1),
+    });
+    plan.timeline.push(Step {
+        trigger: Trigger::Every {
+            first: Time::ZERO,
+            interval: Span::from_micros(1),
+            until: Time::MAX,
+        },
+        label: slow.kind().to_owned(),
+        fault: slow,
+    });
+    let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let mut engine = Engine::new(&plan, &placed);
+    engine.reset(1, None);
+    drive(&mut engine, &mut Outbox::new());
+    assert_eq!(engine.ended, Some(End::TooManyLayers));
+    assert_eq!(engine.now, Time::ZERO + Span::from_micros(1_000));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The named timers of one node: looked up by code, moved without growing the queue.
 //!
+//! Deadlines are on the host's own clock, entries on the queue's.
+//!
 //! A timer has at most one entry in the event queue that counts. Moved later, it leaves the entry where it is and looks at
 //! its deadline when the entry comes up. Moved earlier, it pushes a new entry and the old one is stale. Taken back, its
 //! entry is stale until it is armed again for a time that the entry covers. Whoever arms and disarms is told how many entries
@@ -35,9 +37,9 @@ struct Elsewhere {
 #[derive(Clone, Copy)]
 struct Alarm<T> {
     timer: T,
-    /// When it goes off; [`NEVER`] when it is not armed.
+    /// When it goes off, on the host's clock; [`NEVER`] when it is not armed.
     deadline: u64,
-    /// The time and the ticket of the entry that counts; the time is [`NEVER`] when there is none.
+    /// The queue's time and the ticket of the entry that counts; the time is [`NEVER`] when there is none.
     entry_at: u64,
     /// [`NOBODYS`] where the place belongs to no timer.
     ticket: u64,
@@ -63,7 +65,7 @@ pub(crate) enum Upkeep {
 pub(crate) enum Due<T> {
     /// The timer goes off.
     Fire(T),
-    /// The timer was moved: push an entry at this time and [`enter`](Timers::enter) it.
+    /// The timer was moved: push an entry for this deadline and [`enter`](Timers::enter) it.
     Later(u64),
     /// The timer was taken back, or another entry took this one's place.
     Stale,
@@ -87,24 +89,24 @@ impl<N: Node> Timers<N> {
         stale
     }
 
-    /// Arms a timer for `deadline`.
+    /// Arms a timer for `deadline`, on the host's clock, which is reached when the queue comes to `up`.
     ///
     /// # Panics
     ///
     /// When the node has another timer with the same code: its author has to tell them apart.
     #[inline]
-    pub(crate) fn arm(&mut self, timer: N::Timer, deadline: u64) -> Upkeep {
+    pub(crate) fn arm(&mut self, timer: N::Timer, deadline: u64, up: u64) -> Upkeep {
         let place = timer.code();
         // A node that begins with its small numbers, in order, has each timer at the place of its number.
         match self.alarms.get_mut(place as usize) {
             Some(alarm) if alarm.timer == timer && alarm.ticket != NOBODYS && deadline != NEVER => {
-                alarm.arm(place as u32, deadline)
+                alarm.arm(place as u32, deadline, up)
             }
-            _ => self.arm_elsewhere(timer, deadline),
+            _ => self.arm_elsewhere(timer, deadline, up),
         }
     }
 
-    fn arm_elsewhere(&mut self, timer: N::Timer, deadline: u64) -> Upkeep {
+    fn arm_elsewhere(&mut self, timer: N::Timer, deadline: u64, up: u64) -> Upkeep {
         if deadline == NEVER {
             return self.disarm(timer);
         }
@@ -112,7 +114,7 @@ impl<N: Node> Timers<N> {
             Some(place) => place,
             None => self.add(timer),
         };
-        self.alarms[place as usize].arm(place, deadline)
+        self.alarms[place as usize].arm(place, deadline, up)
     }
 
     /// When the timer at the first place goes off; [`NEVER`] when there is none.
@@ -157,7 +159,7 @@ impl<N: Node> Timers<N> {
         alarm.deadline != NEVER
     }
 
-    /// Takes the entry of the timer at `place`, which came up at `now`.
+    /// Takes the entry of the timer at `place`, which came up at `now` on the host's clock.
     #[inline]
     pub(crate) fn due(&mut self, place: u32, ticket: u64, now: u64) -> Due<N::Timer> {
         let Some(alarm) = self.entered(place, ticket) else {
@@ -172,6 +174,31 @@ impl<N: Node> Timers<N> {
                 Due::Fire(alarm.timer)
             }
         }
+    }
+
+    /// Whether the entry with this ticket makes the timer at `place` go off at `now` on the host's clock.
+    pub(crate) fn is_due(&self, place: u32, ticket: u64, now: u64) -> bool {
+        self.alarms
+            .get(place as usize)
+            .is_some_and(|alarm| alarm.entry_at != NEVER && alarm.ticket == ticket && alarm.deadline <= now)
+    }
+
+    /// Whether the timer at `place` is armed.
+    pub(crate) fn is_armed(&self, place: u32) -> bool {
+        self.alarms
+            .get(place as usize)
+            .is_some_and(|alarm| alarm.deadline != NEVER)
+    }
+
+    /// The armed timers whose entries come up too late, with the queue's time at which they are to. `up` says when the queue
+    /// comes to a deadline.
+    pub(crate) fn late(&self, up: impl Fn(u64) -> u64) -> Vec<(u32, u64)> {
+        let late = |(place, alarm): (usize, &Alarm<_>)| {
+            let entered = alarm.deadline != NEVER && alarm.entry_at != NEVER;
+            let up = if entered { up(alarm.deadline) } else { NEVER };
+            (entered && up < alarm.entry_at).then_some((place as u32, up))
+        };
+        self.alarms.iter().enumerate().filter_map(late).collect()
     }
 
     /// For how many timers there is room without asking for more.
@@ -294,10 +321,10 @@ impl Elsewhere {
 
 impl<T: Timer> Alarm<T> {
     #[inline]
-    fn arm(&mut self, place: u32, deadline: u64) -> Upkeep {
+    fn arm(&mut self, place: u32, deadline: u64, up: u64) -> Upkeep {
         // Without a deadline, the entry that there may be is counted as stale already.
         let was_armed = std::mem::replace(&mut self.deadline, deadline) != NEVER;
-        match (self.entry_at <= deadline, was_armed) {
+        match (self.entry_at <= up, was_armed) {
             (true, true) => Upkeep::Nothing,
             (true, false) => Upkeep::Recall,
             (false, true) => Upkeep::PushAndForget(place),

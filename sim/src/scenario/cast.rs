@@ -10,10 +10,14 @@ use super::desk::{Desk, Fields};
 use super::names::{Pattern, follows};
 use super::places::{Item, Shape};
 use super::settings::Settings;
+use super::zones::ZonesOfHosts;
 use crate::plan::{Clock, PlannedHost, Target, address_of};
 
 /// How many hosts a scenario may have.
 pub const MOST_HOSTS: usize = 20_000;
+/// What an entry of the hosts may say.
+const HOST: [&str; 6] = ["name", "role", "zone", "starts", "clock", "config"];
+
 /// How many hosts all entries of a file together may name, ranges and `"*"` counted in full.
 pub const MOST_NAMED: usize = 2_000_000;
 
@@ -28,6 +32,8 @@ pub(super) struct Cast {
     pub(super) starts: Vec<Time>,
     /// Where each host is written: its entry, and what it overrides.
     pub(super) written: Vec<Written>,
+    /// The zones that they are in.
+    pub(super) zones: ZonesOfHosts,
     names_known: Known,
     hosts_known: Known,
     named: usize,
@@ -42,14 +48,14 @@ pub(super) struct Written {
 
 /// Whether something was read in full.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+pub(super) enum Known {
     InFull,
     InPart,
 }
 
-/// Whether `"@claimant"` says anything where a host is named.
+/// Whether `"@actor"` says anything where a host is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claimant {
+pub(super) enum Actor {
     Named,
     Nobody,
 }
@@ -69,6 +75,7 @@ impl Cast {
             roles: Vec::new(),
             starts: Vec::new(),
             written: Vec::new(),
+            zones: ZonesOfHosts::default(),
             names_known: Known::InFull,
             hosts_known: Known::InFull,
             named: 0,
@@ -99,7 +106,7 @@ impl Cast {
         limit: Span,
         hosts: &mut Vec<PlannedHost<P::Node>>,
     ) {
-        let Some(fields) = desk.fields(item, "a host", &["name", "role", "starts", "config"]) else {
+        let Some(fields) = desk.fields(item, "a host", &HOST) else {
             self.names_known = Known::InPart;
             return;
         };
@@ -110,6 +117,10 @@ impl Cast {
             .get("starts")
             .and_then(|item| starts(desk, item, limit))
             .unwrap_or(Time::ZERO);
+        let zone = fields.get("zone").and_then(|item| self.zones.read(desk, item));
+        let clock = fields
+            .get("clock")
+            .map_or(Clock::default(), |item| clock(desk, item));
         let config = match fields.get("config") {
             Some(item) => settings.with(desk, item),
             None => Some(settings.config.clone()),
@@ -117,11 +128,11 @@ impl Cast {
         let first = self.names.len();
         let head = role_item.and_then(|item| desk.head(item)).unwrap_or_default();
         match name {
-            Some(name) => self.enlist(desk, name, entry, head, starts),
+            Some(name) => self.enlist(desk, name, entry, head, starts, zone),
             None => self.names_known = Known::InPart,
         }
         if let (Some(role), Some(config)) = (role, config) {
-            hosts.extend((first..self.names.len()).map(|index| self.host::<P>(index, &role, &config)));
+            hosts.extend((first..self.names.len()).map(|index| self.host::<P>(index, &role, &config, clock)));
         }
     }
 
@@ -130,17 +141,23 @@ impl Cast {
         self.hosts_known == Known::InFull
     }
 
+    /// The same in a word.
+    pub(super) fn hosts_known(&self) -> Known {
+        self.hosts_known
+    }
+
     fn host<P: Protocol>(
         &self,
         index: usize,
         role: &<P::Node as Node>::Role,
         config: &ConfigOf<P>,
+        clock: Clock,
     ) -> PlannedHost<P::Node> {
         let name = self.names[index].clone();
         PlannedHost {
             key: HostKey::of(&name),
             starts: self.starts[index],
-            clock: Clock::default(),
+            clock,
             placed: Placed {
                 name,
                 ip: address_of(HostId(index as u32)),
@@ -150,7 +167,15 @@ impl Cast {
         }
     }
 
-    fn enlist(&mut self, desk: &mut Desk<'_>, item: &Item, entry: usize, role: &str, starts: Time) {
+    fn enlist(
+        &mut self,
+        desk: &mut Desk<'_>,
+        item: &Item,
+        entry: usize,
+        role: &str,
+        starts: Time,
+        zone: Option<u32>,
+    ) {
         let Some(written) = desk.text(item, "a host's name") else {
             return;
         };
@@ -175,6 +200,7 @@ impl Cast {
                     self.names.push(name);
                     self.roles.push(role.to_owned());
                     self.starts.push(starts);
+                    self.zones.place(zone);
                     self.written.push(Written {
                         entry,
                         span: item.span.clone(),
@@ -194,7 +220,7 @@ impl Cast {
 
     /// The hosts that a value names, in the order of the file: a name, a range, `"*"`, or a list of those.
     pub(super) fn hosts<'f>(&mut self, desk: &mut Desk<'f>, item: &'f Item) -> Vec<HostId> {
-        let targets = self.targets(desk, item, Claimant::Nobody);
+        let targets = self.targets(desk, item, Actor::Nobody);
         targets
             .into_iter()
             .filter_map(|target| {
@@ -207,13 +233,8 @@ impl Cast {
             .collect()
     }
 
-    /// The hosts that a value names, and `"@claimant"` where it says something.
-    pub(super) fn targets<'f>(
-        &mut self,
-        desk: &mut Desk<'f>,
-        item: &'f Item,
-        claimant: Claimant,
-    ) -> Vec<Target> {
+    /// The hosts that a value names, and `"@actor"` where it says something.
+    pub(super) fn targets<'f>(&mut self, desk: &mut Desk<'f>, item: &'f Item, actor: Actor) -> Vec<Target> {
         let mut targets = Vec::new();
         match &item.shape {
             Shape::List(items) => {
@@ -222,10 +243,10 @@ impl Cast {
                     desk.complain(item.span.clone(), "this names no host", Some(hint));
                 }
                 for item in items {
-                    self.name(desk, item, claimant, &mut targets);
+                    self.name(desk, item, actor, &mut targets);
                 }
             }
-            Shape::Text => self.name(desk, item, claimant, &mut targets),
+            Shape::Text => self.name(desk, item, actor, &mut targets),
             _ => {
                 let hint = "such as `\"c1\"`, `\"c1..c4\"`, `\"*\"` or `[\"a\", \"c1..c4\"]`".to_owned();
                 desk.complain(item.span.clone(), "expected the names of hosts", Some(hint));
@@ -240,19 +261,24 @@ impl Cast {
         let mut sorted: Vec<Option<HostId>> = targets.iter().map(host_of).collect();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            let name = pair[0].map_or("@claimant", |host| self.names[host.index()].as_str());
+            let name = pair[0].map_or("@actor", |host| self.names[host.index()].as_str());
             desk.complain(item.span.clone(), format!("`{name}` is named twice"), None);
         }
     }
 
-    fn name<'f>(&mut self, desk: &mut Desk<'f>, item: &'f Item, claimant: Claimant, into: &mut Vec<Target>) {
+    fn name<'f>(&mut self, desk: &mut Desk<'f>, item: &'f Item, actor: Actor, into: &mut Vec<Target>) {
         let Some(written) = desk.text(item, "the name of a host") else {
             return;
         };
         if written == "@claimant" {
-            if claimant == Claimant::Nobody {
-                let hint = "it is whoever claimed the fact of a `When(…)`".to_owned();
-                desk.complain(item.span.clone(), "`@claimant` is nobody here", Some(hint));
+            let hint = "whoever did what a `When(…)` waits for is called `@actor` now".to_owned();
+            desk.complain(item.span.clone(), "`@claimant` is nobody", Some(hint));
+            return;
+        }
+        if written == "@actor" {
+            if actor == Actor::Nobody {
+                let hint = "it is whoever did what a `When(…)` waits for".to_owned();
+                desk.complain(item.span.clone(), "`@actor` is nobody here", Some(hint));
             }
             return into.push(Target::Actor);
         }
@@ -324,7 +350,7 @@ impl Cast {
     pub(super) fn label(&self, targets: &[Target]) -> String {
         const SHORTEST_RANGE: usize = 4;
         let name =
-            |target: &Target| host_of(target).map_or("@claimant", |host| self.names[host.index()].as_str());
+            |target: &Target| host_of(target).map_or("@actor", |host| self.names[host.index()].as_str());
         let mut parts: Vec<String> = Vec::new();
         let mut at = 0;
         while at < targets.len() {
@@ -369,4 +395,32 @@ fn starts(desk: &mut Desk<'_>, item: &Item, limit: Span) -> Option<Time> {
         );
     }
     Some(Time::ZERO + starts)
+}
+
+/// How a host's clock stands and goes.
+fn clock<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Clock {
+    let mut clock = Clock::default();
+    let Some(fields) = desk.fields(item, "a clock", &["offset", "drift_ppm"]) else {
+        return clock;
+    };
+    if let Some(offset) = fields.get("offset").and_then(|item| desk.span(item)) {
+        clock.offset = offset;
+    }
+    if let Some(ppm) = fields.get("drift_ppm").and_then(|item| drift_ppm(desk, item)) {
+        clock.drift_ppm = ppm;
+    }
+    if fields.get("offset").or(fields.get("drift_ppm")).is_none() {
+        let hint = "`(offset: \"3s\")`, or `(drift_ppm: 200)`, or both".to_owned();
+        desk.complain(desk.point(item), "this says nothing of the clock", Some(hint));
+    }
+    clock
+}
+
+/// By how many millionths a clock is fast or slow.
+pub(super) fn drift_ppm(desk: &mut Desk<'_>, item: &Item) -> Option<i32> {
+    let ppm = desk.signed(
+        item,
+        i64::from(Clock::SLOWEST_PPM)..=i64::from(Clock::FASTEST_PPM),
+    )?;
+    i32::try_from(ppm).ok()
 }

@@ -254,6 +254,41 @@ impl<'f> Desk<'f> {
         }
     }
 
+    /// A whole number within bounds, which may be less than nothing.
+    pub(super) fn signed(&mut self, item: &Item, within: RangeInclusive<i64>) -> Option<i64> {
+        let read =
+            (item.shape == Shape::Number).then(|| ron_options().from_str::<i64>(self.slice(item)).ok());
+        let read = read.flatten().filter(|number| within.contains(number));
+        if read.is_none() {
+            let message = format!(
+                "expected a whole number from {} to {}",
+                within.start(),
+                within.end()
+            );
+            self.complain(item.span.clone(), message, None);
+        }
+        read
+    }
+
+    /// A number, of any size that is finite.
+    pub(super) fn number(&mut self, item: &Item) -> Option<f64> {
+        if !is_finite(self.slice(item)) {
+            // Complained about by [`inspect`](Desk::inspect).
+            return None;
+        }
+        let read =
+            (item.shape == Shape::Number).then(|| ron_options().from_str::<f64>(self.slice(item)).ok());
+        let read = read.flatten().filter(|number| number.is_finite());
+        if read.is_none() {
+            let hint = match item.shape {
+                Shape::Text => Some("without quotes, such as `1.5`".to_owned()),
+                _ => None,
+            };
+            self.complain(item.span.clone(), "expected a number", hint);
+        }
+        read
+    }
+
     /// A ratio, from 0 to 1.
     pub(super) fn ratio(&mut self, item: &Item) -> Option<f64> {
         if !is_finite(self.slice(item)) {

@@ -1,25 +1,22 @@
-//! What a timeline can and cannot come to, found without running it: what undoes something has something to undo, and a
-//! promise that holds in quiet finds some.
+//! What a timeline can and cannot come to, found without running it: what undoes something has something to undo.
 
 use std::collections::BTreeMap;
 
-use squall_nodes::{HostId, Promise, Span, Time, Tolerance};
+use squall_nodes::{HostId, Time};
 
 use super::cast::{Cast, host_of};
 use super::desk::Desk;
-use super::promises::Made;
+use super::faults::written_as;
 use super::timeline::Timeline;
-use crate::plan::{CutPlan, Fault, Latency, Layer, Network, Origin, Step, Target, Trigger};
-
-/// How many single happenings are followed; a timeline with more is left to the run.
-const MOST_FOLLOWED: usize = 2_000_000;
+use super::triggers::{earliest, latest};
+use crate::plan::{CutPlan, Fault, Layer, Target};
 
 /// When something can first happen, and its place in the file, which decides between equals.
 type First = (Time, usize);
 
-/// Complains about healing what was never cut, restarting who was never down and resuming who was never paused.
+/// Complains about healing what was never laid, restarting who was never down and resuming who was never paused.
 ///
-/// What may have happened counts as if it had: a trigger on a fact may go off at any time.
+/// What may have happened counts as if it had: a trigger on what a node does may go off at any time, and do it to anyone.
 pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
     let mut first = Firsts::default();
     for (index, step) in timeline.steps.iter().enumerate() {
@@ -27,15 +24,10 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
         match &step.fault {
             Fault::Crash(_, who) => first.downs.note(who, at),
             Fault::Pause(who) => first.pauses.note(who, at),
-            Fault::Lay(Layer::Cut(cut)) => {
-                first.cut = Some(first.cut.map_or(at, |known| known.min(at)));
-                let known = first.cuts.entry(key(cut)).or_insert(at);
-                *known = (*known).min(at);
-            }
+            Fault::Lay(layer) => first.layers.note(layer, at),
             Fault::Restart { .. }
             | Fault::Resume(_)
             | Fault::Jump { .. }
-            | Fault::Lay(_)
             | Fault::Heal(_)
             | Fault::HealAll => {}
         }
@@ -65,86 +57,21 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
                     desk.complain(span, format!("`{name}` can never be paused by then"), Some(hint));
                 }
             }
-            Fault::Heal(Layer::Cut(cut)) if first.cuts.get(&key(cut)).is_none_or(|cut| *cut >= by) => {
-                let hint = match first.cut {
-                    Some(_) => "a heal names what was cut with the same hosts, or use `HealAll`".to_owned(),
-                    None => "nothing is cut in this timeline".to_owned(),
+            Fault::Heal(layer) if !first.layers.reach(layer, by) => {
+                let kind = written_as(layer.kind());
+                let hint = match first.layers.of_kind.contains_key(layer.kind()) {
+                    true => {
+                        format!("a heal repeats the `{kind}` that it heals, with the same hosts and figures")
+                    }
+                    false => format!("there is no `{kind}` in this timeline but this one"),
                 };
-                desk.complain(span, "this heals what was never cut by then", Some(hint));
+                desk.complain(span, "this heals what was never there by then", Some(hint));
             }
-            Fault::HealAll if first.cut.is_none_or(|cut| cut >= by) => {
-                let hint = "a `Partition` or a `OneWay` has to come first".to_owned();
-                desk.complain(span, "this heals what was never cut by then", Some(hint));
+            Fault::HealAll if first.layers.over_links.is_none_or(|laid| laid >= by) => {
+                let hint = "a `Partition`, a `Link` or another fault over links has to come first".to_owned();
+                desk.complain(span, "this heals what was never there by then", Some(hint));
             }
             _ => {}
-        }
-    }
-}
-
-/// What keeps every group from ever being quiet, whatever happens.
-pub(super) struct Beyond {
-    what: &'static str,
-    hint: String,
-}
-
-impl Beyond {
-    /// What of the links and the disks is worse than what is tolerated.
-    pub(super) fn find(network: &Network, persist: &Latency, tolerated: Tolerance) -> Option<Self> {
-        if let Some(law) = network.laws().find(|law| !law.is_within(&tolerated)) {
-            let hint = format!(
-                "a link has a loss of {} and a latency of up to {}, and {} and {} are tolerated: say so in \
-                 `tolerated`, or make the link better",
-                law.loss,
-                law.percentile_999(),
-                tolerated.loss,
-                tolerated.latency
-            );
-            return Some(Beyond {
-                what: "the links",
-                hint,
-            });
-        }
-        let takes = persist.percentile_999();
-        (takes > tolerated.latency).then(|| Beyond {
-            what: "the disks",
-            hint: format!(
-                "what a node says waits up to {takes} for its disk, and a latency of {} is tolerated: say so in \
-                 `tolerated`, or make `persist` shorter",
-                tolerated.latency
-            ),
-        })
-    }
-}
-
-/// Complains about each written promise of quiet for which the file leaves no time, as far as that can be known.
-pub(super) fn quiet(
-    desk: &mut Desk<'_>,
-    timeline: &Timeline,
-    cast: &Cast,
-    made: &[Made<'_>],
-    beyond: Option<&Beyond>,
-    limit: Span,
-) {
-    let mut longest = None;
-    for made in made {
-        let (Origin::Written, Promise::InQuiet { bound }, Some(item)) =
-            (made.planned.origin, made.promise, made.item)
-        else {
-            continue;
-        };
-        let name = &made.planned.name;
-        if let Some(Beyond { what, hint }) = beyond {
-            let message = format!("{name} is never judged: {what} are never quiet");
-            desk.complain(desk.point(item), message, Some(hint.clone()));
-            continue;
-        }
-        let longest = *longest.get_or_insert_with(|| longest_quiet(&timeline.steps, cast, limit));
-        if bound > longest {
-            let hint = format!(
-                "raise `limit`, or leave more time between the faults: the longest quiet is {longest}"
-            );
-            let message = format!("{name} is never judged: it takes {bound} of quiet");
-            desk.complain(desk.point(item), message, Some(hint));
         }
     }
 }
@@ -153,15 +80,14 @@ pub(super) fn quiet(
 struct Firsts {
     downs: Hosts,
     pauses: Hosts,
-    cuts: BTreeMap<CutKey, First>,
-    cut: Option<First>,
+    layers: Layers,
 }
 
 /// When something can first happen to each host.
 #[derive(Default)]
 struct Hosts {
     by_host: BTreeMap<HostId, First>,
-    /// To whoever claims a fact: to anyone.
+    /// To whoever does something: to anyone.
     anyone: Option<First>,
     /// To any of them at all.
     any: Option<First>,
@@ -169,14 +95,14 @@ struct Hosts {
 
 impl Hosts {
     fn note(&mut self, who: &[Target], at: First) {
-        self.any = Some(self.any.map_or(at, |known| known.min(at)));
+        note(&mut self.any, at);
         for target in who {
             match host_of(target) {
                 Some(host) => {
                     let known = self.by_host.entry(host).or_insert(at);
                     *known = (*known).min(at);
                 }
-                None => self.anyone = Some(self.anyone.map_or(at, |known| known.min(at))),
+                None => note(&mut self.anyone, at),
             }
         }
     }
@@ -191,131 +117,81 @@ impl Hosts {
     }
 }
 
-type CutKey = (u64, Vec<Vec<Option<HostId>>>);
-
-fn key(cut: &CutPlan) -> CutKey {
-    let hosts = |targets: &Vec<Target>| targets.iter().map(host_of).collect();
-    match cut {
-        CutPlan::Partition(groups) => (0, groups.iter().map(hosts).collect()),
-        CutPlan::OneWay { from, to } => (1, vec![hosts(from), hosts(to)]),
-        CutPlan::Bridge { over, sides } => (2, std::iter::once(over).chain(sides).map(hosts).collect()),
-        CutPlan::Ring { hosts: ring, reach } => (3 + u64::from(*reach), vec![hosts(ring)]),
-    }
+/// When each layer can first be laid.
+#[derive(Default)]
+struct Layers {
+    by_key: BTreeMap<Key, First>,
+    of_kind: BTreeMap<&'static str, First>,
+    /// Layers of a kind over whoever does something: they may be equal to any other of the kind.
+    of_actor: BTreeMap<&'static str, First>,
+    over_links: Option<First>,
 }
 
-fn earliest(trigger: &Trigger) -> Time {
-    match trigger {
-        Trigger::At(at) => *at,
-        Trigger::Every { first, .. } => *first,
-        Trigger::When { after, .. } => Time::ZERO + *after,
-    }
-}
-
-fn latest(trigger: &Trigger) -> Time {
-    match trigger {
-        Trigger::At(at) => *at,
-        Trigger::Every {
-            first,
-            interval,
-            until,
-        } => {
-            let times = (until.since(*first).as_nanos() - 1) / interval.as_nanos();
-            *first + *interval * times
+impl Layers {
+    fn note(&mut self, layer: &Layer, at: First) {
+        let key = key(layer);
+        let earliest = |known: &mut First| *known = (*known).min(at);
+        if names_the_actor(&key) {
+            self.of_actor
+                .entry(layer.kind())
+                .and_modify(earliest)
+                .or_insert(at);
         }
-        Trigger::When { .. } => Time::MAX,
+        self.of_kind
+            .entry(layer.kind())
+            .and_modify(earliest)
+            .or_insert(at);
+        self.by_key.entry(key).and_modify(earliest).or_insert(at);
+        if layer.is_over_links() {
+            note(&mut self.over_links, at);
+        }
     }
-}
 
-/// The longest time for which some group can be quiet, at most; the whole run when it cannot be known.
-///
-/// Laying a cut disturbs everyone. So does what happens to one host, while nothing is ever cut: all who run are one group
-/// then. Whether a host goes up or down can be followed while no trigger waits for a fact.
-fn longest_quiet(steps: &[Step], cast: &Cast, limit: Span) -> Span {
-    let mut happenings: Vec<(Time, usize)> = Vec::new();
-    for (index, step) in steps.iter().enumerate() {
-        let times: Box<dyn Iterator<Item = Time>> = match &step.trigger {
-            Trigger::At(at) => Box::new(std::iter::once(*at)),
-            Trigger::Every {
-                first,
-                interval,
-                until,
-            } => {
-                let (interval, until) = (*interval, *until);
-                Box::new(std::iter::successors(Some(*first), move |at| {
-                    Some(*at + interval).filter(|at| *at < until)
-                }))
-            }
-            Trigger::When { .. } => continue,
+    /// Whether an equal layer can have been laid before `by`.
+    fn reach(&self, layer: &Layer, by: First) -> bool {
+        let key = key(layer);
+        let same = match names_the_actor(&key) {
+            true => self.of_kind.get(layer.kind()),
+            false => self.by_key.get(&key),
         };
-        happenings.extend(times.map(|at| (at, index)).take(MOST_FOLLOWED));
-        if happenings.len() > MOST_FOLLOWED {
-            return limit;
-        }
+        let firsts = [same, self.of_actor.get(layer.kind())];
+        firsts.into_iter().flatten().any(|at| *at < by)
     }
-    happenings.sort_unstable();
-    let cuts = steps
-        .iter()
-        .any(|step| matches!(step.fault, Fault::Lay(Layer::Cut(_))));
-    let waits = steps
-        .iter()
-        .any(|step| matches!(step.trigger, Trigger::When { .. }));
-    let mut disturbed: Vec<Time> = if cuts {
-        let laid = |(_, index): &&(Time, usize)| matches!(steps[*index].fault, Fault::Lay(Layer::Cut(_)));
-        happenings.iter().filter(laid).map(|(at, _)| *at).collect()
-    } else if waits {
-        Vec::new()
-    } else {
-        host_changes(steps, cast, &happenings)
-    };
-    disturbed.push(Time::ZERO + limit);
-    let mut since = Time::ZERO;
-    let mut longest = Span::ZERO;
-    for at in disturbed {
-        longest = longest.max(at.since(since));
-        since = at;
-    }
-    longest
 }
 
-/// When hosts go up or down, pause or run again, in a timeline that is all at known times. Ascending.
-fn host_changes(steps: &[Step], cast: &Cast, happenings: &[(Time, usize)]) -> Vec<Time> {
-    #[derive(Clone, Copy, PartialEq, Eq)]
-    enum State {
-        Running,
-        Paused,
-        Down,
-        /// It boots late, and what happens to it before that is for the run to say.
-        Unknown,
-    }
-    let on_time = |starts: &Time| {
-        if *starts == Time::ZERO {
-            State::Running
-        } else {
-            State::Unknown
+fn note(known: &mut Option<First>, at: First) {
+    *known = Some(known.map_or(at, |known| known.min(at)));
+}
+
+/// What equal layers have in common, in an order: the kind, the hosts, and all else in words.
+type Key = (&'static str, Vec<Vec<Option<HostId>>>, String);
+
+fn names_the_actor((_, hosts, _): &Key) -> bool {
+    hosts.iter().flatten().any(Option::is_none)
+}
+
+fn key(layer: &Layer) -> Key {
+    let hosts = |targets: &Vec<Target>| targets.iter().map(host_of).collect::<Vec<_>>();
+    let of_cut = |cut: &CutPlan| match cut {
+        CutPlan::Partition(groups) => (groups.iter().map(hosts).collect(), String::new()),
+        CutPlan::OneWay { from, to } => (vec![hosts(from), hosts(to)], String::new()),
+        CutPlan::Bridge { over, sides } => {
+            let all = std::iter::once(over).chain(sides).map(hosts);
+            (all.collect(), String::new())
         }
+        CutPlan::Ring { hosts: ring, reach } => (vec![hosts(ring)], reach.to_string()),
     };
-    let mut states: Vec<State> = cast.starts.iter().map(on_time).collect();
-    let mut room = MOST_FOLLOWED;
-    let mut changes = Vec::new();
-    for (at, index) in happenings {
-        let (who, from, to): (_, &[State], _) = match &steps[*index].fault {
-            Fault::Crash(_, who) => (who, &[State::Running, State::Paused], State::Down),
-            Fault::Restart { who, .. } => (who, &[State::Down], State::Running),
-            Fault::Pause(who) => (who, &[State::Running], State::Paused),
-            Fault::Resume(who) => (who, &[State::Paused], State::Running),
-            Fault::Jump { .. } | Fault::Lay(_) | Fault::Heal(_) | Fault::HealAll => continue,
-        };
-        match room.checked_sub(who.len()) {
-            Some(rest) => room = rest,
-            // What is known so far is true; what is beyond is left to the run, and all of it may be quiet.
-            None => break,
+    let (hosts, rest) = match layer {
+        Layer::Cut(cut) => of_cut(cut),
+        Layer::Flap { cut, down, up } => {
+            let (hosts, rest) = of_cut(cut);
+            let kind = Layer::Cut(cut.clone()).kind();
+            (hosts, format!("{kind} {rest} {down} {up}"))
         }
-        for host in who.iter().filter_map(host_of) {
-            if from.contains(&states[host.index()]) {
-                states[host.index()] = to;
-                changes.push(*at);
-            }
-        }
-    }
-    changes
+        Layer::Links { from, to, change } => (vec![hosts(from), hosts(to)], format!("{change:?}")),
+        Layer::Slow { who, by } | Layer::SlowDisk { who, by } => (vec![hosts(who)], by.to_string()),
+        Layer::FailingDisk { who, share } => (vec![hosts(who)], share.to_string()),
+        Layer::Drift { who, ppm } => (vec![hosts(who)], ppm.to_string()),
+    };
+    (layer.kind(), hosts, rest)
 }

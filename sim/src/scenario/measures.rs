@@ -5,9 +5,10 @@ use squall_nodes::{Fact, Node, Protocol};
 use super::cast::Cast;
 use super::complaint::did_you_mean;
 use super::desk::{Desk, Fields};
+use super::faults::{FAULTS, kind_of};
 use super::places::{Item, Shape};
-use super::timeline::{FAULTS, fact};
-use crate::plan::{Fault, Measure, Moment, Step};
+use super::triggers::fact;
+use crate::plan::{Measure, Moment, Step};
 
 /// How many measures a file may have.
 const MOST_MEASURES: usize = 100;
@@ -146,15 +147,7 @@ fn each<'f>(desk: &mut Desk<'f>, item: &'f Item, cast: &mut Cast) -> Option<Vec<
 /// The kind of a fault, by the name that files write.
 fn fault_kind(desk: &mut Desk<'_>, item: &Item, steps: Option<&[Step]>) -> Option<&'static str> {
     let written = desk.head(item).unwrap_or_default();
-    // A restart is one kind of fault, whatever is on the disk.
-    let kind = match written {
-        "Wipe" => None,
-        _ => FAULTS
-            .iter()
-            .position(|name| *name == written)
-            .map(|_| snake_case(written)),
-    };
-    let kind = kind.and_then(|kind| Fault::KINDS.iter().copied().find(|known| *known == kind));
+    let kind = kind_of(written);
     let Some(kind) = kind else {
         let hint = match written {
             "Wipe" => Some("a restart with a wiped disk is a `Restart` too".to_owned()),
@@ -177,15 +170,4 @@ fn fault_kind(desk: &mut Desk<'_>, item: &Item, steps: Option<&[Step]>) -> Optio
         return None;
     }
     Some(kind)
-}
-
-fn snake_case(name: &str) -> String {
-    let mut snake = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
 }

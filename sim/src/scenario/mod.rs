@@ -18,31 +18,57 @@
 //!     profile: "brisk",
 //!     config: (client_timeout: "310ms"),
 //!     hosts: [
-//!         (name: "s", role: Server),
-//!         (name: "c1..c4", role: Client, starts: "10ms"),
-//!         (name: "slow", role: Client, config: (client_timeout: "1s")),
+//!         (name: "s", role: Server, zone: "eu"),
+//!         (name: "c1..c4", role: Client, zone: "eu", starts: "10ms"),
+//!         (name: "slow", role: Client, zone: "us", config: (client_timeout: "1s")),
+//!         (name: "fast", role: Client, zone: "ap", clock: (offset: "3s", drift_ppm: 200)),
 //!     ],
 //!     network: (
 //!         latency: Uniform("1ms", "10ms"),
-//!         loss: 0.01, duplicate: 0.001, reorder: 0.01, reorder_by: "20ms",
+//!         loss: 0.01, duplicate: 0.001, reorder: 0.01, reorder_by: "20ms", corrupt: 0.001,
+//!         bandwidth: "100Mbit/s", queue: "64KiB", mtu: 1500,
+//!         zones: [
+//!             (between: ["eu", "us", "ap"], latency: LogNormal(median: "20ms", sigma: 0.1)),
+//!             (from: "us", to: "eu", latency: Normal(mean: "20ms", deviation: "2ms")),
+//!             (within: "eu", latency: Exponential(mean: "500us", min: "100us")),
+//!         ],
 //!         links: [
 //!             (from: "s", to: "c1..c4", loss: 0.02),
 //!             (from: ["c1", "c2"], to: "*", latency: Constant("3ms")),
+//!             (from: "c3", to: "c4", latency: Pareto(min: "1ms", shape: 2.5), bandwidth: "10Mbit/s"),
+//!             (from: "c4", to: "c3", latency: Empirical(["80us", "100us", "5ms"])),
 //!         ],
 //!     ),
 //!     persist: Uniform("500us", "2ms"),
 //!     tolerated: (loss: 0.05, latency: "100ms"),
 //!     timeline: [
 //!         At("2s", PowerCut("s")),
-//!         When(fact: "promoted", by: "c1..c4", nth: 1, after: "20ms", do: Partition([["@claimant", "c1"], ["c3"]])),
+//!         When(fact: "promoted", by: "c1..c4", nth: 1, after: "20ms", do: Partition([["@actor", "c1"], ["c3"]])),
+//!         When(persist: Completed, by: "c1", nth: 2, do: Kill("@actor")),
+//!         When(persist: Begun, by: "c2", do: Slow(who: "@actor", by: "20ms")),
+//!         When(send_to: "s", by: "c3", nth: 9, do: Jump(who: "@actor", by: "2s")),
 //!         Every(interval: "1s", from: "3s", until: "6s", do: Pause(["c3", "c4"])),
 //!         Every(interval: "1s", from: "3500ms", until: "6s", do: Resume(["c3", "c4"])),
 //!         At("4s", OneWay(from: "c1", to: ["c2", "slow"])),
 //!         At("5s", Heal(OneWay(from: "c1", to: ["c2", "slow"]))),
+//!         At("5s", Bridge(over: "c3", sides: [["s", "c1"], ["c2", "c4"]])),
+//!         At("5s", Ring(["s", "c1", "c2", "c3", "c4"])),
+//!         At("6s", Ring(hosts: ["s", "c1..c4", "slow", "fast"], reach: 2)),
+//!         At("6s", Flap(cut: OneWay(from: "slow", to: "s"), down: "300ms", up: "200ms")),
+//!         At("6s", Link(from: "s", to: "*", loss: 0.5, mtu: 576)),
 //!         At("6500ms", HealAll),
 //!         At("7s", Restart("s")),
 //!         At("8s", Kill("c4")),
 //!         At("9s", Wipe("c4")),
+//!         At("10s", SlowDisk(who: "s", by: "50ms")),
+//!         At("10s", FailingDisk(who: ["c1", "c2"], share: 0.5)),
+//!         At("10s", Drift(who: "fast", ppm: -5000)),
+//!         At("11s", Heal(SlowDisk(who: "s", by: "50ms"))),
+//!         At("12s", PowerCut("c1..c2")),
+//!         At("13s", Restart("c1", Stale)),
+//!         At("13s", Restart("c2", Torn)),
+//!         At("14s", Kill("c3")),
+//!         At("15s", Restart("c3", Corrupt)),
 //!     ],
 //!     workload: [
 //!         At(time: "1s", of: "c1", command: Status),
@@ -81,7 +107,7 @@
 //! | `hosts` | who takes part; see below. At least one, at most [`MOST_HOSTS`] | *needed* |
 //! | `network` | what links are like; see below | see below |
 //! | `persist` | how long a write to a disk takes: a law of latency | `Uniform("500us", "2ms")` |
-//! | `tolerated` | how bad links may be while liveness is asked for: `loss` below 1, and the 99.9th percentile of `latency`, with `reorder_by` where more than one of 1000 is reordered; that of `persist` is held to the same. Where any is worse, no group is ever quiet | 5 %, and a third of the shortest timeout of any host |
+//! | `tolerated` | how bad links may be while liveness is asked for: `loss` below 1, what is corrupted included, and the 99.9th percentile of `latency`, with `reorder_by` where more than one of 1000 is reordered and with what a full queue takes where there is a bandwidth; that of `persist` is held to the same. Where any is worse, no group is ever quiet | 5 %, and a third of the shortest timeout of any host |
 //! | `timeline` | what is done to the world; see below. At most [`MOST_ENTRIES`] entries | nothing |
 //! | `workload` | what clients and operators ask; see below. At most [`MOST_ENTRIES`] entries | nothing |
 //! | `limit` | when the run ends: more than nothing, at most a day | `"30s"` |
@@ -99,9 +125,16 @@
 //!
 //! ## Hosts
 //!
-//! Each entry has a `name`, a `role` of the protocol's, and may say when the host first boots (`starts`, default `"0s"`) and
-//! what `config` has in place of everyone's. A name begins with a letter and goes on with letters, digits, `-` and `_`, up
-//! to 64 in all. `"c1..c4"` stands for `c1`, `c2`, `c3` and `c4`; no number begins with a needless zero. Names are unique.
+//! | field | what it says | when left out |
+//! |---|---|---|
+//! | `name` | what the host is called | *needed* |
+//! | `role` | a role of the protocol's | *needed* |
+//! | `zone` | the data centre, rack or continent that it is in, for `zones` of `network` | none |
+//! | `starts` | when it first boots | `"0s"` |
+//! | `clock` | `offset`: how far its own clock is ahead of true time when the run begins. `drift_ppm`: by how many millionths it is fast, or slow where it is negative: −500 000 to 1 000 000 | right |
+//! | `config` | settings in place of everyone's | none |
+//!
+//! A name, of a host or of a zone, begins with a letter and goes on with letters, digits, `-` and `_`, up to 64 in all. `"c1..c4"` stands for `c1`, `c2`, `c3` and `c4`; no number begins with a needless zero. Names are unique.
 //!
 //! Wherever else hosts are named, it is by a name, a range, `"*"` for all, or a list of those that names nobody twice.
 //! Everything in a file together may name [`MOST_NAMED`] hosts, each range counted in full.
@@ -110,12 +143,34 @@
 //!
 //! | field | what it says | when left out |
 //! |---|---|---|
-//! | `latency` | how long a datagram is on its way: `Constant("3ms")`, or `Uniform("1ms", "10ms")`, the second excluded | `Uniform("1ms", "10ms")` |
+//! | `latency` | how long a datagram is on its way: a law, see below | `Uniform("1ms", "10ms")` |
 //! | `loss` | the share that is lost | 0 |
 //! | `duplicate` | the share that arrives twice | 0 |
 //! | `reorder` | the share that is held back | 0 |
 //! | `reorder_by` | for how long at most | `"20ms"` |
-//! | `links` | links that differ: `from` and `to` name hosts, the other fields are laid over those of `network` and of entries before. At most [`MOST_LINKS`] links, each entry counted in full | none |
+//! | `corrupt` | the share that arrives with one byte turned into another one | 0 |
+//! | `bandwidth` | how much it carries in a second: a whole number above 0 of `bit/s`, `kbit/s`, `Mbit/s` or `Gbit/s`, which are powers of 1000. A datagram counts with 28 bytes of headers | without a bound |
+//! | `queue` | how much may wait for the bandwidth; what finds no room is dropped. A whole number of `B`, `kB`, `KiB`, `MB` or `MiB`, 29 bytes at least. It is refused in a file without any `bandwidth` | `"256KiB"` |
+//! | `mtu` | the longest packet in bytes, 28 of headers included: 29 to 65 535. What is longer is dropped, and nobody is told | without a bound |
+//! | `zones` | links that differ by the zones of their ends: `from: "eu", to: "us"` is one direction, `between: ["eu", "us"]` all directions among two zones or more, `within: "eu"` the links inside one. The other fields are laid over those of `network` and of entries before. Every zone of a host is named | none |
+//! | `links` | links that differ: `from` and `to` name hosts, the other fields are laid over those of `network`, of `zones` and of entries before | none |
+//!
+//! All entries of `zones` and `links`, and all `Link`s of the timeline, may lay laws over [`MOST_LINKS`] links together, each entry
+//! counted in full.
+//!
+//! ## Laws of latency
+//!
+//! | law | what is drawn | for |
+//! |---|---|---|
+//! | `Constant("3ms")` | always the same | arithmetic by hand |
+//! | `Uniform("1ms", "10ms")` | from the first to the second, which is excluded, each as likely | a plain network |
+//! | `Normal(mean: "20ms", deviation: "3ms")` | the bell curve; what would be less than nothing is nothing | many small delays in a row |
+//! | `LogNormal(median: "20ms", sigma: 0.5)` | its logarithm is normal, with `sigma` for a deviation: at 0.5, one of 1000 takes 4.7 medians | the Internet |
+//! | `Exponential(mean: "5ms", min: "1ms")` | `min`, or nothing without it, and on top of it an exponential time of that mean | waiting behind others |
+//! | `Pareto(min: "1ms", shape: 1.5)` | at least `min`; the share above x is (min / x)^shape, with no mean at a shape of 1 and below | heavy tails |
+//! | `Empirical(["80us", "100us", "5ms"])` | the samples, written in any order, are quantiles at equal steps, and between two of them it is uniform | what was measured |
+//!
+//! What a law says is shorter than the run. A latency that is drawn may be longer, up to ten years.
 //!
 //! ## Timeline
 //!
@@ -123,21 +178,47 @@
 //! - `Every(interval: "1s", from: "1s", until: "9s", do: fault)`: again and again, `until` excluded. The interval is at least
 //!   [`SHORTEST_INTERVAL`], the times are at most [`MOST_TIMES`]. Without `from` the first time is one interval after the
 //!   beginning; without `until` it goes on to the end.
-//! - `When(fact: "promoted", by: "c1..c4", nth: 1, after: "20ms", do: fault)`: once, that long after the nth claim of a fact by
-//!   one of these hosts. Without `by` it is anyone, without `nth` the first claim, without `after` at once. Only here
-//!   `"@claimant"` names whoever claimed the fact.
+//! - `When(…, by: "c1..c4", nth: 1, after: "20ms", do: fault)`: once, that long after the nth time that one of these hosts does
+//!   something. Without `by` it is anyone, without `nth` the first time, without `after` at once, before the rest of what the
+//!   node asked for with the same input. Only here `"@actor"` names whoever did it. It waits for one of:
+//!   - `fact: "promoted"`: claims a fact.
+//!   - `persist: Begun`: begins to write to its disk.
+//!   - `persist: Completed`: has written to its disk; what waited behind the write has not gone on yet.
+//!   - `send_to: "c1"`: has sent a datagram to one of these hosts, whatever becomes of it; `"*"` is to anyone.
 //!
-//! The faults:
+//! The faults that happen:
 //!
 //! | fault | what it does |
 //! |---|---|
 //! | `Kill("a")`, `PowerCut("a")` | takes hosts down |
 //! | `Restart("a")`, `Wipe("a")` | boots hosts that are down, with what is on their disks or with nothing |
+//! | `Restart("a", Stale)` | with what was there before the last write, which had begun, or was only said to be done |
+//! | `Restart("a", Torn)` | with the beginning of that write, over what was there before |
+//! | `Restart("a", Corrupt)` | with what is on their disks, one byte of it turned into another one |
 //! | `Pause("a")`, `Resume("a")` | stops hosts, which keep their memory; lets them run again |
+//! | `Jump(who: "a", by: "2s")` | moves clocks forward |
+//!
+//! The faults that last, each until it is healed; several may lie over the same links and hosts, and come and go in any order:
+//!
+//! | fault | what it does |
+//! |---|---|
 //! | `Partition([["a", "b"], ["c"]])` | nothing passes between the groups; hosts that none names are one more group |
 //! | `OneWay(from: "a", to: ["b", "c"])` | nothing passes from the first to the second |
-//! | `Heal(Partition(…))`, `Heal(OneWay(…))` | takes away the latest layer that an equal cut has laid, in whatever order its hosts are written |
-//! | `HealAll` | takes away all layers |
+//! | `Bridge(over: "c", sides: [["a", "b"], ["d", "e"]])` | nothing passes between the sides, but everything to and from those between them; hosts that nothing names are one more side |
+//! | `Ring(["a", "b", "c", "d", "e"])` | each reaches its neighbours in this order, on either side, and nobody else; `Ring(hosts: […], reach: 2)` those up to two places away. At least 2 × reach + 2 hosts. Hosts that it does not name reach each other, and nobody in it |
+//! | `Flap(cut: Partition([["a"]]), down: "300ms", up: "200ms")` | any of these four, cut and open and cut again: first cut. Each at least [`SHORTEST_INTERVAL`], [`MOST_TIMES`] times at most before the end |
+//! | `Link(from: "a", to: "*", loss: 0.5)` | links get other laws: any fields of `network` but `zones` and `links`. Of several over a link, the one laid last has the last word on each field |
+//! | `Slow(who: "a", by: "20ms")` | each input takes so long, one after the other; several add up |
+//! | `SlowDisk(who: "a", by: "50ms")` | writes that begin take so much longer; several add up |
+//! | `FailingDisk(who: "a", share: 0.5)` | this share of writes, all without `share`, come to nothing |
+//! | `Drift(who: "a", ppm: 500)` | clocks go faster by so many millionths, or slower where it is negative, −500 000 to 1 000 000 and not 0; several add up |
+//!
+//! and what ends them:
+//!
+//! | fault | what it does |
+//! |---|---|
+//! | `Heal(Partition(…))`, `Heal(Slow(…))`, … | takes away the latest layer that an equal fault has laid, in whatever order its hosts are written; only of a ring the order counts |
+//! | `HealAll` | takes away all layers over links: cuts, flaps and other laws. Those over hosts stay |
 //!
 //! ## Workload
 //!
@@ -150,31 +231,51 @@
 //! (a `Wipe` is a `Restart`), or `Fact(name: "promoted")`, for short `Fact("promoted")`. In `to`, `each: Client` asks that every host with
 //! that role reaches it; `each: "c1..c4"` names them.
 //!
+//! # The resolved form
+//!
+//! [`resolved()`] writes a file with everything in it that it leaves out: settings, hosts one by one, every part of every law, bounds
+//! of promises. It says the same under each rule set, to the digest of every run, and goes on doing so when a default is changed in
+//! a later version. `format: 1` leads it. What rule sets have by themselves is told in comments.
+//!
 //! # What cannot be
 //!
 //! A file larger than 1 MiB ([`LARGEST`]) or nested deeper than [`places::DEEPEST`] levels is not read. Beyond unknown names
-//! and numbers out of bounds, a file is refused that heals what was never cut, restarts who can never be down, resumes who
-//! can never be paused, names a fault or a time that is never reached, measures from a fault that is not in it, or asks in
-//! writing for a promise of quiet that it leaves no time for.
+//! and numbers out of bounds, a file is refused that heals what was never there, restarts who can never be down, resumes who
+//! can never be paused, names a fault or a time that is never reached, has a zone of which nothing is said, measures from a fault
+//! that is not in it, or asks in writing for a promise of quiet that it leaves no time for.
+//!
+//! Quiet is what is left of a run when all is taken away that disturbs: a host goes up or down, is paused or resumed, or its
+//! clock jumps; a cut or another law is laid or healed, or a flap turns; and, for as long as it lasts, a host that is slow, has a
+//! slow or failing disk or a clock that drifts by more than 1000 ppm, and a link that is beyond what is tolerated.
 
 mod cast;
 mod complaint;
 mod desk;
+mod faults;
 mod file;
 mod history;
+mod labels;
+mod latencies;
+mod laws;
 mod measures;
 mod names;
 mod network;
 pub mod places;
 mod promises;
+mod quiet;
 mod resolve;
+mod resolved;
 mod settings;
 mod timeline;
+mod triggers;
 mod workload;
+mod zones;
 
 pub use cast::{MOST_HOSTS, MOST_NAMED};
 pub use complaint::{Complaint, Complaints, Place, Style};
 pub use file::{FORMAT, Flaw, LARGEST, ScenarioFile};
-pub use network::MOST_LINKS;
+pub use laws::MOST_LINKS;
 pub use resolve::resolve;
-pub use timeline::{MOST_ENTRIES, MOST_TIMES, SHORTEST_INTERVAL};
+pub use resolved::resolved;
+pub use timeline::MOST_ENTRIES;
+pub use triggers::{MOST_TIMES, SHORTEST_INTERVAL};

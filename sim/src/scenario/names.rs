@@ -73,6 +73,15 @@ pub(super) fn follows(one: &str, next: &str) -> bool {
     }
 }
 
+/// Says what is wrong with the name of a zone, and what would be right.
+pub(super) fn zone_name(name: &str) -> Result<(), (String, String)> {
+    if is_name(name) {
+        Ok(())
+    } else {
+        Err(not_a("zone", name))
+    }
+}
+
 fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     name.len() <= LONGEST_NAME
@@ -81,11 +90,15 @@ fn is_name(name: &str) -> bool {
 }
 
 fn not_a_name(text: &str) -> (String, String) {
+    not_a("host", text)
+}
+
+fn not_a(what: &str, text: &str) -> (String, String) {
     let hint = format!(
         "a name begins with a letter and goes on with letters, digits, `-` and `_`, up to {LONGEST_NAME}"
     );
     let shown: String = text.chars().take(LONGEST_NAME).collect();
-    (format!("`{shown}` is not the name of a host"), hint)
+    (format!("`{shown}` is not the name of a {what}"), hint)
 }
 
 fn not_a_range(text: &str) -> (String, String) {

@@ -8,9 +8,11 @@ use super::cast::Cast;
 use super::complaint::Complaints;
 use super::desk::{Desk, Fields};
 use super::file::{FIELDS, ScenarioFile};
+use super::laws::Laws;
 use super::places::Item;
+use super::quiet::{Beyond, Course, Machine};
 use super::settings::Settings;
-use super::{history, measures, network, promises, timeline, workload};
+use super::{history, measures, network, promises, quiet, timeline, workload};
 use crate::plan::{Plan, PlannedHost};
 
 /// How long a run lasts when its file does not say.
@@ -35,6 +37,30 @@ pub fn resolve<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Result<
         .map(|fields| plan::<P>(&mut desk, &fields, file, rules));
     desk.close(file.name(), file.shared_text())?;
     plan.ok_or_else(|| Complaints::about_all(file.name(), "holds no scenario".to_owned(), None))
+}
+
+/// What a file says of its hosts, before the protocol puts them in their places.
+pub(super) struct Draft<P: Protocol> {
+    /// The settings that every host begins with.
+    pub(super) settings: Settings<P>,
+    /// The names of the hosts, and where each is written.
+    pub(super) cast: Cast,
+    /// The hosts.
+    pub(super) hosts: Vec<PlannedHost<P::Node>>,
+}
+
+/// The hosts of a file that can be resolved under a rule set; `None` when it cannot.
+pub(super) fn draft<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Option<Draft<P>> {
+    let mut desk = Desk::new(file.text());
+    let scenario = desk.fields(file.root(), "a scenario", FIELDS)?;
+    let limit = limit(&mut desk, &scenario);
+    let settings = Settings::<P>::read(&mut desk, &scenario, rules);
+    let (cast, hosts) = Cast::read(&mut desk, &scenario, &settings, limit);
+    Some(Draft {
+        settings,
+        cast,
+        hosts,
+    })
 }
 
 /// Reads all of it. After a complaint the plan may lack things, and nobody sees it.
@@ -62,14 +88,16 @@ fn plan<'f, P: Protocol>(
     let settled = desk.count() == before;
     let (mut cast, mut hosts) = Cast::read(desk, scenario, &settings, limit);
     let assembled = settled && cast.is_known() && assemble::<P>(desk, scenario, &cast, &mut hosts);
-    let network = network::network(desk, scenario, &mut cast, limit);
+    let mut laws = Laws::new(limit);
+    let network = network::network(desk, scenario, &mut cast, &mut laws);
     let persist = network::persist(desk, scenario, limit);
     let timeouts = hosts.iter().map(|host| P::shortest_timeout(&host.placed.config));
     let shortest = timeouts
         .min()
         .unwrap_or_else(|| P::shortest_timeout(&settings.config));
     let tolerated = network::tolerated(desk, scenario, shortest);
-    let timeline = timeline::timeline::<P>(desk, scenario, &mut cast, limit);
+    let timeline = timeline::timeline::<P>(desk, scenario, &mut cast, &mut laws, limit);
+    laws.close(desk);
     let workload = workload::workload::<P>(desk, scenario, &mut cast, limit);
     let kinds = P::invariants();
     let chosen = promises::chosen::<P>(desk, scenario, &kinds);
@@ -93,14 +121,21 @@ fn plan<'f, P: Protocol>(
     let measures = measures::measures::<P>(desk, scenario, &mut cast, steps);
     if timeline.whole {
         history::undoings(desk, &timeline, &cast);
-        history::quiet(
-            desk,
-            &timeline,
-            &cast,
-            made.as_deref().unwrap_or(&[]),
-            history::Beyond::find(&network, &persist, tolerated).as_ref(),
+        let course = Course {
+            steps: &timeline.steps,
+            hosts: hosts
+                .iter()
+                .map(|host| Machine {
+                    starts: host.starts,
+                    drift_ppm: host.clock.drift_ppm,
+                })
+                .collect(),
+            network: &network,
+            tolerated,
             limit,
-        );
+        };
+        let beyond = Beyond::find(&network, &persist, tolerated);
+        quiet::quiet(desk, made.as_deref().unwrap_or(&[]), &course, beyond.as_ref());
     }
     Plan {
         scenario: file.name().to_owned(),

@@ -13,6 +13,8 @@ use super::places::{Field, Item, Shape, plain_name};
 pub(super) struct Settings<P: Protocol> {
     /// Them.
     pub(super) config: ConfigOf<P>,
+    /// The profile that they are of.
+    pub(super) profile: &'static str,
 }
 
 impl<P: Protocol> Settings<P> {
@@ -36,9 +38,10 @@ impl<P: Protocol> Settings<P> {
         }
         let settings = Settings {
             config: P::config(profile, rules),
+            profile,
         };
         match scenario.get("config").and_then(|item| settings.with(desk, item)) {
-            Some(config) => Settings { config },
+            Some(config) => Settings { config, profile },
             None => settings,
         }
     }

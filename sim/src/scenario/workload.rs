@@ -6,7 +6,8 @@ use super::cast::Cast;
 use super::complaint::did_you_mean;
 use super::desk::{Desk, Fields};
 use super::places::Item;
-use super::timeline::{entries, repeated, time};
+use super::timeline::entries;
+use super::triggers::{repeated, time};
 use crate::plan::{Target, Work};
 
 /// Reads `workload`.

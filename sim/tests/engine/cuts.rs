@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::*;
 use squall_nodes::{Change, HostId, Span};
 use squall_sim::Verdict;
-use squall_sim::plan::{CutPlan, Fault, Latency};
+use squall_sim::plan::{Fault, Latency};
 
 use crate::node::{Rule, beat, send, start};
-use crate::plans::{A, B, C, D, Draft, heal, lay, link, ms, one_way, partition, plan, us};
+use crate::plans::{
+    A, B, C, D, Draft, bridge, flap, heal, lay, link, ms, one_way, partition, plan, ring, us,
+};
 use crate::stories::Story;
 
 const ALL: [HostId; 4] = [A, B, C, D];
@@ -71,6 +72,107 @@ fn a_one_way_cut_leaves_the_way_back_open() {
     assert_eq!(after.len(), 12 - cut.len());
     assert!(cut.iter().all(|pair| !after.contains(pair)), "{after:?}");
     assert_eq!(story.affected(), [3]);
+}
+
+#[test]
+fn a_bridge_keeps_the_sides_apart_and_reaches_them_all() {
+    let story = talkers()
+        .at(ms(15), lay(bridge(&[C], &[&[A], &[B]])))
+        .limit(ms(29))
+        .trace(1);
+    // d, which nothing names, is one more side.
+    let through = ["a<c", "b<c", "c<a", "c<b", "c<d", "d<c"];
+    assert_eq!(heard(&story, ms(15), ms(29)), through);
+    assert_eq!(story.affected(), [6]);
+}
+
+#[test]
+fn in_a_ring_each_reaches_its_neighbours_and_nobody_outside() {
+    let story = talkers()
+        .at(ms(15), lay(ring(&[A, C, B, D], 1)))
+        .at(ms(25), heal(ring(&[A, C, B, D], 1)))
+        .at(ms(25), lay(ring(&[A, B, C], 1)))
+        .at(ms(26), heal(ring(&[C, B, A], 1)))
+        .limit(ms(39))
+        .trace(1);
+    let all_but = |apart: [&str; 4]| -> Vec<String> {
+        let all = heard(&story, ms(0), ms(15));
+        all.into_iter()
+            .filter(|pair| !apart.contains(&pair.as_str()))
+            .collect()
+    };
+    assert_eq!(
+        heard(&story, ms(15), ms(25)),
+        all_but(["a<b", "b<a", "c<d", "d<c"])
+    );
+    // Three in a ring are all neighbours; and a ring is another one when it goes the other way round.
+    let three = ["a<b", "a<c", "b<a", "b<c", "c<a", "c<b"];
+    assert_eq!(heard(&story, ms(25), ms(39)), three);
+    assert_eq!(story.affected(), [4, 1, 6, 0]);
+}
+
+#[test]
+fn a_flap_cuts_and_opens_in_turn_until_it_is_healed() {
+    let flapping = || flap(partition(&[&[A], &[B, C, D]]), ms(20), ms(10));
+    let story = talkers()
+        .at(ms(15), Fault::Lay(flapping()))
+        .at(ms(68), Fault::Heal(flapping()))
+        .at(ms(69), Fault::Heal(flapping()))
+        .limit(ms(109))
+        .trace(1);
+    let a_hears = |from| heard(&story, ms(from), ms(from + 10)).contains(&"a<b".to_owned());
+    let rounds: Vec<u64> = (1..10)
+        .map(|round| 10 * round)
+        .filter(|from| a_hears(*from))
+        .collect();
+    // It cuts from 15 to 35 and from 45 to 65 ms, and is healed while it is open.
+    assert_eq!(rounds, [10, 40, 70, 80, 90]);
+    // Six datagrams a round: of 20, 30, 50 and 60 ms.
+    assert_eq!(story.affected(), [24, 1, 0]);
+    let changes: Vec<(Span, bool)> = story
+        .changes()
+        .into_iter()
+        .map(|(when, change)| (when, matches!(change, Change::Cut { .. })))
+        .collect();
+    assert_eq!(
+        changes,
+        [(ms(15), true), (ms(35), false), (ms(45), true), (ms(65), false)]
+    );
+}
+
+#[test]
+fn a_flap_that_is_healed_while_it_cuts_opens_at_once() {
+    let story = talkers()
+        .at(ms(15), Fault::Lay(flap(partition(&[&[A]]), ms(20), ms(10))))
+        .at(ms(25), Fault::HealAll)
+        .limit(ms(59))
+        .trace(1);
+    assert_eq!(heard(&story, ms(25), ms(59)).len(), 12);
+    assert_eq!(story.affected(), [6, 1]);
+    let numbers: Vec<u32> = story
+        .changes()
+        .iter()
+        .map(|(_, change)| match change {
+            Change::Cut { layer, .. } | Change::Healed { layer } => *layer,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(numbers.len(), 2);
+    assert_eq!(numbers[0], numbers[1]);
+}
+
+#[test]
+fn a_healed_flap_does_not_turn_over_once_more() {
+    let flapping = || flap(partition(&[&[A]]), ms(2), ms(2));
+    let outcome = talkers()
+        .every(us(0), us(1_000), ms(200), Fault::Lay(flapping()))
+        .every(us(500), us(1_000), ms(200), Fault::Heal(flapping()))
+        .limit(ms(400))
+        .run(1);
+    assert_eq!(outcome.faults[1].affected, 200);
+    assert_eq!(outcome.traffic.delivered, outcome.traffic.sent);
+    // The flaps and their healings, and starts, beats and datagrams: no turn is among the events.
+    assert_eq!(outcome.events, 400 + 4 + 4 * 39 + outcome.traffic.delivered);
 }
 
 #[test]
@@ -185,136 +287,7 @@ fn cuts_without_end_stop_the_run_before_they_stop_the_machine() {
     assert_eq!(
         outcome.doubts,
         [
-            "the run was stopped at 0.001001s, when more than 1000 layers of cuts lay over the links; heal them, or cut less often"
+            "the run was stopped at 0.001001s, when more than 1000 layers lay over the links or over the hosts; heal them, or lay them less often"
         ]
     );
-}
-
-/// One thing that is done to the links.
-#[derive(Clone, Debug)]
-enum Act {
-    Cut(CutPlan),
-    /// Heals what the nth cut so far has laid, if that is still there.
-    Heal(prop::sample::Index),
-    HealAll,
-}
-
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let some = || prop::sample::subsequence(ALL.to_vec(), 0..=4);
-    let cut = prop_oneof![
-        (some(), some()).prop_map(|(first, second)| {
-            let second: Vec<HostId> = second.into_iter().filter(|host| !first.contains(host)).collect();
-            partition(&[&first, &second])
-        }),
-        (some(), some()).prop_map(|(from, to)| one_way(&from, &to)),
-    ];
-    prop::collection::vec(
-        prop_oneof![
-            4 => cut.prop_map(Act::Cut),
-            3 => any::<prop::sample::Index>().prop_map(Act::Heal),
-            1 => Just(Act::HealAll),
-        ],
-        1..20,
-    )
-}
-
-/// The pairs that a cut keeps apart, as anyone would write it down.
-fn pairs(cut: &CutPlan) -> BTreeSet<(HostId, HostId)> {
-    let is = |who: &[squall_sim::plan::Target], host| who.contains(&squall_sim::plan::Target::Host(host));
-    let all = || ALL.into_iter().flat_map(|from| ALL.map(|to| (from, to)));
-    match cut {
-        CutPlan::Partition(groups) => {
-            let group = |host| groups.iter().position(|group| is(group, host));
-            all().filter(|(from, to)| group(*from) != group(*to)).collect()
-        }
-        CutPlan::OneWay { from, to } => all()
-            .filter(|(a, b)| a != b && is(from, *a) && is(to, *b))
-            .collect(),
-        CutPlan::Bridge { .. } | CutPlan::Ring { .. } => unreachable!("they are not drawn here"),
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    /// An act at each 10 ms and 5; what is said at the next 10 ms is heard by those whom the layers let hear.
-    #[test]
-    fn layers_do_what_a_plain_list_of_them_does(acts in acts()) {
-        let mut draft = talkers().limit(ms(10 * acts.len() as u64 + 19));
-        let mut layers: Vec<(usize, BTreeSet<(HostId, HostId)>)> = Vec::new();
-        let mut laid: Vec<CutPlan> = Vec::new();
-        let (mut affected, mut expected) = (Vec::new(), Vec::new());
-        for (step, act) in acts.iter().enumerate() {
-            affected.push(0);
-            let fault = match act {
-                Act::Cut(cut) => {
-                    layers.push((step, pairs(cut)));
-                    laid.push(cut.clone());
-                    lay(cut.clone())
-                }
-                Act::Heal(which) => {
-                    let none = partition(&[]);
-                    let cut = laid.get(which.index(laid.len().max(1))).unwrap_or(&none);
-                    // Cuts are equal when they are the same for every host, however they are written.
-                    let same = |(step, _): &(usize, _)| match &acts[*step] {
-                        Act::Cut(other) => sides(other) == sides(cut),
-                        Act::Heal(_) | Act::HealAll => false,
-                    };
-                    if let Some(place) = layers.iter().rposition(same) {
-                        layers.remove(place);
-                        affected[step] += 1;
-                    }
-                    heal(cut.clone())
-                }
-                Act::HealAll => {
-                    affected[step] += layers.len() as u64;
-                    layers.clear();
-                    Fault::HealAll
-                }
-            };
-            draft = draft.at(ms(10 * step as u64 + 15), fault);
-            let mut through = Vec::new();
-            for from in ALL {
-                for to in ALL.into_iter().filter(|to| *to != from) {
-                    let in_the_way: Vec<usize> =
-                        layers.iter().filter(|(_, pairs)| pairs.contains(&(from, to))).map(|(step, _)| *step).collect();
-                    for step in &in_the_way {
-                        affected[*step] += 1;
-                    }
-                    if in_the_way.is_empty() {
-                        let name = |host: HostId| ["a", "b", "c", "d"][host.index()];
-                        through.push(format!("{}<{}", name(to), name(from)));
-                    }
-                }
-            }
-            through.sort();
-            expected.push(through);
-        }
-        let story = draft.trace(1);
-        for (step, through) in expected.iter().enumerate() {
-            let round = ms(10 * step as u64 + 20);
-            prop_assert_eq!(&heard(&story, round, round + ms(10)), through, "after {:?}", &acts[..=step]);
-        }
-        prop_assert_eq!(story.affected(), affected);
-    }
-}
-
-/// What a cut comes to for each host.
-fn sides(cut: &CutPlan) -> Vec<(Option<usize>, bool, bool)> {
-    let is = |who: &[squall_sim::plan::Target], host| who.contains(&squall_sim::plan::Target::Host(host));
-    ALL.map(|host| match cut {
-        CutPlan::Partition(groups) => (
-            Some(
-                groups
-                    .iter()
-                    .position(|group| is(group, host))
-                    .unwrap_or(groups.len()),
-            ),
-            false,
-            false,
-        ),
-        CutPlan::OneWay { from, to } => (None, is(from, host), is(to, host)),
-        CutPlan::Bridge { .. } | CutPlan::Ring { .. } => unreachable!("they are not drawn here"),
-    })
-    .to_vec()
 }

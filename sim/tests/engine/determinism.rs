@@ -2,13 +2,14 @@
 
 use squall_nodes::Time;
 use squall_sim::gate::{Difference, Parting, recheck};
-use squall_sim::plan::{Fault, Latency, LinkLaw, Origin};
+use squall_sim::plan::{Fault, Latency, LinkChange, LinkLaw, Origin};
 use squall_sim::trace::{Happening, Trace};
 use squall_sim::{Digest, Prepared};
 
 use crate::node::{Claim, Do, On, Rule, SAID, beat, on, persist, place, say, send, start};
 use crate::plans::{
-    A, B, C, D, Draft, kill, kill_actor, lay, link, ms, partition, pause, plan, restart, resume, us,
+    A, B, C, D, Draft, changed, flap, kill, kill_actor, lay, link, ms, one_way, partition, pause, plan,
+    restart, resume, ring, us,
 };
 
 /// A plan with a bit of everything that can be drawn.
@@ -18,7 +19,19 @@ fn lively() -> Draft {
         duplicate: 0.1,
         reorder: 0.2,
         reorder_by: ms(5),
+        corrupt: 0.1,
+        bandwidth: Some(1_000_000),
+        queue: 1_000,
+        mtu: Some(320),
         ..link(Latency::Uniform(us(500), ms(4)))
+    };
+    let slower = LinkChange {
+        latency: Some(Latency::LogNormal {
+            median: ms(3),
+            sigma: 0.5,
+        }),
+        corrupt: Some(0.3),
+        ..LinkChange::default()
     };
     let mut a = beat(&[B, C, D], ms(1), ms(7));
     a.push(on(On::Timer(99), [persist("#"), say("beat")]));
@@ -52,6 +65,9 @@ fn lively() -> Draft {
         .at(ms(90), restart(&[C]))
         .every(ms(100), ms(40), ms(300), lay(partition(&[&[A], &[B, C]])))
         .every(ms(120), ms(40), ms(300), Fault::HealAll)
+        .at(ms(45), Fault::Lay(changed(&[A, B], &[A, B, C], slower)))
+        .at(ms(50), Fault::Lay(flap(one_way(&[A], &[B]), ms(7), ms(11))))
+        .at(ms(310), Fault::Lay(flap(ring(&[A, B, C, D], 1), ms(7), ms(11))))
         .calls(ms(3), ms(400), &[B, C, D], "hello")
         .limit(ms(400))
 }
@@ -194,12 +210,23 @@ fn a_node_that_differs_in_a_datagram_that_is_lost_cut_or_for_nobody_is_caught_to
         loss: 1.0,
         ..link(Latency::Constant(ms(1)))
     };
+    let full = LinkLaw {
+        bandwidth: Some(1_000_000),
+        queue: 30,
+        ..link(Latency::Constant(ms(1)))
+    };
+    let short = LinkLaw {
+        mtu: Some(30),
+        ..link(Latency::Constant(ms(1)))
+    };
     let tick = |to| Do::Tick { to };
     let (mut nowhere, mut closed) = (place(B), place(B));
     nowhere.set_ip("192.0.2.1".parse().unwrap());
     closed.set_port(9);
     let drafts = [
         ("lost", flawed([tick(place(B))]).link(A, B, lossy)),
+        ("without room", flawed([tick(place(B))]).link(A, B, full)),
+        ("too long", flawed([tick(place(B))]).link(A, B, short)),
         (
             "cut",
             flawed([tick(place(B))]).at(ms(24), lay(partition(&[&[A], &[B]]))),

@@ -2,11 +2,11 @@
 //! are held against each other, by the names of hosts and by what is said.
 
 use squall_nodes::Span;
-use squall_sim::plan::{Fault, Latency, LinkLaw};
+use squall_sim::plan::{Fault, Latency, LinkChange, LinkLaw};
 use squall_sim::trace::{Fate, Happening};
 
 use crate::node::{Do, On, Rule, on, send, start};
-use crate::plans::{A, B, C, Draft, heal, kill, lay, link, ms, one_way, pause, plan, resume, us};
+use crate::plans::{A, B, C, Draft, changed, heal, kill, lay, link, ms, one_way, pause, plan, resume, us};
 use crate::stories::Story;
 use squall_nodes::HostId;
 
@@ -236,6 +236,137 @@ fn turning_duplicates_off_changes_no_latency() {
         assert!(twice.contains(&line), "{line}");
     }
     assert_eq!(with.outcome.traffic.lost, without.outcome.traffic.lost);
+}
+
+/// What was heard where, when and from whom, and not what it said.
+fn times(story: &Story) -> Vec<String> {
+    let mut times: Vec<String> = heard(story)
+        .into_iter()
+        .map(|line| {
+            let (when, rest) = line.split_once(" hears ").unwrap();
+            format!("{when} from {}", rest.rsplit_once(" from ").unwrap().1)
+        })
+        .collect();
+    // What comes at one instant was sent in an order that only what it said would tell.
+    times.sort();
+    times
+}
+
+#[test]
+fn turning_corruption_off_changes_no_other_draw() {
+    let law = |corrupt| LinkLaw { corrupt, ..rough() };
+    let (with, without) = (
+        talkers().links(law(0.3)).trace(5),
+        talkers().links(law(0.0)).trace(5),
+    );
+    assert_eq!(without.outcome.digest, talkers().trace(5).outcome.digest);
+    assert!(with.outcome.traffic.corrupted > 100);
+    assert_eq!(times(&with), times(&without));
+    for (from, to) in [("a", "b"), ("b", "c")] {
+        for (with, without) in fates(&with, from, to).into_iter().zip(fates(&without, from, to)) {
+            let intact = match with {
+                Fate::Corrupted => Fate::Underway,
+                Fate::CorruptedAndDoubled => Fate::Doubled,
+                other => other,
+            };
+            assert_eq!(intact, without);
+        }
+    }
+    // What was not corrupted says what it said.
+    let (some, all) = (heard(&with), heard(&without));
+    let changed = some.iter().filter(|line| !all.contains(line)).count();
+    assert_eq!(changed as u64, with.outcome.traffic.corrupted);
+}
+
+#[test]
+fn a_bandwidth_only_adds_the_time_in_the_queue() {
+    // A link that is never busy: each datagram takes its own time and nothing else, 29 to 32 bytes at 10 Mbit/s.
+    let law = LinkLaw {
+        bandwidth: Some(10_000_000),
+        ..rough()
+    };
+    let (with, without) = (talkers().links(law).trace(5), talkers().trace(5));
+    for (from, to) in [("a", "b"), ("b", "c"), ("c", "a")] {
+        assert_eq!(fates(&with, from, to), fates(&without, from, to));
+    }
+    let (late, early) = (hearings(&with), hearings(&without));
+    assert_eq!(late.len(), early.len());
+    let queued: Vec<Span> = early
+        .iter()
+        .zip(&late)
+        .map(|((early, what), (late, same))| {
+            assert_eq!(what, same);
+            *late - *early
+        })
+        .collect();
+    assert!(
+        queued
+            .iter()
+            .all(|took| (Span::from_nanos(29 * 800)..=Span::from_nanos(32 * 800)).contains(took))
+    );
+}
+
+/// What was heard by whom, from whom, and when; by what it says.
+fn hearings(story: &Story) -> Vec<(Span, String)> {
+    let mut all: Vec<(Span, String)> = story
+        .trace
+        .events
+        .iter()
+        .filter_map(|event| match &event.what {
+            Happening::Received { from, says, .. } => {
+                let what = format!("{:?} hears {says} from {}", event.host, story.name_at(from));
+                Some((event.at.since(squall_nodes::Time::ZERO), what))
+            }
+            _ => None,
+        })
+        .collect();
+    all.sort_by(|(when, what), (then, other)| (what, when).cmp(&(other, then)));
+    all
+}
+
+#[test]
+fn a_change_of_one_link_changes_no_draw_elsewhere_and_none_of_its_own_that_it_does_not_name() {
+    let worse = || {
+        let change = LinkChange {
+            loss: Some(0.5),
+            bandwidth: Some(1_000_000),
+            corrupt: Some(0.5),
+            ..LinkChange::default()
+        };
+        changed(&[A], &[B], change)
+    };
+    let without = talkers().trace(5);
+    let with = talkers()
+        .at(ms(100), Fault::Lay(worse()))
+        .at(ms(200), Fault::Heal(worse()))
+        .trace(5);
+    assert!(with.affected()[0] > 10 && with.affected()[1] == 1);
+    let elsewhere = |story: &Story| -> Vec<String> {
+        let touched = |line: &String| {
+            line.contains(" a sends ") && line.contains(" to b ")
+                || line.contains(" b hears ") && line.contains(" from a")
+                || line.contains("the world")
+        };
+        lines(story).into_iter().filter(|line| !touched(line)).collect()
+    };
+    assert_eq!(elsewhere(&with), elsewhere(&without));
+    // On the link itself: what is not lost is doubled or not as before, and once it is healed all is.
+    let (with, without) = (fates(&with, "a", "b"), fates(&without, "a", "b"));
+    let differ = |(with, without): (&Fate, &Fate)| with != without;
+    let changed = with.iter().zip(&without).filter(|pair| differ(*pair)).count();
+    assert!(changed > 5);
+    for pair in with.iter().zip(&without).filter(|pair| differ(*pair)) {
+        assert!(
+            matches!(
+                pair,
+                (Fate::Lost, _)
+                    | (Fate::Corrupted, Fate::Underway)
+                    | (Fate::CorruptedAndDoubled, Fate::Doubled)
+            ),
+            "{pair:?}"
+        );
+    }
+    assert_eq!(with[with.len() - 20..], without[without.len() - 20..]);
 }
 
 #[test]

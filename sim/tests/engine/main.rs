@@ -6,13 +6,22 @@ mod plans;
 mod promises;
 mod stories;
 
+mod clocks;
 mod crashes;
 mod cuts;
+
+mod damaged_disks;
 mod determinism;
+mod effect_triggers;
+mod failing_disks;
+
 mod keyed_randomness;
+mod layers;
 mod links;
 mod measures;
 mod pause;
 mod persist;
+mod slow_hosts;
+
 mod triggers;
 mod verdicts;

@@ -39,6 +39,7 @@ pub(crate) enum On {
     Timer(u64),
     Command,
     Persisted,
+    PersistFailed,
 }
 
 /// What can be done about it. In what is said, `#` stands for how many datagrams this life of the node has sent before.
@@ -65,6 +66,8 @@ pub(crate) enum Do {
     Claim(Claim),
     /// Claims what was on the disk at boot.
     Recall,
+    /// Claims what its clock shows.
+    ReadClock,
     Answer(String),
     Arm(u64, Span),
     ArmAt(u64, Time),
@@ -189,8 +192,9 @@ impl Node for Puppet {
                 On::Command
             }
             Input::Persisted(_) => On::Persisted,
-            // Neither streams nor failing disks are simulated yet.
-            Input::Stream { .. } | Input::PersistFailed(_) => return,
+            Input::PersistFailed(_) => On::PersistFailed,
+            // Streams are not simulated yet.
+            Input::Stream { .. } => return,
         };
         let script = self.script.clone();
         for rule in script.0.iter().filter(|rule| rule.on == came) {
@@ -232,6 +236,9 @@ impl Puppet {
             Do::Claim(claim) => out.claim(claim.clone()),
             Do::Recall => out.claim(Claim::Found {
                 disk: self.disk.clone(),
+            }),
+            Do::ReadClock => out.claim(Claim::Said {
+                what: now.to_string(),
             }),
             Do::Answer(says) => {
                 if let Some(call) = called {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use squall_nodes::{Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
 use squall_sim::plan::{
-    Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Measure, Network, Origin,
-    Plan, PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, address_of,
+    Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkChange, LinkLaw, Measure, Network,
+    Origin, Plan, PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, Zones, address_of,
 };
 use squall_sim::{Outcome, Prepared};
 
@@ -93,8 +93,21 @@ impl Draft {
         self
     }
 
+    pub(crate) fn zones(mut self, zones: Zones) -> Self {
+        self.0.network.zones = zones;
+        self
+    }
+
     pub(crate) fn persist_takes(mut self, latency: Latency) -> Self {
         self.0.persist = latency;
+        self
+    }
+
+    /// The clock of the host that was added last.
+    pub(crate) fn clock(mut self, offset: Span, drift_ppm: i32) -> Self {
+        if let Some(host) = self.0.hosts.last_mut() {
+            host.clock = Clock { offset, drift_ppm };
+        }
         self
     }
 
@@ -223,6 +236,56 @@ pub(crate) fn kill_actor() -> Fault {
     Fault::Crash(Crash::Kill, vec![Target::Actor])
 }
 
+pub(crate) fn lay_over(layer: Layer) -> Fault {
+    Fault::Lay(layer)
+}
+
+pub(crate) fn heal_layer(layer: Layer) -> Fault {
+    Fault::Heal(layer)
+}
+
+pub(crate) fn slow(hosts: &[HostId], by: Span) -> Layer {
+    Layer::Slow {
+        who: targets(hosts),
+        by,
+    }
+}
+
+pub(crate) fn slow_disk(hosts: &[HostId], by: Span) -> Layer {
+    Layer::SlowDisk {
+        who: targets(hosts),
+        by,
+    }
+}
+
+pub(crate) fn failing_disk(hosts: &[HostId], share: f64) -> Layer {
+    Layer::FailingDisk {
+        who: targets(hosts),
+        share,
+    }
+}
+
+pub(crate) fn drift(hosts: &[HostId], ppm: i32) -> Layer {
+    Layer::Drift {
+        who: targets(hosts),
+        ppm,
+    }
+}
+
+pub(crate) fn jump(hosts: &[HostId], by: Span) -> Fault {
+    Fault::Jump {
+        who: targets(hosts),
+        by,
+    }
+}
+
+pub(crate) fn restart_with(hosts: &[HostId], disk: DiskOnRestart) -> Fault {
+    Fault::Restart {
+        who: targets(hosts),
+        disk,
+    }
+}
+
 pub(crate) fn restart(hosts: &[HostId]) -> Fault {
     Fault::Restart {
         who: targets(hosts),
@@ -253,5 +316,33 @@ pub(crate) fn one_way(from: &[HostId], to: &[HostId]) -> CutPlan {
     CutPlan::OneWay {
         from: targets(from),
         to: targets(to),
+    }
+}
+
+/// `over` reaches everyone, and the sides nobody else.
+pub(crate) fn bridge(over: &[HostId], sides: &[&[HostId]]) -> CutPlan {
+    CutPlan::Bridge {
+        over: targets(over),
+        sides: sides.iter().map(|side| targets(side)).collect(),
+    }
+}
+
+pub(crate) fn ring(hosts: &[HostId], reach: u32) -> CutPlan {
+    CutPlan::Ring {
+        hosts: targets(hosts),
+        reach,
+    }
+}
+
+pub(crate) fn flap(cut: CutPlan, down: Span, up: Span) -> Layer {
+    Layer::Flap { cut, down, up }
+}
+
+/// What lies over the links from some hosts to others.
+pub(crate) fn changed(from: &[HostId], to: &[HostId], change: LinkChange) -> Layer {
+    Layer::Links {
+        from: targets(from),
+        to: targets(to),
+        change,
     }
 }

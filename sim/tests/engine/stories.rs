@@ -96,6 +96,7 @@ impl Story {
             Happening::Timer { timer } => format!("wakes by {timer}"),
             Happening::Persisting { token, .. } => format!("writes {token}"),
             Happening::Persisted { token } => format!("has written {token}"),
+            Happening::PersistFailed { token } => format!("has failed to write {token}"),
             Happening::Fact { says, .. } => format!("claims {says}"),
             Happening::Call { says, .. } => format!("is asked {says}"),
             Happening::Answer { says, .. } => format!("answers {says}"),

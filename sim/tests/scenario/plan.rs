@@ -12,11 +12,11 @@ fn file(text: &str) -> ScenarioFile {
     ScenarioFile::parse("test.ron", text.to_owned()).unwrap_or_else(|complaints| panic!("{complaints}"))
 }
 
-fn plan_under(text: &str, rules: &'static str) -> Plan<Stand> {
+pub(crate) fn plan_under(text: &str, rules: &'static str) -> Plan<Stand> {
     resolve(&file(text), rules).unwrap_or_else(|complaints| panic!("{complaints}"))
 }
 
-fn with(lines: &str) -> Plan<Stand> {
+pub(crate) fn with(lines: &str) -> Plan<Stand> {
     let hosts = "hosts: [(name: \"s\", role: Server), (name: \"c1..c4\", role: Client)]";
     plan_under(
         &format!("Scenario(protocol: \"hac\", {hosts}, {lines})"),
@@ -28,7 +28,7 @@ fn ms(ms: u64) -> Time {
     Time::ZERO + Span::from_millis(ms)
 }
 
-fn host(id: u32) -> Target {
+pub(crate) fn host(id: u32) -> Target {
     Target::Host(HostId(id))
 }
 
@@ -146,7 +146,7 @@ fn faults_are_named_as_reports_have_them() {
             At(\"4s\", Pause(\"c1..c4\")), At(\"4500ms\", Resume(\"*\")),
             At(\"5s\", Partition([[\"c4\", \"c3\"], [\"c2\", \"c1\"]])), At(\"6s\", OneWay(from: \"s\", to: [\"c1\", \"c4\"])),
             At(\"7s\", Heal(Partition([[\"c1\", \"c2\"], [\"c3\", \"c4\"]]))), At(\"8s\", HealAll),
-            When(fact: \"promoted\", do: Partition([[\"@claimant\"]])), At(\"4100ms\", Pause(\"s\")),
+            When(fact: \"promoted\", do: Partition([[\"@actor\"]])), At(\"4100ms\", Pause(\"s\")),
         ]",
     );
     let labels: Vec<&str> = plan.timeline.iter().map(|step| step.label.as_str()).collect();
@@ -163,7 +163,7 @@ fn faults_are_named_as_reports_have_them() {
             "one_way(s > c1 c4)",
             "heal(partition(c1 c2 | c3 c4))",
             "heal_all",
-            "partition(@claimant)",
+            "partition(@actor)",
             "pause(s)",
         ]
     );
@@ -191,7 +191,7 @@ fn triggers_have_their_defaults() {
             Every(interval: \"2s\", do: Kill(\"s\")),
             Every(interval: \"1s\", from: \"3s\", until: \"10s\", do: Kill(\"s\")),
             When(fact: \"rejoined\", do: Kill(\"s\")),
-            When(fact: \"hac.promoted\", by: [\"c1\", \"c3\"], nth: 2, after: \"20ms\", do: Kill(\"@claimant\")),
+            When(fact: \"hac.promoted\", by: [\"c1\", \"c3\"], nth: 2, after: \"20ms\", do: Kill(\"@actor\")),
         ]",
     );
     let triggers: Vec<Trigger> = plan.timeline.into_iter().map(|step| step.trigger).collect();

@@ -125,3 +125,95 @@ fn json_tells_complaints_with_their_places() {
         2_850_000_000_u64
     );
 }
+
+#[test]
+fn the_resolved_form_is_all_that_goes_to_stdout_and_runs_as_the_file_does() {
+    let folder = Folder::new();
+    let file = folder.file("x.ron", FLAW);
+    let said = watch(&["check", &file, "--resolved"]);
+    assert_eq!((said.exit, said.stderr.as_str()), (Exit::AsExpected, ""));
+    assert!(
+        said.stdout
+            .starts_with("// The beacon is cut off from its keepers.\n"),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stdout.contains("\nScenario(\n    format: 1,\n"),
+        "{}",
+        said.stdout
+    );
+    // What the rule sets have in common is written out; what each has by itself stays with it.
+    assert!(
+        said.stdout.contains("        patience: \"950ms\",\n"),
+        "{}",
+        said.stdout
+    );
+    let apart = "    // Hasty by itself: alarms: true\n    // Patient by itself: alarms: false\n";
+    assert!(said.stdout.contains(apart), "{}", said.stdout);
+    let form = folder.file("form.ron", &said.stdout);
+    let run = |file: &str| {
+        let run = |run: serde_json::Value| {
+            (
+                run["rules"].clone(),
+                run["digest"].clone(),
+                run["verdict"].clone(),
+            )
+        };
+        let said = watch(&["run", file, "--format", "json"]);
+        assert_eq!(said.exit, Exit::AsExpected, "{}", said.stderr);
+        objects(&said.stdout).into_iter().map(run).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&form), run(&file));
+    assert_eq!(watch(&["check", &form, "--resolved"]).stdout, said.stdout);
+}
+
+#[test]
+fn several_files_are_resolved_as_json_and_complaints_go_to_stderr() {
+    let folder = Folder::new();
+    let loose = CALM.replace(
+        "expect: Held",
+        r#"expect: Held, invariants: [heard(bound: "3s")]"#,
+    );
+    let (one, other) = (folder.file("a.ron", &loose), folder.file("b.ron", FLAW));
+    let both = watch(&["check", &one, &other, "--resolved"]);
+    assert_eq!((both.exit, both.stdout.as_str()), (Exit::Unusable, ""));
+    assert!(
+        both.stderr
+            .contains("--resolved prints one file, and these are 2: name one, or take --format json"),
+        "{}",
+        both.stderr
+    );
+    let both = watch(&["check", &one, &other, "--resolved", "--format", "json"]);
+    assert_eq!(both.exit, Exit::AsExpected, "{}", both.stderr);
+    let forms: Vec<String> = objects(&both.stdout)
+        .iter()
+        .map(|file| file["resolved"].as_str().expect("a form").to_owned())
+        .collect();
+    let alone = watch(&["check", &one, "--resolved"]);
+    assert_eq!(
+        forms,
+        [alone.stdout, watch(&["check", &other, "--resolved"]).stdout]
+    );
+    assert!(
+        alone
+            .stderr
+            .starts_with("note: Hasty, Patient: watch.heard is loosened"),
+        "{}",
+        alone.stderr
+    );
+    assert_eq!(
+        watch(&["check", &one, "--resolved", "--strict"]).exit,
+        Exit::Otherwise
+    );
+    let plain = watch(&["check", &one, "--format", "json"]);
+    assert!(objects(&plain.stdout)[0]["resolved"].is_null());
+    let wrong = folder.file("c.ron", &CALM.replace("Keeper", "Keepr"));
+    let said = watch(&["check", &wrong, "--resolved"]);
+    assert_eq!(said.exit, Exit::Unusable);
+    assert!(said.stderr.contains("did you mean `Keeper`?"), "{}", said.stderr);
+    assert_eq!(
+        watch(&["check", &one, "--resolved", "--quiet"]).exit,
+        Exit::Unusable
+    );
+}

@@ -208,7 +208,19 @@ fn ctrl_c_stops_runs_between_two_of_them_and_says_how_many_were_not_begun() {
         folder.file(&format!("{nth:03}.ron"), &CALM.replace("2s", "600s"));
     }
     let path = folder.path().to_str().expect("UTF-8");
-    let mut child = squall(&["run", path, "--rules", "Hardened", "--jobs", "2"])
+    let junit = folder.at("junit.xml");
+    let junit_named = junit.to_str().expect("UTF-8");
+    let words = [
+        "run",
+        path,
+        "--rules",
+        "Hardened",
+        "--jobs",
+        "2",
+        "--junit",
+        junit_named,
+    ];
+    let mut child = squall(&words)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -240,4 +252,9 @@ fn ctrl_c_stops_runs_between_two_of_them_and_says_how_many_were_not_begun() {
             files - done
         )
     );
+    let report = std::fs::read_to_string(junit).expect("a report");
+    let report = roxmltree::Document::parse(&report).expect("XML");
+    let counts = ["tests", "skipped", "failures", "errors"].map(|name| report.root_element().attribute(name));
+    let (all, skipped) = (files.to_string(), (files - done).to_string());
+    assert_eq!(counts, [Some(all.as_str()), Some(&skipped), Some("0"), Some("0")]);
 }

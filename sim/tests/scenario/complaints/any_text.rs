@@ -1,8 +1,11 @@
 //! Whatever a text is: it is refused at once or within bounds, and never panics.
 
 use proptest::prelude::*;
-use squall_nodes::{HostId, Time};
-use squall_sim::plan::{Latency, Plan, Trigger, address_of};
+use squall_nodes::{HostId, Span, Time};
+use squall_sim::plan::{
+    Clock, Cue, CutPlan, Fault, HEADERS, Latency, Layer, LinkChange, LinkLaw, Plan, Target, Trigger,
+    address_of,
+};
 use squall_sim::scenario::{LARGEST, SHORTEST_INTERVAL, ScenarioFile, Style, resolve};
 
 use super::{complaints, plan, with};
@@ -78,6 +81,34 @@ fn a_huge_file_is_refused_at_once() {
     refused_at_once(
         all("network: (links: [(from: \"*\", to: \"*\", loss: 0.5)]),"),
         "more than 1000000 links",
+    );
+    refused_at_once(
+        all("timeline: [At(\"1s\", Link(from: \"*\", to: \"*\", loss: 0.5))],"),
+        "more than 1000000 links",
+    );
+    let half = "from: \"c1..c60\", to: \"*\", loss: 0.5";
+    refused_at_once(
+        all(&format!(
+            "network: (links: [({half})]), timeline: [At(\"1s\", Link({half}))],"
+        )),
+        "more than 1000000 links",
+    );
+    let zones: String = (0..1_001)
+        .map(|zone| format!("(name: \"z{zone}\", role: Client, zone: \"z{zone}\"),"))
+        .collect();
+    let names: String = (0..1_001).map(|zone| format!("\"z{zone}\",")).collect();
+    refused_at_once(
+        format!(
+            "Scenario(protocol: \"hac\", hosts: [{zones}], network: (zones: [(between: [{names}], loss: 0.5)]))"
+        ),
+        "more than 1000000 links",
+    );
+    refused_at_once(
+        with(&format!(
+            "persist: Empirical([{}]),",
+            "\"1ms\",".repeat(100_000) + "1"
+        )),
+        "expected a length of time",
     );
     refused_at_once(
         all(&format!(
@@ -174,23 +205,7 @@ proptest! {
 /// Whether a plan is one that the engine can run: what it relies on without looking again.
 fn is_within_bounds(plan: &Plan<Stand>) -> bool {
     let end = Time::ZERO + plan.limit;
-    let ratio = |ratio: f64| (0.0..=1.0).contains(&ratio);
-    let in_order = |latency: &Latency| match latency {
-        Latency::Constant(_) => true,
-        Latency::Uniform(low, high) => low <= high,
-        Latency::Normal { .. } => true,
-        Latency::LogNormal { sigma, .. } => sigma.is_finite() && *sigma >= 0.0,
-        Latency::Exponential { .. } => true,
-        Latency::Pareto { shape, .. } => shape.is_finite() && *shape > 0.0,
-        Latency::Empirical(samples) => !samples.is_empty() && samples.is_sorted(),
-    };
-    let laws = plan.network.laws().all(|law| {
-        [law.loss, law.duplicate, law.reorder, law.corrupt]
-            .into_iter()
-            .all(ratio)
-            && in_order(&law.latency)
-            && law.bandwidth.is_none_or(|bits| bits > 0)
-    });
+    let hosts = plan.hosts.len();
     let on_time = plan.timeline.iter().all(|step| match &step.trigger {
         Trigger::At(at) => *at < end,
         Trigger::Every {
@@ -198,7 +213,14 @@ fn is_within_bounds(plan: &Plan<Stand>) -> bool {
             interval,
             until,
         } => first < until && *until <= end && *interval >= SHORTEST_INTERVAL,
-        Trigger::When { nth, .. } => *nth >= 1,
+        Trigger::When { cue, by, nth, .. } => {
+            let to: &[HostId] = if let Cue::Send(to) = cue { to } else { &[] };
+            *nth >= 1 && by.iter().chain(to).all(|host| host.index() < hosts)
+        }
+    });
+    let done = plan.timeline.iter().all(|step| {
+        let actor = matches!(step.trigger, Trigger::When { .. });
+        is_a_fault(&step.fault, hosts, actor)
     });
     let asked = plan.workload.iter().all(|work| {
         work.first < work.until
@@ -209,6 +231,92 @@ fn is_within_bounds(plan: &Plan<Stand>) -> bool {
         .hosts
         .iter()
         .zip(0..)
-        .all(|(host, id)| host.placed.ip == address_of(HostId(id)));
-    laws && in_order(&plan.persist) && on_time && asked && placed && !plan.limit.is_zero()
+        .all(|(host, id)| host.placed.ip == address_of(HostId(id)) && is_a_rate(host.clock.drift_ppm));
+    let zones = &plan.network.zones;
+    let zoned = (zones.names.is_empty() || zones.of.len() == hosts)
+        && zones
+            .of
+            .iter()
+            .flatten()
+            .all(|zone| (*zone as usize) < zones.names.len())
+        && zones.laws.is_sorted_by(|(one, _), (next, _)| one < next)
+        && plan.network.links.is_sorted_by(|(one, _), (next, _)| one < next);
+    plan.network.laws().all(is_a_law)
+        && is_a_latency(&plan.persist)
+        && on_time
+        && done
+        && asked
+        && placed
+        && zoned
+        && !plan.limit.is_zero()
+}
+
+fn is_a_ratio(ratio: f64) -> bool {
+    (0.0..=1.0).contains(&ratio)
+}
+
+fn is_a_rate(ppm: i32) -> bool {
+    (Clock::SLOWEST_PPM..=Clock::FASTEST_PPM).contains(&ppm)
+}
+
+fn is_a_latency(latency: &Latency) -> bool {
+    match latency {
+        Latency::Constant(_) | Latency::Normal { .. } => true,
+        Latency::Uniform(low, high) => low <= high,
+        Latency::LogNormal { median, sigma } => sigma.is_finite() && *sigma >= 0.0 && !median.is_zero(),
+        Latency::Exponential { mean, .. } => !mean.is_zero(),
+        Latency::Pareto { min, shape } => shape.is_finite() && *shape > 0.0 && !min.is_zero(),
+        Latency::Empirical(samples) => !samples.is_empty() && samples.is_sorted(),
+    }
+}
+
+fn is_a_law(law: &LinkLaw) -> bool {
+    let ratios = [law.loss, law.duplicate, law.reorder, law.corrupt];
+    ratios.into_iter().all(is_a_ratio)
+        && is_a_latency(&law.latency)
+        && law.bandwidth.is_none_or(|bits| bits > 0)
+        && law.queue > HEADERS
+        && law.mtu.is_none_or(|bytes| (29..=65_535).contains(&bytes))
+}
+
+fn is_a_fault(fault: &Fault, hosts: usize, actor: bool) -> bool {
+    let there = |who: &[Target]| {
+        !who.is_empty()
+            && who.iter().all(|target| match target {
+                Target::Host(host) => host.index() < hosts,
+                Target::Actor => actor,
+            })
+    };
+    let is_a_cut = |cut: &CutPlan| match cut {
+        CutPlan::Partition(groups) => !groups.is_empty() && groups.iter().all(|group| there(group)),
+        CutPlan::OneWay { from, to } => there(from) && there(to),
+        CutPlan::Bridge { over, sides } => {
+            there(over) && !sides.is_empty() && sides.iter().all(|side| there(side))
+        }
+        CutPlan::Ring { hosts, reach } => {
+            there(hosts) && *reach >= 1 && hosts.len() as u64 >= 2 * u64::from(*reach) + 2
+        }
+    };
+    match fault {
+        Fault::Crash(_, who) | Fault::Restart { who, .. } | Fault::Pause(who) | Fault::Resume(who) => {
+            there(who)
+        }
+        Fault::Jump { who, by } => there(who) && !by.is_zero(),
+        Fault::HealAll => true,
+        Fault::Lay(layer) | Fault::Heal(layer) => match layer {
+            Layer::Cut(cut) => is_a_cut(cut),
+            Layer::Flap { cut, down, up } => {
+                is_a_cut(cut) && *down >= SHORTEST_INTERVAL && *up >= SHORTEST_INTERVAL
+            }
+            Layer::Links { from, to, change } => {
+                there(from)
+                    && there(to)
+                    && *change != LinkChange::default()
+                    && is_a_law(&change.over(&LinkLaw::delaying(Latency::Constant(Span::ZERO))))
+            }
+            Layer::Slow { who, by } | Layer::SlowDisk { who, by } => there(who) && !by.is_zero(),
+            Layer::FailingDisk { who, share } => there(who) && *share > 0.0 && is_a_ratio(*share),
+            Layer::Drift { who, ppm } => there(who) && *ppm != 0 && is_a_rate(*ppm),
+        },
+    }
 }

@@ -121,3 +121,25 @@ fn what_the_protocol_refuses_is_placed_at_the_setting_or_at_the_hosts() {
         "",
     );
 }
+
+#[test]
+fn a_clock_says_how_it_stands_or_how_it_goes() {
+    let clock = |clock: &str| {
+        format!("Scenario(protocol: \"hac\", hosts: [(name: \"s\", role: Server, clock: {clock})])")
+    };
+    one(&clock("⟦()⟧"), "says nothing of the clock", "`(offset: \"3s\")`");
+    one(&clock("⟦\"3s\"⟧"), "this is not a clock", "named fields");
+    one(&clock("(offset: ⟦\"-3s\"⟧)"), "is negative", "");
+    one(
+        &clock("(⟦ofset⟧: \"3s\", drift_ppm: 1)"),
+        "no field `ofset`",
+        "did you mean `offset`?",
+    );
+    for wrong in ["-500001", "1000001", "1.5", "\"200\""] {
+        one(
+            &clock(&format!("(drift_ppm: ⟦{wrong}⟧)")),
+            "from -500000 to 1000000",
+            "",
+        );
+    }
+}

@@ -2,10 +2,12 @@
 //! a module; here are what they share, and what complaints look like.
 
 mod any_text;
+mod faults;
 mod form;
 mod hosts;
 mod network;
 mod promises;
+mod quiet;
 mod timeline;
 
 use squall_sim::plan::Plan;

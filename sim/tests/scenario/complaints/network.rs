@@ -1,6 +1,6 @@
 //! Links, ratios and latencies.
 
-use super::{one, with};
+use super::{one, plan, with};
 
 #[test]
 fn links_lead_from_hosts_to_others_and_differ_in_something() {
@@ -31,7 +31,7 @@ fn links_lead_from_hosts_to_others_and_differ_in_something() {
         "",
     );
     one(
-        &links("(from: ⟦\"@claimant\"⟧, to: \"s\", loss: 0.5)"),
+        &links("(from: ⟦\"@actor\"⟧, to: \"s\", loss: 0.5)"),
         "nobody here",
         "`When(…)`",
     );
@@ -93,5 +93,276 @@ fn ratios_and_latencies_stay_within_their_bounds() {
         &with("network: (reorder_by: ⟦\"-5ms\"⟧),"),
         "'-5ms' is negative",
         "",
+    );
+}
+
+#[test]
+fn laws_of_latency_have_the_parts_that_they_need_within_their_bounds() {
+    let law = |law: &str| with(&format!("network: (latency: {law}),"));
+    for (wrong, hint) in [
+        (
+            "Normal(\"1ms\", \"2ms\")",
+            "`Normal(mean: \"20ms\", deviation: \"3ms\")`",
+        ),
+        ("LogNormal(\"1ms\")", "`LogNormal(median: \"20ms\", sigma: 0.5)`"),
+        (
+            "Exponential(\"1ms\")",
+            "`Exponential(mean: \"5ms\", min: \"1ms\")`",
+        ),
+        ("Pareto", "`Pareto(min: \"1ms\", shape: 1.5)`"),
+        (
+            "Empirical(\"1ms\", \"2ms\")",
+            "`Empirical([\"80us\", \"100us\", \"5ms\"])`",
+        ),
+        ("Constant(ms: 3)", "`Constant(\"3ms\")`"),
+    ] {
+        one(&law(&format!("⟦{wrong}⟧")), "does not look like this", hint);
+    }
+    one(
+        &law("⟦Normal⟧(mean: \"1ms\")"),
+        "`deviation` is missing",
+        "such as",
+    );
+    one(
+        &law("Normal(mean: \"1ms\", deviation: ⟦\"-1ms\"⟧)"),
+        "is negative",
+        "",
+    );
+    one(
+        &law("Normal(mean: \"1ms\", deviation: ⟦\"1h\"⟧)"),
+        "longer than the whole run",
+        "ends at 30s",
+    );
+    one(
+        &law("Normal(mean: \"1ms\", ⟦sigma⟧: \"1ms\", deviation: \"1ms\")"),
+        "no field `sigma`",
+        "`mean`, `deviation`",
+    );
+    one(
+        &law("LogNormal(median: \"1ms\", sigma: ⟦-0.1⟧)"),
+        "less than nothing",
+        "0 or more",
+    );
+    one(
+        &law("LogNormal(median: \"1ms\", sigma: ⟦\"0.5\"⟧)"),
+        "expected a number",
+        "without quotes",
+    );
+    one(
+        &law("LogNormal(median: \"1ms\", sigma: ⟦NaN⟧)"),
+        "not a finite number",
+        "",
+    );
+    one(
+        &law("LogNormal(median: ⟦\"0s\"⟧, sigma: 1)"),
+        "`median` is nothing",
+        "`Constant(\"0s\")`",
+    );
+    one(
+        &law("Exponential(mean: ⟦\"0s\"⟧)"),
+        "`mean` is nothing",
+        "`Constant(\"0s\")`",
+    );
+    one(
+        &law("Exponential(mean: \"1ms\", min: ⟦\"30s\"⟧)"),
+        "longer than the whole run",
+        "ends at 30s",
+    );
+    one(
+        &law("Pareto(min: \"1ms\", shape: ⟦0⟧)"),
+        "more than nothing",
+        "1.5",
+    );
+    one(
+        &law("Pareto(min: \"1ms\", shape: ⟦1e-999⟧)"),
+        "more than nothing",
+        "1.5",
+    );
+    one(
+        &law("Pareto(min: \"1ms\", shape: ⟦inf⟧)"),
+        "not a finite number",
+        "",
+    );
+    one(
+        &law("Pareto(min: ⟦\"0s\"⟧, shape: 1)"),
+        "`min` is nothing",
+        "`Constant(\"0s\")`",
+    );
+    one(&law("Empirical(⟦[]⟧)"), "empty", "put something in it");
+    one(
+        &law("Empirical([\"1ms\", ⟦\"30s\"⟧])"),
+        "longer than the whole run",
+        "ends at 30s",
+    );
+    one(
+        &law("Empirical([\"1ms\", ⟦2⟧])"),
+        "expected a length of time",
+        "`\"2s\"`",
+    );
+    one(
+        &law("⟦Weibull⟧(\"1ms\")"),
+        "not a law of latency",
+        "`Constant`, `Uniform`, `Normal`, `LogNormal`, `Exponential`, `Pareto`, `Empirical`",
+    );
+    one(
+        &with("persist: ⟦Unifrm⟧(\"1ms\", \"2ms\"),"),
+        "not a law of latency",
+        "did you mean `Uniform`?",
+    );
+}
+
+#[test]
+fn bandwidths_queues_and_packets_have_their_units_and_bounds() {
+    let network = |fields: &str| with(&format!("network: ({fields}),"));
+    for wrong in [
+        "10",
+        "10Mbps",
+        "10MB/s",
+        "1.5Mbit/s",
+        "-1bit/s",
+        "Mbit/s",
+        "",
+        "10 M bit/s",
+        "99999999999Gbit/s",
+    ] {
+        one(
+            &network(&format!("bandwidth: ⟦\"{wrong}\"⟧")),
+            "is not a bandwidth",
+            "`bit/s`, `kbit/s`, `Mbit/s`, `Gbit/s`, such as `\"10Mbit/s\"`",
+        );
+    }
+    one(&network("bandwidth: ⟦10⟧"), "expected a bandwidth", "such as");
+    one(
+        &network("bandwidth: ⟦\"0kbit/s\"⟧"),
+        "more than nothing",
+        "`loss: 1.0`",
+    );
+    for wrong in ["64", "64k", "64GB", "64KiB/s", "0.5MiB"] {
+        one(
+            &network(&format!("bandwidth: \"1Mbit/s\", queue: ⟦\"{wrong}\"⟧")),
+            "is not a size",
+            "`B`, `kB`, `KiB`, `MB`, `MiB`, such as `\"64KiB\"`",
+        );
+    }
+    one(
+        &network("bandwidth: \"1Mbit/s\", queue: ⟦\"28B\"⟧"),
+        "no datagram finds room",
+        "28 bytes of headers",
+    );
+    one(&network("mtu: ⟦28⟧"), "no datagram is as short", "at least 29");
+    one(&network("mtu: ⟦65536⟧"), "from 29 to 65535", "");
+    one(&network("mtu: ⟦\"1500\"⟧"), "from 29 to 65535", "");
+    one(&network("corrupt: ⟦7⟧"), "not a ratio", "7 % is `0.07`");
+}
+
+#[test]
+fn a_queue_is_one_of_datagrams_that_wait_for_a_bandwidth() {
+    let queue = "nothing ever waits in this queue";
+    one(&with("network: (queue: ⟦\"1KiB\"⟧),"), queue, "`bandwidth`");
+    one(
+        &with("network: (links: [(from: \"s\", to: \"*\", queue: ⟦\"1KiB\"⟧)]),"),
+        queue,
+        "`bandwidth`",
+    );
+    one(
+        &with("timeline: [At(\"1s\", Link(from: \"s\", to: \"*\", queue: ⟦\"1KiB\"⟧))],"),
+        queue,
+        "`bandwidth`",
+    );
+    let fine = "network: (queue: \"1KiB\"), timeline: [At(\"1s\", Link(from: \"s\", to: \"*\", bandwidth: \"1kbit/s\"))],";
+    assert!(plan(&with(fine)).is_ok());
+}
+
+#[test]
+fn zones_are_those_that_hosts_are_in_and_something_is_said_of_each() {
+    let zoned = |hosts: &str, zones: &str| {
+        format!("Scenario(protocol: \"hac\", hosts: [{hosts}], network: (zones: [{zones}]))")
+    };
+    let hosts = "(name: \"s\", role: Server, zone: \"eu\"), (name: \"a\", role: Client, zone: \"us\"), \
+                 (name: \"b\", role: Client, zone: \"us\")";
+    let links = |zones: &str| zoned(hosts, zones);
+    one(
+        &links("(between: [\"eu\", ⟦\"uss\"⟧], loss: 0.1)"),
+        "no host is in a zone `uss`",
+        "did you mean `us`?",
+    );
+    one(
+        &links("(from: ⟦\"asia\"⟧, to: \"us\", loss: 0.1)"),
+        "no host is in a zone `asia`",
+        "`eu`, `us`",
+    );
+    one(
+        &zoned("(name: \"s\", role: Server)", "(within: ⟦\"eu\"⟧, loss: 0.1)"),
+        "no host is in a zone `eu`",
+        "zone: \"eu\"",
+    );
+    one(
+        &zoned(
+            &hosts.replace("zone: \"eu\"", "zone: ⟦\"eu\"⟧"),
+            "(within: \"us\", loss: 0.1)",
+        ),
+        "says nothing of the zone `eu`",
+        "`zones: […]`",
+    );
+    one(
+        "Scenario(protocol: \"hac\", hosts: [(name: \"s\", role: Server, zone: ⟦\"eu\"⟧)])",
+        "says nothing of the zone `eu`",
+        "take it away",
+    );
+    one(
+        &zoned(
+            &hosts.replace("zone: \"eu\"", "zone: ⟦\"e u\"⟧"),
+            "(within: \"us\", loss: 0.1)",
+        ),
+        "`e u` is not the name of a zone",
+        "begins with a letter",
+    );
+    let all = "(between: [\"eu\", \"us\"], loss: 0.1)";
+    for (entry, message, hint) in [
+        (
+            "⟦(⟧within: \"eu\", loss: 0.1)",
+            "`eu` has no link inside",
+            "only one host",
+        ),
+        (
+            "⟦(⟧from: \"eu\", to: \"eu\", loss: 0.1)",
+            "`eu` has no link inside",
+            "only one host",
+        ),
+        ("⟦(⟧within: \"us\")", "says nothing of the link", "`bandwidth`"),
+        ("⟦(⟧loss: 0.1)", "in one way which zones", "`within: \"eu\"`"),
+        (
+            "⟦(⟧within: \"us\", between: [\"eu\", \"us\"], loss: 0.1)",
+            "in one way which zones",
+            "`between:",
+        ),
+        ("⟦(⟧from: \"eu\", loss: 0.1)", "`to` is missing", "`to: \"us\"`"),
+        (
+            "(between: ⟦[\"eu\"]⟧, loss: 0.1)",
+            "two zones or more",
+            "`within: \"eu\"`",
+        ),
+        (
+            "(between: ⟦\"eu\"⟧, loss: 0.1)",
+            "expected a list of zones",
+            "brackets",
+        ),
+        (
+            "(between: ⟦[\"eu\", \"us\", \"eu\"]⟧, loss: 0.1)",
+            "`eu` is named twice",
+            "",
+        ),
+        (
+            "(within: \"us\", ⟦los⟧: 0.1, loss: 0.1)",
+            "no field `los`",
+            "did you mean `loss`?",
+        ),
+    ] {
+        one(&links(&format!("{all}, {entry}")), message, hint);
+    }
+    one(
+        &zoned(hosts, "").replace("[]", "⟦[]⟧"),
+        "empty",
+        "put something in it",
     );
 }

@@ -1,6 +1,6 @@
 //! Invariants, what is expected of them, and measures.
 
-use super::{one, plan, with};
+use super::{one, with};
 
 #[test]
 fn invariants_are_the_protocols_and_so_are_their_parameters() {
@@ -35,50 +35,6 @@ fn invariants_are_the_protocols_and_so_are_their_parameters() {
         "asked for and turned off",
         "take it from",
     );
-}
-
-#[test]
-fn a_written_promise_of_quiet_is_left_time_for() {
-    one(
-        &with("config: (client_timeout: \"300ms\"), invariants: [⟦tables_agree⟧(bound: \"31s\")],"),
-        "hac.tables_agree is never judged: it takes 31s of quiet",
-        "the longest quiet is 30s",
-    );
-    one(
-        &with(
-            "timeline: [Every(interval: \"2s\", do: Partition([[\"s\"]])), Every(interval: \"2s\", from: \"3s\", do: HealAll)],
-    invariants: [⟦tables_agree⟧(bound: \"3s\")],",
-        ),
-        "it takes 3s of quiet",
-        "the longest quiet is 2s",
-    );
-    one(
-        &with("timeline: [Every(interval: \"2s\", do: Kill(\"c1\")), Every(interval: \"2s\", from: \"3s\", do: Restart(\"c1\"))],
-    invariants: [⟦tables_agree⟧(bound: \"2500ms\")],"),
-        "it takes 2500ms of quiet",
-        "the longest quiet is 2s",
-    );
-    one(
-        &with("persist: Constant(\"2s\"), invariants: [⟦tables_agree⟧()],"),
-        "the disks are never quiet",
-        "what a node says waits up to 2s for its disk",
-    );
-    one(
-        &with("network: (reorder: 0.01, reorder_by: \"2s\"), invariants: [⟦tables_agree⟧()],"),
-        "the links are never quiet",
-        "a latency of up to 2",
-    );
-    one(
-        &with("network: (loss: 0.2), invariants: [⟦tables_agree⟧()],"),
-        "the links are never quiet",
-        "0.2",
-    );
-    // A second kill of the same host changes nothing, so that nobody is disturbed.
-    let killed =
-        "timeline: [Every(interval: \"2s\", do: Kill(\"c1\"))], invariants: [tables_agree(bound: \"25s\")],";
-    assert!(plan(&with(killed)).is_ok());
-    // What is not written is not asked for.
-    assert!(plan(&with("network: (loss: 0.2),")).is_ok());
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn faults_happen_before_the_end_to_hosts_that_there_are() {
         "`At(\"2s\", Kill(\"a\"))`",
     );
     one(
-        &timeline("At(\"2s\", Kill(⟦\"@claimant\"⟧))"),
+        &timeline("At(\"2s\", Kill(⟦\"@actor\"⟧))"),
         "nobody here",
         "`When(…)`",
     );
@@ -129,7 +129,7 @@ fn what_happens_again_and_again_does_so_within_bounds() {
 
 #[test]
 fn triggers_wait_for_facts_that_there_are() {
-    let when = |trigger: &str| with(&format!("timeline: [When({trigger}, do: Kill(\"@claimant\"))],"));
+    let when = |trigger: &str| with(&format!("timeline: [When({trigger}, do: Kill(\"@actor\"))],"));
     one(
         &when("fact: ⟦\"promotd\"⟧"),
         "hac has no fact `promotd`",
@@ -146,6 +146,31 @@ fn triggers_wait_for_facts_that_there_are() {
         "never reached",
         "ends at 30s",
     );
+    one(&when("send_to: ⟦\"c7\"⟧"), "no host `c7`", "did you mean");
+    one(
+        &when("persist: ⟦Started⟧"),
+        "no moment of a write",
+        "`Begun`, `Completed`",
+    );
+    one(
+        &when("persist: ⟦Begn⟧"),
+        "no moment of a write",
+        "did you mean `Begun`?",
+    );
+    one(&when("persist: ⟦\"Begun\"⟧"), "no moment of a write", "`Begun`");
+    let several = "⟦When⟧(fact: \"promoted\", persist: Begun, do: HealAll)";
+    one(
+        &with(&format!(
+            "timeline: [At(\"1s\", Partition([[\"s\"]])), {several}],"
+        )),
+        "more than one thing",
+        "an entry for each",
+    );
+    one(
+        &with("timeline: [⟦When⟧(by: \"c1\", do: Kill(\"@actor\"))],"),
+        "nothing says what this waits for",
+        "`persist: Begun`",
+    );
     one(
         &when("fact: \"promoted\", ⟦aftr⟧: \"1s\""),
         "no field `aftr`",
@@ -154,22 +179,63 @@ fn triggers_wait_for_facts_that_there_are() {
 }
 
 #[test]
+fn an_actor_is_somebody_only_where_something_is_waited_for() {
+    for fault in [
+        "Kill(⟦\"@actor\"⟧)",
+        "Jump(who: ⟦\"@actor\"⟧, by: \"1s\")",
+        "Partition([[\"s\", ⟦\"@actor\"⟧]])",
+        "Bridge(over: ⟦\"@actor\"⟧, sides: [[\"s\"]])",
+        "Ring([\"s\", \"c1\", \"c2\", ⟦\"@actor\"⟧])",
+        "Link(from: ⟦\"@actor\"⟧, to: \"s\", loss: 1)",
+        "Slow(who: ⟦\"@actor\"⟧, by: \"1ms\")",
+    ] {
+        for entry in [
+            format!("At(\"2s\", {fault})"),
+            format!("Every(interval: \"1s\", do: {fault})"),
+        ] {
+            one(
+                &with(&format!("timeline: [{entry}],")),
+                "`@actor` is nobody here",
+                "what a `When(…)` waits for",
+            );
+        }
+    }
+    for by in ["by: ⟦\"@actor\"⟧, fact: \"promoted\"", "send_to: ⟦\"@actor\"⟧"] {
+        one(
+            &with(&format!("timeline: [When({by}, do: Kill(\"s\"))],")),
+            "`@actor` is nobody here",
+            "`When(…)`",
+        );
+    }
+    for entry in [
+        "At(\"2s\", Kill(⟦\"@claimant\"⟧))",
+        "When(fact: \"promoted\", do: Kill(⟦\"@claimant\"⟧))",
+    ] {
+        one(
+            &with(&format!("timeline: [{entry}],")),
+            "`@claimant` is nobody",
+            "is called `@actor` now",
+        );
+    }
+}
+
+#[test]
 fn nothing_is_undone_that_was_never_done() {
     let timeline = |entries: &str| with(&format!("timeline: [{entries}],"));
-    one(&timeline("At(\"2s\", ⟦HealAll⟧)"), "never cut", "`Partition`");
+    one(&timeline("At(\"2s\", ⟦HealAll⟧)"), "never there", "`Partition`");
     one(
         &timeline("At(\"2s\", ⟦Heal(Partition([[\"s\"]]))⟧)"),
-        "never cut",
-        "nothing is cut",
+        "never there by then",
+        "no `Partition` in this timeline",
     );
     one(
         &timeline("At(\"1s\", Partition([[\"c1\"]])), At(\"2s\", ⟦Heal(Partition([[\"s\"]]))⟧)"),
-        "never cut",
+        "never there",
         "the same hosts",
     );
     one(
         &timeline("At(\"3s\", Partition([[\"s\"]])), At(\"2s\", ⟦Heal(Partition([[\"s\"]]))⟧)"),
-        "never cut",
+        "never there",
         "the same hosts",
     );
     one(
@@ -187,10 +253,69 @@ fn nothing_is_undone_that_was_never_done() {
         "never be paused",
         "`Pause`",
     );
+    for (entry, hint) in [
+        ("Kill(\"s\")", "`Restart(\"a\")`"),
+        ("Pause(\"s\")", "`Resume(\"a\")`"),
+        ("HealAll", "`Heal(Partition(…))`"),
+        ("Jump(who: \"s\", by: \"1s\")", "`Heal(Partition(…))`"),
+    ] {
+        one(
+            &timeline(&format!("At(\"2s\", Heal(⟦{entry}⟧))")),
+            "not a fault that lasts",
+            hint,
+        );
+    }
+}
+
+#[test]
+fn a_heal_repeats_what_it_heals_with_its_hosts_and_figures() {
+    for (laid, healed) in [
+        ("Ring(\"c1..c4\")", "Ring([\"c4\", \"c1\", \"c2\", \"c3\"])"),
+        ("Ring(\"c1..c4\")", "Ring([\"s\", \"c1..c4\"])"),
+        (
+            "Bridge(over: \"s\", sides: [[\"c1\"]])",
+            "Bridge(over: \"c1\", sides: [[\"s\"]])",
+        ),
+        (
+            "Flap(cut: Ring(\"c1..c4\"), down: \"1s\", up: \"2s\")",
+            "Flap(cut: Ring(\"c1..c4\"), down: \"2s\", up: \"1s\")",
+        ),
+        (
+            "Link(from: \"s\", to: \"c1\", loss: 0.5)",
+            "Link(from: \"s\", to: \"c1\", corrupt: 0.5)",
+        ),
+        (
+            "Link(from: \"s\", to: \"c1\", loss: 0.5)",
+            "Link(from: \"c1\", to: \"s\", loss: 0.5)",
+        ),
+        ("Slow(who: \"s\", by: \"1ms\")", "Slow(who: \"s\", by: \"2ms\")"),
+        (
+            "SlowDisk(who: \"s\", by: \"1ms\")",
+            "SlowDisk(who: \"c1\", by: \"1ms\")",
+        ),
+        ("FailingDisk(who: \"s\")", "FailingDisk(who: \"s\", share: 0.5)"),
+        ("Drift(who: \"s\", ppm: 1)", "Drift(who: \"s\", ppm: -1)"),
+    ] {
+        let timeline = |laid: &str, healed: &str| {
+            with(&format!(
+                "timeline: [At(\"1s\", {laid}), At(\"2s\", ⟦Heal({healed})⟧)],"
+            ))
+        };
+        one(
+            &timeline(laid, healed),
+            "never there by then",
+            "the same hosts and figures",
+        );
+        let fine = timeline(laid, laid).replace(['⟦', '⟧'], "");
+        if let Err(complaints) = plan(&fine) {
+            panic!("{complaints}");
+        }
+    }
+    // Layers over hosts are not among those that `HealAll` takes away.
     one(
-        &timeline("At(\"2s\", Heal(⟦Kill(\"s\")⟧))"),
-        "never a cut",
-        "`Heal(Partition(…))`",
+        &with("timeline: [At(\"1s\", Slow(who: \"s\", by: \"1ms\")), At(\"2s\", ⟦HealAll⟧)],"),
+        "never there",
+        "over links",
     );
 }
 
@@ -201,8 +326,12 @@ fn what_may_have_been_done_may_be_undone() {
         "At(\"1s\", Partition([[\"c1\", \"c2\"], [\"s\"]])), At(\"2s\", Heal(Partition([[\"s\"], [\"c2\", \"c1\"]])))",
         // A trigger may go off at any time.
         "At(\"1s\", Kill(\"s\")), When(fact: \"promoted\", do: Restart(\"s\"))",
-        "When(fact: \"promoted\", do: Kill(\"@claimant\")), At(\"9s\", Restart(\"c1\"))",
-        "When(fact: \"promoted\", do: OneWay(from: \"@claimant\", to: \"s\")), At(\"1s\", HealAll)",
+        "When(fact: \"promoted\", do: Kill(\"@actor\")), At(\"9s\", Restart(\"c1\"))",
+        "When(fact: \"promoted\", do: OneWay(from: \"@actor\", to: \"s\")), At(\"1s\", HealAll)",
+        "When(fact: \"promoted\", do: Slow(who: \"@actor\", by: \"1ms\")), At(\"9s\", Heal(Slow(who: \"c1\", by: \"1ms\")))",
+        "At(\"1s\", FailingDisk(who: \"c1\")), When(send_to: \"*\", do: Heal(FailingDisk(who: \"@actor\")))",
+        "At(\"1s\", Flap(cut: Partition([[\"s\"]]), down: \"1s\", up: \"1s\")), At(\"2s\", HealAll)",
+        "At(\"1s\", Link(from: \"s\", to: \"*\", loss: 1)), At(\"2s\", HealAll)",
         "Every(interval: \"2s\", do: Pause(\"s\")), Every(interval: \"2s\", from: \"1s\", do: Resume(\"s\"))",
         "At(\"1s\", Kill(\"s\")), At(\"1s\", Restart(\"s\"))",
     ] {

@@ -1,0 +1,199 @@
+//! Layers over links: how they are laid, come and go by themselves, and are healed.
+
+use std::sync::Arc;
+
+use squall_nodes::{Change, Cut, HostId, Protocol};
+
+use super::event::Event;
+use super::faults::hosts;
+use super::network::{Flap, Flapped, Laid, Layer, Over, Turn};
+use super::{End, Engine};
+use crate::plan::{CutPlan, Layer as PlannedLayer, Target};
+
+/// How many layers may lie over the links, and how many over hosts, at once. Each costs time for every datagram or input.
+pub(crate) const MOST_LAYERS: usize = 1_000;
+
+impl<P: Protocol> Engine<'_, P> {
+    /// Lays a layer over links. What it touches is counted datagram by datagram: those that a cut drops, and those that go out over
+    /// a link whose law it changes.
+    pub(super) fn lay_over_links(
+        &mut self,
+        step: usize,
+        planned: &PlannedLayer,
+        actor: Option<HostId>,
+        label: &str,
+    ) {
+        let Some(laid) = self.resolve(step, planned, actor) else {
+            return;
+        };
+        if self.layers.len() >= MOST_LAYERS {
+            self.ended.get_or_insert(End::TooManyLayers);
+            return;
+        }
+        let layer = self.layers.lay(step, laid.clone());
+        match laid {
+            Laid::Cut(cut) => self.change(Change::Cut { layer, cut }, label),
+            Laid::Flap(_) => self.turn_over(layer),
+            Laid::Links(over) => {
+                self.links.lay(&over);
+                self.change_links(label);
+            }
+        }
+    }
+
+    /// Takes away the latest layer that is equal. Returns how many there were: one or none.
+    pub(super) fn heal_over_links(
+        &mut self,
+        planned: &PlannedLayer,
+        actor: Option<HostId>,
+        label: &str,
+    ) -> u64 {
+        // An equal layer may have been laid by any step.
+        let equal = self.resolve(0, planned, actor);
+        match equal.and_then(|equal| self.layers.heal(&equal)) {
+            Some(layer) => self.healed(layer, label),
+            None => 0,
+        }
+    }
+
+    /// Takes away all layers, the oldest first. Returns how many.
+    pub(super) fn heal_all(&mut self, label: &str) -> u64 {
+        let mut layers = 0;
+        while !self.is_worn_out()
+            && let Some(layer) = self.layers.heal_oldest()
+        {
+            layers += self.healed(layer, label);
+        }
+        layers
+    }
+
+    fn healed(&mut self, layer: Layer, label: &str) -> u64 {
+        match layer.what {
+            Laid::Cut(_) => self.change(Change::Healed { layer: layer.number }, label),
+            Laid::Flap(flap) => {
+                // Its next turn is still in the queue.
+                self.stale += 1;
+                self.sweep_queue();
+                // While it is open nobody sees that it will not cut again.
+                if let Some(layer) = flap.cutting {
+                    self.change(Change::Healed { layer }, label);
+                }
+            }
+            Laid::Links(over) => {
+                self.links.heal(&over);
+                self.change_links(label);
+            }
+        }
+        1
+    }
+
+    /// A flap cuts, or opens, unless it was healed in the meantime.
+    pub(super) fn flap(&mut self, layer: u32) {
+        if !self.layers.has(layer) {
+            self.stale = self.stale.saturating_sub(1);
+        } else if self.count().is_some() {
+            self.turn_over(layer);
+        }
+    }
+
+    fn turn_over(&mut self, layer: u32) {
+        let Some(Flapped { step, change, next }) = self.layers.flap(layer) else {
+            return;
+        };
+        self.push(self.now + next, Event::Flap { layer });
+        let change = match change {
+            Turn::Cuts(layer, cut) => Change::Cut { layer, cut },
+            Turn::Opens(layer) => Change::Healed { layer },
+        };
+        let plan = self.plan;
+        self.change(change, &plan.timeline[step].label);
+    }
+
+    fn change_links(&mut self, label: &str) {
+        let beyond = self.links.beyond();
+        self.change(Change::Links { beyond }, label);
+    }
+
+    /// A layer over links for the hosts that there are; `None` for one that lies over something else.
+    fn resolve(&self, step: usize, planned: &PlannedLayer, actor: Option<HostId>) -> Option<Laid> {
+        match planned {
+            PlannedLayer::Cut(plan) => Some(Laid::Cut(self.resolve_cut(plan, actor))),
+            PlannedLayer::Flap { cut, down, up } => Some(Laid::Flap(Flap {
+                cut: self.resolve_cut(cut, actor),
+                down: *down,
+                up: *up,
+                cutting: None,
+            })),
+            PlannedLayer::Links { from, to, change } => {
+                let sorted = |who: &[Target]| {
+                    let mut who: Vec<HostId> = hosts(who, actor).collect();
+                    who.sort_unstable();
+                    who.dedup();
+                    who
+                };
+                Some(Laid::Links(Arc::new(Over {
+                    step,
+                    from: sorted(from),
+                    to: sorted(to),
+                    change: change.clone(),
+                })))
+            }
+            PlannedLayer::Slow { .. }
+            | PlannedLayer::SlowDisk { .. }
+            | PlannedLayer::FailingDisk { .. }
+            | PlannedLayer::Drift { .. } => None,
+        }
+    }
+
+    /// The cut for the hosts that there are. Those that no group names form one more.
+    fn resolve_cut(&self, plan: &CutPlan, actor: Option<HostId>) -> Cut {
+        let group_of = |groups: &[Vec<Target>]| {
+            let mut group_of = vec![groups.len() as u32; self.hosts.len()];
+            for (group, members) in groups.iter().enumerate() {
+                for member in hosts(members, actor) {
+                    group_of[member.index()] = group as u32;
+                }
+            }
+            group_of
+        };
+        match plan {
+            CutPlan::Partition(groups) => Cut::Groups(group_of(groups)),
+            CutPlan::Bridge { over, sides } => {
+                let mut group_of = group_of(sides);
+                for host in hosts(over, actor) {
+                    group_of[host.index()] = Cut::BRIDGE;
+                }
+                Cut::Bridge(group_of)
+            }
+            CutPlan::Ring { hosts: ring, reach } => {
+                let mut place = vec![Cut::OUTSIDE; self.hosts.len()];
+                let mut len = 0;
+                for host in hosts(ring, actor) {
+                    // Whoever acted may be named as well: the first place counts.
+                    if place[host.index()] == Cut::OUTSIDE {
+                        place[host.index()] = len;
+                        len += 1;
+                    }
+                }
+                Cut::Ring {
+                    place,
+                    len,
+                    reach: *reach,
+                }
+            }
+            CutPlan::OneWay { from, to } => {
+                let marked = |who: &[Target]| {
+                    let mut marks = vec![false; self.hosts.len()];
+                    for host in hosts(who, actor) {
+                        marks[host.index()] = true;
+                    }
+                    marks
+                };
+                Cut::OneWay {
+                    from: marked(from),
+                    to: marked(to),
+                }
+            }
+        }
+    }
+}
