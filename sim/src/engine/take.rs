@@ -225,7 +225,7 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Lets the entry of a timer be what it is worth.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fire(&mut self, ticket: u64, host: HostId, place: u32) -> Option<DueInput<TimerOf<P>>> {
         let machine = &mut self.hosts[host.index()];
         let local = machine.local(self.now).as_nanos();

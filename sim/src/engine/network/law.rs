@@ -91,6 +91,7 @@ impl Rare {
     }
 
     /// Lets a datagram take its turn, or drops it.
+    #[inline(never)]
     pub(super) fn admit<'l>(
         &self,
         datagram: &Departure,
