@@ -121,14 +121,10 @@ impl<T: Copy> Queue<T> {
 
     /// Empties the queue and starts time anew; what was allocated stays.
     pub(crate) fn clear(&mut self) {
-        for word in 0..WORDS {
-            let mut bits = self.occupied[word];
-            while bits != 0 {
-                self.heads[word * 64 + bits.trailing_zeros() as usize] = NONE;
-                bits &= bits - 1;
-            }
-            self.occupied[word] = 0;
+        for slot in slots(self.occupied) {
+            self.heads[slot] = NONE;
         }
+        self.occupied = [0; WORDS];
         self.summary = 0;
         self.slab.clear();
         self.next.clear();
@@ -237,9 +233,11 @@ impl<T: Copy> Queue<T> {
         let keys = self.late.iter().chain(&self.far);
         let heaps = keys.map(|Reverse(key)| (key.order & PLACES) as u32);
         let current = self.current.iter().map(|in_slot| in_slot.place());
-        let wheel = self.heads.iter().flat_map(move |head| {
+        let wheel = slots(self.occupied).flat_map(move |slot| {
             let there = |place: u32| (place != NONE).then_some(place);
-            std::iter::successors(there(*head), move |place| there(self.next[*place as usize]))
+            std::iter::successors(there(self.heads[slot]), move |place| {
+                there(self.next[*place as usize])
+            })
         });
         current.chain(heaps).chain(wheel).map(|place| {
             let record = &self.slab[place as usize];
@@ -257,8 +255,8 @@ impl<T: Copy> Queue<T> {
         places.extend(self.current.drain(..).map(InSlot::place));
         let keys = self.late.drain().chain(self.far.drain());
         places.extend(keys.map(|Reverse(key)| (key.order & PLACES) as u32));
-        for head in self.heads.iter_mut() {
-            let mut place = std::mem::replace(head, NONE);
+        for slot in slots(self.occupied) {
+            let mut place = std::mem::replace(&mut self.heads[slot], NONE);
             while place != NONE {
                 places.push(place);
                 place = self.next[place as usize];
@@ -431,6 +429,15 @@ impl<T: Copy> Queue<T> {
         let word = words.trailing_zeros() as usize % WORDS;
         word * 64 + self.occupied[word].trailing_zeros() as usize
     }
+}
+
+/// The slots whose bits are set.
+fn slots(occupied: [u64; WORDS]) -> impl Iterator<Item = usize> {
+    occupied.into_iter().enumerate().flat_map(|(word, bits)| {
+        let rest = std::iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)));
+        rest.take_while(|bits| *bits != 0)
+            .map(move |bits| word * 64 + bits.trailing_zeros() as usize)
+    })
 }
 
 impl Key {
