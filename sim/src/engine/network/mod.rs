@@ -49,7 +49,7 @@ struct Row {
     links: Vec<Link>,
     /// When each of them is done with what it was given to carry. Empty until one of them has a bandwidth.
     free_at: Vec<Time>,
-    /// Where the link used last stands: broadcasts go down the row in order.
+    /// Where the link used last stands: broadcasts go down the row in order, and the next begins where this one did.
     cursor: usize,
 }
 
@@ -165,7 +165,11 @@ impl Row {
     /// The place of the link to a receiver, which is made when it is used for the first time.
     #[inline(always)]
     fn find(&mut self, draws: &Draws, keys: &[HostKey], laws: &Laws<'_>, from: HostId, to: HostId) -> usize {
-        let next = self.cursor + 1;
+        let next = if self.cursor + 1 < self.links.len() {
+            self.cursor + 1
+        } else {
+            0
+        };
         let place = if self.links.get(next).is_some_and(|link| link.to == to) {
             next
         } else {
