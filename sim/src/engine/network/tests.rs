@@ -369,6 +369,26 @@ fn equal_cuts_are_healed_latest_first_and_others_are_left() {
 }
 
 #[test]
+fn cuts_are_equal_when_they_come_to_the_same_whatever_their_groups_are_called() {
+    let groups = |groups: [u32; 4]| Laid::Cut(Cut::Groups(groups.into()));
+    assert_eq!(groups([0, 0, 1, 2]), groups([1, 1, 2, 0]));
+    assert_ne!(groups([0, 0, 1, 2]), groups([0, 0, 1, 1]));
+    assert_ne!(groups([0, 0, 1, 1]), groups([0, 0, 1, 2]));
+    let bridge = |groups: [u32; 4]| Laid::Cut(Cut::Bridge(groups.into()));
+    let over = Cut::BRIDGE;
+    assert_eq!(bridge([over, 0, 1, 1]), bridge([over, 3, 0, 0]));
+    assert_ne!(bridge([over, 0, 1, 1]), bridge([0, over, 1, 1]));
+    assert_ne!(bridge([over, over, 1, 1]), bridge([0, 0, 1, 1]));
+    assert_ne!(bridge([0, 0, 1, 1]), groups([0, 0, 1, 1]));
+    let ring = |place: [u32; 3]| {
+        let place = place.into();
+        let (len, reach) = (3, 1);
+        Laid::Cut(Cut::Ring { place, len, reach })
+    };
+    assert_ne!(ring([0, 1, 2]), ring([1, 2, 0]));
+}
+
+#[test]
 fn a_flap_is_one_layer_whether_it_cuts_or_not() {
     let mut layers = Layers::default();
     let flap = || {
