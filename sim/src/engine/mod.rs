@@ -54,7 +54,7 @@ use ailments::{Ailment, Ailments};
 use clock::Clock;
 use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
-use host::{Barrier, Host, Waiting, Write};
+use host::{Host, Waiting, Write};
 use network::{Layers, Links};
 use queue::{Full, Queue};
 use take::{DueInput, What};
@@ -111,6 +111,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     stranded: u64,
     pub(crate) digest: Rolling,
     data_bytes: Vec<u8>,
+    /// For the datagrams that are on their way when a run ends, with their times and tickets.
+    under_way: Vec<(u64, u64, Datagram)>,
     pub(crate) tracer: Option<Box<Tracer>>,
     pub(crate) ended: Option<End>,
 }
@@ -158,6 +160,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             stranded: 0,
             digest: Rolling::new(),
             data_bytes: Vec::new(),
+            under_way: Vec::new(),
             tracer: None,
             ended: None,
         }
@@ -338,11 +341,12 @@ impl<P: Protocol> Engine<'_, P> {
                             tokens: vec![token],
                             bytes: bytes.to_vec(),
                         };
-                        self.start_write(id, Barrier::new(writing));
+                        self.start_write(id, writing, VecDeque::new(), 0);
                         if !self.cued(id, incarnation, Deed::BegunToPersist) {
                             return;
                         }
                     }
+                    Some(barrier) if barrier.has_failed() => self.tell_of_failure(id, token),
                     Some(barrier) => {
                         let before = barrier.bytes;
                         barrier.persist(token, bytes);
