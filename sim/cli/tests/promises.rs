@@ -39,7 +39,7 @@ struct Cell {
 
 /// Whether a scenario has what a row of the table is about.
 fn has_fault(row: &str, plan: &Plan<Hac>) -> bool {
-    let law = |is: fn(&LinkLaw) -> bool| plan.network.laws().any(|law| is(law));
+    let law = |is: fn(&LinkLaw) -> bool| plan.network.laws().any(is);
     let kind = |kinds: &[&str]| {
         let mut steps = plan.timeline.iter();
         steps.any(|step| kinds.contains(&step.fault.kind()))
