@@ -1,7 +1,7 @@
 //! Every change of `Hardened` has a twin without it, and every promise is seen broken by one of them: a change that nothing
 //! misses would be a change too many, and a promise that was never broken proves nothing.
 
-use crate::world::{Fault, HacWorld, brisk, cast, failing_disks, storm};
+use crate::world::{Fault, HacWorld, brisk, cast, storm};
 use squall_nodes::hac::{Change, Config, Hac, Role};
 use squall_nodes::{Protocol, Span};
 
@@ -146,17 +146,6 @@ fn in_a_storm(change: Option<Change>, seed: u64) -> HacWorld {
     world.duplicates = 20;
     world.latency = (Span::from_millis(1), Span::from_millis(20));
     storm(&mut world, hosts.len(), seed);
-    world
-}
-
-/// The same on quieter links, and disks that fail.
-fn disks_fail_in_a_storm(change: Option<Change>, seed: u64) -> HacWorld {
-    let hosts = cast(2 + (seed % 4) as usize);
-    let mut world = brisk("Hardened", &hosts, seed, without(change));
-    world.loss = [0, 10, 40][(seed % 3) as usize];
-    world.latency = (Span::from_millis(1), Span::from_millis(20));
-    storm(&mut world, hosts.len(), seed);
-    failing_disks(&mut world, hosts.len(), seed);
     world
 }
 
