@@ -191,11 +191,12 @@ fn meaning(layer: &Layer) -> String {
     let text = |what: &dyn Debug| format!("{what:?}");
     let cut = |cut: &CutPlan| {
         let says = each(&|host| match cut {
-            CutPlan::Partition(groups) => text(&groups.iter().position(|group| is(group, host))),
+            CutPlan::Partition(groups) => text(&first_beside(groups, host)),
             CutPlan::OneWay { from, to } => text(&(is(from, host), is(to, host))),
-            CutPlan::Bridge { over, sides } => {
-                text(&(is(over, host), sides.iter().position(|side| is(side, host))))
-            }
+            CutPlan::Bridge { over, sides } => text(&(
+                is(over, host),
+                first_beside(&[&sides[..], &[over.clone()]].concat(), host),
+            )),
             CutPlan::Ring { hosts, reach } => {
                 text(&(hosts.iter().position(|other| *other == Target::Host(host)), reach))
             }
@@ -211,6 +212,12 @@ fn meaning(layer: &Layer) -> String {
         }
         other => panic!("{other:?} is not over links"),
     }
+}
+
+/// The first host that is in the same group; those that none names are in one.
+fn first_beside(groups: &[Vec<Target>], host: HostId) -> Option<HostId> {
+    let group = |host: HostId| groups.iter().position(|group| is(group, host));
+    ALL.into_iter().find(|other| group(*other) == group(host))
 }
 
 /// The same layer with the hosts named the other way round, where their order says nothing.

@@ -1,5 +1,6 @@
 //! The layers that lie over the links now, of all kinds, in the order in which they were laid.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use squall_nodes::{Cut, HostId, Span};
@@ -167,9 +168,9 @@ impl Layer {
 impl PartialEq for Laid {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Laid::Cut(one), Laid::Cut(other)) => one == other,
+            (Laid::Cut(one), Laid::Cut(other)) => is_same(one, other),
             (Laid::Flap(one), Laid::Flap(other)) => {
-                (&one.cut, one.down, one.up) == (&other.cut, other.down, other.up)
+                (one.down, one.up) == (other.down, other.up) && is_same(&one.cut, &other.cut)
             }
             (Laid::Links(one), Laid::Links(other)) => {
                 (&one.from, &one.to, &one.change) == (&other.from, &other.to, &other.change)
@@ -177,4 +178,28 @@ impl PartialEq for Laid {
             (Laid::Cut(_) | Laid::Flap(_) | Laid::Links(_), _) => false,
         }
     }
+}
+
+/// Whether two cuts come to the same. The numbers of groups are only names: which hosts are in one is what counts.
+fn is_same(one: &Cut, other: &Cut) -> bool {
+    match (one, other) {
+        (Cut::Groups(one), Cut::Groups(other)) => firsts(one) == firsts(other),
+        (Cut::Bridge(one), Cut::Bridge(other)) => {
+            let bridges = |groups: &[u32]| {
+                groups
+                    .iter()
+                    .map(|group| *group == Cut::BRIDGE)
+                    .collect::<Vec<_>>()
+            };
+            bridges(one) == bridges(other) && firsts(one) == firsts(other)
+        }
+        _ => one == other,
+    }
+}
+
+/// For each host the first that is in the same group.
+fn firsts(groups: &[u32]) -> Vec<usize> {
+    let mut first_in = BTreeMap::new();
+    let first = |(host, group): (usize, &u32)| *first_in.entry(*group).or_insert(host);
+    groups.iter().enumerate().map(first).collect()
 }
