@@ -95,8 +95,8 @@ pub struct Zones {
 ///
 /// In this order: what a cut is in the way of is dropped; what is longer than the MTU is dropped; what the queue of the bandwidth
 /// has no room for is dropped; the rest takes its turn in the queue, and then may be lost, corrupted, delayed, held back and
-/// doubled. So what is lost has used the bandwidth, and a copy has not. What a host sends to itself crosses a link as well, of
-/// the law that its zone or the default has, but no layer lies over that one and no cut is in its way.
+/// doubled. So what is lost has used the bandwidth, and a copy has not. What a host sends to itself crosses no link that could be
+/// cut or changed, but is treated by the law of its zone or the default like everything else.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkLaw {
     /// How long a datagram is on its way, once it has left the queue.
