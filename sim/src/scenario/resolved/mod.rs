@@ -264,7 +264,11 @@ impl<P: Protocol> Form<'_, P> {
         };
         page.open("expect: {");
         for Plan { rules, expect, .. } in self.plans {
-            page.line(&format!("{rules}: {},", expected(expect)));
+            // A name that is no word of RON stands in quotes.
+            let is_word = rules.starts_with(|c: char| c.is_ascii_alphabetic())
+                && rules.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let quote = if is_word { "" } else { "\"" };
+            page.line(&format!("{quote}{rules}{quote}: {},", expected(expect)));
         }
         page.close("},");
     }
