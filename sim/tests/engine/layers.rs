@@ -195,7 +195,7 @@ fn meaning(layer: &Layer) -> String {
             CutPlan::OneWay { from, to } => text(&(is(from, host), is(to, host))),
             CutPlan::Bridge { over, sides } => text(&(
                 is(over, host),
-                first_beside(&[&sides[..], &[over.clone()]].concat(), host),
+                first_beside(&[&sides[..], std::slice::from_ref(over)].concat(), host),
             )),
             CutPlan::Ring { hosts, reach } => {
                 text(&(hosts.iter().position(|other| *other == Target::Host(host)), reach))
