@@ -32,6 +32,7 @@ impl Latency {
     }
 
     /// The latency that the share `p` does not exceed; `p` is above 0 and below 1.
+    #[inline(never)]
     fn quantile(&self, p: f64) -> Span {
         match self {
             Latency::Constant(span) => *span,

@@ -84,6 +84,20 @@
 //!
 //! | fault | scenarios |
 //! |---|---|
+//! | loss, duplicates, reordering | `loss`, `duplication`, `reordering`, `bad_link`, `loss_peers` |
+//! | corruption | `corruption`, `corruption_peers` |
+//! | bandwidth, MTU | `narrow_link`, `black_hole`, `zones`, `narrow_link_peers` |
+//! | link changes | `link_degrades`, `narrow_link`, `link_degrades_peers` |
+//! | crash, restart | `kill_server`, `power_cut_server`, `restart_server_at_once`, `returns_as_client`, `kill_peer`, `restart_peer` |
+//! | crash at an effect | `kill_between_persist_and_send`, `kill_when_a_write_begins`, `kill_after_first_send`, `kill_peer_when_it_speaks` |
+//! | pause | `pause_server`, `pause_client`, `pause_peer` |
+//! | slow host | `slow_host`, `slow_peer` |
+//! | partition, one-way cut | `partition_and_rejoin`, `one_way_from_server`, `one_way_to_server`, `partition_peers_and_rejoin` |
+//! | bridge, ring, flapping cut | `bridge`, `flap`, `ring` |
+//! | slow, failing disk | `slow_disk`, `failing_disk`, `found_said_without_a_disk` |
+//! | wiped disk | `wipe_server`, `wipe_client` |
+//! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk` |
+//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump`, `clock_peers` |
 //!
 //! # What `Hardened` changes
 //!

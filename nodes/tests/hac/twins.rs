@@ -47,13 +47,6 @@ const SCENES: &[Scene] = &[
         play: disk_fails_when_an_epoch_is_accepted,
     },
     Scene {
-        missed: &[
-            (Change::StartOver, "one_server"),
-            (Change::StartOver, "tables_agree"),
-        ],
-        play: disks_fail_in_a_storm,
-    },
-    Scene {
         missed: &[(Change::Return, "one_server")],
         play: server_is_left_alone,
     },

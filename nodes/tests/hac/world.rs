@@ -56,6 +56,7 @@ struct Host {
     writes: Writes,
     /// Of how many failed writes the node has not been told. What it wants said until then is dropped.
     untold: u32,
+    writes_tried: u64,
     timers: BTreeMap<u64, (Time, u64)>,
 }
 
@@ -184,6 +185,7 @@ impl HacWorld {
             disk: None,
             writes: Writes::Complete,
             untold: 0,
+            writes_tried: 0,
             timers: BTreeMap::new(),
         });
         let mut net = HacWorld {
@@ -265,6 +267,15 @@ impl HacWorld {
         own.map(|(_, _, fact)| fact.name())
             .filter(|name| *name != "table")
             .collect()
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How many writes a host has begun, whatever became of them.
+    pub(crate) fn writes_tried(&self, host: usize) -> u64 {
+        self.hosts[host].writes_tried
     }
 
     /// How often a host has started, for each of its lives: more than once when it started over.
@@ -609,6 +620,7 @@ impl Transport<HacNode> for HacWorld {
                         .remove(&squall_nodes::Timer::code(&timer));
                 }
                 Effect::Persist { token, bytes } => {
+                    self.hosts[id.index()].writes_tried += 1;
                     let writes = self.hosts[id.index()].writes;
                     self.push(now, Event::Written(id, incarnation, token, writes));
                     match writes {

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use squall_nodes::hac::{Hac, HacNode};
 use squall_nodes::{Placed, Promise, Protocol, Setup, Span};
 use squall_sim::Outcome;
-use squall_sim::plan::{Cue, DiskOnRestart, Fault, LinkLaw, Plan, Trigger};
+use squall_sim::plan::{Clock, Cue, DiskOnRestart, Fault, Layer, LinkLaw, Plan, Step, Trigger};
 use squall_sim::runner::Prepared;
 use squall_sim::scenario::{ScenarioFile, resolve};
 use squall_sim::{Verdict, prepare};
@@ -39,7 +39,7 @@ struct Cell {
 
 /// Whether a scenario has what a row of the table is about.
 fn has_fault(row: &str, plan: &Plan<Hac>) -> bool {
-    let law = |is: fn(&LinkLaw) -> bool| plan.network.laws().any(|law| is(law));
+    let law = |is: fn(&LinkLaw) -> bool| plan.network.laws().any(is);
     let kind = |kinds: &[&str]| {
         let mut steps = plan.timeline.iter();
         steps.any(|step| kinds.contains(&step.fault.kind()))
@@ -53,7 +53,13 @@ fn has_fault(row: &str, plan: &Plan<Hac>) -> bool {
             law(|law| law.loss > 0.0 || law.duplicate > 0.0 || law.reorder > 0.0)
         }
         "corruption" => law(|law| law.corrupt > 0.0),
-        "bandwidth, MTU" => law(|law| law.bandwidth.is_some() || law.mtu.is_some()),
+        "bandwidth, MTU" => {
+            let is_set = |step: &Step| match &step.fault {
+                Fault::Lay(Layer::Links { change, .. }) => change.bandwidth.is_some() || change.mtu.is_some(),
+                _ => false,
+            };
+            law(|law| law.bandwidth.is_some() || law.mtu.is_some()) || plan.timeline.iter().any(is_set)
+        }
         "link changes" => kind(&["link"]),
         "crash, restart" => kind(&["kill", "power_cut"]),
         "crash at an effect" => plan.timeline.iter().any(|step| {
@@ -71,7 +77,7 @@ fn has_fault(row: &str, plan: &Plan<Hac>) -> bool {
             disk(&[DiskOnRestart::Stale, DiskOnRestart::Torn, DiskOnRestart::Corrupt])
         }
         "clock offset, drift, jump" => {
-            let is_off = |clock: &squall_sim::plan::Clock| *clock != squall_sim::plan::Clock::default();
+            let is_off = |clock: &Clock| *clock != Clock::default();
             kind(&["drift", "jump"]) || plan.hosts.iter().any(|host| is_off(&host.clock))
         }
         other => panic!("nobody here knows what \"{other}\" is"),

@@ -100,7 +100,8 @@ impl<P: Protocol> Engine<'_, P> {
     /// The digest of the run that is over, with what is still on its way or held back for a paused or slow host, which is counted as well.
     /// What waits behind a write is not sent.
     pub(crate) fn finish_digest(&mut self) -> Digest {
-        let mut under_way: Vec<(u64, u64, Datagram)> = Vec::new();
+        let mut under_way = std::mem::take(&mut self.under_way);
+        under_way.clear();
         let mut note = |at, ticket, event| {
             if let Event::Datagram(datagram) = event {
                 under_way.push((at, ticket, datagram));
@@ -120,9 +121,10 @@ impl<P: Protocol> Engine<'_, P> {
             "every datagram is accounted for: {:?}",
             self.traffic
         );
-        for (_, _, datagram) in under_way {
-            self.digest_dropped(&datagram, Tag::InFlight, 0);
+        for (_, _, datagram) in &under_way {
+            self.digest_dropped(datagram, Tag::InFlight, 0);
         }
+        self.under_way = under_way;
         self.digest.finish()
     }
 

@@ -50,14 +50,14 @@ impl Clock {
     }
 
     /// What it shows at a true instant, which is not before the last change of its rate.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn local(&self, at: Time) -> Time {
         let shows = self.fine(at) / FINE;
         Time::from_nanos(u64::try_from(shows).map_or(LAST, |shows| shows.min(LAST)))
     }
 
     /// The first true instant, from `now` on, at which it shows `local` or more.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn reaches(&self, local: Time, now: Time) -> Time {
         let still = (u128::from(local.as_nanos()) * FINE).saturating_sub(self.fine(now));
         let takes = u64::try_from(still.div_ceil(self.rate)).unwrap_or(u64::MAX);

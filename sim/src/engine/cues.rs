@@ -61,7 +61,7 @@ impl Cues {
         self.matched.resize(timeline.len(), 0);
     }
 
-    #[inline]
+    #[inline(always)]
     fn list(&mut self, deed: Deed) -> &mut Vec<u32> {
         match deed {
             Deed::Claimed(fact) => &mut self.facts[fact],
@@ -85,11 +85,13 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Does what a node's deed triggers at once. Whether the rest of what it asked for is still to be done.
-    #[inline]
+    #[inline(always)]
     pub(super) fn cued(&mut self, id: HostId, incarnation: u32, deed: Deed) -> bool {
-        if self.cues.list(deed).is_empty() {
-            return true;
-        }
+        self.cues.list(deed).is_empty() || self.cued_by_waiting(id, incarnation, deed)
+    }
+
+    #[cold]
+    fn cued_by_waiting(&mut self, id: HostId, incarnation: u32, deed: Deed) -> bool {
         self.cue(id, deed);
         self.goes_on(id, incarnation)
     }

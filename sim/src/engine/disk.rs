@@ -12,7 +12,7 @@ use super::contents::Damage;
 use super::cues::Deed;
 use super::event::Event;
 use super::faults::Effect;
-use super::host::{Barrier, Waiting, Write};
+use super::host::{Barrier, Waiting, Write, WritePace};
 use crate::digest::Tag;
 use crate::plan::{DiskOnRestart, host_at};
 use crate::trace::Happening;
@@ -47,13 +47,20 @@ impl<P: Protocol> Engine<'_, P> {
             tracer.note(self.now, Some(id), Happening::Persisting { token, len, hash });
         }
         let bytes = behind + writing.bytes_taken();
-        host.barrier = Some(Box::new(Barrier {
+        let slowed_by = self.slowed_by_disk(id);
+        let pace = if slowed_by.is_zero() {
+            WritePace::Own
+        } else {
+            WritePace::Slowed
+        };
+        self.hosts[id.index()].barrier = Some(Box::new(Barrier {
             writing: Some(writing),
+            pace,
             queue,
             bytes,
         }));
         self.account(0, bytes);
-        let takes = self.plan.persist.draw(word) + self.slowed_by_disk(id);
+        let takes = self.plan.persist.draw(word) + slowed_by;
         self.push(
             self.now + takes,
             Event::Written {
@@ -82,6 +89,7 @@ impl<P: Protocol> Engine<'_, P> {
             writing: Some(writing),
             mut queue,
             mut bytes,
+            pace: _,
         } = *barrier
         else {
             return;

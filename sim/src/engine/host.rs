@@ -56,10 +56,21 @@ pub(crate) struct Barrier<N: Node> {
     /// The write that is under way. `None` when it failed and the node has not been told: what it asks for meanwhile would have waited
     /// behind that write, and is dropped.
     pub(crate) writing: Option<Write>,
+    /// Whether a layer makes that write take longer.
+    pub(crate) pace: WritePace,
     /// What waits, in order.
     pub(crate) queue: VecDeque<Waiting<N>>,
     /// How many bytes both take.
     pub(crate) bytes: usize,
+}
+
+/// How long a write takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WritePace {
+    /// As long as writes take.
+    Own,
+    /// Longer, since the disk was slow when it began; whether it still is or not.
+    Slowed,
 }
 
 pub(crate) struct Write {
@@ -186,6 +197,7 @@ impl<N: Node> Barrier<N> {
         Barrier {
             bytes: 0,
             writing: None,
+            pace: WritePace::Own,
             queue: VecDeque::new(),
         }
     }

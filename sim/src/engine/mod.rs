@@ -111,6 +111,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     stranded: u64,
     pub(crate) digest: Rolling,
     data_bytes: Vec<u8>,
+    /// For the datagrams that are on their way when a run ends, with their times and tickets.
+    under_way: Vec<(u64, u64, Datagram)>,
     pub(crate) tracer: Option<Box<Tracer>>,
     pub(crate) ended: Option<End>,
 }
@@ -158,6 +160,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             stranded: 0,
             digest: Rolling::new(),
             data_bytes: Vec::new(),
+            under_way: Vec::new(),
             tracer: None,
             ended: None,
         }

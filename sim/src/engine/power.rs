@@ -83,5 +83,6 @@ impl<P: Protocol> Engine<'_, P> {
             }
         }
         self.sweep_queue();
+        self.look_at_disk(id, "slow_disk");
     }
 }

@@ -1,9 +1,9 @@
 //! The event queue: a timing wheel that pops in the exact order of (time, order of pushing).
 //!
-//! Events lie in a slab and never move: each has a line of the processor's cache to itself, with its time, its order and the
-//! next of its slot. A wheel of slots holds those of the near future as lists through the slab; what lies beyond the wheel
-//! waits in a heap of keys. A slot is sorted when it is reached, and what is pushed into the slot that is being drained goes
-//! to a small heap beside it, so that many events at one instant cost no quadratic insertion.
+//! Events lie in a slab and never move: each has a line of the processor's cache to itself, with its time and its order. A
+//! wheel of slots holds those of the near future as lists of places in the slab; what lies beyond the wheel waits in a heap of
+//! keys. A slot is sorted when it is reached, and what is pushed into the slot that is being drained goes to a small heap
+//! beside it, so that many events at one instant cost no quadratic insertion.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,6 +13,8 @@ const SLOT_BITS: u32 = 17;
 /// The wheel is 4096 slots (537 ms) round.
 const SLOTS: usize = 4096;
 const WORDS: usize = SLOTS / 64;
+/// So many events of one slot are a crowd.
+const CROWD: usize = 16;
 /// A key holds 40 bits of order above 24 bits of place in the slab.
 const PLACE_BITS: u32 = 24;
 const PLACES: u64 = (1 << PLACE_BITS) - 1;
@@ -27,6 +29,9 @@ pub(crate) struct Queue<T> {
     occupied: [u64; WORDS],
     summary: u64,
     slab: Vec<Record<T>>,
+    /// Next of each record in its slot's list, or in the list of free places. Were they in the records, each step along a list
+    /// would wait for a line of a large slab.
+    next: Vec<u32>,
     /// First of the list of free places.
     free: u32,
     /// The event that was popped last. Its place is free once the next is popped.
@@ -41,6 +46,8 @@ pub(crate) struct Queue<T> {
     cursor: u64,
     pushed: u64,
     len: usize,
+    /// Whether the slot being drained was entered just now and holds many more.
+    crowded: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +65,6 @@ struct InSlot(u64);
 #[repr(align(64))]
 struct Record<T> {
     at: u64,
-    /// Order of pushing, above the place of the next in its slot's list or in the list of free places.
     order: u64,
     event: T,
 }
@@ -100,6 +106,7 @@ impl<T: Copy> Queue<T> {
             occupied: [0; WORDS],
             summary: 0,
             slab: Vec::new(),
+            next: Vec::new(),
             free: NONE,
             lent: NONE,
             current: Vec::new(),
@@ -108,21 +115,19 @@ impl<T: Copy> Queue<T> {
             cursor: 0,
             pushed: 0,
             len: 0,
+            crowded: false,
         }
     }
 
     /// Empties the queue and starts time anew; what was allocated stays.
     pub(crate) fn clear(&mut self) {
-        for word in 0..WORDS {
-            let mut bits = self.occupied[word];
-            while bits != 0 {
-                self.heads[word * 64 + bits.trailing_zeros() as usize] = NONE;
-                bits &= bits - 1;
-            }
-            self.occupied[word] = 0;
+        for slot in slots(self.occupied) {
+            self.heads[slot] = NONE;
         }
+        self.occupied = [0; WORDS];
         self.summary = 0;
         self.slab.clear();
+        self.next.clear();
         self.free = NONE;
         self.lent = NONE;
         self.current.clear();
@@ -131,6 +136,7 @@ impl<T: Copy> Queue<T> {
         self.cursor = 0;
         self.pushed = 0;
         self.len = 0;
+        self.crowded = false;
     }
 
     /// How many events are in it.
@@ -161,8 +167,7 @@ impl<T: Copy> Queue<T> {
         self.pushed += 1;
         self.len += 1;
         let next = self.enter(Key::new(at, order, place));
-        let order_and_next = order << PLACE_BITS | u64::from(next);
-        self.write(at, order_and_next, event);
+        self.write(Record { at, order, event }, next);
         Ok(order)
     }
 
@@ -183,7 +188,7 @@ impl<T: Copy> Queue<T> {
         let record = &self.slab[place as usize];
         Some(Popped {
             at: record.at,
-            ticket: record.order >> PLACE_BITS,
+            ticket: record.order,
             place: Place(place),
         })
     }
@@ -195,6 +200,20 @@ impl<T: Copy> Queue<T> {
         &self.slab[place.0 as usize].event
     }
 
+    /// Whether the event that was popped last was the first of a crowd. True once for each.
+    #[inline(always)]
+    pub(crate) fn opens_crowd(&mut self) -> bool {
+        std::mem::take(&mut self.crowded)
+    }
+
+    /// What else is in the slot being drained, but for what was pushed there since it was entered.
+    pub(crate) fn crowd(&self) -> impl Iterator<Item = &T> {
+        let slab = &self.slab;
+        self.current
+            .iter()
+            .map(|in_slot| &slab[in_slot.place() as usize].event)
+    }
+
     /// Gives an event a place as if it had been popped.
     ///
     /// # Errors
@@ -203,7 +222,8 @@ impl<T: Copy> Queue<T> {
     pub(crate) fn lend(&mut self, event: T) -> Result<Place, Full> {
         self.take_back();
         let place = self.free_place()?;
-        self.write(0, u64::from(NONE), event);
+        let (at, order) = (0, 0);
+        self.write(Record { at, order, event }, NONE);
         self.lent = place;
         Ok(Place(place))
     }
@@ -213,17 +233,17 @@ impl<T: Copy> Queue<T> {
         let keys = self.late.iter().chain(&self.far);
         let heaps = keys.map(|Reverse(key)| (key.order & PLACES) as u32);
         let current = self.current.iter().map(|in_slot| in_slot.place());
-        let wheel = self.heads.iter().flat_map(move |head| {
+        let wheel = slots(self.occupied).flat_map(move |slot| {
             let there = |place: u32| (place != NONE).then_some(place);
-            std::iter::successors(there(*head), move |place| {
-                there(self.slab[*place as usize].next())
+            std::iter::successors(there(self.heads[slot]), move |place| {
+                there(self.next[*place as usize])
             })
         });
         current.chain(heaps).chain(wheel).map(|place| {
             let record = &self.slab[place as usize];
             Pending {
                 at: record.at,
-                ticket: record.order >> PLACE_BITS,
+                ticket: record.order,
                 event: record.event,
             }
         })
@@ -235,25 +255,23 @@ impl<T: Copy> Queue<T> {
         places.extend(self.current.drain(..).map(InSlot::place));
         let keys = self.late.drain().chain(self.far.drain());
         places.extend(keys.map(|Reverse(key)| (key.order & PLACES) as u32));
-        for head in self.heads.iter_mut() {
-            let mut place = std::mem::replace(head, NONE);
+        for slot in slots(self.occupied) {
+            let mut place = std::mem::replace(&mut self.heads[slot], NONE);
             while place != NONE {
                 places.push(place);
-                place = self.slab[place as usize].next();
+                place = self.next[place as usize];
             }
         }
         self.occupied = [0; WORDS];
         self.summary = 0;
         for place in places {
             let record = self.slab[place as usize];
-            let order = record.order >> PLACE_BITS;
-            let next = if keep(order, &record.event) {
-                self.enter(Key::new(record.at, order, place))
+            self.next[place as usize] = if keep(record.order, &record.event) {
+                self.enter(Key::new(record.at, record.order, place))
             } else {
                 self.len -= 1;
                 std::mem::replace(&mut self.free, place)
             };
-            self.slab[place as usize].set_next(next);
         }
     }
 
@@ -269,22 +287,26 @@ impl<T: Copy> Queue<T> {
 
     /// Writes to the first free place.
     #[inline(always)]
-    fn write(&mut self, at: u64, order: u64, event: T) {
+    fn write(&mut self, record: Record<T>, next: u32) {
+        let place = self.free as usize;
         // No place is beyond the end, too.
-        match self.slab.get_mut(self.free as usize) {
-            Some(record) => {
-                self.free = record.next();
-                *record = Record { at, order, event };
+        match (self.slab.get_mut(place), self.next.get_mut(place)) {
+            (Some(there), Some(link)) => {
+                *there = record;
+                self.free = std::mem::replace(link, next);
             }
-            None => self.slab.push(Record { at, order, event }),
+            _ => {
+                self.slab.push(record);
+                self.next.push(next);
+            }
         }
     }
 
     /// The event that was popped last is done with.
     #[inline]
     fn take_back(&mut self) {
-        if let Some(record) = self.slab.get_mut(self.lent as usize) {
-            record.set_next(self.free);
+        if let Some(link) = self.next.get_mut(self.lent as usize) {
+            *link = self.free;
             self.free = std::mem::replace(&mut self.lent, NONE);
         }
     }
@@ -316,10 +338,7 @@ impl<T: Copy> Queue<T> {
 
     fn late_is_sooner(&self, soon: InSlot) -> bool {
         let soonest = &self.slab[soon.place() as usize];
-        let soon = Key {
-            at: soonest.at,
-            order: soonest.order & !PLACES | u64::from(soon.place()),
-        };
+        let soon = Key::new(soonest.at, soonest.order, soon.place());
         self.late.peek().is_some_and(|Reverse(late)| *late < soon)
     }
 
@@ -346,7 +365,7 @@ impl<T: Copy> Queue<T> {
         }
         let first = std::mem::replace(&mut self.heads[slot % SLOTS], NONE);
         // Mostly there is but one.
-        match self.slab[first as usize].next() {
+        match self.next[first as usize] {
             NONE => Some(first),
             _ => self.take_first(first),
         }
@@ -354,11 +373,14 @@ impl<T: Copy> Queue<T> {
 
     /// Takes out the first event of a list and sorts the others.
     fn take_first(&mut self, mut place: u32) -> Option<u32> {
-        while let Some(record) = self.slab.get(place as usize) {
-            self.current.push(InSlot::new(record.at, place));
-            place = record.next();
+        while place != NONE {
+            // The record's line is fetched while the next in the list is being found.
+            self.current
+                .push(InSlot::new(self.slab[place as usize].at, place));
+            place = self.next[place as usize];
         }
         self.sort();
+        self.crowded = self.current.len() >= CROWD;
         self.current.pop().map(InSlot::place)
     }
 
@@ -377,7 +399,7 @@ impl<T: Copy> Queue<T> {
             }
             self.far.pop();
             let next = self.link(slot, key.place());
-            self.slab[key.place() as usize].set_next(next);
+            self.next[key.place() as usize] = next;
         }
     }
 
@@ -409,6 +431,15 @@ impl<T: Copy> Queue<T> {
     }
 }
 
+/// The slots whose bits are set.
+fn slots(occupied: [u64; WORDS]) -> impl Iterator<Item = usize> {
+    occupied.into_iter().enumerate().flat_map(|(word, bits)| {
+        let rest = std::iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)));
+        rest.take_while(|bits| *bits != 0)
+            .map(move |bits| word * 64 + bits.trailing_zeros() as usize)
+    })
+}
+
 impl Key {
     #[inline]
     fn new(at: u64, order: u64, place: u32) -> Self {
@@ -438,18 +469,6 @@ impl InSlot {
     #[inline]
     fn place(self) -> u32 {
         (self.0 & PLACES) as u32
-    }
-}
-
-impl<T> Record<T> {
-    #[inline]
-    fn next(&self) -> u32 {
-        (self.order & PLACES) as u32
-    }
-
-    #[inline]
-    fn set_next(&mut self, next: u32) {
-        self.order = self.order & !PLACES | u64::from(next);
     }
 }
 

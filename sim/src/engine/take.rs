@@ -1,6 +1,6 @@
 //! From the queue to the next input: pops events, does what they are about, and stops at one that a running node gets.
 
-use squall_nodes::{CallId, HostId, Node, Protocol, Time, Token};
+use squall_nodes::{CallId, Change, HostId, Node, Protocol, Time, Token};
 
 use super::event::Event;
 use super::host::{Held, Pace};
@@ -60,6 +60,9 @@ impl<P: Protocol> Engine<'_, P> {
                         return None;
                     }
                 };
+                if self.queue.opens_crowd() {
+                    self.look_ahead();
+                }
                 let at = Time::from_nanos(at);
                 if at > self.now {
                     self.now = at;
@@ -80,6 +83,19 @@ impl<P: Protocol> Engine<'_, P> {
                 return Some(due);
             }
         }
+    }
+
+    /// Looks at the hosts that a crowd of events is for, before each has its turn: the processor waits for many lines of a large
+    /// memory about as long as for one, when it is told of all of them together.
+    #[cold]
+    fn look_ahead(&self) {
+        let hosts = self.queue.crowd().filter_map(Event::host);
+        let lines = hosts.map(|host| {
+            let host = &self.hosts[host.index()];
+            host.timers.first_deadline() ^ u64::from(host.incarnation)
+        });
+        // Or else the compiler would see that nobody wants to know.
+        std::hint::black_box(lines.fold(0, |all, line| all ^ line));
     }
 
     /// Does what an event is about, or says for whom it is an input.
@@ -141,6 +157,11 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Event::Flap { layer } => {
                 self.flap(layer);
+                None
+            }
+            Event::Straggler { from, to } => {
+                self.count()?;
+                self.change(Change::Straggled { from, to }, "link");
                 None
             }
             Event::Judge if ticket != self.judge_entry.1 => {
@@ -209,7 +230,7 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Lets the entry of a timer be what it is worth.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fire(&mut self, ticket: u64, host: HostId, place: u32) -> Option<DueInput<TimerOf<P>>> {
         let machine = &mut self.hosts[host.index()];
         let local = machine.local(self.now).as_nanos();
@@ -254,6 +275,7 @@ impl<P: Protocol> Engine<'_, P> {
             Event::Written { host, .. } => {
                 self.count()?;
                 self.written(host);
+                self.look_at_disk(host, "slow_disk");
                 return None;
             }
             Event::Start { host, incarnation } => {
@@ -289,6 +311,7 @@ impl<P: Protocol> Engine<'_, P> {
             | Event::Work { .. }
             | Event::Step { .. }
             | Event::Flap { .. }
+            | Event::Straggler { .. }
             | Event::Judge => return None,
         };
         Some(DueInput { host, what })

@@ -14,26 +14,34 @@ use squall_nodes::{Node, Timer};
 
 /// Never: no deadline, or no entry in the queue.
 pub(crate) const NEVER: u64 = u64::MAX;
+/// No event's ticket.
+const NOBODYS: u64 = u64::MAX;
 /// How long the index is when there is a timer.
 const SHORTEST_INDEX: usize = 8;
 
 pub(crate) struct Timers<N: Node> {
     alarms: Vec<Alarm<N::Timer>>,
+    /// What it takes to find a timer that is not at the place of its number: apart, to keep hosts together.
+    elsewhere: Box<Elsewhere>,
+}
+
+#[derive(Default)]
+struct Elsewhere {
     /// Places in `alarms` that belong to no timer, and that the index does not know.
     free: Vec<u32>,
     /// Places in `alarms`, plus one, by a hash of the code; 0 is empty. Its length is zero or a power of two.
     index: Vec<u32>,
 }
 
+/// Half a line of the processor's cache, where timers are no longer than a number and a word.
 #[derive(Clone, Copy)]
 struct Alarm<T> {
     timer: T,
-    /// That of a place which belongs to no timer is not the number of the place.
-    code: u64,
     /// When it goes off, on the host's clock; [`NEVER`] when it is not armed.
     deadline: u64,
     /// The queue's time and the ticket of the entry that counts; the time is [`NEVER`] when there is none.
     entry_at: u64,
+    /// [`NOBODYS`] where the place belongs to no timer.
     ticket: u64,
 }
 
@@ -67,8 +75,7 @@ impl<N: Node> Timers<N> {
     pub(crate) fn new() -> Self {
         Timers {
             alarms: Vec::new(),
-            free: Vec::new(),
-            index: Vec::new(),
+            elsewhere: Box::default(),
         }
     }
 
@@ -77,8 +84,8 @@ impl<N: Node> Timers<N> {
         let entered = |alarm: &&Alarm<_>| alarm.entry_at != NEVER && alarm.deadline != NEVER;
         let stale = self.alarms.iter().filter(entered).count();
         self.alarms.clear();
-        self.free.clear();
-        self.index.fill(0);
+        self.elsewhere.free.clear();
+        self.elsewhere.index.fill(0);
         stale
     }
 
@@ -89,12 +96,11 @@ impl<N: Node> Timers<N> {
     /// When the node has another timer with the same code: its author has to tell them apart.
     #[inline]
     pub(crate) fn arm(&mut self, timer: N::Timer, deadline: u64, up: u64) -> Upkeep {
-        let code = timer.code();
+        let place = timer.code();
         // A node that begins with its small numbers, in order, has each timer at the place of its number.
-        match self.alarms.get_mut(code as usize) {
-            Some(alarm) if alarm.code == code && deadline != NEVER => {
-                alarm.check(timer);
-                alarm.arm(code as u32, deadline, up)
+        match self.alarms.get_mut(place as usize) {
+            Some(alarm) if alarm.timer == timer && alarm.ticket != NOBODYS && deadline != NEVER => {
+                alarm.arm(place as u32, deadline, up)
             }
             _ => self.arm_elsewhere(timer, deadline, up),
         }
@@ -109,6 +115,11 @@ impl<N: Node> Timers<N> {
             None => self.add(timer),
         };
         self.alarms[place as usize].arm(place, deadline, up)
+    }
+
+    /// When the timer at the first place goes off; [`NEVER`] when there is none.
+    pub(crate) fn first_deadline(&self) -> u64 {
+        self.alarms.first().map_or(NEVER, |alarm| alarm.deadline)
     }
 
     /// Takes back a timer.
@@ -199,17 +210,13 @@ impl<N: Node> Timers<N> {
     /// How many buckets are looked at to find a timer, at most.
     #[cfg(test)]
     pub(crate) fn longest_search(&self) -> usize {
-        let mask = self.index.len() - 1;
+        let index = &self.elsewhere.index;
         let occupied = |(bucket, place): (usize, &u32)| {
-            let home = self.bucket(self.alarms[place.checked_sub(1)? as usize].code);
-            Some((bucket.wrapping_sub(home) & mask) + 1)
+            let alarm = &self.alarms[place.checked_sub(1)? as usize];
+            let home = self.elsewhere.bucket(alarm.timer.code());
+            Some((bucket.wrapping_sub(home) & (index.len() - 1)) + 1)
         };
-        self.index
-            .iter()
-            .enumerate()
-            .filter_map(occupied)
-            .max()
-            .unwrap_or(0)
+        index.iter().enumerate().filter_map(occupied).max().unwrap_or(0)
     }
 
     /// The timer at `place`, if the entry with this ticket is its entry.
@@ -221,70 +228,82 @@ impl<N: Node> Timers<N> {
     }
 
     fn find(&self, timer: N::Timer) -> Option<u32> {
-        if self.index.is_empty() {
+        let index = &self.elsewhere.index;
+        if index.is_empty() {
             return None;
         }
         let code = timer.code();
-        let mask = self.index.len() - 1;
-        let mut bucket = self.bucket(code);
+        let mut bucket = self.elsewhere.bucket(code);
         loop {
-            let place = self.index[bucket].checked_sub(1)?;
-            let alarm = &self.alarms[place as usize];
-            if alarm.code == code {
-                alarm.check(timer);
+            let place = index[bucket].checked_sub(1)?;
+            let there = self.alarms[place as usize].timer;
+            if there.code() == code {
+                assert!(
+                    there == timer,
+                    "two timers have the code {code}: {there:?} and {timer:?}"
+                );
                 return Some(place);
             }
-            bucket = (bucket + 1) & mask;
+            bucket = (bucket + 1) & (index.len() - 1);
         }
     }
 
     fn add(&mut self, timer: N::Timer) -> u32 {
-        if (self.alarms.len() - self.free.len() + 1) * 4 > self.index.len() * 3 {
+        let Elsewhere { free, index } = &*self.elsewhere;
+        if (self.alarms.len() - free.len() + 1) * 4 > index.len() * 3 {
             self.make_room();
         }
         let alarm = Alarm {
             timer,
-            code: timer.code(),
             deadline: NEVER,
             entry_at: NEVER,
             ticket: 0,
         };
-        let place = match self.free.pop() {
+        let place = match self.elsewhere.free.pop() {
             Some(place) => {
                 self.alarms[place as usize] = alarm;
                 place
             }
             None => {
+                if self.alarms.len() == self.alarms.capacity() {
+                    // Many hosts have a few timers each: room for half as many more, not for as many again.
+                    self.alarms.reserve_exact(self.alarms.len() / 2 + 2);
+                }
                 self.alarms.push(alarm);
                 self.alarms.len() as u32 - 1
             }
         };
-        self.insert(place);
+        self.elsewhere.insert(timer.code(), place);
         place
     }
 
     /// Takes the places of idle timers, and makes the index longer if more than half of it is in use even so. It never becomes
     /// shorter, so that there is a quarter of its length to add before the next time, whatever was taken back.
     fn make_room(&mut self) {
-        let idle = |alarm: &Alarm<_>| alarm.deadline == NEVER && alarm.entry_at == NEVER;
-        let (idle, used): (Vec<u32>, Vec<u32>) =
-            (0..self.alarms.len() as u32).partition(|place| idle(&self.alarms[*place as usize]));
-        for &place in &idle {
-            self.alarms[place as usize].code = !u64::from(place);
+        let Elsewhere { free, index } = &mut *self.elsewhere;
+        free.clear();
+        for (place, alarm) in (0..).zip(&mut self.alarms) {
+            if alarm.deadline == NEVER && alarm.entry_at == NEVER {
+                alarm.ticket = NOBODYS;
+                free.push(place);
+            }
         }
-        self.free = idle;
-        let length = ((used.len() + 1) * 2).next_power_of_two();
-        self.index.fill(0);
-        self.index
-            .resize(length.max(self.index.len()).max(SHORTEST_INDEX), 0);
-        for place in used {
-            self.insert(place);
+        let used = self.alarms.len() - free.len();
+        let length = ((used + 1) * 2).next_power_of_two();
+        index.fill(0);
+        index.resize(length.max(index.len()).max(SHORTEST_INDEX), 0);
+        for (place, alarm) in (0..).zip(&self.alarms) {
+            if alarm.ticket != NOBODYS {
+                self.elsewhere.insert(alarm.timer.code(), place);
+            }
         }
     }
+}
 
-    fn insert(&mut self, place: u32) {
+impl Elsewhere {
+    fn insert(&mut self, code: u64, place: u32) {
         let mask = self.index.len() - 1;
-        let mut bucket = self.bucket(self.alarms[place as usize].code);
+        let mut bucket = self.bucket(code);
         while self.index[bucket] != 0 {
             bucket = (bucket + 1) & mask;
         }
@@ -311,16 +330,5 @@ impl<T: Timer> Alarm<T> {
             (false, true) => Upkeep::PushAndForget(place),
             (false, false) => Upkeep::Push(place),
         }
-    }
-
-    /// Panics when a timer with this one's code is another.
-    #[inline]
-    fn check(&self, timer: T) {
-        assert!(
-            self.timer == timer,
-            "two timers have the code {}: {:?} and {timer:?}",
-            self.code,
-            self.timer
-        );
     }
 }

@@ -236,6 +236,30 @@ fn a_paused_node_is_told_of_its_failure_when_it_is_resumed() {
 }
 
 #[test]
+fn a_disk_ails_until_the_write_is_done_that_it_was_slow_over() {
+    let story = plan()
+        .host(
+            "a",
+            [
+                start([Do::Arm(1, ms(5))]),
+                on(On::Timer(1), [persist("1"), say("done"), persist("2")]),
+            ],
+        )
+        .at(ms(1), lay_over(slow_disk(&[A], ms(100))))
+        .at(ms(10), heal_layer(slow_disk(&[A], ms(100))))
+        .trace(1);
+    // The second write begins when the first is done, and takes as long as writes take.
+    let disk = |state| Change::Disk { host: A, state };
+    assert_eq!(
+        story.changes(),
+        [
+            (ms(1), disk(DiskState::Ailing)),
+            (ms(115), disk(DiskState::Sound))
+        ]
+    );
+}
+
+#[test]
 fn what_a_slow_node_asks_for_before_it_is_told_of_a_failure_is_dropped() {
     let story = plan()
         .host(
