@@ -255,7 +255,7 @@ const STORIES: [(&str, &str); 16] = [
     ("Kill(\"c1\")", "Restart(\"c1\")"),
     ("PowerCut([\"s\", \"late\"])", "Wipe([\"s\", \"late\"])"),
     ("Kill(\"c1..c3\")", "Restart(\"c2\")"),
-    ("Pause(\"c2\")", "Resume(\"*\")"),
+    ("Pause(\"c2\")", "Resume(\"c2\")"),
     ("Jump(who: \"c1\", by: \"1h\")", "Jump(who: \"*\", by: \"1s\")"),
     (
         "Partition([[\"s\", \"c1\"], [\"c2\"]])",
