@@ -190,7 +190,7 @@ pub enum Input<'a, N: Node> {
     },
     /// A persist completed: what it wrote outlives a crash from now on.
     Persisted(Token),
-    /// A persist failed. What waited behind it was dropped.
+    /// A persist failed. What waited behind it was dropped, and so was what was asked for since.
     PersistFailed(Token),
 }
 

@@ -100,7 +100,7 @@ pub enum Change {
         /// How long each of its inputs takes from now on; zero when it is not slowed any more.
         by: Span,
     },
-    /// A host's disk became worse, or as good as it was.
+    /// A host's disk became worse, or as good as it was: it is when the writes that it took too long over are done.
     Disk {
         /// Whose.
         host: HostId,
@@ -120,6 +120,14 @@ pub enum Change {
         host: HostId,
         /// How far.
         by: Span,
+    },
+    /// A datagram comes to the end of its way that has been on it for longer than is tolerated, since the law of its link was beyond that
+    /// when it was sent. The law may be another one by now.
+    Straggled {
+        /// The sender.
+        from: HostId,
+        /// The receiver.
+        to: HostId,
     },
 }
 
@@ -142,7 +150,7 @@ pub enum DiskAtBoot {
     Kept,
     /// Nothing any more: what was there is gone.
     Wiped,
-    /// What was there before the last write, which is gone though it had completed.
+    /// What was there before the last write, which had completed, or was under way when the host went down, and is gone.
     Stale,
     /// The beginning of the last write, over what was there before it.
     Torn,

@@ -171,7 +171,7 @@ impl World {
                 self.disturb_all(at);
             }
             // It may come with every datagram, and leaves the groups as they are.
-            Change::Choked { from, to } => {
+            Change::Choked { from, to } | Change::Straggled { from, to } => {
                 for host in [*from, *to] {
                     self.touch(host, at);
                 }

@@ -156,8 +156,9 @@ pub struct FaultDone {
     /// When it first happened; `None` when it never did.
     pub at: Option<Time>,
     /// How much it touched: hosts that changed state, datagrams that a cut dropped or that crossed a changed link, inputs that
-    /// a slow host worked on or that came by a drifting clock, writes that took longer or failed, layers that a healing took
-    /// away. What several layers lay over counts for each of them.
+    /// waited on a slow host or that came by a drifting clock, writes that took longer or failed, layers that a healing took away;
+    /// of a restart with a damaged disk, only hosts whose disk is another than it would have been, and of a jump, only those that
+    /// are up. What several layers lay over counts for each of them.
     pub affected: u64,
 }
 

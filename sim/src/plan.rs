@@ -1,4 +1,6 @@
 //! A plan: a scenario under one rule set with nothing left to look up. The engine runs plans and knows no files.
+//!
+#![doc = include_str!("faults.md")]
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -49,6 +51,9 @@ pub struct PlannedHost<N: Node> {
 }
 
 /// A host's own clock, as the run begins: at `offset`, and going `1 + drift_ppm / 1 000 000` times as fast as true time.
+///
+/// It is monotonic, and the machine's: it goes on while the host is paused or down. It is what the node is told the time by, and what
+/// its timers' deadlines are on; the times of a plan, of traces and of measures are true ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
     /// How far it is ahead of true time.
@@ -90,8 +95,8 @@ pub struct Zones {
 ///
 /// In this order: what a cut is in the way of is dropped; what is longer than the MTU is dropped; what the queue of the bandwidth
 /// has no room for is dropped; the rest takes its turn in the queue, and then may be lost, corrupted, delayed, held back and
-/// doubled. So what is lost has used the bandwidth, and a copy has not. What a host sends to itself crosses a link as well, of
-/// the law that its zone or the default has, but no layer lies over that one and no cut is in its way.
+/// doubled. So what is lost has used the bandwidth, and a copy has not. What a host sends to itself crosses no link that could be
+/// cut or changed, but is treated by the law of its zone or the default like everything else.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkLaw {
     /// How long a datagram is on its way, once it has left the queue.
@@ -224,20 +229,22 @@ pub enum Trigger {
 }
 
 /// Something that a node does, and that a fault can wait for. What triggers at once happens before the rest of what the node
-/// asked for with the same input.
+/// asked for with the same input; if it takes the node down, the rest is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cue {
     /// It claims the fact at this place in [`Fact::NAMES`](squall_nodes::Fact::NAMES).
     Fact(usize),
-    /// A write to its disk begins.
+    /// A write to its disk begins. A node that is killed now leaves the old contents or the new.
     PersistBegun,
-    /// A write is on its disk. What waited behind it has not gone on yet.
+    /// A write is on its disk, and has not failed. What waited behind it has not gone on yet: a node that is killed now leaves the
+    /// new contents, and nobody hears of it.
     PersistCompleted,
-    /// It has sent a datagram to one of these, whatever becomes of it; to anyone when empty.
+    /// It has sent a datagram to one of these, whatever becomes of it; to anyone when empty. What waits behind a write is sent when
+    /// it goes on.
     Send(Vec<HostId>),
 }
 
-/// Something that is done to the world.
+/// Something that is done to the world. [Every fault under every trigger](self#every-fault-under-every-trigger) has a test.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// Takes hosts down.
@@ -253,7 +260,7 @@ pub enum Fault {
     Pause(Vec<Target>),
     /// Lets paused hosts run again.
     Resume(Vec<Target>),
-    /// Moves hosts' clocks forward.
+    /// Moves hosts' clocks forward. A timer whose deadline is jumped over goes off at once. Clocks of hosts that are down jump too.
     Jump {
         /// Whose.
         who: Vec<Target>,
@@ -294,29 +301,36 @@ pub enum Layer {
         change: LinkChange,
     },
     /// Hosts are slow: an input is handled only when the host has worked on it this long, and one after the other. Several add
-    /// up. What comes in meanwhile waits in the host's kernel, as while it is paused.
+    /// up. What comes in meanwhile waits in the host's kernel, as while it is paused: datagrams in a buffer of the same size,
+    /// timers, calls, the start of a node, and writes that are on the disk, each of which takes its time as well.
+    ///
+    /// A paused host works on nothing, and goes on where it was when it is resumed. When a layer is laid or healed, it is
+    /// done with the input that it works on after what that is to take from then on; when the last is healed, what waits is
+    /// found at once. A timer that the node takes back while it waits takes no time.
     Slow {
         /// Which.
         who: Vec<Target>,
         /// How long each input takes; more than nothing.
         by: Span,
     },
-    /// Writes take longer. Several add up. It is for writes that begin while it is there.
+    /// Writes take longer. Several add up. It is for writes that begin while it is there, and they take so long when it is healed too.
     SlowDisk {
         /// Whose.
         who: Vec<Target>,
         /// How much longer; more than nothing.
         by: Span,
     },
-    /// Writes fail: a write that would complete while it is there leaves the disk as it was. Of several, the greatest share counts.
+    /// Writes fail: a write that would complete while it is there leaves the disk as it was, and what waits behind it is dropped.
+    /// Its node is told so of each persist that the write would have completed, and then of each that waited, in order. Of several,
+    /// the greatest share counts: one draw decides a write's fate.
     FailingDisk {
         /// Whose.
         who: Vec<Target>,
         /// The share of writes that fail, drawn for each; more than 0.
         share: f64,
     },
-    /// Clocks go at another rate. Several add up, and to the clock's own drift, within [`Clock::SLOWEST_PPM`] and
-    /// [`Clock::FASTEST_PPM`].
+    /// Clocks go at another rate. Several add up, and to the clock's own drift; what they come to is kept within
+    /// [`Clock::SLOWEST_PPM`] and [`Clock::FASTEST_PPM`].
     Drift {
         /// Whose.
         who: Vec<Target>,
@@ -364,7 +378,11 @@ pub enum Target {
     Actor,
 }
 
-/// What a restarted host finds on its disk.
+/// What a restarted host finds on its disk. What it finds is what is there from then on: no later restart brings back what a
+/// damage took.
+///
+/// A damage is of what was written: where nothing was, or nothing since the disk was wiped or damaged, and where it would leave the
+/// disk as it is, the host restarts with it as it is and does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskOnRestart {
     /// What the last persist that completed wrote.
@@ -374,7 +392,8 @@ pub enum DiskOnRestart {
     /// What was there before the last write: the one that was under way when the host went down, else the last that completed,
     /// which the disk only said it had done.
     Stale,
-    /// The beginning of that write, as much as a draw has it, and what was there before it in the rest.
+    /// The beginning of that write, as much as a draw has it, and what was there before it in the rest: neither the old nor the new,
+    /// wherever there is anything between them.
     Torn,
     /// What the last persist that completed wrote, with one byte, drawn, turned into another one.
     Corrupt,

@@ -96,6 +96,8 @@ pub enum Change {
     Nonce,
     /// The highest accepted epoch is written to the disk before anything is said in it.
     WriteDown,
+    /// A node whose write failed is silent and deaf until one has completed, and then starts over.
+    StartOver,
     /// A rule of both sets: a server that comes back and finds no other serves again.
     Return,
     /// A rule of both sets: of two entries the newer stays, whichever came last.
@@ -118,7 +120,7 @@ impl Rules {
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 18] = [
+    pub const ALL: [Change; 19] = [
         Change::Ratchet,
         Change::StepDown,
         Change::Probe,
@@ -135,6 +137,7 @@ impl Change {
         Change::Introduce,
         Change::Nonce,
         Change::WriteDown,
+        Change::StartOver,
         Change::Return,
         Change::Merge,
     ];

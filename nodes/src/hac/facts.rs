@@ -10,7 +10,7 @@ crate::facts! {
     /// What a hac node claims. Under `Original`, which has no epochs, an epoch has the counter 0 and the id of the
     /// server, as far as the node knows it.
     pub enum HacFact {
-        /// The node of a client-server cluster runs.
+        /// The node of a client-server cluster runs, or starts over after a write to its disk had failed.
         "started" => Started {
             /// The id that it found on its disk.
             id: Option<u32>,
@@ -33,7 +33,7 @@ crate::facts! {
             /// To whom.
             addr: SocketAddrV4,
         },
-        /// It joined a cluster for the first time since it was started.
+        /// It joined a cluster for the first time since it started, or started over.
         "joined" => Joined {
             /// The id that it was given.
             id: u32,

@@ -14,7 +14,7 @@ use super::server::Serving;
 use super::table::Table;
 use super::wire::{Checksum, Code, Entry, Epoch, Head, Mode, NO_ID, Packet, Status, Unreadable, WireError};
 use super::{Answer, AnswerRow, Command, HacNode, Role, Standing, Timer};
-use crate::node::{CallId, Input};
+use crate::node::{CallId, Input, Token};
 use crate::outbox::Outbox;
 use crate::rng::NodeRng;
 use crate::time::Time;
@@ -40,7 +40,9 @@ pub(super) struct Member {
     pub(super) handshake: Handshake,
     pub(super) joined: Joined,
     boots_from: BootsFrom,
+    /// What was written last, whether it is on the disk already or not.
     saved: Vec<u8>,
+    disk: Disk,
     unreadable: Unreadable,
 }
 
@@ -122,6 +124,17 @@ pub(super) struct Known {
     pub(super) entries: Vec<Entry>,
 }
 
+/// How the node's disk is doing, as far as it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disk {
+    /// No write has failed since the last that completed.
+    Sound,
+    /// A write failed, and another one will be tried in a while.
+    Failed,
+    /// A write failed, and this one is being tried.
+    Tried(Token),
+}
+
 /// What a node found when it booted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BootsFrom {
@@ -172,13 +185,20 @@ impl Member {
             joined: Joined::Never,
             boots_from,
             saved: disk.map(<[u8]>::to_vec).unwrap_or_default(),
+            disk: Disk::Sound,
             unreadable: Unreadable::default(),
         }
     }
 
     pub(super) fn take(&mut self, now: Time, input: Input<'_, HacNode>, out: &mut Outbox<HacNode>) {
+        if self.disk != Disk::Sound {
+            return self.wait_for_disk(now, input, out);
+        }
         match input {
-            Input::Start => self.start(now, out),
+            Input::Start => {
+                out.bind(self.me.port());
+                self.start(now, out);
+            }
             Input::Datagram { from, bytes, .. } => self.on_datagram(now, from, bytes, out),
             Input::Timer(timer) => self.on_timer(now, timer, out),
             Input::Command {
@@ -187,6 +207,7 @@ impl Member {
             } => self.on_status(call, out),
             // What was to wait for it was put behind it.
             Input::Persisted(_) => {}
+            Input::PersistFailed(_) if self.changes.has(Change::StartOver) => self.fall_silent(now, out),
             Input::PersistFailed(_) => out.arm(Timer::Disk, now + self.config.round),
             // It has no streams.
             Input::Stream { .. } => {}
@@ -194,7 +215,6 @@ impl Member {
     }
 
     fn start(&mut self, now: Time, out: &mut Outbox<HacNode>) {
-        out.bind(self.me.port());
         if self.boots_from == BootsFrom::Rubbish {
             out.claim(HacFact::DiskUnreadable);
         }
@@ -210,6 +230,74 @@ impl Member {
             }
             _ => self.seek(Why::Join, now, out),
         }
+    }
+
+    /// A write failed, and what waited behind it was dropped: nothing that the node has taken in since may be relied on. It
+    /// says and hears nothing until it has all of it on the disk.
+    fn fall_silent(&mut self, now: Time, out: &mut Outbox<HacNode>) {
+        self.disk = Disk::Failed;
+        self.handshake = Handshake::Idle;
+        for timer in [
+            Timer::Round,
+            Timer::Availability,
+            Timer::Silence,
+            Timer::Handshake,
+            Timer::Wait,
+        ] {
+            out.disarm(timer);
+        }
+        // Not at once: the disk may fail as quickly as it is written to.
+        out.arm(Timer::Disk, now + self.config.retry_after());
+    }
+
+    /// Takes an input while the last write is one that failed.
+    fn wait_for_disk(&mut self, now: Time, input: Input<'_, HacNode>, out: &mut Outbox<HacNode>) {
+        match (input, self.disk) {
+            (Input::Timer(Timer::Disk), Disk::Failed) => {
+                self.saved.clear();
+                if let Some(token) = self.save(out) {
+                    self.disk = Disk::Tried(token);
+                }
+            }
+            (Input::Persisted(token), Disk::Tried(tried)) if token == tried => {
+                self.disk = Disk::Sound;
+                self.start_over(now, out);
+            }
+            (Input::PersistFailed(token), Disk::Tried(tried)) if token == tried => {
+                self.fall_silent(now, out);
+            }
+            (
+                Input::Command {
+                    call,
+                    command: Command::Status,
+                },
+                _,
+            ) => {
+                // It stands where it stands on the disk, which it does not know.
+                let (standing, rows) = (Standing::Failing, Vec::new());
+                out.answer(
+                    call,
+                    Answer::Status {
+                        standing,
+                        id: None,
+                        server: None,
+                        epoch: Epoch::NONE,
+                        rows,
+                    },
+                );
+            }
+            // What it does not hear, others will say again. A write that was dropped behind the one that failed is made up
+            // for by the next.
+            _ => {}
+        }
+    }
+
+    /// Goes on as if it had just been restarted, now that what it holds is on the disk. What it has said is all there, and what it
+    /// may have meant to say, it says anew. It keeps the table: what it has claimed of that must not be taken back by an older AS.
+    fn start_over(&mut self, now: Time, out: &mut Outbox<HacNode>) {
+        self.boots_from = BootsFrom::Disk(self.last());
+        self.joined = Joined::Never;
+        self.start(now, out);
     }
 
     fn on_datagram(&mut self, now: Time, from: SocketAddrV4, bytes: &[u8], out: &mut Outbox<HacNode>) {
@@ -352,14 +440,8 @@ impl Member {
         });
     }
 
-    /// Writes to the disk what has changed since it was last written. What relies on it must come after.
-    pub(super) fn save(&mut self, out: &mut Outbox<HacNode>) {
-        let last = match &self.phase {
-            Phase::Serving(_) => Last::Served,
-            // Until it has found another server, it is still one that served.
-            Phase::Seeking { why: Why::Return, .. } => Last::Served,
-            _ => Last::Followed,
-        };
+    /// Writes to the disk what has changed since it was last written, if anything has. What relies on it must come after.
+    pub(super) fn save(&mut self, out: &mut Outbox<HacNode>) -> Option<Token> {
         if let Phase::Serving(serving) = &self.phase {
             self.book.become_table(serving.names());
         }
@@ -368,13 +450,24 @@ impl Member {
         let saved = Saved {
             identity: self.identity,
             accepted: self.accepted.filter(|_| keeps_reign),
-            last,
+            last: self.last(),
             book: self.book.all().collect(),
         };
         let bytes = saved.encode();
-        if bytes != self.saved {
-            out.persist(&bytes);
+        (bytes != self.saved).then(|| {
+            let token = out.persist(&bytes);
             self.saved = bytes;
+            token
+        })
+    }
+
+    /// What it did last, should it be restarted now.
+    fn last(&self) -> Last {
+        match &self.phase {
+            Phase::Serving(_) => Last::Served,
+            // Until it has found another server, it is still one that served.
+            Phase::Seeking { why: Why::Return, .. } => Last::Served,
+            _ => Last::Followed,
         }
     }
 

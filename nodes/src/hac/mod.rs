@@ -32,29 +32,72 @@
 //!
 //! Under `Hardened`. Under `Original` the promises are the same, and the flaws below break them.
 //!
-//! | invariant | loss, duplicates, reordering | crash, restart | pause | partition, one-way cut | wiped disk |
-//! |---|---|---|---|---|---|
-//! | `ids_granted_once` | always | always, since they are on the disk | always | always | always, anew for the server's next life |
-//! | `heard_grows` | always | always, anew for the observer's next life | always | always | always, anew for the observer's next life |
-//! | `epoch_grows` | always | always, since it is on the disk | always | always | always, anew for the node's next life |
-//! | `one_server` | in quiet¹ | in quiet² | in quiet | in quiet³ | in quiet² ⁵ |
-//! | `ids_unique` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet⁵ |
-//! | `status_true` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet⁴ |
-//! | `tables_agree` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet |
-//! | `peers_agree` | in quiet¹ | in quiet | in quiet | in quiet³ | in quiet: a peer writes nothing down |
+//! | fault | `ids_granted_once` | `heard_grows` | `epoch_grows` | `one_server` | `ids_unique` | `status_true` | `tables_agree` | `peers_agree` |
+//! |---|---|---|---|---|---|---|---|---|
+//! | loss, duplicates, reordering | always | always | always | in quiet¹ | in quiet¹ | in quiet¹ | in quiet¹ | in quiet¹ |
+//! | corruption | always² | always² | always² | in quiet¹ | in quiet¹ | in quiet¹ | in quiet¹ | in quiet¹ |
+//! | bandwidth, MTU | always | always | always | in quiet³ | in quiet³ | in quiet³ | in quiet³ | in quiet³ |
+//! | link changes | always | always | always | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁴ |
+//! | crash, restart | always⁵ | always⁶ | always⁵ | in quiet⁷ | in quiet | in quiet | in quiet | in quiet |
+//! | crash at an effect | always⁵ | always⁶ | always⁵ | in quiet⁷ | in quiet | in quiet | in quiet | in quiet |
+//! | pause | always | always | always | in quiet | in quiet | in quiet | in quiet | in quiet |
+//! | slow host | always | always | always | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁴ |
+//! | partition, one-way cut | always | always | always | in quiet⁸ | in quiet⁸ | in quiet⁸ | in quiet⁸ | in quiet⁸ |
+//! | bridge, ring, flapping cut | always | always | always | in quiet⁸ | in quiet⁸ | in quiet⁸ | in quiet⁸ | in quiet⁸ |
+//! | slow, failing disk | always | always | always | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁹ |
+//! | wiped disk | always¹⁰ | always⁶ | always¹⁰ | in quiet⁷ ¹¹ | in quiet¹¹ | in quiet¹² | in quiet | in quiet⁹ |
+//! | stale, torn, corrupt disk | always¹⁰ | always⁶ | always¹⁰ | in quiet⁷ ¹¹ | in quiet¹¹ | in quiet¹² | in quiet | in quiet⁹ |
+//! | clock offset, drift, jump | always | always | always | in quiet¹³ | in quiet¹³ | in quiet¹³ | in quiet¹³ | in quiet¹³ |
 //!
 //! 1. While loss and latency are within what is tolerated, and `misses` and `handshake_tries` are enough for that loss. The
-//!    defaults are, for 5 %.
-//! 2. Not for a client that has not joined since it came up and cannot reach the host of its settings' server: it may know
+//!    defaults are, for 5 %. A corrupted datagram is a lost one.
+//! 2. A CRC-32C catches every change that keeps to four bytes in a row, and of others all but one in 2³². It is no signature:
+//!    nothing is promised against datagrams that were forged.
+//! 3. While a full queue is within what is tolerated, and whole datagrams pass: a group of which a link drops one for its length
+//!    or for want of room has been disturbed. A link that takes less than `mtu` and 28 bytes of headers drops every table that
+//!    is longer, and no rule gets it across.
+//! 4. Once it is over. For as long as it lasts, no group that it concerns is quiet: no bound on time could be kept by a node
+//!    whose machine, disk or links keep none.
+//! 5. What was granted and accepted is on the disk before it is said.
+//! 6. Anew for the observer's next life: how often it has heard whom is in its memory alone.
+//! 7. Not for a client that has not joined since it came up and cannot reach the host of its settings' server: it may know
 //!    nobody else.
-//! 3. On each side that is a group; not in shapes that are none, such as hosts of which one hears the other and not the
-//!    other way round.
-//! 4. A wiped server does not report those whom it has forgotten, dead or alive, until they speak or are introduced.
-//! 5. Among nodes that are linked by whom they know. A node knows whom its settings, a table, or its server has named to it,
-//!    and to whom it granted an id, since its disk was last empty. Where the only node that knew two others is gone, or knew
-//!    the one before it lost its disk and the other after, nobody is left to tell them of each other.
+//! 8. On each side that is a group; not in shapes that are none, such as hosts of which one hears the other and not the
+//!    other way round, or of which both hear a third and not each other. There, whoever does not hear the server elects
+//!    another, as it must in case it is cut off, and whoever hears both goes over to the higher epoch. When the shape is gone
+//!    one is left.
+//! 9. Nothing to show: a peer writes nothing down, so that no disk makes any difference to it.
+//! 10. Anew for the life that begins with such a disk. A disk that has lost a write that it had said was done leaves nothing by
+//!     which its node could know of it, and whoever asks others has to take the word of those that it can reach.
+//! 11. Among nodes that are linked by whom they know. A node knows whom its settings, a table, or its server has named to it,
+//!     and to whom it granted an id, since it last came up with a disk that was not the one that it had written. Where the only
+//!     node that knew two others is gone, or knew the one before it lost its disk and the other after, nobody is left to tell them
+//!     of each other.
+//! 12. A server that has lost its disk does not report those whom it has forgotten, dead or alive, until they speak or are
+//!     introduced.
+//! 13. While no clock goes wrong by more than a thousandth, and since none has jumped. How far clocks are apart is of no account:
+//!     no node tells another the time.
 //!
-//! Not promised: anything against forged datagrams. A checksum is no signature.
+//! ## By which it is shown
+//!
+//! Each row by files of `scenarios/hac`, in which all its promises are judged, over many seeds, in `sim/cli/tests/promises.rs`.
+//!
+//! | fault | scenarios |
+//! |---|---|
+//! | loss, duplicates, reordering | `loss`, `duplication`, `reordering`, `bad_link`, `loss_peers` |
+//! | corruption | `corruption`, `corruption_peers` |
+//! | bandwidth, MTU | `narrow_link`, `black_hole`, `zones`, `narrow_link_peers` |
+//! | link changes | `link_degrades`, `narrow_link`, `link_degrades_peers` |
+//! | crash, restart | `kill_server`, `power_cut_server`, `restart_server_at_once`, `returns_as_client`, `kill_peer`, `restart_peer` |
+//! | crash at an effect | `kill_between_persist_and_send`, `kill_when_a_write_begins`, `kill_after_first_send`, `kill_peer_when_it_speaks` |
+//! | pause | `pause_server`, `pause_client`, `pause_peer` |
+//! | slow host | `slow_host`, `slow_peer` |
+//! | partition, one-way cut | `partition_and_rejoin`, `one_way_from_server`, `one_way_to_server`, `partition_peers_and_rejoin` |
+//! | bridge, ring, flapping cut | `bridge`, `flap`, `ring` |
+//! | slow, failing disk | `slow_disk`, `failing_disk`, `found_said_without_a_disk` |
+//! | wiped disk | `wipe_server`, `wipe_client` |
+//! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk` |
+//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump`, `clock_peers` |
 //!
 //! # What `Hardened` changes
 //!
@@ -82,6 +125,7 @@
 //! | [`Introduce`](Change::Introduce): a node goes on knowing whom it has once known, and tells its server with AC of those whom the table does not name | Who takes the table of a server with a wiped disk forgets everyone else; two servers that have forgotten each other never meet. | `one_server` |
 //! | [`Nonce`](Change::Nonce): an epoch carries a number that was drawn when it was opened | A server that has lost its disk opens an epoch a second time, and its new tables are mixed with its old ones. | `tables_agree` |
 //! | [`WriteDown`](Change::WriteDown): the highest accepted epoch is on the disk before anything is said in it | Who comes back may follow a server of an epoch that it had left, or open one that is no higher. | `epoch_grows` |
+//! | [`StartOver`](Change::StartOver): a node whose write failed is silent and deaf until one has completed, and then goes on as if restarted | It goes by what it could not write down: a client that could not write that it left for a higher epoch speaks in it all the same, and after a crash is back in the lower one. | `epoch_grows` |
 //!
 //! Two rules belong to both sets, and can be left out all the same. [`Merge`](Change::Merge): packets are merged entry by
 //! entry, the newer staying, so that order and repetition do not matter; without it `heard_grows` is broken.
@@ -207,6 +251,8 @@ pub enum Standing {
     Serving,
     /// It is one of many equals.
     Peer,
+    /// A write to its disk failed: it says and hears nothing until one has completed.
+    Failing,
     /// It refused to start.
     Refused,
 }

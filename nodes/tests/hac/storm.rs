@@ -1,7 +1,7 @@
 //! hac under storms: crashes, wiped disks, pauses, partitions and one-way cuts drawn from a seed, on links that lose, repeat
 //! and flip bits. Under `Hardened` every promise is kept.
 
-use crate::world::{brisk, cast, storm};
+use crate::world::{brisk, cast, failing_disks, storm};
 use squall_nodes::Span;
 use squall_nodes::hac::Role;
 
@@ -32,6 +32,25 @@ fn hardened_keeps_its_promises_in_every_storm() {
         "tables_agree",
     ];
     assert_eq!(judged, all);
+}
+
+#[test]
+fn hardened_keeps_its_promises_while_disks_fail() {
+    let mut silent = 0;
+    for seed in 0..300 {
+        let hosts = cast(2 + (seed % 4) as usize);
+        let mut world = brisk("Hardened", &hosts, seed, |_| ());
+        world.loss = [0, 10, 40][(seed % 3) as usize];
+        world.latency = (Span::from_millis(1), Span::from_millis(20));
+        storm(&mut world, hosts.len(), seed);
+        failing_disks(&mut world, hosts.len(), seed);
+        world.run(40_000);
+        world.assert_held();
+        silent += (0..hosts.len())
+            .filter(|host| world.lives(*host).any(|started| started > 1))
+            .count();
+    }
+    assert!(silent > 100, "{silent} hosts started over");
 }
 
 #[test]

@@ -43,6 +43,10 @@ const SCENES: &[Scene] = &[
         play: server_restarts,
     },
     Scene {
+        missed: &[(Change::StartOver, "epoch_grows")],
+        play: disk_fails_when_an_epoch_is_accepted,
+    },
+    Scene {
         missed: &[(Change::Return, "one_server")],
         play: server_is_left_alone,
     },
@@ -156,6 +160,16 @@ fn server_dies_in_its_first_round(change: Option<Change>, seed: u64) -> HacWorld
 fn server_restarts(change: Option<Change>, seed: u64) -> HacWorld {
     let mut world = brisk("Hardened", &cast(3), seed, without(change));
     world.run(1_000).fault(Fault::Crash(0)).fault(Fault::Restart(0));
+    world
+}
+
+/// A client whose disk fails is promoted or follows another, and loses power.
+fn disk_fails_when_an_epoch_is_accepted(change: Option<Change>, seed: u64) -> HacWorld {
+    let mut world = brisk("Hardened", &cast(2), seed, without(change));
+    world.run(1_000).fault(Fault::FailDisk(1)).fault(Fault::Crash(0));
+    for fault in [Fault::Crash(1), Fault::MendDisk(1), Fault::Restart(1)] {
+        world.fault_in(3_000, fault);
+    }
     world
 }
 

@@ -7,9 +7,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use squall_nodes::hac::{Answer, Command, Config, Hac, HacFact, HacNode, Role, Timer};
 use squall_nodes::{
-    Breach, CallId, Change, Crash, Cut, Delivery, DiskAtBoot, Effect, Effects, Fact, HostId, HostKey, Ids,
-    Input, Invariant, Links, Node, NodeRng, Outbox, Placed, Protocol, Resident, Seen, Setup, Span, Time,
-    Tolerance, Transport, World, drive,
+    Breach, CallId, Change, Crash, Cut, Delivery, DiskAtBoot, DiskState, Effect, Effects, Fact, HostId,
+    HostKey, Ids, Input, Invariant, Links, Node, NodeRng, Outbox, Placed, Protocol, Resident, Seen, Setup,
+    Span, Time, Token, Tolerance, Transport, World, drive,
 };
 
 /// The address of the first host.
@@ -20,6 +20,7 @@ pub(crate) struct HacWorld {
     pub(crate) world: World,
     /// Every fact, with when and by whom it was claimed.
     pub(crate) facts: Vec<(Time, HostId, HacFact)>,
+    started: Vec<(Time, HostId, u32)>,
     /// Every answer.
     pub(crate) answers: Vec<Answer>,
     /// Every datagram that was sent: when, from, to, bytes.
@@ -52,7 +53,18 @@ struct Host {
     paused: bool,
     inbox: Vec<Event>,
     disk: Option<Vec<u8>>,
+    writes: Writes,
+    /// Of how many failed writes the node has not been told. What it wants said until then is dropped.
+    untold: u32,
+    writes_tried: u64,
     timers: BTreeMap<u64, (Time, u64)>,
+}
+
+/// What becomes of writes to a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writes {
+    Complete,
+    Fail,
 }
 
 /// What a test does to the world.
@@ -63,6 +75,9 @@ pub(crate) enum Fault {
     RestartWiped(usize),
     Pause(usize),
     Resume(usize),
+    /// Its writes fail from now on.
+    FailDisk(usize),
+    MendDisk(usize),
     /// Each host's group.
     Partition(Vec<u32>),
     OneWay(usize, usize),
@@ -78,6 +93,8 @@ enum Event {
         bytes: Vec<u8>,
     },
     Timer(HostId, u32, Timer, u64),
+    /// A write is over.
+    Written(HostId, u32, Token, Writes),
     Ask(HostId),
     Fault(Fault),
     Nothing,
@@ -166,11 +183,15 @@ impl HacWorld {
             paused: false,
             inbox: Vec::new(),
             disk: None,
+            writes: Writes::Complete,
+            untold: 0,
+            writes_tried: 0,
             timers: BTreeMap::new(),
         });
         let mut net = HacWorld {
             world,
             facts: Vec::new(),
+            started: Vec::new(),
             answers: Vec::new(),
             sent: Vec::new(),
             breach: None,
@@ -248,6 +269,27 @@ impl HacWorld {
             .collect()
     }
 
+    pub(crate) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How many writes a host has begun, whatever became of them.
+    pub(crate) fn writes_tried(&self, host: usize) -> u64 {
+        self.hosts[host].writes_tried
+    }
+
+    /// How often a host has started, for each of its lives: more than once when it started over.
+    pub(crate) fn lives(&self, host: usize) -> impl Iterator<Item = usize> {
+        let count = |life: &u32| {
+            let started = |(_, by, in_life): &&(Time, HostId, u32)| by.index() == host && in_life == life;
+            self.started.iter().filter(started).count()
+        };
+        let lives: Vec<usize> = (0..=self.hosts[host].incarnation)
+            .map(|life| count(&life))
+            .collect();
+        lives.into_iter()
+    }
+
     /// Who serves: up, and served last of all that it claimed.
     pub(crate) fn servers(&self) -> Vec<usize> {
         let serves = |host: &usize| {
@@ -323,6 +365,7 @@ impl HacWorld {
                 let host = &mut self.hosts[index];
                 host.timers.clear();
                 host.inbox.clear();
+                host.untold = 0;
                 host.paused = false;
                 self.change(Change::Down {
                     host: id(index),
@@ -359,6 +402,16 @@ impl HacWorld {
                     self.push(self.now, event);
                 }
                 self.change(Change::Resumed { host: id(index) });
+            }
+            Fault::FailDisk(index) if self.hosts[index].writes == Writes::Complete => {
+                self.hosts[index].writes = Writes::Fail;
+                let (host, state) = (id(index), DiskState::Ailing);
+                self.change(Change::Disk { host, state });
+            }
+            Fault::MendDisk(index) if self.hosts[index].writes == Writes::Fail => {
+                self.hosts[index].writes = Writes::Complete;
+                let (host, state) = (id(index), DiskState::Sound);
+                self.change(Change::Disk { host, state });
             }
             Fault::Partition(groups) => self.cut(Cut::Groups(groups)),
             Fault::OneWay(from, to) => {
@@ -439,7 +492,7 @@ impl HacWorld {
                     self.apply(fault.clone());
                     continue;
                 }
-                Event::Start(host, incarnation) => {
+                Event::Start(host, incarnation) | Event::Written(host, incarnation, ..) => {
                     if self.hosts[host.index()].incarnation != *incarnation {
                         continue;
                     }
@@ -487,6 +540,9 @@ impl Transport<HacNode> for HacWorld {
         let id = self.next_input()?;
         let host = &mut self.hosts[id.index()];
         let on = SocketAddrV4::new(host.placed.ip, host.placed.config.port);
+        if let Event::Written(_, _, _, Writes::Fail) = self.current {
+            host.untold -= 1;
+        }
         let input = match &self.current {
             Event::Datagram { from, bytes, .. } => Input::Datagram {
                 on,
@@ -494,6 +550,8 @@ impl Transport<HacNode> for HacWorld {
                 bytes,
             },
             Event::Timer(_, _, timer, _) => Input::Timer(*timer),
+            Event::Written(_, _, token, Writes::Complete) => Input::Persisted(*token),
+            Event::Written(_, _, token, Writes::Fail) => Input::PersistFailed(*token),
             Event::Ask(_) => Input::Command {
                 call: CallId(0),
                 command: &Command::Status,
@@ -519,6 +577,9 @@ impl Transport<HacNode> for HacWorld {
         let incarnation = self.hosts[id.index()].incarnation;
         for effect in effects {
             match effect {
+                // It waited behind a write that failed.
+                Effect::Send { .. } | Effect::Persist { .. } | Effect::Claim(_) | Effect::Answer { .. }
+                    if self.hosts[id.index()].untold > 0 => {}
                 Effect::Send { to, bytes, .. } => {
                     self.sent.push((now, id, to, bytes.to_vec()));
                     let Some(receiver) = self.world.host_at(*to.ip()) else {
@@ -558,13 +619,24 @@ impl Transport<HacNode> for HacWorld {
                         .timers
                         .remove(&squall_nodes::Timer::code(&timer));
                 }
-                Effect::Persist { bytes, .. } => self.hosts[id.index()].disk = Some(bytes.to_vec()),
+                Effect::Persist { token, bytes } => {
+                    self.hosts[id.index()].writes_tried += 1;
+                    let writes = self.hosts[id.index()].writes;
+                    self.push(now, Event::Written(id, incarnation, token, writes));
+                    match writes {
+                        Writes::Complete => self.hosts[id.index()].disk = Some(bytes.to_vec()),
+                        Writes::Fail => self.hosts[id.index()].untold += 1,
+                    }
+                }
                 Effect::Claim(fact) => {
                     self.see(&Seen::Fact {
                         host: id,
                         incarnation,
                         fact: &fact,
                     });
+                    if let HacFact::Started { .. } = fact {
+                        self.started.push((now, id, incarnation));
+                    }
                     self.facts.push((now, id, fact));
                 }
                 Effect::Answer { answer, .. } => self.answers.push(answer),
@@ -572,6 +644,24 @@ impl Transport<HacNode> for HacWorld {
                 _ => {}
             }
         }
+    }
+}
+
+/// Disks that fail in the storm's six seconds, one or two of them and each once or twice. In the end all are mended.
+pub(crate) fn failing_disks(world: &mut HacWorld, hosts: usize, seed: u64) {
+    let mut rng = NodeRng::new(seed, HostKey(2), 0);
+    for _ in 0..2 {
+        let host = rng.below(hosts as u64) as usize;
+        let mut at = 0;
+        for _ in 0..2 {
+            at += rng.below(2_500);
+            world.fault_in(at, Fault::FailDisk(host));
+            at += 1 + rng.below(1_500);
+            world.fault_in(at, Fault::MendDisk(host));
+        }
+    }
+    for host in 0..hosts {
+        world.fault_in(8_500, Fault::MendDisk(host));
     }
 }
 

@@ -443,6 +443,9 @@ fn change_of(change: &Change, fault: &str, trace: &Trace) -> String {
                 beyond.len()
             )
         }
+        Change::Straggled { from, to } => {
+            format!("a datagram from {} to {} comes late", name(from), name(to))
+        }
         Change::Choked { from, to } => format!(
             "the link from {} to {} drops for want of room",
             name(from),

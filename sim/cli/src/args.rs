@@ -85,8 +85,8 @@ pub(crate) struct SweepArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) which: Which,
-    /// Print the file with all that is left out of it and nothing left to know; it runs as the file does. Of several files
-    /// with `--format json`
+    /// Print the file with everything written out that it leaves out, as a scenario that runs to the same digests; several
+    /// files with `--format json`
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) resolved: bool,
     #[command(flatten)]

@@ -8,13 +8,18 @@ use squall_sim::scenario::ScenarioFile;
 use squall_sim::{Outcome, Verdict};
 
 /// Each file with the change that mends what it shows, and the promise that is broken without it.
-const FOUND: [(&str, Change, &str); 2] = [
+const FOUND: [(&str, Change, &str); 3] = [
     (
         "found_forgotten_by_table.ron",
         Change::Introduce,
         "hac.one_server",
     ),
     ("found_epoch_opened_twice.ron", Change::Nonce, "hac.heard_grows"),
+    (
+        "found_said_without_a_disk.ron",
+        Change::StartOver,
+        "hac.epoch_grows",
+    ),
 ];
 
 fn run(text: String, rules: &'static str) -> Outcome {

@@ -178,6 +178,88 @@ Scenario(
 )
 "#;
 
+/// Every law, fault and trigger that there is.
+const ALL_FAULTS: &str = r#"Scenario(
+    protocol: "hac",
+    hosts: [
+        (name: "s", role: Server, zone: "eu"),
+        (name: "c1..c4", role: Client, zone: "eu"),
+        (name: "slow", role: Client, zone: "us", starts: "10ms"),
+        (name: "fast", role: Client, zone: "ap", clock: (offset: "3s", drift_ppm: 200)),
+        (name: "late", role: Client, clock: (drift_ppm: -500000)),
+    ],
+    network: (
+        corrupt: 0.001, mtu: 1500,
+        zones: [
+            (between: ["eu", "us", "ap"], latency: LogNormal(median: "20ms", sigma: 0.1)),
+            (from: "us", to: "eu", latency: Normal(mean: "20ms", deviation: "2ms"), queue: "1MB"),
+            (within: "eu", latency: Exponential(mean: "500us")),
+        ],
+        links: [
+            (from: "s", to: "c1..c4", loss: 0.02),
+            (from: ["c1", "c2"], to: "*", latency: Constant("3ms"), corrupt: 0.0),
+            (from: "c3", to: "c4", latency: Pareto(min: "1ms", shape: 2.5), bandwidth: "9600bit/s", queue: "29B"),
+            (from: "c4", to: "c3", latency: Empirical(["5ms", "80us", "100us"]), bandwidth: "10Gbit/s"),
+        ],
+    ),
+    timeline: [
+        At("2s", PowerCut("s")),
+        When(fact: "promoted", by: "c1..c4", after: "20ms", do: Partition([["@actor", "c1"], ["c3"]])),
+        When(persist: Completed, by: "c1", nth: 2, do: Kill("@actor")),
+        When(persist: Begun, do: Slow(who: ["c2", "@actor"], by: "20ms")),
+        When(send_to: "s", by: "c3", nth: 9, do: Jump(who: "@actor", by: "2s")),
+        When(send_to: "*", do: Heal(Slow(who: ["@actor", "c2"], by: "20ms"))),
+        At("5s", Bridge(over: "c3", sides: [["s", "c1"], ["c2", "c4"]])),
+        At("5s", Ring(["s", "c2", "c1", "c3", "c4"])),
+        At("6s", Ring(hosts: ["late", "slow", "fast", "c4", "c1..c3"], reach: 2)),
+        At("6s", Flap(cut: OneWay(from: "slow", to: ["s", "late"]), down: "300ms", up: "200ms")),
+        At("6s", Link(from: "s", to: "*", loss: 0.5, mtu: 576)),
+        At("6s", Link(from: ["c1", "s"], to: "c3", latency: Uniform("1ms", "2ms"), duplicate: 0.5, reorder: 0.5,
+            reorder_by: "1ms", corrupt: 0.5, bandwidth: "3kbit/s", queue: "64KiB")),
+        At("6100ms", Heal(Link(from: "s", to: "*", loss: 0.5, mtu: 576))),
+        At("6200ms", Heal(Flap(cut: OneWay(from: "slow", to: ["late", "s"]), down: "300ms", up: "200ms"))),
+        At("6300ms", Heal(Ring(["s", "c2", "c1", "c3", "c4"]))),
+        At("6400ms", Heal(Bridge(over: "c3", sides: [["c4", "c2"], ["s", "c1"]]))),
+        At("6500ms", HealAll),
+        At("7s", Restart("s")),
+        At("10s", SlowDisk(who: "s", by: "50ms")),
+        At("10s", FailingDisk(who: ["c1", "c2"], share: 0.25)),
+        At("10s", Drift(who: "fast", ppm: -5000)),
+        At("11s", Heal(SlowDisk(who: "s", by: "50ms"))),
+        At("11s", Heal(FailingDisk(who: ["c1", "c2"], share: 0.25))),
+        At("11s", Heal(Drift(who: "fast", ppm: -5000))),
+        At("12s", PowerCut("c1..c4")),
+        At("13s", Restart("c1", Stale)),
+        At("13s", Restart(["c2", "c3"], Torn)),
+        At("13s", Restart("c4", Corrupt)),
+    ],
+    measures: [
+        Latency(name: "slowly", from: Fault(SlowDisk), to: Fact("promoted")),
+        Latency(name: "round", from: Fault(Ring), to: Fact("promoted")),
+    ],
+    persist: Exponential(min: "1ms", mean: "1ms"),
+)
+"#;
+
+#[test]
+fn every_law_fault_and_trigger_is_written_as_it_is_read() {
+    let file = ScenarioFile::parse("faults.ron", ALL_FAULTS.to_owned()).expect("a scenario");
+    says_the_same::<Hac>(&file);
+    let form = registered::<Hac>().resolved(&file).expect("a form");
+    for part in [
+        "(name: \"fast\", role: Client, starts: \"0s\", zone: \"ap\", clock: (offset: \"3s\", drift_ppm: 200)),\n",
+        "            (within: \"eu\", latency: Exponential(min: \"0ns\", mean: \"500us\"), loss: 0.0, ",
+        "            (from: \"us\", to: \"eu\", latency: Normal(mean: \"20ms\", deviation: \"2ms\"), ",
+        "bandwidth: \"10Gbit/s\", queue: \"256KiB\", mtu: 1500),\n",
+        "corrupt: 0.001, queue: \"1MB\", mtu: 1500),\n",
+        "do: Slow(who: [\"@actor\", \"c2\"], by: \"20ms\")),\n",
+        "        When(send_to: \"*\", nth: 1, after: \"0s\", do: Heal(Slow(",
+        "        At(\"13s\", Restart([\"c2\", \"c3\"], Torn)),\n",
+    ] {
+        assert!(form.contains(part), "{part} in\n{form}");
+    }
+}
+
 #[test]
 fn whatever_a_file_says_its_resolved_form_says() {
     let file = ScenarioFile::parse("all.ron", ALL_OF_IT.to_owned()).expect("a scenario");

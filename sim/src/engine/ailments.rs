@@ -4,7 +4,7 @@
 use squall_nodes::{Change, DiskState, HostId, Node, Protocol, Span};
 
 use super::MOST_LAYERS;
-use super::host::Host;
+use super::host::{Barrier, Host, WritePace};
 use super::{End, Engine};
 use crate::draws::Ratio;
 use crate::plan::{Clock, Layer, Target};
@@ -130,17 +130,23 @@ impl<P: Protocol> Engine<'_, P> {
                 self.set_pace(id, by);
                 self.change(Change::Slowed { host: id, by }, label);
             }
-            Ailment::SlowDisk(_) | Ailment::FailingDisk(_) => {
-                let state = host.state_of_disk();
-                if std::mem::replace(&mut host.disk_state, state) != state {
-                    self.change(Change::Disk { host: id, state }, label);
-                }
-            }
+            Ailment::SlowDisk(_) | Ailment::FailingDisk(_) => self.look_at_disk(id, label),
             Ailment::Drift(_) => {
                 let ppm = host.drift_ppm(self.plan.hosts[id.index()].clock.drift_ppm);
                 self.set_rate(id, ppm);
                 self.change(Change::Drift { host: id, ppm }, label);
             }
+        }
+    }
+}
+
+impl<P: Protocol> Engine<'_, P> {
+    /// Tells everyone how a disk is doing if that is not what they know. A write that a layer has made take longer outlasts it.
+    pub(super) fn look_at_disk(&mut self, id: HostId, label: &str) {
+        let host = &mut self.hosts[id.index()];
+        let state = host.state_of_disk();
+        if std::mem::replace(&mut host.disk_state, state) != state {
+            self.change(Change::Disk { host: id, state }, label);
         }
     }
 }
@@ -170,7 +176,8 @@ impl<N: Node> Host<N> {
 
     fn state_of_disk(&self) -> DiskState {
         let ails = |over: &Over| matches!(over.ailment, Ailment::SlowDisk(_) | Ailment::FailingDisk(_));
-        if self.ailments.iter().any(ails) {
+        let slowed = |barrier: &Barrier<N>| barrier.pace == WritePace::Slowed;
+        if self.ailments.iter().any(ails) || self.barrier.as_deref().is_some_and(slowed) {
             DiskState::Ailing
         } else {
             DiskState::Sound

@@ -1,6 +1,8 @@
 //! The persist barrier at work: a write begins, and what waited behind it goes on when it is on the disk, or is dropped when the
 //! write fails; and what a host finds on its disk that is restarted.
 
+use std::collections::VecDeque;
+
 use squall_nodes::{DiskAtBoot, HostId, Protocol, Span, Token};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -10,7 +12,7 @@ use super::contents::Damage;
 use super::cues::Deed;
 use super::event::Event;
 use super::faults::Effect;
-use super::host::{Barrier, Waiting, Write};
+use super::host::{Barrier, Waiting, Write, WritePace};
 use crate::digest::Tag;
 use crate::plan::{DiskOnRestart, host_at};
 use crate::trace::Happening;
@@ -22,25 +24,43 @@ const FAILURES: u64 = 1 << 62;
 const DAMAGE: u64 = 1 << 61;
 
 impl<P: Protocol> Engine<'_, P> {
-    pub(super) fn start_write(&mut self, id: HostId, barrier: Barrier<P::Node>) {
+    /// Begins a write; what waits behind it is `queue`, of so many bytes.
+    pub(super) fn start_write(
+        &mut self,
+        id: HostId,
+        writing: Write,
+        queue: VecDeque<Waiting<P::Node>>,
+        behind: usize,
+    ) {
         let host = &mut self.hosts[id.index()];
         let word = self
             .draws
             .disk(self.keys[id.index()], host.incarnation, host.disk.writes);
         host.disk.writes += 1;
-        let (incarnation, len) = (host.incarnation, barrier.writing.bytes.len() as u32);
-        let token = barrier.writing.tokens.first().map_or(0, |token| token.0);
+        let (incarnation, len) = (host.incarnation, writing.bytes.len() as u32);
+        let token = writing.tokens.first().map_or(0, |token| token.0);
         self.digest
             .head(Tag::Write, self.now.as_nanos(), id.0, token, 0, len);
-        self.digest.bytes(&barrier.writing.bytes);
+        self.digest.bytes(&writing.bytes);
         if let Some(tracer) = &mut self.tracer {
-            let hash = xxh3_64(&barrier.writing.bytes);
+            let hash = xxh3_64(&writing.bytes);
             tracer.note(self.now, Some(id), Happening::Persisting { token, len, hash });
         }
-        let bytes = barrier.bytes;
-        host.barrier = Some(Box::new(barrier));
+        let bytes = behind + writing.bytes_taken();
+        let slowed_by = self.slowed_by_disk(id);
+        let pace = if slowed_by.is_zero() {
+            WritePace::Own
+        } else {
+            WritePace::Slowed
+        };
+        self.hosts[id.index()].barrier = Some(Box::new(Barrier {
+            writing: Some(writing),
+            pace,
+            queue,
+            bytes,
+        }));
         self.account(0, bytes);
-        let takes = self.plan.persist.draw(word) + self.slowed_by_disk(id);
+        let takes = self.plan.persist.draw(word) + slowed_by;
         self.push(
             self.now + takes,
             Event::Written {
@@ -65,16 +85,20 @@ impl<P: Protocol> Engine<'_, P> {
         let Some(barrier) = self.hosts[id.index()].barrier.take() else {
             return;
         };
-        if self.write_fails(id) {
-            self.drop_behind(id, *barrier);
-            return;
-        }
         let Barrier {
-            writing,
+            writing: Some(writing),
             mut queue,
             mut bytes,
-        } = *barrier;
+            pace: _,
+        } = *barrier
+        else {
+            return;
+        };
         self.account(bytes, 0);
+        if self.write_fails(id) {
+            self.drop_behind(id, writing, queue);
+            return;
+        }
         bytes -= writing.bytes_taken();
         let host = &mut self.hosts[id.index()];
         let incarnation = host.incarnation;
@@ -109,14 +133,7 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 Waiting::Answer { call, answer } => self.answer(id, call, &answer),
                 Waiting::Persist(write) => {
-                    self.start_write(
-                        id,
-                        Barrier {
-                            bytes: bytes + write.bytes_taken(),
-                            writing: write,
-                            queue,
-                        },
-                    );
+                    self.start_write(id, write, queue, bytes);
                     self.cued(id, incarnation, Deed::BegunToPersist);
                     return;
                 }
@@ -157,28 +174,34 @@ impl<P: Protocol> Engine<'_, P> {
         fails
     }
 
-    /// A write failed: what waited behind it is dropped, and the persists among it fail too.
-    fn drop_behind(&mut self, id: HostId, barrier: Barrier<P::Node>) {
-        self.account(barrier.bytes, 0);
-        let behind = barrier.queue.into_iter().filter_map(|waiting| match waiting {
+    /// A write failed: what waited behind it is dropped, and the persists among it fail too. So it is with what the node asks for
+    /// until it is told, which a paused or slow one is much later: all that it knows meanwhile is that it is being written.
+    fn drop_behind(&mut self, id: HostId, writing: Write, queue: VecDeque<Waiting<P::Node>>) {
+        let behind = queue.into_iter().filter_map(|waiting| match waiting {
             Waiting::Persist(write) => Some(write),
             Waiting::Send { .. } | Waiting::Claim(_) | Waiting::Answer { .. } => None,
         });
-        let failed: Vec<Token> = std::iter::once(barrier.writing)
+        let failed: Vec<Token> = std::iter::once(writing)
             .chain(behind)
             .flat_map(|Write { tokens, .. }| tokens)
             .collect();
-        let incarnation = self.hosts[id.index()].incarnation;
+        self.hosts[id.index()].barrier = Some(Box::new(Barrier::failed()));
         for token in failed {
-            self.push(
-                self.now,
-                Event::PersistFailed {
-                    host: id,
-                    incarnation,
-                    token,
-                },
-            );
+            self.tell_of_failure(id, token);
         }
+    }
+
+    /// Lets a node know that a persist failed.
+    pub(super) fn tell_of_failure(&mut self, id: HostId, token: Token) {
+        let incarnation = self.hosts[id.index()].incarnation;
+        self.push(
+            self.now,
+            Event::PersistFailed {
+                host: id,
+                incarnation,
+                token,
+            },
+        );
     }
 
     /// Puts on the disk of a host that is down what it is to find there. What it finds, and whether that is another thing than it

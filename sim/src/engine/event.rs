@@ -53,6 +53,8 @@ pub(crate) enum Event {
     Step { step: u32, actor: Option<HostId> },
     /// A flap over links cuts, or opens.
     Flap { layer: u32 },
+    /// A datagram is about to arrive that should not have taken so long.
+    Straggler { from: HostId, to: HostId },
     /// An invariant wants to look.
     Judge,
 }
@@ -75,7 +77,11 @@ impl Event {
             | Event::PersistFailed { host, .. }
             | Event::Worked { host }
             | Event::Command { host, .. } => Some(*host),
-            Event::Work { .. } | Event::Step { .. } | Event::Flap { .. } | Event::Judge => None,
+            Event::Work { .. }
+            | Event::Step { .. }
+            | Event::Flap { .. }
+            | Event::Straggler { .. }
+            | Event::Judge => None,
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Host<N: Node> {
     pub(crate) disk: Disk,
     /// How the world knows the disk to be doing.
     pub(crate) disk_state: DiskState,
-    /// What waits for a write to reach the disk; `None` when no write is under way.
+    /// What waits for a write to reach the disk; `None` when none is under way, nor has failed without the node knowing.
     pub(crate) barrier: Option<Box<Barrier<N>>>,
     /// What came in and the node has not got; `None` while the host is neither paused nor slow.
     pub(crate) held: Option<Box<Held>>,
@@ -51,14 +51,26 @@ pub(crate) struct Ports {
     others: Vec<u16>,
 }
 
-/// The effects that wait behind a write.
+/// The effects that wait behind a write, or that are dropped behind one.
 pub(crate) struct Barrier<N: Node> {
-    /// The write that is under way.
-    pub(crate) writing: Write,
+    /// The write that is under way. `None` when it failed and the node has not been told: what it asks for meanwhile would have waited
+    /// behind that write, and is dropped.
+    pub(crate) writing: Option<Write>,
+    /// Whether a layer makes that write take longer.
+    pub(crate) pace: WritePace,
     /// What waits, in order.
     pub(crate) queue: VecDeque<Waiting<N>>,
     /// How many bytes both take.
     pub(crate) bytes: usize,
+}
+
+/// How long a write takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WritePace {
+    /// As long as writes take.
+    Own,
+    /// Longer, since the disk was slow when it began; whether it still is or not.
+    Slowed,
 }
 
 pub(crate) struct Write {
@@ -180,16 +192,26 @@ impl Ports {
 }
 
 impl<N: Node> Barrier<N> {
-    pub(crate) fn new(writing: Write) -> Self {
+    /// What is there from when a write has failed until the node is told.
+    pub(crate) fn failed() -> Self {
         Barrier {
-            bytes: writing.bytes_taken(),
-            writing,
+            bytes: 0,
+            writing: None,
+            pace: WritePace::Own,
             queue: VecDeque::new(),
         }
     }
 
-    /// Puts an effect behind what waits.
+    /// Whether the write failed and the node has not been told.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.writing.is_none()
+    }
+
+    /// Puts an effect behind what waits; drops it when the write has failed.
     pub(crate) fn wait(&mut self, waiting: Waiting<N>) {
+        if self.has_failed() {
+            return;
+        }
         self.bytes += waiting.bytes_taken();
         self.queue.push_back(waiting);
     }

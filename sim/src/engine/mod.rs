@@ -54,7 +54,7 @@ use ailments::{Ailment, Ailments};
 use clock::Clock;
 use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
-use host::{Barrier, Host, Waiting, Write};
+use host::{Host, Waiting, Write};
 use network::{Layers, Links};
 use queue::{Full, Queue};
 use take::{DueInput, What};
@@ -341,11 +341,12 @@ impl<P: Protocol> Engine<'_, P> {
                             tokens: vec![token],
                             bytes: bytes.to_vec(),
                         };
-                        self.start_write(id, Barrier::new(writing));
+                        self.start_write(id, writing, VecDeque::new(), 0);
                         if !self.cued(id, incarnation, Deed::BegunToPersist) {
                             return;
                         }
                     }
+                    Some(barrier) if barrier.has_failed() => self.tell_of_failure(id, token),
                     Some(barrier) => {
                         let before = barrier.bytes;
                         barrier.persist(token, bytes);

@@ -42,7 +42,9 @@ impl<P: Protocol> Engine<'_, P> {
         host.node = None;
         host.ports.clear();
         self.stale += host.timers.clear();
-        if let Some(barrier) = host.barrier.take() {
+        if let Some(barrier) = host.barrier.take()
+            && let Some(writing) = barrier.writing
+        {
             // Its own ordinal: the one of the write itself says how long the write takes.
             let word = self.draws.disk(
                 self.keys[id.index()],
@@ -51,9 +53,9 @@ impl<P: Protocol> Engine<'_, P> {
             );
             self.held -= barrier.bytes;
             if word & 1 == 1 {
-                host.disk.write(barrier.writing.bytes);
+                host.disk.write(writing.bytes);
             } else {
-                host.disk.lose(barrier.writing.bytes);
+                host.disk.lose(writing.bytes);
             }
         }
         let mut unread = Vec::new();
@@ -81,5 +83,6 @@ impl<P: Protocol> Engine<'_, P> {
             }
         }
         self.sweep_queue();
+        self.look_at_disk(id, "slow_disk");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddrV4;
 
-use squall_nodes::{Change, HostId, Protocol, Span};
+use squall_nodes::{Change, HostId, Protocol, Span, Time};
 
 use super::event::{Datagram, Event};
 use super::network::{Departure, Flaw, Passage};
@@ -136,9 +136,24 @@ impl<P: Protocol> Engine<'_, P> {
             self.payloads.corrupt(&mut datagram, flaw);
         }
         let at = self.now + latency;
+        if latency > self.plan.tolerated.latency {
+            self.straggles(letter, at);
+        }
         if self.queue.push(at.as_nanos(), Event::Datagram(datagram)) == Err(Full) {
             self.ended.get_or_insert(End::QueueFull);
             self.stranded += 1;
+        }
+    }
+
+    /// A datagram takes longer than is tolerated. Where a layer is why, it may well arrive when that has been healed: those who watch
+    /// for quiet have to know. Of what the plan's own laws let through, one of a thousand may take so long.
+    #[cold]
+    fn straggles(&mut self, letter: Letter<'_>, at: Time) {
+        let Letter {
+            from, receiver: to, ..
+        } = letter;
+        if self.links.is_beyond(from, to) {
+            self.push(at, Event::Straggler { from, to });
         }
     }
 

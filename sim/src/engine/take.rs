@@ -1,6 +1,6 @@
 //! From the queue to the next input: pops events, does what they are about, and stops at one that a running node gets.
 
-use squall_nodes::{CallId, HostId, Node, Protocol, Time, Token};
+use squall_nodes::{CallId, Change, HostId, Node, Protocol, Time, Token};
 
 use super::event::Event;
 use super::host::{Held, Pace};
@@ -159,6 +159,11 @@ impl<P: Protocol> Engine<'_, P> {
                 self.flap(layer);
                 None
             }
+            Event::Straggler { from, to } => {
+                self.count()?;
+                self.change(Change::Straggled { from, to }, "link");
+                None
+            }
             Event::Judge if ticket != self.judge_entry.1 => {
                 self.stale = self.stale.saturating_sub(1);
                 None
@@ -270,6 +275,7 @@ impl<P: Protocol> Engine<'_, P> {
             Event::Written { host, .. } => {
                 self.count()?;
                 self.written(host);
+                self.look_at_disk(host, "slow_disk");
                 return None;
             }
             Event::Start { host, incarnation } => {
@@ -284,6 +290,11 @@ impl<P: Protocol> Engine<'_, P> {
                 (host, What::Persisted(token))
             }
             Event::PersistFailed { host, token, .. } => {
+                // It knows now: what it asks for from here on may go out.
+                let barrier = &mut self.hosts[host.index()].barrier;
+                if barrier.as_ref().is_some_and(|barrier| barrier.has_failed()) {
+                    *barrier = None;
+                }
                 self.digest.head(Tag::PersistFailed, now, host.0, token.0, 0, 0);
                 self.trace(Some(host), || Happening::PersistFailed { token: token.0 });
                 (host, What::PersistFailed(token))
@@ -300,6 +311,7 @@ impl<P: Protocol> Engine<'_, P> {
             | Event::Work { .. }
             | Event::Step { .. }
             | Event::Flap { .. }
+            | Event::Straggler { .. }
             | Event::Judge => return None,
         };
         Some(DueInput { host, what })

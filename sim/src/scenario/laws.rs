@@ -30,14 +30,16 @@ pub(super) const PARTS: [&str; 9] = [
 /// The least packet that carries anything, and the greatest that there can be, in bytes.
 const PACKETS: std::ops::RangeInclusive<u64> = HEADERS + 1..=65_535;
 
-const BANDWIDTHS: [(&str, u64); 4] = [
+/// The units of a bandwidth, and how many bits a second each is; the least comes first.
+pub(super) const BANDWIDTHS: [(&str, u64); 4] = [
     ("bit/s", 1),
     ("kbit/s", 1_000),
     ("Mbit/s", 1_000_000),
     ("Gbit/s", 1_000_000_000),
 ];
 
-const SIZES: [(&str, u64); 5] = [
+/// The units of a size, and how many bytes each is; the least comes first.
+pub(super) const SIZES: [(&str, u64); 5] = [
     ("B", 1),
     ("kB", 1_000),
     ("KiB", 1 << 10),

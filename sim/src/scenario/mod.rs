@@ -186,7 +186,8 @@
 //!   - `persist: Completed`: has written to its disk; what waited behind the write has not gone on yet.
 //!   - `send_to: "c1"`: has sent a datagram to one of these hosts, whatever becomes of it; `"*"` is to anyone.
 //!
-//! The faults that happen:
+//! [Every fault under every trigger](crate::plan#every-fault-under-every-trigger) has a test that shows what is seen of it. The
+//! faults that happen:
 //!
 //! | fault | what it does |
 //! |---|---|

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use squall_nodes::{Change, HostId, Span};
 use squall_sim::Verdict;
-use squall_sim::plan::{Fault, Latency};
+use squall_sim::plan::{Fault, Latency, LinkChange};
 
 use crate::node::{Rule, beat, send, start};
 use crate::plans::{
-    A, B, C, D, Draft, bridge, flap, heal, lay, link, ms, one_way, partition, plan, ring, us,
+    A, B, C, D, Draft, bridge, changed, flap, heal, lay, link, ms, one_way, partition, plan, ring, us,
 };
 use crate::stories::Story;
 
@@ -276,18 +276,29 @@ fn a_fault_that_lies_in_the_way_twice_has_dropped_a_datagram_once() {
 }
 
 #[test]
-fn cuts_without_end_stop_the_run_before_they_stop_the_machine() {
-    let cut = || lay(partition(&[&[A], &[B]]));
-    let outcome = talkers()
-        .every(us(1), us(1), Span::from_secs(3_600), cut())
-        .limit(Span::from_secs(3_600))
-        .run(1);
-    assert_eq!(outcome.verdict, Verdict::Inconclusive);
-    assert_eq!(outcome.virtual_time, us(1_001));
-    assert_eq!(
-        outcome.doubts,
-        [
-            "the run was stopped at 0.001001s, when more than 1000 layers lay over the links or over the hosts; heal them, or lay them less often"
-        ]
-    );
+fn layers_without_end_stop_the_run_before_they_stop_the_machine() {
+    let change = LinkChange {
+        loss: Some(0.5),
+        ..LinkChange::default()
+    };
+    let layers = [
+        lay(partition(&[&[A], &[B]])),
+        Fault::Lay(flap(partition(&[&[A], &[B]]), ms(1), ms(1))),
+        Fault::Lay(changed(&[A], &[B], change)),
+    ];
+    for layer in layers {
+        let kind = layer.kind();
+        let outcome = talkers()
+            .every(us(1), us(1), Span::from_secs(3_600), layer)
+            .limit(Span::from_secs(3_600))
+            .run(1);
+        assert_eq!(outcome.verdict, Verdict::Inconclusive);
+        assert_eq!(
+            outcome.doubts,
+            [
+                "the run was stopped at 0.001001s, when more than 1000 layers lay over the links or over the hosts; heal them, or lay them less often"
+            ],
+            "{kind}"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use squall_sim::plan::Latency;
 
 use crate::node::{Do, On, Rule, on, persist, say, send, start};
 use crate::plans::{
-    A, B, failing_disk, heal_layer, kill, lay_over, ms, pause, plan, restart, resume, slow_disk,
+    A, B, failing_disk, heal_layer, kill, lay_over, ms, pause, plan, restart, resume, slow, slow_disk,
 };
 
 #[test]
@@ -229,6 +229,60 @@ fn a_paused_node_is_told_of_its_failure_when_it_is_resumed() {
         [
             "50ms has failed to write 1",
             "50ms claims Said { what: \"failed\" }"
+        ]
+        .map(String::from)
+    );
+    assert_eq!(story.outcome.traffic.sent, 0);
+}
+
+#[test]
+fn a_disk_ails_until_the_write_is_done_that_it_was_slow_over() {
+    let story = plan()
+        .host(
+            "a",
+            [
+                start([Do::Arm(1, ms(5))]),
+                on(On::Timer(1), [persist("1"), say("done"), persist("2")]),
+            ],
+        )
+        .at(ms(1), lay_over(slow_disk(&[A], ms(100))))
+        .at(ms(10), heal_layer(slow_disk(&[A], ms(100))))
+        .trace(1);
+    // The second write begins when the first is done, and takes as long as writes take.
+    let disk = |state| Change::Disk { host: A, state };
+    assert_eq!(
+        story.changes(),
+        [
+            (ms(1), disk(DiskState::Ailing)),
+            (ms(115), disk(DiskState::Sound))
+        ]
+    );
+}
+
+#[test]
+fn what_a_slow_node_asks_for_before_it_is_told_of_a_failure_is_dropped() {
+    let story = plan()
+        .host(
+            "a",
+            [
+                start([persist("x")]),
+                on(On::Command, [send(B, "unaware"), say("unaware"), persist("y")]),
+                on(On::PersistFailed, [say("failed")]),
+            ],
+        )
+        .host("b", [])
+        .at(ms(1), lay_over(failing_disk(&[A], 1.0)))
+        .at(ms(1), lay_over(slow(&[A], ms(20))))
+        .call(ms(12), A, "well?")
+        .trace(1);
+    assert_eq!(
+        story.of(A)[2..],
+        [
+            "12ms is asked \"well?\"",
+            "70ms has failed to write 1",
+            "70ms claims Said { what: \"failed\" }",
+            "90ms has failed to write 2",
+            "90ms claims Said { what: \"failed\" }",
         ]
         .map(String::from)
     );

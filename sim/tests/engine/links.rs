@@ -5,13 +5,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use squall_nodes::{Change, HostId, Span};
 use squall_sim::outcome::Traffic;
-use squall_sim::plan::{Fault, Latency, LinkChange, LinkLaw, Zones};
+use squall_sim::plan::{Fault, Latency, Layer, LinkChange, LinkLaw, Zones};
 use squall_sim::trace::{Fate, Happening};
 
 use crate::node::{Do, On, PORT, Rule, beat, on, place, send, start};
 use crate::plans::{
     A, B, C, D, Draft, bridge, changed, flap, kill, lay, link, ms, one_way, partition, pause, plan, restart,
-    resume, ring, us,
+    resume, ring, targets, us,
 };
 use crate::stories::Story;
 
@@ -494,9 +494,15 @@ fn a_change_of_links_lasts_until_it_is_healed_and_counts_what_crosses_them() {
     let beyond = |beyond: &[(HostId, HostId)]| Change::Links {
         beyond: beyond.to_vec(),
     };
+    let straggled = Change::Straggled { from: A, to: B };
     assert_eq!(
         story.changes(),
-        [(ms(15), beyond(&[(A, B), (B, A)])), (ms(35), beyond(&[]))]
+        [
+            (ms(15), beyond(&[(A, B), (B, A)])),
+            (ms(35), beyond(&[])),
+            (ms(220), straggled.clone()),
+            (ms(230), straggled),
+        ]
     );
 }
 
@@ -538,9 +544,10 @@ fn mess() -> impl Strategy<Value = ([LinkLaw; 3], Vec<(u64, Fault)>, u64, u64)> 
     };
     let layer = || {
         prop_oneof![
-            3 => cut().prop_map(squall_sim::plan::Layer::Cut),
+            3 => cut().prop_map(Layer::Cut),
             2 => (cut(), spans()).prop_map(|(cut, (down, up))| flap(cut, us(down), us(up))),
             3 => (hosts(), hosts(), change()).prop_map(|(from, to, change)| changed(&from, &to, change)),
+            2 => (hosts(), 1..3_000u64).prop_map(|(who, by)| Layer::Slow { who: targets(&who), by: us(by) }),
         ]
     };
     let fault = prop_oneof![
@@ -669,4 +676,36 @@ fn seen(story: &Story) -> Traffic {
         corrupted: fate(Fate::Corrupted) + fate(Fate::CorruptedAndDoubled),
         in_flight: launched - arrived,
     }
+}
+
+#[test]
+fn what_a_changed_link_kept_for_too_long_is_told_of_when_it_comes_though_the_link_is_healed() {
+    let slower = |latency| {
+        let latency = Some(Latency::Constant(latency));
+        changed(
+            &[A],
+            &[B],
+            LinkChange {
+                latency,
+                ..LinkChange::default()
+            },
+        )
+    };
+    let story = |latency| {
+        plan()
+            .host(
+                "a",
+                [start([Do::Arm(1, ms(5))]), on(On::Timer(1), [send(B, "late")])],
+            )
+            .host("b", [])
+            .at(ms(1), Fault::Lay(slower(latency)))
+            .at(ms(10), Fault::Heal(slower(latency)))
+            .trace(1)
+    };
+    let late = story(ms(500));
+    let straggled = Change::Straggled { from: A, to: B };
+    assert_eq!(late.changes().last(), Some(&(ms(505), straggled)));
+    assert_eq!(late.heard(B).len(), 1);
+    // A hundred milliseconds are tolerated.
+    assert_eq!(story(ms(100)).changes().len(), 2);
 }

@@ -6,15 +6,14 @@ mod plans;
 mod promises;
 mod stories;
 
+mod ailments;
 mod clocks;
 mod crashes;
 mod cuts;
-
 mod damaged_disks;
 mod determinism;
 mod effect_triggers;
 mod failing_disks;
-
 mod keyed_randomness;
 mod layers;
 mod links;
@@ -22,6 +21,6 @@ mod measures;
 mod pause;
 mod persist;
 mod slow_hosts;
-
+mod table;
 mod triggers;
 mod verdicts;

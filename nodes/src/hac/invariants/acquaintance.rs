@@ -6,9 +6,10 @@
 use std::net::SocketAddrV4;
 
 use super::super::{HacFact, HacNode, Role};
+use super::loses;
 use crate::node::HostId;
 use crate::protocol::{Placed, Setup};
-use crate::seen::{Change, DiskAtBoot, Seen};
+use crate::seen::{Change, Seen};
 use crate::world::World;
 
 /// Whom each host has had named to it since its disk was last empty: by its settings, by a table, by its server, or by
@@ -44,11 +45,7 @@ impl Acquaintance {
     /// Takes in what was seen.
     pub(super) fn observe(&mut self, seen: &Seen<'_, HacNode>, world: &World) {
         match seen {
-            Seen::World(Change::Up {
-                host,
-                disk: DiskAtBoot::Wiped,
-                ..
-            }) => {
+            Seen::World(Change::Up { host, disk, .. }) if loses(*disk) => {
                 let knows = &mut self.knows[host.index()];
                 knows.clear();
                 knows.extend(self.configured[host.index()]);
@@ -124,6 +121,7 @@ mod tests {
     use super::super::super::{Config, Row, Rules};
     use super::*;
     use crate::protocol::Tolerance;
+    use crate::seen::DiskAtBoot;
     use crate::time::Span;
     use crate::world::{Links, Resident};
 
@@ -213,7 +211,7 @@ mod tests {
         assert_eq!(acquaintance.circles(&[a, b, d]), [vec![a, b, d]]);
         for (disk, circles) in [
             (DiskAtBoot::Kept, vec![vec![a, b, d]]),
-            (DiskAtBoot::Wiped, vec![vec![a, d], vec![b]]),
+            (DiskAtBoot::Stale, vec![vec![a, d], vec![b]]),
         ] {
             let (host, incarnation) = (d, 1);
             let up = Change::Up {

@@ -8,11 +8,11 @@ use std::net::SocketAddrV4;
 
 use super::super::wire::Epoch;
 use super::super::{HacFact, HacNode, Row, Rules};
-use super::name_at;
+use super::{loses, name_at};
 use crate::invariant::{Always, Breach, Judged};
 use crate::node::HostId;
 use crate::protocol::{Placed, Setup};
-use crate::seen::{Change, DiskAtBoot, Seen};
+use crate::seen::{Change, Seen};
 use crate::time::Time;
 use crate::world::World;
 
@@ -43,10 +43,11 @@ pub(super) struct HeardGrows {
 /// Ids, ascending, each with a `heard`.
 type HeardById = Vec<(u32, u32)>;
 
-/// An accepted epoch never goes down.
+/// An accepted epoch never goes down: nobody says anything in an epoch below one in which it has said something.
 #[derive(Clone)]
 pub(super) struct EpochGrows {
-    /// For each host, the epoch that it accepted last since its disk was empty or unreadable.
+    /// For each host, the epoch in which it claimed something last since its disk was last empty, unreadable, or not what it had
+    /// written.
     accepted: Vec<Epoch>,
 }
 
@@ -179,12 +180,23 @@ impl Always<HacNode> for EpochGrows {
             self.accepted[host.index()] = Epoch::NONE;
             return Ok(Judged::NotConcerned);
         }
-        let (host, epoch) = match seen {
-            Seen::Fact {
-                host,
-                fact: HacFact::Accepted { epoch } | HacFact::Started { epoch, .. },
-                ..
-            } => (*host, *epoch),
+        let Seen::Fact { host, fact, .. } = seen else {
+            return Ok(Judged::NotConcerned);
+        };
+        let host = *host;
+        let epoch = match **fact {
+            HacFact::Accepted { epoch } | HacFact::Started { epoch, .. } => epoch,
+            HacFact::Serving { epoch, .. }
+            | HacFact::Granted { epoch, .. }
+            | HacFact::Promoted { epoch, .. }
+            | HacFact::Joined { epoch, .. }
+            | HacFact::Rejoined { epoch, .. }
+            | HacFact::Table { epoch, .. }
+                // Those of `Original` are none.
+                if epoch.counter > 0 =>
+            {
+                epoch
+            }
             _ => return Ok(Judged::NotConcerned),
         };
         let before = std::mem::replace(&mut self.accepted[host.index()], epoch);
@@ -199,10 +211,10 @@ impl Always<HacNode> for EpochGrows {
     }
 }
 
-/// The host that has nothing of its disk any more, if that is what was seen.
+/// The host that may not have all of its disk any more, if that is what was seen.
 fn forgets(seen: &Seen<'_, HacNode>) -> Option<HostId> {
     match seen {
-        Seen::World(Change::Up { host, disk, .. }) if *disk != DiskAtBoot::Kept => Some(*host),
+        Seen::World(Change::Up { host, disk, .. }) if loses(*disk) => Some(*host),
         Seen::Fact {
             host,
             fact: HacFact::DiskUnreadable,
@@ -219,6 +231,7 @@ mod tests {
     use super::super::super::{Config, Role};
     use super::*;
     use crate::protocol::Tolerance;
+    use crate::seen::DiskAtBoot;
     use crate::time::Span;
     use crate::world::{Links, Resident};
 

@@ -17,6 +17,10 @@
 //! 4. `2T + 3L` until a client of a server that gave way has missed it and asked again, and the new server has written down
 //!    the id, and the client that it joined.
 //!
+//! In 2, nobody tries the server that it has lost, or itself: of the `N − 1` tries one is to spare. It is for a node whose last write had
+//! failed, which tries another within a `T` and starts over when that is on the disk, and for clocks that are slow by a
+//! thousandth, as is tolerated; in clusters of up to eight hundred it is enough for both.
+//!
 //! **`status_true`** then takes `misses + 1` rounds and `2L`: whoever is gone was heard a last time, and whoever joined is
 //! counted when the round ends, and told of when what came before is written down.
 //!

@@ -17,6 +17,7 @@ use std::net::SocketAddrV4;
 
 use super::{HacNode, Role};
 use crate::protocol::{InvariantKind, Setup};
+use crate::seen::DiskAtBoot;
 use crate::world::World;
 
 use always::{EpochGrows, HeardGrows, IdsGrantedOnce};
@@ -91,6 +92,15 @@ fn name_at(addr: SocketAddrV4, world: &World) -> String {
     match world.host_at(*addr.ip()) {
         Some(host) => world.name(host).to_owned(),
         None => addr.to_string(),
+    }
+}
+
+/// Whether a host that boots with such a disk may be without what it had written there: a new life, as far as promises
+/// rest on the disk. What a stale disk still has cannot be told from outside. Where nothing was ever written, nothing was lost.
+fn loses(disk: DiskAtBoot) -> bool {
+    match disk {
+        DiskAtBoot::Fresh | DiskAtBoot::Kept => false,
+        DiskAtBoot::Wiped | DiskAtBoot::Stale | DiskAtBoot::Torn | DiskAtBoot::Corrupt => true,
     }
 }
 

@@ -50,6 +50,8 @@ impl Standings {
         let (host, standing) = match seen {
             Seen::World(Change::Up { host, .. } | Change::Down { host, .. }) => (*host, Standing::Outside),
             Seen::Fact { host, fact, .. } => match **fact {
+                // It starts over; the first time in a life it is outside already.
+                HacFact::Started { .. } if self.of(*host) != Standing::Outside => (*host, Standing::Outside),
                 HacFact::Serving { id, epoch } => (*host, Standing::Serves { id, epoch }),
                 HacFact::Joined { id, server, .. } | HacFact::Rejoined { id, server, .. } => {
                     (*host, Standing::Follows { id, server })

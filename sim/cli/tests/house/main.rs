@@ -1,8 +1,9 @@
-//! Rules of the house that no compiler keeps: what depends on what, who calls a node, what may not be used, and whether
-//! the documents point at what is there.
+//! Rules of the house that no compiler keeps: what depends on what, who calls a node, what may not be used, whether the
+//! documents point at what is there, and whether every fault is tested under every trigger.
 
 mod arrows;
 mod call_site;
+mod faults;
 mod links;
 mod lint_bans;
 

@@ -52,7 +52,7 @@ pub(super) struct Rare {
 }
 
 /// What the way out of a host makes of a datagram.
-pub(super) enum Verdict {
+pub(super) enum Admission {
     /// It leaves the queue after a time, and may get a flaw on its way.
     Goes(Span, Option<Flaw>),
     Congested,
@@ -98,19 +98,19 @@ impl Rare {
         words: Words<'_>,
         faults: &mut [FaultDone],
         free_at: impl FnOnce() -> &'l mut Time,
-    ) -> Verdict {
+    ) -> Admission {
         for step in &self.steps {
             faults[*step].affected += 1;
         }
         let bytes = datagram.len as u64 + HEADERS;
         if self.mtu.is_some_and(|mtu| bytes > u64::from(mtu)) {
-            return Verdict::TooLong;
+            return Admission::TooLong;
         }
         let mut queued = Span::ZERO;
         if let Some(bandwidth) = self.bandwidth {
             let free_at = free_at();
             if carried(free_at.since(datagram.now), bandwidth).saturating_add(bytes) > self.queue {
-                return Verdict::Congested;
+                return Admission::Congested;
             }
             *free_at = datagram.now.max(*free_at) + transmission(bytes, bandwidth);
             queued = free_at.since(datagram.now);
@@ -118,7 +118,7 @@ impl Rare {
         let corrupted =
             datagram.len > 0 && !self.corrupt.is_zero() && self.corrupt.hits(words.word(Purpose::Corrupt));
         let flaw = corrupted.then(|| Flaw::drawn(words.word(Purpose::CorruptHow), datagram.len));
-        Verdict::Goes(queued, flaw)
+        Admission::Goes(queued, flaw)
     }
 }
 

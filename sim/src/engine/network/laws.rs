@@ -90,6 +90,7 @@ impl<'p> Laws<'p> {
     }
 
     /// The law that a link has now.
+    #[cold]
     pub(super) fn of(&self, from: HostId, to: HostId) -> u32 {
         match self.changed.binary_search_by_key(&(from, to), |(pair, _)| *pair) {
             Ok(place) => self.changed[place].1,
@@ -109,9 +110,19 @@ impl<'p> Laws<'p> {
 
     /// The links with laws beyond what is tolerated, as far as layers lie over them.
     pub(super) fn beyond(&self) -> Vec<Pair> {
-        let beyond = |law: u32| self.made[law as usize - self.bases.len()].beyond;
-        let pairs = self.changed.iter().filter(|(_, law)| beyond(*law));
+        let pairs = self.changed.iter().filter(|(_, law)| self.is_law_beyond(*law));
         pairs.map(|(pair, _)| *pair).collect()
+    }
+
+    /// Whether a link is one of them.
+    pub(super) fn is_beyond(&self, link: Pair) -> bool {
+        let place = self.changed.binary_search_by_key(&link, |(pair, _)| *pair);
+        place.is_ok_and(|place| self.is_law_beyond(self.changed[place].1))
+    }
+
+    /// Of a law that layers make.
+    fn is_law_beyond(&self, law: u32) -> bool {
+        self.made[law as usize - self.bases.len()].beyond
     }
 
     /// Lays a layer; `set` is told the new law of each link that it names.

@@ -23,7 +23,7 @@ pub(crate) use law::{Flaw, Passage};
 pub(crate) use laws::Over;
 pub(crate) use layers::{Flap, Flapped, Laid, Layer, Layers, Turn};
 
-use law::Verdict;
+use law::Admission;
 use laws::Laws;
 
 /// The links of one run.
@@ -99,9 +99,9 @@ impl<'p> Links<'p> {
         let (mut queued, mut flaw) = (Span::ZERO, None);
         if let Some(rare) = law.rare() {
             match rare.admit(&datagram, words, faults, || row.free_at(place)) {
-                Verdict::Goes(after, how) => (queued, flaw) = (after, how),
-                Verdict::Congested => return Passage::Congested,
-                Verdict::TooLong => return Passage::TooLong,
+                Admission::Goes(after, how) => (queued, flaw) = (after, how),
+                Admission::Congested => return Passage::Congested,
+                Admission::TooLong => return Passage::TooLong,
             }
         }
         // Each word has its own key, so the ones that the law has no use for need not be drawn.
@@ -149,6 +149,11 @@ impl<'p> Links<'p> {
         self.laws.beyond()
     }
 
+    /// Whether layers make a link worse than what is tolerated.
+    pub(crate) fn is_beyond(&self, from: HostId, to: HostId) -> bool {
+        self.laws.is_beyond((from, to))
+    }
+
     /// How many steps it has taken to keep up with the layers, about, as [`World::effort`](squall_nodes::World::effort) counts
     /// them.
     pub(crate) fn effort(&self) -> u64 {
@@ -168,24 +173,30 @@ impl Row {
         let place = if self.links.get(next).is_some_and(|link| link.to == to) {
             next
         } else {
-            self.links
-                .binary_search_by_key(&to, |link| link.to)
-                .unwrap_or_else(|place| {
+            match self.links.binary_search_by_key(&to, |link| link.to) {
+                Ok(place) => place,
+                Err(place) => {
                     let link = Link {
                         to,
                         law: laws.of(from, to),
                         key: draws.link(keys[from.index()], keys[to.index()]),
                         ordinal: 0,
                     };
-                    self.links.insert(place, link);
-                    if !self.free_at.is_empty() {
-                        self.free_at.insert(place, Time::ZERO);
-                    }
+                    self.insert(place, link);
                     place
-                })
+                }
+            }
         };
         self.cursor = place;
         place
+    }
+
+    #[cold]
+    fn insert(&mut self, place: usize, link: Link) {
+        self.links.insert(place, link);
+        if !self.free_at.is_empty() {
+            self.free_at.insert(place, Time::ZERO);
+        }
     }
 
     /// When the link at a place is done with what it was given to carry.

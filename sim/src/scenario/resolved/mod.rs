@@ -26,6 +26,7 @@ use self::names::Names;
 use self::page::Page;
 use self::settings::Tree;
 use super::complaint::Complaints;
+use super::faults::written_as;
 use super::file::{FORMAT, Flaw, LARGEST, ScenarioFile};
 use super::resolve::{Draft, draft, resolve};
 use crate::plan::{Clock, Expect, Measure, Moment, Plan, PlannedHost, Work};
@@ -263,7 +264,11 @@ impl<P: Protocol> Form<'_, P> {
         };
         page.open("expect: {");
         for Plan { rules, expect, .. } in self.plans {
-            page.line(&format!("{rules}: {},", expected(expect)));
+            // A name that is no word of RON stands in quotes.
+            let is_word = rules.starts_with(|c: char| c.is_ascii_alphabetic())
+                && rules.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let quote = if is_word { "" } else { "\"" };
+            page.line(&format!("{quote}{rules}{quote}: {},", expected(expect)));
         }
         page.close("},");
     }
@@ -291,7 +296,7 @@ impl<P: Protocol> Form<'_, P> {
 /// A moment that is measured from or to.
 fn moment<P: Protocol>(moment: &Moment, each: Option<String>) -> String {
     match (moment, each) {
-        (Moment::Fault(kind), _) => format!("Fault({})", timeline::name_of_kind(kind)),
+        (Moment::Fault(kind), _) => format!("Fault({})", written_as(kind)),
         (Moment::Fact(fact), None) => format!("Fact(\"{}\")", timeline::name_of_fact::<P>(*fact)),
         (Moment::Fact(fact), Some(each)) => {
             format!(

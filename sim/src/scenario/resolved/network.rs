@@ -8,6 +8,7 @@ use squall_nodes::HostId;
 use super::names::Names;
 use super::page::Page;
 use crate::plan::{Fault, Layer, LinkChange, LinkLaw, Network, Step, Zones};
+use crate::scenario::laws::{BANDWIDTHS, SIZES};
 
 /// Writes `network`.
 pub(super) fn network(page: &mut Page, network: &Network, timeline: &[Step], names: &Names<'_>) {
@@ -107,7 +108,7 @@ pub(super) fn change(change: &LinkChange) -> Vec<String> {
         ratio("duplicate", duplicate),
         ratio("reorder", reorder),
         reorder_by.map(|by| format!("reorder_by: \"{by}\"")),
-        ratio("corrupt", &corrupt.filter(|share| *share > 0.0)),
+        ratio("corrupt", corrupt),
         bandwidth.map(|bits| format!("bandwidth: \"{}\"", amount(bits, &BANDWIDTHS))),
         queue.map(|bytes| format!("queue: \"{}\"", amount(bytes, &SIZES))),
         mtu.map(|bytes| format!("mtu: {bytes}")),
@@ -115,23 +116,12 @@ pub(super) fn change(change: &LinkChange) -> Vec<String> {
     parts.into_iter().flatten().collect()
 }
 
-const BANDWIDTHS: [(u64, &str); 4] = [
-    (1_000_000_000, "Gbit/s"),
-    (1_000_000, "Mbit/s"),
-    (1_000, "kbit/s"),
-    (1, "bit/s"),
-];
-const SIZES: [(u64, &str); 3] = [(1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
-
 /// A whole number in the largest unit that is exact.
-fn amount(number: u64, units: &[(u64, &str)]) -> String {
-    let unit = units
-        .iter()
-        .find(|(size, _)| number > 0 && number.is_multiple_of(*size));
-    unit.map_or_else(
-        || format!("{number}{}", units.last().map_or("", |(_, unit)| unit)),
-        |(size, unit)| format!("{}{unit}", number / size),
-    )
+fn amount(number: u64, units: &[(&str, u64)]) -> String {
+    let exact = units.iter().filter(|(_, size)| number.is_multiple_of(*size));
+    // Each list of units begins with the least, which measures everything.
+    let (unit, size) = exact.max_by_key(|(_, size)| *size).unwrap_or(&units[0]);
+    format!("{}{unit}", number / size)
 }
 
 /// The links between zones, and inside them.

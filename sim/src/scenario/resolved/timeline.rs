@@ -106,16 +106,6 @@ fn cut(cut: &CutPlan, names: &Names<'_>) -> String {
     }
 }
 
-/// The name of a kind of fault as files write it: `PowerCut` for `power_cut`.
-pub(super) fn name_of_kind(kind: &str) -> String {
-    let capital = |word: &str| {
-        let mut letters = word.chars();
-        let first = letters.next().map(|first| first.to_ascii_uppercase());
-        first.into_iter().chain(letters).collect::<String>()
-    };
-    kind.split('_').map(capital).collect()
-}
-
 /// The name of the fact at a place.
 pub(super) fn name_of_fact<P: Protocol>(place: usize) -> &'static str {
     <<P::Node as Node>::Fact as Fact>::NAMES[place]

@@ -1,42 +1,10 @@
-//! Random storms over hac: whatever is done to a cluster in its first ten seconds, the hardened rules keep their promises.
-//!
-//! A storm that breaks one is shrunk and left as a scenario file that can be read, run and committed; the failure says
-//! where. That the hunt does find, shrink and leave what there is to be found is shown on the original rules.
-//!
-//! `SQUALL_STORMS` says how many storms are tried, `SQUALL_STORMS_SET`, from 0 to 255, which.
+//! The first family of storms: hosts that crash, pause and lose their disks, and links that are cut, lose, repeat and reorder.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
-use squall_nodes::hac::Hac;
-use squall_sim::registered;
-use squall_sim::scenario::ScenarioFile;
-use squall_sim::{Outcome, Verdict};
 
-/// Clusters in client-server mode, and one of peers.
-const CLUSTERS: [&[(&str, &str)]; 4] = [
-    &[
-        ("s", "Server"),
-        ("c1", "Client"),
-        ("c2", "Client"),
-        ("c3", "Client"),
-        ("c4", "Client"),
-    ],
-    &[("s", "Server"), ("c1", "Client"), ("c2", "Client")],
-    &[
-        ("s", "Server"),
-        ("c1", "Client"),
-        ("c2", "Client"),
-        ("c3", "Client"),
-        ("c4", "Client"),
-        ("c5", "Client"),
-        ("c6", "Client"),
-    ],
-    &[("p1", "Peer"), ("p2", "Peer"), ("p3", "Peer"), ("p4", "Peer")],
-];
+use crate::{CLUSTERS, Weather};
 
 /// One thing that a storm does; hosts are by their place, sets of hosts by their bits.
 #[derive(Clone, Debug)]
@@ -60,8 +28,9 @@ enum What {
     HealAll,
 }
 
+/// A storm of the first family.
 #[derive(Clone, Debug)]
-struct Storm {
+pub(crate) struct Storm {
     cluster: usize,
     /// When the last host starts.
     late_ms: u64,
@@ -78,7 +47,8 @@ struct Links {
     reorder: u8,
 }
 
-fn storms() -> impl Strategy<Value = Storm> {
+/// Draws one.
+pub(crate) fn storms() -> impl Strategy<Value = Storm> {
     use What::{HealAll, Kill, OneWay, Partition, Pause, PowerCut, Restart, Resume, Wipe};
     let what = prop::sample::select(vec![
         Kill, PowerCut, Restart, Restart, Wipe, Pause, Resume, Resume, Partition, Partition, OneWay, HealAll,
@@ -126,8 +96,7 @@ enum State {
     Down,
 }
 
-impl Storm {
-    /// The storm as a scenario file.
+impl Weather for Storm {
     fn scenario(&self) -> String {
         let hosts = CLUSTERS[self.cluster];
         let mut text = "Scenario(\n    protocol: \"hac\",\n    hosts: [\n".to_owned();
@@ -166,10 +135,6 @@ impl Storm {
         );
         text
     }
-
-    fn run(&self, rules: &'static str) -> Outcome {
-        run(&self.scenario(), rules)
-    }
 }
 
 impl Links {
@@ -186,14 +151,6 @@ impl Links {
         }
         law
     }
-}
-
-fn run(text: &str, rules: &'static str) -> Outcome {
-    let file = ScenarioFile::parse("storm.ron", text.to_owned()).unwrap_or_else(|c| panic!("{c:?}\n{text}"));
-    let prepared = registered::<Hac>()
-        .prepare(&file, rules)
-        .unwrap_or_else(|c| panic!("{c:?}\n{text}"));
-    prepared.worker().run(file.seed())
 }
 
 impl Sky {
@@ -245,88 +202,4 @@ impl Sky {
             _ => return None,
         })
     }
-}
-
-/// Hunts for a storm that breaks a promise under a rule set; leaves the smallest as a file.
-fn hunt(rules: &'static str, storms_to_try: u32, leave_at: &Path) -> Option<PathBuf> {
-    let config = Config {
-        cases: storms_to_try,
-        failure_persistence: None,
-        max_shrink_iters: 2000,
-        ..Config::default()
-    };
-    // The same storms every time: a test that fails for one person fails for the next.
-    let mut set = *b"squall storms over hac, set no 1";
-    set[31] = set[31].wrapping_add(number("SQUALL_STORMS_SET").unwrap_or(0));
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &set);
-    let mut runner = TestRunner::new_with_rng(config, rng);
-    let found = runner.run(&storms(), |storm| {
-        let outcome = storm.run(rules);
-        match outcome.violation {
-            Some(violation) => Err(TestCaseError::fail(violation.invariant)),
-            None => Ok(()),
-        }
-    });
-    match found {
-        Ok(()) => None,
-        Err(TestError::Fail(_, storm)) => {
-            let (text, violation) = (storm.scenario(), storm.run(rules).violation);
-            let broken = violation.map_or_else(String::new, |violation| {
-                format!(
-                    "{} at {}: {}",
-                    violation.invariant, violation.at, violation.detail
-                )
-            });
-            let story = format!(
-                "// A random storm with nothing left to take away. Under {rules} it breaks {broken}.\n"
-            );
-            std::fs::write(leave_at, story + &text).expect("the smallest storm can be left as a file");
-            Some(leave_at.to_owned())
-        }
-        Err(TestError::Abort(why)) => panic!("the hunt was given up: {why}"),
-    }
-}
-
-/// What the environment says, for who wants to hunt for longer or elsewhere.
-fn number<T: FromStr>(variable: &str) -> Option<T> {
-    let text = std::env::var(variable).ok()?;
-    let Ok(number) = text.parse() else {
-        panic!("{variable} is a whole number, not {text}");
-    };
-    Some(number)
-}
-
-fn leave_at(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
-}
-
-#[test]
-fn the_hardened_rules_stand_every_storm() {
-    let storms_to_try = number("SQUALL_STORMS").unwrap_or(1_000);
-    if let Some(file) = hunt("Hardened", storms_to_try, &leave_at("hac_hardened.ron")) {
-        let text = std::fs::read_to_string(&file).expect("the file was just written");
-        let outcome = run(&text, "Hardened");
-        panic!(
-            "a storm breaks {:?}:\n{text}\nsquall run {} --rules Hardened",
-            outcome.violation,
-            file.display()
-        );
-    }
-}
-
-#[test]
-fn a_storm_that_breaks_the_original_rules_is_found_shrunk_and_left_as_a_file() {
-    let file = hunt("Original", 200, &leave_at("hac_original.ron"))
-        .expect("the original rules have flaws to be found");
-    let text = std::fs::read_to_string(file).expect("the file was just written");
-    assert_eq!(
-        run(&text, "Original").verdict,
-        Verdict::Violated,
-        "the file shows what was found:\n{text}"
-    );
-    let faults = text
-        .lines()
-        .filter(|line| line.trim_start().starts_with("At("))
-        .count();
-    assert!(faults <= 4, "{faults} faults are left:\n{text}");
 }
