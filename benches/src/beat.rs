@@ -36,10 +36,21 @@ pub struct BeatConfig {
     pub timeout: Span,
     /// To how many peers each node beats, the ones after it in the list; 0 is all.
     pub fan: u32,
+    /// How it keeps the deadlines of its peers.
+    pub deadlines: Deadlines,
     /// Whom this node beats to.
     pub to: Arc<[SocketAddrV4]>,
     /// Whom this node hears, in ascending order.
     pub from: Arc<[Address]>,
+}
+
+/// How a node keeps the deadlines of its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deadlines {
+    /// A named timer for each.
+    Timers,
+    /// A table of its own, which it looks through at each beat.
+    Table,
 }
 
 /// The address of a peer as one number, which is quicker to find in a list: its IP address above its port.
@@ -100,6 +111,8 @@ pub struct BeatNode {
     beats: u64,
     started: Time,
     heard: Vec<Time>,
+    /// When each peer is taken for silent; empty where timers keep that.
+    table: Vec<Time>,
     hears: Hears,
 }
 
@@ -125,6 +138,10 @@ impl Node for BeatNode {
             beats: 0,
             started: Time::ZERO,
             heard: vec![Time::ZERO; config.from.len()],
+            table: match config.deadlines {
+                Deadlines::Timers => Vec::new(),
+                Deadlines::Table => vec![Time::MAX; config.from.len()],
+            },
             hears: Hears::NotAll,
             config: config.clone(),
         }
@@ -138,7 +155,7 @@ impl Node for BeatNode {
                 out.arm(BeatTimer::Beat, now + self.first);
                 for peer in 0..self.heard.len() as u32 {
                     self.heard[peer as usize] = now;
-                    out.arm(BeatTimer::Silent(peer), now + self.config.timeout);
+                    self.expect(peer, now, out);
                 }
             }
             Input::Timer(BeatTimer::Beat) => {
@@ -155,18 +172,17 @@ impl Node for BeatNode {
                     self.hears = Hears::All;
                     out.claim(BeatFact::Complete);
                 }
+                for peer in 0..self.table.len() as u32 {
+                    if self.table[peer as usize] <= now {
+                        self.miss(peer, now, out);
+                    }
+                }
             }
-            Input::Timer(BeatTimer::Silent(peer)) => {
-                out.claim(BeatFact::Silent {
-                    peer,
-                    since: now.since(self.heard[peer as usize]),
-                });
-                out.arm(BeatTimer::Silent(peer), now + self.config.timeout);
-            }
+            Input::Timer(BeatTimer::Silent(peer)) => self.miss(peer, now, out),
             Input::Datagram { from, .. } => {
                 if let Some(peer) = self.place(from) {
                     self.heard[peer as usize] = now;
-                    out.arm(BeatTimer::Silent(peer), now + self.config.timeout);
+                    self.expect(peer, now, out);
                 }
             }
             // It persists nothing, speaks no streams and takes no commands.
@@ -176,6 +192,23 @@ impl Node for BeatNode {
 }
 
 impl BeatNode {
+    /// Gives a peer until the timeout to be heard.
+    #[inline]
+    fn expect(&mut self, peer: u32, now: Time, out: &mut Outbox<Self>) {
+        let deadline = now + self.config.timeout;
+        match self.table.get_mut(peer as usize) {
+            Some(entry) => *entry = deadline,
+            None => out.arm(BeatTimer::Silent(peer), deadline),
+        }
+    }
+
+    /// A peer was not heard in time.
+    fn miss(&mut self, peer: u32, now: Time, out: &mut Outbox<Self>) {
+        let since = now.since(self.heard[peer as usize]);
+        out.claim(BeatFact::Silent { peer, since });
+        self.expect(peer, now, out);
+    }
+
     /// Where a peer stands among those that are heard.
     fn place(&self, from: SocketAddrV4) -> Option<u32> {
         let (from, peers) = (Address::from(from), &self.config.from);
@@ -202,6 +235,7 @@ impl Protocol for Beat {
             interval: Span::from_millis(100),
             timeout: Span::from_millis(400),
             fan: 0,
+            deadlines: Deadlines::Timers,
             to: Arc::default(),
             from: Arc::default(),
         }

@@ -1,10 +1,10 @@
 //! The workloads that the benchmarks time, through the public run path and nothing else.
 //!
 //! - [`Beat`] is the node that every engine is compared with: it sends 32 bytes to its peers every 100 ms, and moves a
-//!   400 ms deadline for each peer that it hears.
+//!   400 ms deadline for each peer that it hears: a named timer, or a row of a table of its own.
 //! - [`workload`] puts clusters of it, and hac's failover, into scenario files as a person writes them.
 
 mod beat;
 pub mod workload;
 
-pub use beat::{Address, Beat, BeatConfig, BeatFact, BeatNode, BeatTimer, Role};
+pub use beat::{Address, Beat, BeatConfig, BeatFact, BeatNode, BeatTimer, Deadlines, Role};

@@ -6,7 +6,7 @@ use squall_sim::runner::Prepared;
 use squall_sim::scenario::{ScenarioFile, Style};
 use squall_sim::{Outcome, Verdict, registered};
 
-use crate::Beat;
+use crate::{Beat, Deadlines};
 
 /// W1: `nodes` nodes beat to each other for `limit`; latency is uniform from 1 to 10 ms, loss 1 %.
 ///
@@ -16,7 +16,16 @@ use crate::Beat;
 ///
 /// When there are more nodes than a scenario may have, or `limit` is nothing or longer than a day.
 pub fn w1(nodes: u32, limit: Span) -> Box<dyn Prepared> {
-    beating(&format!("w1 {nodes}"), nodes, 0, limit)
+    beating(&format!("w1 {nodes}"), nodes, 0, Deadlines::Timers, limit)
+}
+
+/// W1 with nodes that keep the deadlines of their peers in tables of their own.
+///
+/// # Panics
+///
+/// As [`w1`].
+pub fn table(nodes: u32, limit: Span) -> Box<dyn Prepared> {
+    beating(&format!("table {nodes}"), nodes, 0, Deadlines::Table, limit)
 }
 
 /// W4: as W1, but each node beats to `fan` others only.
@@ -25,7 +34,7 @@ pub fn w1(nodes: u32, limit: Span) -> Box<dyn Prepared> {
 ///
 /// As [`w1`].
 pub fn w4(nodes: u32, fan: u32, limit: Span) -> Box<dyn Prepared> {
-    beating(&format!("w4 {nodes} {fan}"), nodes, fan, limit)
+    beating(&format!("w4 {nodes} {fan}"), nodes, fan, Deadlines::Timers, limit)
 }
 
 /// hac's failover under its sound rules: the server of five hosts loses power, and a client takes its place.
@@ -66,11 +75,11 @@ pub fn sound(outcome: &Outcome) -> Result<(), String> {
     Err(format!("{scenario} under seed {seed}: {against}"))
 }
 
-fn beating(name: &str, nodes: u32, fan: u32, limit: Span) -> Box<dyn Prepared> {
+fn beating(name: &str, nodes: u32, fan: u32, deadlines: Deadlines, limit: Span) -> Box<dyn Prepared> {
     let text = format!(
         r#"Scenario(
     protocol: "beat",
-    config: (fan: {fan}),
+    config: (fan: {fan}, deadlines: {deadlines:?}),
     hosts: [(name: "n1..n{nodes}", role: Beater)],
     network: (latency: Uniform("1ms", "10ms"), loss: 0.01),
     tolerated: (latency: "10ms", loss: 0.01),
@@ -89,6 +98,8 @@ fn resolved<P: Protocol>(name: &str, text: &str, rules: &'static str) -> Box<dyn
 
 #[cfg(test)]
 mod tests {
+    use squall_sim::trace::Happening;
+
     use super::*;
 
     #[test]
@@ -99,6 +110,7 @@ mod tests {
             w1(2, second),
             w1(5, Span::from_secs(10)),
             w1(25, second),
+            table(25, second),
             w4(100, 10, second),
         ]);
         for prepared in all {
@@ -126,6 +138,37 @@ mod tests {
         );
         idle.verdict = Verdict::Inconclusive;
         assert!(sound(&idle).is_err_and(|said| said.contains("inconclusive")));
+    }
+
+    #[test]
+    fn a_table_finds_the_silences_that_timers_find() {
+        // Long enough for some to lose four beats in a row, which is a silence.
+        let silences = |prepared: Box<dyn Prepared>| {
+            let (_, trace) = prepared.worker().trace(3);
+            let said = trace
+                .events
+                .iter()
+                .filter(|event| matches!(&event.what, Happening::Fact { name, .. } if name == "silent"));
+            said.count()
+        };
+        let text = |deadlines| {
+            format!(
+                r#"Scenario(
+    protocol: "beat",
+    config: (deadlines: {deadlines:?}),
+    hosts: [(name: "n1..n5", role: Beater)],
+    network: (latency: Uniform("1ms", "10ms"), loss: 0.3),
+    limit: "60s",
+)"#
+            )
+        };
+        let found = |deadlines| silences(resolved::<Beat>("lossy", &text(deadlines), Beat::RULES[0]));
+        let (timers, table) = (found(Deadlines::Timers), found(Deadlines::Table));
+        // A table is looked through at the next beat only, by when some are heard after all.
+        assert!(
+            0 < table && table <= timers && timers < 4 * table,
+            "{timers} by timers, {table} by a table"
+        );
     }
 
     #[test]
