@@ -4,7 +4,7 @@ use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_op
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
-use crate::plan::{Expect, Origin, Plan, PlannedHost};
+use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
 use crate::scenario::{Complaints, ScenarioFile, resolve, resolved};
 use crate::trace::{Happening, Trace};
@@ -97,20 +97,17 @@ impl<P: Protocol> Prepared for Ready<P> {
     fn hosts(&self) -> Vec<HostCast> {
         let zones = &self.plan.network.zones;
         let zone_of = |place: usize| zones.of.get(place).copied().flatten();
-        let cast = |(place, (placed, host)): (usize, (&Placed<P::Node>, &PlannedHost<P::Node>))| HostCast {
-            name: placed.name.clone(),
-            // A role that RON cannot write is still told apart by its `Debug` form.
-            role: ron_options()
-                .to_string(&placed.role)
-                .unwrap_or_else(|_| format!("{:?}", placed.role)),
-            zone: zone_of(place).map(|zone| zones.names[zone as usize].clone()),
-            clock: host.clock,
-        };
-        self.placed
-            .iter()
-            .zip(&self.plan.hosts)
-            .enumerate()
-            .map(cast)
+        let hosts = self.placed.iter().zip(&self.plan.hosts).enumerate();
+        hosts
+            .map(|(place, (placed, host))| HostCast {
+                name: placed.name.clone(),
+                // A role that RON cannot write is still told apart by its `Debug` form.
+                role: ron_options()
+                    .to_string(&placed.role)
+                    .unwrap_or_else(|_| format!("{:?}", placed.role)),
+                zone: zone_of(place).map(|zone| zones.names[zone as usize].clone()),
+                clock: host.clock,
+            })
             .collect()
     }
 
