@@ -236,6 +236,13 @@ mod tests {
     use crate::world::{Links, Resident};
 
     const S: HostId = HostId(0);
+    /// Disks of which nobody can tell from outside what they still have.
+    const LOST: [DiskAtBoot; 4] = [
+        DiskAtBoot::Wiped,
+        DiskAtBoot::Stale,
+        DiskAtBoot::Torn,
+        DiskAtBoot::Corrupt,
+    ];
 
     /// What a promise says of the last of some claims of a server, of which the first is made in its first life and the
     /// others after a restart.
@@ -311,10 +318,31 @@ mod tests {
         let started = HacFact::Started { id, epoch: lower };
         let over = |disk, claims: &[HacFact]| judged(Rules::Hardened, EpochGrows::new, disk, claims);
         let claims = [accepted.clone(), started.clone()];
-        assert!(over(DiskAtBoot::Kept, &claims).is_err());
-        assert_eq!(over(DiskAtBoot::Wiped, &claims), Ok(Judged::Yes));
+        // Where nothing was ever written, nothing should have been said that had to be.
+        for disk in [DiskAtBoot::Kept, DiskAtBoot::Fresh] {
+            assert!(over(disk, &claims).is_err(), "{disk:?}");
+        }
+        for disk in LOST {
+            assert_eq!(over(disk, &claims), Ok(Judged::Yes), "{disk:?}");
+        }
         let unreadable = [accepted, HacFact::DiskUnreadable, started];
         assert_eq!(over(DiskAtBoot::Kept, &unreadable), Ok(Judged::Yes));
+    }
+
+    #[test]
+    fn a_table_of_an_epoch_that_its_holder_had_left_is_a_breach() {
+        let accepted = HacFact::Accepted { epoch: epoch(2) };
+        let table = |counter| HacFact::Table {
+            epoch: epoch(counter),
+            round: 1,
+            server: SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 7400),
+            rows: Vec::new(),
+        };
+        let over = |claims: &[HacFact]| judged(Rules::Hardened, EpochGrows::new, DiskAtBoot::Kept, claims);
+        assert_eq!(over(&[accepted.clone(), table(2)]), Ok(Judged::Yes));
+        assert!(over(&[accepted.clone(), table(1)]).is_err());
+        // By the original rules it is no epoch.
+        assert_eq!(over(&[accepted, table(0)]), Ok(Judged::NotConcerned));
     }
 
     #[test]
@@ -327,7 +355,9 @@ mod tests {
         let claims = [granted(2), granted(3)];
         let over = |rules, disk| judged(rules, IdsGrantedOnce::new, disk, &claims);
         assert!(over(Rules::Hardened, DiskAtBoot::Kept).is_err());
-        assert_eq!(over(Rules::Hardened, DiskAtBoot::Wiped), Ok(Judged::Yes));
+        for disk in LOST {
+            assert_eq!(over(Rules::Hardened, disk), Ok(Judged::Yes), "{disk:?}");
+        }
         // Its epochs do not tell one reign from another.
         assert_eq!(over(Rules::Original, DiskAtBoot::Kept), Ok(Judged::Yes));
     }
