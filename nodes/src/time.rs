@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// An instant: nanoseconds on the host's own monotonic clock, which starts at 0 with the run.
+/// An instant: nanoseconds on the host's own monotonic clock, which shows 0 when the run begins, or is ahead by as much as its
+/// scenario says.
 ///
 /// Arithmetic saturates: an instant past the end of the range is [`Time::MAX`], which means *never*.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

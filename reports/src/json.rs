@@ -125,6 +125,17 @@ pub fn check(checked: &Checked) -> String {
             .map(|host| Host {
                 name: &host.name,
                 role: &host.role,
+                zone: host.zone.as_deref(),
+                offset_ns: Some(host.clock.offset.as_nanos()).filter(|offset| *offset > 0),
+                drift_ppm: Some(host.clock.drift_ppm).filter(|ppm| *ppm != 0),
+            })
+            .collect(),
+        laws: checked
+            .laws
+            .iter()
+            .map(|law| Law {
+                of: &law.of,
+                says: &law.says,
             })
             .collect(),
         limit_ns: checked.limit.map(|limit| limit.as_nanos()),
@@ -376,6 +387,7 @@ struct Check<'a> {
     complaints: Vec<Complained<'a>>,
     protocol: Option<&'a str>,
     hosts: Vec<Host<'a>>,
+    laws: Vec<Law<'a>>,
     limit_ns: Option<u64>,
     seed: Option<u64>,
     tags: &'a [String],
@@ -397,6 +409,18 @@ struct Complained<'a> {
 struct Host<'a> {
     name: &'a str,
     role: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift_ppm: Option<i32>,
+}
+
+#[derive(Serialize)]
+struct Law<'a> {
+    of: &'a str,
+    says: &'a str,
 }
 
 #[derive(Serialize)]

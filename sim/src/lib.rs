@@ -26,6 +26,7 @@ pub mod sweep;
 pub mod trace;
 mod tracer;
 mod watch;
+mod words;
 
 pub use outcome::{Digest, Outcome, SweepOutcome, Verdict, Violation};
 pub use run::{prepare, registered};

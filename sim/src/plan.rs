@@ -269,7 +269,8 @@ pub enum Fault {
     },
     /// Lays a layer over the world: it lasts until it is healed, and others over the same hosts and links come and go without it.
     Lay(Layer),
-    /// Takes away the latest layer that is still there and was laid by an equal fault.
+    /// Takes away the latest layer that is still there and was laid by an equal fault: one that comes to the same for every host,
+    /// whatever the order in which hosts and groups are named. In a ring the order counts.
     Heal(Layer),
     /// Takes away all layers over links that are there, in the order in which they were laid: cuts, flapping ones, and changes
     /// of laws. Layers over hosts stay.

@@ -4,8 +4,8 @@ use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_op
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
-use crate::plan::{Expect, Origin, Plan};
-use crate::runner::{HostCast, Prepared, PromiseMade, Runner, Worker};
+use crate::plan::{Expect, Origin, Plan, PlannedHost};
+use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
 use crate::scenario::{Complaints, ScenarioFile, resolve, resolved};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
@@ -95,16 +95,27 @@ impl<P: Protocol> Prepared for Ready<P> {
     }
 
     fn hosts(&self) -> Vec<HostCast> {
+        let zones = &self.plan.network.zones;
+        let zone_of = |place: usize| zones.of.get(place).copied().flatten();
+        let cast = |(place, (placed, host)): (usize, (&Placed<P::Node>, &PlannedHost<P::Node>))| HostCast {
+            name: placed.name.clone(),
+            // A role that RON cannot write is still told apart by its `Debug` form.
+            role: ron_options()
+                .to_string(&placed.role)
+                .unwrap_or_else(|_| format!("{:?}", placed.role)),
+            zone: zone_of(place).map(|zone| zones.names[zone as usize].clone()),
+            clock: host.clock,
+        };
         self.placed
             .iter()
-            .map(|placed| HostCast {
-                name: placed.name.clone(),
-                // A role that RON cannot write is still told apart by its `Debug` form.
-                role: ron_options()
-                    .to_string(&placed.role)
-                    .unwrap_or_else(|_| format!("{:?}", placed.role)),
-            })
+            .zip(&self.plan.hosts)
+            .enumerate()
+            .map(cast)
             .collect()
+    }
+
+    fn laws(&self) -> Vec<LawCast> {
+        crate::words::laws(&self.plan)
     }
 
     fn promises(&self) -> Vec<PromiseMade> {

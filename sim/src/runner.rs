@@ -5,7 +5,7 @@ pub use squall_nodes::Promise;
 use squall_nodes::Span;
 
 use crate::outcome::Outcome;
-use crate::plan::{Expect, Origin};
+use crate::plan::{Clock, Expect, Origin};
 use crate::scenario::{Complaints, ScenarioFile};
 use crate::trace::Trace;
 
@@ -53,6 +53,8 @@ pub trait Prepared: Send + Sync {
     fn limit(&self) -> Span;
     /// The hosts, in the order of their ids.
     fn hosts(&self) -> Vec<HostCast>;
+    /// What links and disks are like, in words: all links first, then those that differ, then the disks.
+    fn laws(&self) -> Vec<LawCast>;
     /// What is judged, and when each promise holds: as the file has it, and by the protocol's own formula.
     fn promises(&self) -> Vec<PromiseMade>;
     /// A worker: runs reuse what the last one allocated.
@@ -66,6 +68,19 @@ pub struct HostCast {
     pub name: String,
     /// Its role, as a file would write it.
     pub role: String,
+    /// The zone that it is in.
+    pub zone: Option<String>,
+    /// How its clock stands and goes when a run begins.
+    pub clock: Clock,
+}
+
+/// What some links of a prepared scenario are like, or its disks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LawCast {
+    /// Which: `links`, `in eu`, `eu > us`, `eu <> us` for both ways, `s > c1, c2`, `12 links`, `disks`.
+    pub of: String,
+    /// What they are like.
+    pub says: String,
 }
 
 /// A promise of a prepared scenario.

@@ -57,7 +57,8 @@
 //!    or for want of room has been disturbed. A link that takes less than `mtu` and 28 bytes of headers drops every table that
 //!    is longer, and no rule gets it across.
 //! 4. Once it is over. For as long as it lasts, no group that it concerns is quiet: no bound on time could be kept by a node
-//!    whose machine, disk or links keep none.
+//!    whose machine, disk or links keep none. Nor is it over before what a slow link or disk has kept is there: a late word from who is
+//!    down by now is believed like any other, since it is the same bytes.
 //! 5. What was granted and accepted is on the disk before it is said.
 //! 6. Anew for the observer's next life: how often it has heard whom is in its memory alone.
 //! 7. Not for a client that has not joined since it came up and cannot reach the host of its settings' server: it may know

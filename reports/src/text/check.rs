@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use squall_sim::plan::{Expect, Origin};
-use squall_sim::runner::{HostCast, Promise, PromiseMade};
+use squall_sim::plan::{Clock, Expect, Origin};
+use squall_sim::runner::{HostCast, LawCast, Promise, PromiseMade};
 use squall_sim::scenario::Complaint;
 use squall_sim::trace::Span;
 
@@ -21,6 +21,8 @@ pub struct Checked {
     pub protocol: Option<String>,
     /// Its hosts, in order.
     pub hosts: Vec<HostCast>,
+    /// What its links and disks are like.
+    pub laws: Vec<LawCast>,
     /// When its runs end.
     pub limit: Option<Span>,
     /// The seed that `run` takes.
@@ -77,6 +79,7 @@ pub fn check(checked: &Checked, look: &Look) -> String {
         .unwrap_or(0)
         .max("hosts".len());
     let _ = writeln!(text, "    {}  {}", padded("hosts", width), cast(&checked.hosts));
+    laws(&mut text, &checked.laws, width);
     for rules in &checked.rules {
         let expect = match &rules.expect {
             Expect::Held => "is expected to hold".to_owned(),
@@ -162,19 +165,56 @@ fn promises(text: &mut String, rules: &[CheckedRules]) {
     }
 }
 
-/// `s Server; c1 … c4 Client (4)`: neighbours of one role stand together.
+/// The law of all links and that of the disks beside their names; the others between them, each on a line.
+fn laws(text: &mut String, laws: &[LawCast], width: usize) {
+    const MOST_SHOWN: usize = 12;
+    let (first, rest) = laws.split_at(laws.len().min(MOST_SHOWN));
+    // The disks come last, and are never left out.
+    let hidden = rest.split_last();
+    for law in first {
+        let _ = match law.of.as_str() {
+            "links" | "disks" => writeln!(text, "    {}  {}", padded(&law.of, width), law.says),
+            of => writeln!(text, "    {}  {of}: {}", padded("", width), law.says),
+        };
+    }
+    if let Some((disks, hidden)) = hidden {
+        if !hidden.is_empty() {
+            let _ = writeln!(text, "    {}  … and {} more", padded("", width), hidden.len());
+        }
+        let _ = writeln!(text, "    {}  {}", padded(&disks.of, width), disks.says);
+    }
+}
+
+/// `s Server in eu; c1 … c4 Client (4), clock 3s ahead`: neighbours that are alike stand together.
 fn cast(hosts: &[HostCast]) -> String {
     let troupes: Vec<String> = hosts
-        .chunk_by(|one, other| one.role == other.role)
+        .chunk_by(|one, other| (&one.role, &one.zone, one.clock) == (&other.role, &other.zone, other.clock))
         .map(|troupe| {
             let role = harmless(&troupe[0].role, 60);
-            match troupe {
+            let named = match troupe {
                 [one] => format!("{} {role}", one.name),
                 [one, other] => format!("{}, {} {role}", one.name, other.name),
                 [first, .., last] => format!("{} … {} {role} ({})", first.name, last.name, troupe.len()),
                 [] => String::new(),
-            }
+            };
+            let zone = troupe[0].zone.as_ref().map(|zone| format!(" in {zone}"));
+            format!("{named}{}{}", zone.unwrap_or_default(), clock(troupe[0].clock))
         })
         .collect();
     troupes.join("; ")
+}
+
+/// `, clock 3s ahead and 200 ppm fast`; nothing of one that is right.
+fn clock(clock: Clock) -> String {
+    let ahead = (!clock.offset.is_zero()).then(|| format!("{} ahead", clock.offset));
+    let rate = match clock.drift_ppm {
+        0 => None,
+        ppm if ppm > 0 => Some(format!("{ppm} ppm fast")),
+        ppm => Some(format!("{} ppm slow", ppm.unsigned_abs())),
+    };
+    let parts: Vec<String> = ahead.into_iter().chain(rate).collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(", clock {}", parts.join(" and ")),
+    }
 }

@@ -1,8 +1,8 @@
 //! Texts as people see them.
 
 use squall_sim::outcome::Outcome;
-use squall_sim::plan::{Expect, Origin};
-use squall_sim::runner::{HostCast, Promise, PromiseMade};
+use squall_sim::plan::{Clock, Expect, Origin};
+use squall_sim::runner::{HostCast, LawCast, Promise, PromiseMade};
 use squall_sim::trace::{Happening, HostId, Span, Time, TraceEvent};
 
 use super::{Checked, CheckedRules};
@@ -242,6 +242,12 @@ fn a_check_tells_hosts_promises_and_bounds() {
     let host = |name: &str, role: &str| HostCast {
         name: name.to_owned(),
         role: role.to_owned(),
+        zone: None,
+        clock: Clock::default(),
+    };
+    let law = |of: &str, says: &str| LawCast {
+        of: of.to_owned(),
+        says: says.to_owned(),
     };
     let mut checked = Checked {
         scenario: "x.ron".to_owned(),
@@ -251,6 +257,11 @@ fn a_check_tells_hosts_promises_and_bounds() {
             host("c1", "Client"),
             host("c2", "Client"),
             host("c3", "Client"),
+        ],
+        laws: vec![
+            law("links", "1ms to 10ms, 2 % lost"),
+            law("in eu", "1ms"),
+            law("disks", "500us to 2ms"),
         ],
         limit: Some(Span::from_secs(20)),
         seed: Some(0),
@@ -273,6 +284,9 @@ fn a_check_tells_hosts_promises_and_bounds() {
     let expected = "\
 ✓ ok x.ron  hac  [flaw]
     hosts     s Server; c1 … c3 Client (3)
+    links     1ms to 10ms, 2 % lost
+              in eu: 1ms
+    disks     500us to 2ms
     Original  is expected to violate hac.one_server
     Hardened  is expected to hold
       hac.one_server  in quiet for 1s (by default 4.2s), written: It is so.
@@ -289,6 +303,32 @@ fn a_check_tells_hosts_promises_and_bounds() {
       hac.unique      Original, Hardened  always: It is so.
 ";
     let text = super::check(&checked, &look());
+    assert!(text.contains(expected), "{text}");
+    // Hosts that differ in where they are or how their clocks go stand apart.
+    checked.hosts[2].zone = Some("eu".to_owned());
+    checked.hosts[3].clock = Clock {
+        offset: Span::from_secs(3),
+        drift_ppm: -200,
+    };
+    // Of many laws the first are told, and the disks.
+    checked.laws.splice(
+        1..2,
+        (0..20)
+            .map(|nth| law(&format!("s > c{nth}"), "1ms"))
+            .collect::<Vec<_>>(),
+    );
+    let expected = "
+    hosts     s Server; c1 Client; c2 Client in eu; c3 Client, clock 3s ahead and 200 ppm slow
+    links     1ms to 10ms, 2 % lost
+              s > c0: 1ms
+";
+    let text = super::check(&checked, &look());
+    assert!(text.contains(expected), "{text}");
+    let expected = "
+              s > c10: 1ms
+              … and 9 more
+    disks     500us to 2ms
+    Original";
     assert!(text.contains(expected), "{text}");
 }
 

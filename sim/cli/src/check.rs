@@ -122,6 +122,7 @@ fn in_order(ready: &Ready<'_>) -> Checked {
         complaints: Vec::new(),
         protocol: Some(ready.runner.name().to_owned()),
         hosts: first.map(|prepared| prepared.hosts()).unwrap_or_default(),
+        laws: first.map(|prepared| prepared.laws()).unwrap_or_default(),
         limit: first.map(|prepared| prepared.limit()),
         seed: first.map(|prepared| prepared.seed()),
         tags: ready.file.tags().to_vec(),

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use squall_nodes::{Change, Cut, HostId, Protocol};
+use squall_nodes::{Change, HostId, Protocol};
 
 use super::event::Event;
 use super::faults::hosts;
 use super::network::{Flap, Flapped, Laid, Layer, Over, Turn};
 use super::{End, Engine};
-use crate::plan::{CutPlan, Layer as PlannedLayer, Target};
+use crate::plan::{Layer as PlannedLayer, Target};
 
 /// How many layers may lie over the links, and how many over hosts, at once. Each costs time for every datagram or input.
 pub(crate) const MOST_LAYERS: usize = 1_000;
@@ -117,9 +117,9 @@ impl<P: Protocol> Engine<'_, P> {
     /// A layer over links for the hosts that there are; `None` for one that lies over something else.
     fn resolve(&self, step: usize, planned: &PlannedLayer, actor: Option<HostId>) -> Option<Laid> {
         match planned {
-            PlannedLayer::Cut(plan) => Some(Laid::Cut(self.resolve_cut(plan, actor))),
+            PlannedLayer::Cut(plan) => Some(Laid::Cut(plan.resolve(self.hosts.len(), actor))),
             PlannedLayer::Flap { cut, down, up } => Some(Laid::Flap(Flap {
-                cut: self.resolve_cut(cut, actor),
+                cut: cut.resolve(self.hosts.len(), actor),
                 down: *down,
                 up: *up,
                 cutting: None,
@@ -142,58 +142,6 @@ impl<P: Protocol> Engine<'_, P> {
             | PlannedLayer::SlowDisk { .. }
             | PlannedLayer::FailingDisk { .. }
             | PlannedLayer::Drift { .. } => None,
-        }
-    }
-
-    /// The cut for the hosts that there are. Those that no group names form one more.
-    fn resolve_cut(&self, plan: &CutPlan, actor: Option<HostId>) -> Cut {
-        let group_of = |groups: &[Vec<Target>]| {
-            let mut group_of = vec![groups.len() as u32; self.hosts.len()];
-            for (group, members) in groups.iter().enumerate() {
-                for member in hosts(members, actor) {
-                    group_of[member.index()] = group as u32;
-                }
-            }
-            group_of
-        };
-        match plan {
-            CutPlan::Partition(groups) => Cut::Groups(group_of(groups)),
-            CutPlan::Bridge { over, sides } => {
-                let mut group_of = group_of(sides);
-                for host in hosts(over, actor) {
-                    group_of[host.index()] = Cut::BRIDGE;
-                }
-                Cut::Bridge(group_of)
-            }
-            CutPlan::Ring { hosts: ring, reach } => {
-                let mut place = vec![Cut::OUTSIDE; self.hosts.len()];
-                let mut len = 0;
-                for host in hosts(ring, actor) {
-                    // Whoever acted may be named as well: the first place counts.
-                    if place[host.index()] == Cut::OUTSIDE {
-                        place[host.index()] = len;
-                        len += 1;
-                    }
-                }
-                Cut::Ring {
-                    place,
-                    len,
-                    reach: *reach,
-                }
-            }
-            CutPlan::OneWay { from, to } => {
-                let marked = |who: &[Target]| {
-                    let mut marks = vec![false; self.hosts.len()];
-                    for host in hosts(who, actor) {
-                        marks[host.index()] = true;
-                    }
-                    marks
-                };
-                Cut::OneWay {
-                    from: marked(from),
-                    to: marked(to),
-                }
-            }
         }
     }
 }

@@ -216,7 +216,7 @@ impl<'r> Faults<'r> {
         let (from, to) = (end("from"), end("to"));
         let (from, to) = (from?, to?);
         if from == to && from.len() == 1 {
-            let hint = "what a host sends to itself crosses no link".to_owned();
+            let hint = "for what a host sends to itself, `network` and `zones` speak".to_owned();
             desk.complain(
                 desk.point(item),
                 "a link leads from a host to another",

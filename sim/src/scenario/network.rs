@@ -133,7 +133,7 @@ fn own_links<'f>(
             continue;
         }
         if !from.is_empty() && !to.is_empty() && from.iter().all(|a| to.iter().all(|b| a == b)) {
-            let hint = "what a host sends to itself crosses no link".to_owned();
+            let hint = "for what a host sends to itself, `network` and `zones` speak".to_owned();
             desk.complain(span, "a link leads from a host to another", Some(hint));
             continue;
         }

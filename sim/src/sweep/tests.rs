@@ -7,7 +7,7 @@ use squall_nodes::{HostId, Span, Time};
 use super::*;
 use crate::outcome::{FaultDone, Traffic, Violation};
 use crate::plan::Origin;
-use crate::runner::{HostCast, PromiseMade, Worker};
+use crate::runner::{HostCast, LawCast, PromiseMade, Worker};
 use crate::trace::{Happening, Trace, TraceEvent};
 
 /// A scenario whose runs are looked up instead of run.
@@ -103,6 +103,10 @@ impl Prepared for Table {
         Span::from_secs(1)
     }
     fn hosts(&self) -> Vec<HostCast> {
+        Vec::new()
+    }
+
+    fn laws(&self) -> Vec<LawCast> {
         Vec::new()
     }
     fn promises(&self) -> Vec<PromiseMade> {
@@ -432,6 +436,10 @@ impl Prepared for Unforgetting {
     }
     fn hosts(&self) -> Vec<HostCast> {
         self.table.hosts()
+    }
+
+    fn laws(&self) -> Vec<LawCast> {
+        Vec::new()
     }
     fn promises(&self) -> Vec<PromiseMade> {
         self.table.promises()

@@ -39,7 +39,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 1..20)
 }
 
-/// The hosts of a layer in another order, and whom it lies over.
+/// The same layer with its hosts in another order, and one of them named twice.
 fn turned(layer: &Layer) -> Layer {
     let mut layer = layer.clone();
     if let Layer::Slow { who, .. }
@@ -54,7 +54,7 @@ fn turned(layer: &Layer) -> Layer {
     layer
 }
 
-/// What lies over a host comes to: how slow it is, how its disk is, how fast its clock.
+/// What the layers over a host come to: how slow it is, how its disk is, how fast its clock.
 fn comes_to(layers: &[(HostId, Layer)], host: HostId) -> (Span, DiskState, i32) {
     let mut sum = (Span::ZERO, DiskState::Sound, 0);
     for (_, layer) in layers.iter().filter(|(over, _)| *over == host) {
@@ -77,7 +77,7 @@ proptest! {
         let rules = || [start([]), on(On::Command, [Do::ReadClock])];
         let mut draft = names.iter().fold(plan(), |draft, name| draft.host(name, rules()));
         // Laid in this order, and not healed yet; and all that were ever laid.
-        let (mut there, mut ever): (Vec<Vec<Layer>>, Vec<Layer>) = (Vec::new(), Vec::new());
+        let (mut there, mut ever): (Vec<Layer>, Vec<Layer>) = (Vec::new(), Vec::new());
         let (mut expected, mut affected) = (Vec::new(), Vec::new());
         let end = ms(acts.len() as u64 + 1);
         let mut shows = [0u64; 3];
@@ -85,13 +85,13 @@ proptest! {
             let fault = match act {
                 Act::Lay(layer) => {
                     ever.push(layer.clone());
-                    there.push(vec![layer.clone(), sorted(layer)]);
+                    there.push(sorted(layer));
                     affected.push(None);
                     lay_over(layer.clone())
                 }
                 Act::Heal(which) if !ever.is_empty() => {
                     let layer = which.get(&ever);
-                    let place = there.iter().rposition(|laid| laid[1] == sorted(layer));
+                    let place = there.iter().rposition(|laid| *laid == sorted(layer));
                     if let Some(place) = place {
                         there.remove(place);
                     }
@@ -104,7 +104,7 @@ proptest! {
                 }
             };
             draft = draft.at(ms(nth as u64 + 1), fault);
-            let over: Vec<(HostId, Layer)> = there.iter().flat_map(|laid| each(&laid[0])).collect();
+            let over: Vec<(HostId, Layer)> = there.iter().flat_map(each).collect();
             let now: Vec<_> = ALL.iter().map(|host| comes_to(&over, *host)).collect();
             // A clock goes on for a millisecond as it is now.
             for (shows, (_, _, ppm)) in shows.iter_mut().zip(&now) {

@@ -1,15 +1,15 @@
 //! Equal seeds give equal runs, and the gate says where runs part that should not.
 
-use squall_nodes::Time;
+use squall_nodes::{Span, Time};
 use squall_sim::gate::{Difference, Parting, recheck};
-use squall_sim::plan::{Fault, Latency, LinkChange, LinkLaw, Origin};
+use squall_sim::plan::{Cue, DiskOnRestart, Fault, Latency, LinkChange, LinkLaw, Origin, Trigger};
 use squall_sim::trace::{Happening, Trace};
 use squall_sim::{Digest, Prepared};
 
 use crate::node::{Claim, Do, On, Rule, SAID, beat, on, persist, place, say, send, start};
 use crate::plans::{
-    A, B, C, D, Draft, changed, flap, kill, kill_actor, lay, link, ms, one_way, partition, pause, plan,
-    restart, resume, ring, us,
+    A, B, C, D, Draft, changed, drift, failing_disk, flap, heal_layer, jump, kill, kill_actor, lay, lay_over,
+    link, ms, one_way, partition, pause, plan, restart, restart_with, resume, ring, slow, slow_disk, us,
 };
 
 /// A plan with a bit of everything that can be drawn.
@@ -55,6 +55,7 @@ fn lively() -> Draft {
     plan()
         .host("a", a)
         .host("b", drawn.clone())
+        .clock(ms(3), 250)
         .host("c", drawn.clone())
         .late_host("d", ms(30), drawn)
         .links(law)
@@ -68,8 +69,28 @@ fn lively() -> Draft {
         .at(ms(45), Fault::Lay(changed(&[A, B], &[A, B, C], slower)))
         .at(ms(50), Fault::Lay(flap(one_way(&[A], &[B]), ms(7), ms(11))))
         .at(ms(310), Fault::Lay(flap(ring(&[A, B, C, D], 1), ms(7), ms(11))))
+        .at(ms(20), lay_over(slow(&[B, C], us(300))))
+        .at(ms(200), heal_layer(slow(&[B, C], us(300))))
+        .at(ms(25), lay_over(failing_disk(&[A, D], 0.5)))
+        .at(ms(26), lay_over(slow_disk(&[C], ms(2))))
+        .at(ms(35), lay_over(drift(&[A], 300)))
+        .every(ms(50), ms(50), ms(350), jump(&[C], us(700)))
+        .step(when(Cue::PersistCompleted, 4), kill_actor())
+        .at(ms(250), restart_with(&[D], DiskOnRestart::Corrupt))
+        // What it works on when the run ends, it still works on.
+        .step(when(Cue::Send(vec![C]), 5), lay_over(slow(&[D], ms(2))))
         .calls(ms(3), ms(400), &[B, C, D], "hello")
         .limit(ms(400))
+}
+
+/// At the nth time that d does it, at once.
+fn when(cue: Cue, nth: u32) -> Trigger {
+    Trigger::When {
+        cue,
+        by: vec![D],
+        nth,
+        after: Span::ZERO,
+    }
 }
 
 fn digests(prepared: &dyn Prepared, seeds: impl IntoIterator<Item = u64>) -> Vec<Digest> {

@@ -185,16 +185,26 @@ fn all() -> impl Iterator<Item = (HostId, HostId)> {
     ALL.into_iter().flat_map(|from| ALL.map(|to| (from, to)))
 }
 
+/// The hosts in one group with a host; those that nothing names are together.
+fn together(groups: &[Vec<Target>], host: HostId) -> Vec<HostId> {
+    let group = |host| groups.iter().position(|group| is(group, host));
+    ALL.into_iter()
+        .filter(|other| group(*other) == group(host))
+        .collect()
+}
+
 /// What a layer comes to for each host; equal for equal layers.
 fn meaning(layer: &Layer) -> String {
     let each = |what: &dyn Fn(HostId) -> String| ALL.map(what).join(" ");
     let text = |what: &dyn Debug| format!("{what:?}");
     let cut = |cut: &CutPlan| {
         let says = each(&|host| match cut {
-            CutPlan::Partition(groups) => text(&groups.iter().position(|group| is(group, host))),
+            CutPlan::Partition(groups) => text(&together(groups, host)),
             CutPlan::OneWay { from, to } => text(&(is(from, host), is(to, host))),
+            CutPlan::Bridge { over, .. } if is(over, host) => "over".to_owned(),
             CutPlan::Bridge { over, sides } => {
-                text(&(is(over, host), sides.iter().position(|side| is(side, host))))
+                let side = together(sides, host).into_iter();
+                text(&side.filter(|other| !is(over, *other)).collect::<Vec<_>>())
             }
             CutPlan::Ring { hosts, reach } => {
                 text(&(hosts.iter().position(|other| *other == Target::Host(host)), reach))
@@ -218,14 +228,14 @@ fn reworded(layer: &Layer) -> Layer {
     let turned = |who: &Vec<Target>| who.iter().rev().copied().collect::<Vec<_>>();
     let all = |groups: &[Vec<Target>]| groups.iter().map(turned).collect::<Vec<_>>();
     let cut = |cut: &CutPlan| match cut {
-        CutPlan::Partition(groups) => CutPlan::Partition(all(groups)),
+        CutPlan::Partition(groups) => CutPlan::Partition(all(groups).into_iter().rev().collect()),
         CutPlan::OneWay { from, to } => CutPlan::OneWay {
             from: turned(from),
             to: turned(to),
         },
         CutPlan::Bridge { over, sides } => CutPlan::Bridge {
             over: turned(over),
-            sides: all(sides),
+            sides: all(sides).into_iter().rev().collect(),
         },
         CutPlan::Ring { .. } => cut.clone(),
     };

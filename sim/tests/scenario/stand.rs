@@ -243,7 +243,7 @@ impl InQuiet<StandNode> for Fine {
     }
 
     fn judge(&mut self, _: &Group, _: Time, _: &World) -> Result<Judged, Breach> {
-        Ok(Judged::NotConcerned)
+        Ok(Judged::Yes)
     }
 }
 

@@ -15,6 +15,8 @@ fn a_file_in_order_shows_its_hosts_promises_and_bounds() {
         "\
 ✓ ok {file}  watch  [flaw]
     hosts    b Beacon; k1, k2 Keeper
+    links    1ms to 10ms
+    disks    500us to 2ms
     Hasty    is expected to violate watch.true_alarm
     Patient  is expected to hold
       watch.true_alarm  always: The alarm is raised only when the beacon is down.

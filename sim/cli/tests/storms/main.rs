@@ -180,6 +180,7 @@ fn the_hardened_rules_stand_every_storm_of_all_faults() {
     });
     // A hunt in which a fault never touches anything, or a promise is never judged, finds nothing of either.
     let (touched, judged) = (touched.into_inner(), judged.into_inner());
+    println!("what was touched: {touched:?}\nin how many storms what was judged: {judged:?}");
     for kind in Fault::KINDS {
         assert!(
             touched.get(*kind).is_some_and(|count| *count > 0),

@@ -1,5 +1,6 @@
 //! The layers that lie over the links now, of all kinds, in the order in which they were laid.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use squall_nodes::{Cut, HostId, Span};
@@ -167,9 +168,9 @@ impl Layer {
 impl PartialEq for Laid {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Laid::Cut(one), Laid::Cut(other)) => one == other,
+            (Laid::Cut(one), Laid::Cut(other)) => are_alike(one, other),
             (Laid::Flap(one), Laid::Flap(other)) => {
-                (&one.cut, one.down, one.up) == (&other.cut, other.down, other.up)
+                (one.down, one.up) == (other.down, other.up) && are_alike(&one.cut, &other.cut)
             }
             (Laid::Links(one), Laid::Links(other)) => {
                 (&one.from, &one.to, &one.change) == (&other.from, &other.to, &other.change)
@@ -177,4 +178,22 @@ impl PartialEq for Laid {
             (Laid::Cut(_) | Laid::Flap(_) | Laid::Links(_), _) => false,
         }
     }
+}
+
+/// Whether two cuts of one kind come to the same for every host. What groups are numbered says nothing; the places in a ring do.
+fn are_alike(one: &Cut, other: &Cut) -> bool {
+    match (one, other) {
+        (Cut::Groups(one), Cut::Groups(other)) => are_renamed(one, other, None),
+        (Cut::Bridge(one), Cut::Bridge(other)) => are_renamed(one, other, Some(Cut::BRIDGE)),
+        _ => one == other,
+    }
+}
+
+/// Whether the same hosts are together in both, whatever their groups are called; but for one name that means the same in both.
+fn are_renamed(one: &[u32], other: &[u32], fixed: Option<u32>) -> bool {
+    let mut there: BTreeMap<u32, u32> = fixed.into_iter().map(|name| (name, name)).collect();
+    let mut back = there.clone();
+    one.iter().zip(other).all(|(one, other)| {
+        *there.entry(*one).or_insert(*other) == *other && *back.entry(*other).or_insert(*one) == *one
+    })
 }

@@ -351,6 +351,22 @@ fn the_laws_of_healed_layers_make_room_for_the_next() {
 }
 
 #[test]
+fn cuts_are_equal_that_come_to_the_same_whatever_their_groups_are_called() {
+    let same = |one: Cut, other: Cut| Laid::Cut(one) == Laid::Cut(other);
+    let groups = |groups: [u32; 4]| Cut::Groups(groups.to_vec());
+    assert!(same(groups([0, 1, 1, 2]), groups([5, 0, 0, 1])));
+    assert!(!same(groups([0, 1, 1, 2]), groups([0, 1, 1, 1])));
+    assert!(!same(groups([0, 1, 1, 1]), groups([0, 1, 1, 2])));
+    let bridge = |groups: [u32; 4]| Cut::Bridge(groups.to_vec());
+    assert!(same(
+        bridge([0, 1, Cut::BRIDGE, 1]),
+        bridge([1, 0, Cut::BRIDGE, 0])
+    ));
+    assert!(!same(bridge([0, 1, Cut::BRIDGE, 1]), bridge([0, 1, 2, 1])));
+    assert!(!same(bridge([0, 1, 2, 1]), groups([0, 1, 2, 1])));
+}
+
+#[test]
 fn equal_cuts_are_healed_latest_first_and_others_are_left() {
     let mut layers = Layers::default();
     let (first, second) = (
@@ -366,6 +382,26 @@ fn equal_cuts_are_healed_latest_first_and_others_are_left() {
     assert_eq!(layers.between(A, C).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(layers.heal_oldest().unwrap().step, 0);
     assert!(layers.cut_any());
+}
+
+#[test]
+fn cuts_are_equal_when_they_come_to_the_same_whatever_their_groups_are_called() {
+    let groups = |groups: [u32; 4]| Laid::Cut(Cut::Groups(groups.into()));
+    assert_eq!(groups([0, 0, 1, 2]), groups([1, 1, 2, 0]));
+    assert_ne!(groups([0, 0, 1, 2]), groups([0, 0, 1, 1]));
+    assert_ne!(groups([0, 0, 1, 1]), groups([0, 0, 1, 2]));
+    let bridge = |groups: [u32; 4]| Laid::Cut(Cut::Bridge(groups.into()));
+    let over = Cut::BRIDGE;
+    assert_eq!(bridge([over, 0, 1, 1]), bridge([over, 3, 0, 0]));
+    assert_ne!(bridge([over, 0, 1, 1]), bridge([0, over, 1, 1]));
+    assert_ne!(bridge([over, over, 1, 1]), bridge([0, 0, 1, 1]));
+    assert_ne!(bridge([0, 0, 1, 1]), groups([0, 0, 1, 1]));
+    let ring = |place: [u32; 3]| {
+        let place = place.into();
+        let (len, reach) = (3, 1);
+        Laid::Cut(Cut::Ring { place, len, reach })
+    };
+    assert_ne!(ring([0, 1, 2]), ring([1, 2, 0]));
 }
 
 #[test]

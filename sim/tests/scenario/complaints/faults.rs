@@ -221,7 +221,7 @@ fn a_change_of_links_is_one_of_links_and_says_something() {
     one(
         &at("⟦Link⟧(from: \"s\", to: \"s\", loss: 1)"),
         "from a host to another",
-        "crosses no link",
+        "sends to itself",
     );
     one(&at("⟦Link⟧(from: \"s\", loss: 1)"), "`to` is missing", "such as");
     one(

@@ -13,7 +13,7 @@ fn links_lead_from_hosts_to_others_and_differ_in_something() {
     one(
         &links("⟦(⟧from: \"s\", to: \"s\", loss: 0.5)"),
         "from a host to another",
-        "crosses no link",
+        "sends to itself",
     );
     one(
         &links("⟦(⟧from: \"s\", to: \"c1\")"),

@@ -1,5 +1,9 @@
 //! Promises of quiet that are asked for in writing where there can be none, and where there can.
 
+use proptest::prelude::*;
+use squall_sim::prepare;
+use squall_sim::runner::Prepared;
+
 use super::{one, plan, with};
 
 /// Of a file with this timeline and this bound, by the longest quiet that there is said to be.
@@ -244,4 +248,80 @@ fn a_story_that_is_long_to_follow_is_left_to_the_run() {
     enough(too_many, "30s");
     let cuts = format!("{too_many}, Every(interval: \"1s\", do: Partition([[\"s\"]]))");
     too_little(&cuts, "2s", "1s");
+}
+
+/// Faults, each with what ends it.
+const STORIES: [(&str, &str); 16] = [
+    ("Kill(\"c1\")", "Restart(\"c1\")"),
+    ("PowerCut([\"s\", \"late\"])", "Wipe([\"s\", \"late\"])"),
+    ("Kill(\"c1..c3\")", "Restart(\"c2\")"),
+    ("Pause(\"c2\")", "Resume(\"c2\")"),
+    ("Jump(who: \"c1\", by: \"1h\")", "Jump(who: \"*\", by: \"1s\")"),
+    (
+        "Partition([[\"s\", \"c1\"], [\"c2\"]])",
+        "Heal(Partition([[\"c2\"], [\"c1\", \"s\"]]))",
+    ),
+    ("OneWay(from: \"c1\", to: \"c2\")", "HealAll"),
+    (
+        "Bridge(over: \"s\", sides: [[\"c1\"], [\"c2\"]])",
+        "Heal(Bridge(over: \"s\", sides: [[\"c1\"], [\"c2\"]]))",
+    ),
+    ("Ring([\"s\", \"c1\", \"c2\", \"c3\"])", "HealAll"),
+    (
+        "Flap(cut: Partition([[\"c3\"]]), down: \"500ms\", up: \"1500ms\")",
+        "Heal(Flap(cut: Partition([[\"c3\"]]), down: \"500ms\", up: \"1500ms\"))",
+    ),
+    (
+        "Link(from: \"c1\", to: \"*\", loss: 0.5)",
+        "Heal(Link(from: \"c1\", to: \"*\", loss: 0.5))",
+    ),
+    ("Link(from: \"*\", to: \"c2\", loss: 0.01)", "HealAll"),
+    (
+        "Slow(who: [\"c1\", \"late\"], by: \"1ms\")",
+        "Heal(Slow(who: [\"late\", \"c1\"], by: \"1ms\"))",
+    ),
+    (
+        "SlowDisk(who: \"c2\", by: \"1ms\")",
+        "Heal(SlowDisk(who: \"c2\", by: \"1ms\"))",
+    ),
+    ("FailingDisk(who: \"c2\")", "Heal(FailingDisk(who: \"c2\"))"),
+    ("Drift(who: \"s\", ppm: 800)", "Drift(who: \"s\", ppm: -300)"),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is refused is what no run ever judges, and nothing else: the story is told to a run, and to the reader.
+    #[test]
+    fn a_promise_of_quiet_is_refused_if_and_only_if_no_run_of_the_story_judges_it(
+        told in prop::collection::vec((0..STORIES.len(), 0..24_u64, 1..12_u64), 0..7),
+        drift_ppm in prop::sample::select(vec![0, 900, -1_500]),
+        bound in 0..24_u64,
+    ) {
+        let at = |half_seconds: u64, fault: &str| format!("At(\"{}ms\", {fault}),", half_seconds.min(23) * 500);
+        let timeline: String = told
+            .iter()
+            .filter(|(_, from, _)| *from < 23)
+            .map(|(story, from, lasts)| {
+                let (fault, end) = STORIES[*story];
+                at(*from, fault) + &at(from + lasts, end)
+            })
+            .collect();
+        // Between two happenings, so that none of them is at the very end of the bound.
+        let bound = format!("(bound: \"{}ms\")", bound * 500 + 250);
+        let text = |invariants: &str| format!(
+            "Scenario(protocol: \"hac\", limit: \"12s\", hosts: [(name: \"s\", role: Server), (name: \"c1..c2\", role: Client),
+                (name: \"c3\", role: Client, clock: (drift_ppm: {drift_ppm})), (name: \"late\", role: Client, starts: \"3s\")],
+             {invariants} timeline: [{timeline}])"
+        );
+        let mut free = plan(&text("")).unwrap_or_else(|complaints| panic!("{complaints}"));
+        let judged = free.invariants.iter_mut().find(|planned| planned.name == "hac.tables_agree");
+        judged.expect("it applies by itself").params.clone_from(&bound);
+        let outcome = prepare(free, 0).worker().run(0);
+        let done = outcome.invariants.iter().find(|done| done.name == "hac.tables_agree");
+        let is_judged = done.is_some_and(|done| done.judged > 0);
+        let asked = plan(&text(&format!("invariants: [tables_agree{bound}],")));
+        let complaints = asked.map_err(|complaints| complaints.to_string()).err();
+        prop_assert_eq!(complaints.is_none(), is_judged, "{:?} {}", complaints, timeline);
+    }
 }
