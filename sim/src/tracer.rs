@@ -1,6 +1,7 @@
 //! Takes down the record of a run while it happens.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 
 use squall_nodes::{Describe, HostId, Time};
 use xxhash_rust::xxh3::xxh3_64;
@@ -12,7 +13,7 @@ pub(crate) struct Tracer {
     trace: Trace,
     describer: Box<dyn Describe>,
     /// For each host the text of an address that datagrams come from or go to: most hosts have but one.
-    addresses: Vec<(SocketAddrV4, String)>,
+    addresses: Vec<(SocketAddrV4, Arc<str>)>,
 }
 
 impl Tracer {
@@ -21,7 +22,7 @@ impl Tracer {
         let addresses = ips
             .iter()
             .map(|ip| SocketAddrV4::new(*ip, 0))
-            .map(|address| (address, address.to_string()))
+            .map(|address| (address, address.to_string().into()))
             .collect();
         Tracer {
             addresses,
@@ -90,18 +91,18 @@ impl Tracer {
         self.trace
     }
 
-    /// An address as text. To copy a text takes a small part of what it takes to write one.
-    fn text_of(&mut self, address: SocketAddrV4) -> String {
+    /// An address as text, which the events of a trace share.
+    fn text_of(&mut self, address: SocketAddrV4) -> Arc<str> {
         match self.addresses.get_mut(host_at(*address.ip()).index()) {
             Some((known, text)) => {
                 if *known != address {
                     *known = address;
-                    *text = address.to_string();
+                    *text = address.to_string().into();
                 }
                 text.clone()
             }
             // Nobody's: a node may send where there is no host.
-            None => address.to_string(),
+            None => address.to_string().into(),
         }
     }
 }

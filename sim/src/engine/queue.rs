@@ -406,7 +406,11 @@ impl<T: Copy> Queue<T> {
     /// Sorts the current slot, soonest last.
     fn sort(&mut self) {
         self.current.sort_unstable_by(|a, b| b.cmp(a));
-        if self.current.windows(2).any(|two| two[0].since() == two[1].since()) {
+        if self
+            .current
+            .windows(2)
+            .any(|two| two[0].since() == two[1].since())
+        {
             self.sort_instants();
         }
     }
