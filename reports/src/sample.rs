@@ -130,7 +130,7 @@ pub(crate) fn trace() -> Trace {
         2_300,
         Some(2),
         Happening::Sent {
-            to: "10.0.0.2:17".to_owned(),
+            to: "10.0.0.2:17".into(),
             fate: Fate::Lost,
             says: "JOIN\u{1b}[2J".to_owned(),
             len: 4,

@@ -1,6 +1,7 @@
 //! The ordered record of one run, kept only where it is asked for.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 // Whoever reads a trace finds its words here.
@@ -43,7 +44,7 @@ pub enum Happening {
     /// The host sent a datagram.
     Sent {
         /// To this address.
-        to: String,
+        to: Arc<str>,
         /// What becomes of it.
         fate: Fate,
         /// What it says.
@@ -56,7 +57,7 @@ pub enum Happening {
     /// A datagram reached the host's node.
     Received {
         /// From this address.
-        from: String,
+        from: Arc<str>,
         /// What it says.
         says: String,
         /// How long it is, in bytes.

@@ -1,21 +1,31 @@
 //! Takes down the record of a run while it happens.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 
 use squall_nodes::{Describe, HostId, Time};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::plan::host_at;
 use crate::trace::{Fate, Happening, Trace, TraceEvent};
 
 pub(crate) struct Tracer {
     trace: Trace,
     describer: Box<dyn Describe>,
+    /// For each host the text of an address that datagrams come from or go to: most hosts have but one.
+    addresses: Vec<(SocketAddrV4, Arc<str>)>,
 }
 
 impl Tracer {
     /// A blank record. Packets are put into words by `describer`.
     pub(crate) fn new(hosts: Vec<String>, ips: Vec<Ipv4Addr>, describer: Box<dyn Describe>) -> Self {
+        let addresses = ips
+            .iter()
+            .map(|ip| SocketAddrV4::new(*ip, 0))
+            .map(|address| (address, address.to_string().into()))
+            .collect();
         Tracer {
+            addresses,
             trace: Trace {
                 hosts,
                 ips,
@@ -40,11 +50,12 @@ impl Tracer {
     ) {
         let says = self.describer.datagram(from, to, bytes);
         let (len, hash) = (bytes.len() as u32, xxh3_64(bytes));
+        let to = self.text_of(to);
         self.note(
             at,
             Some(host),
             Happening::Sent {
-                to: to.to_string(),
+                to,
                 fate,
                 says,
                 len,
@@ -63,11 +74,12 @@ impl Tracer {
     ) {
         let says = self.describer.datagram(from, to, bytes);
         let (len, hash) = (bytes.len() as u32, xxh3_64(bytes));
+        let from = self.text_of(from);
         self.note(
             at,
             Some(host),
             Happening::Received {
-                from: from.to_string(),
+                from,
                 says,
                 len,
                 hash,
@@ -77,5 +89,20 @@ impl Tracer {
 
     pub(crate) fn finish(self) -> Trace {
         self.trace
+    }
+
+    /// An address as text, which the events of a trace share.
+    fn text_of(&mut self, address: SocketAddrV4) -> Arc<str> {
+        match self.addresses.get_mut(host_at(*address.ip()).index()) {
+            Some((known, text)) => {
+                if *known != address {
+                    *known = address;
+                    *text = address.to_string().into();
+                }
+                text.clone()
+            }
+            // Nobody's: a node may send where there is no host.
+            None => address.to_string().into(),
+        }
     }
 }

@@ -406,6 +406,18 @@ impl<T: Copy> Queue<T> {
     /// Sorts the current slot, soonest last.
     fn sort(&mut self) {
         self.current.sort_unstable_by(|a, b| b.cmp(a));
+        if self
+            .current
+            .windows(2)
+            .any(|two| two[0].since() == two[1].since())
+        {
+            self.sort_instants();
+        }
+    }
+
+    /// Sorts the events of each instant by the order of pushing, the first last.
+    #[cold]
+    fn sort_instants(&mut self) {
         let slab = &self.slab;
         for instant in self.current.chunk_by_mut(|a, b| a.since() == b.since()) {
             if instant.len() > 1 {
@@ -500,6 +512,7 @@ mod tests {
     enum Step {
         Push(u64),
         Pop,
+        Lend,
         Retain(u32),
     }
 
@@ -513,7 +526,7 @@ mod tests {
             0..1u64 << 40
         ];
         prop::collection::vec(
-            prop_oneof![5 => delay.prop_map(Step::Push), 4 => Just(Step::Pop), 1 => (2..5u32).prop_map(Step::Retain)],
+            prop_oneof![5 => delay.prop_map(Step::Push), 4 => Just(Step::Pop), 1 => Just(Step::Lend), 1 => (2..5u32).prop_map(Step::Retain)],
             1..400,
         )
     }
@@ -522,6 +535,7 @@ mod tests {
         #[test]
         fn it_pops_what_a_plain_heap_pops(steps in steps()) {
             let (mut queue, mut naive, mut now) = (Queue::new(), Naive::default(), 0);
+            let mut lent: Option<(Place, u32)> = None;
             for (event, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Push(delay) => {
@@ -531,14 +545,23 @@ mod tests {
                     Step::Pop => {
                         let popped = queue.pop().map(|popped| (popped.at, *queue.event(popped.place)));
                         prop_assert_eq!(popped, naive.pop());
+                        lent = popped.map(|(_, event)| (Place(queue.lent), event));
                         now = popped.map_or(now, |(at, _)| at);
                     }
+                    Step::Lend => lent = Some((queue.lend(event as u32).unwrap(), event as u32)),
                     Step::Retain(divisor) => {
                         queue.retain(|_, event| event % divisor != 0);
                         naive.heap.retain(|Reverse((_, _, event))| event % divisor != 0);
                     }
                 }
                 prop_assert_eq!(queue.len(), naive.heap.len());
+                // Whatever is done but taking out another, what was taken out lies where it did.
+                if let Some((place, event)) = lent {
+                    prop_assert_eq!(*queue.event(place), event);
+                }
+                if queue.opens_crowd() {
+                    prop_assert!(queue.crowd().count() + 1 >= CROWD);
+                }
             }
             let mut pending: Vec<_> = queue.pending().map(|popped| (popped.at, popped.ticket, popped.event)).collect();
             let mut expected: Vec<_> = naive.heap.iter().map(|Reverse(key)| *key).collect();
