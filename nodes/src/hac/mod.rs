@@ -98,7 +98,7 @@
 //! | slow, failing disk | `slow_disk`, `failing_disk`, `found_said_without_a_disk` |
 //! | wiped disk | `wipe_server`, `wipe_client` |
 //! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk` |
-//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump`, `clock_peers` |
+//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump`, `clock_peers`, `drifting_peers` |
 //!
 //! # What `Hardened` changes
 //!
