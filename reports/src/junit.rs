@@ -1,7 +1,7 @@
 //! Results as JUnit XML, for what shows the tests of a CI: a suite a file, a case a rule set.
 //!
-//! A case that is not as its file expects is a *failure*. One whose answer is not known, and a file that cannot be run, is an
-//! *error*: CI systems show both in red, and keep apart the test that says no from the test that could not be done. What was
+//! A case that is not as its file expects is a *failure*. One whose answer is not known, as that of a sweep that was stopped, and a file that
+//! cannot be run, is an *error*: CI systems show both in red, and keep apart the test that says no from the test that could not be done. What was
 //! not begun is *skipped*.
 //!
 //! The time of a run is its virtual time and all others are 0, and there is no date: equal results give equal bytes.
@@ -124,8 +124,21 @@ impl Junit {
                 text: format!("{}\n\n{command}\n", reasons.join("\n")),
             }
         };
-        let came_to = CameTo::by(outcome.standing(), bad, || CameTo::unless(taken, notes, &command));
         let stopped = outcome.was_stopped().then(|| text::sweep::stopped(outcome));
+        let came_to = CameTo::by(outcome.standing(), bad, || match &stopped {
+            // What the seeds that were not run would say is not known.
+            Some(stopped) => CameTo::Bad {
+                kind: NonSuccessKind::Error,
+                ty: "stopped".to_owned(),
+                message: stopped.clone(),
+                text: format!(
+                    "{}\n\n{}\n",
+                    text::sweep::shares(outcome),
+                    self.look.sweep_command(scenario, rules, outcome.seeds)
+                ),
+            },
+            None => CameTo::unless(taken, notes, &command),
+        });
         let case = Case {
             name: rules.to_owned(),
             time: Duration::ZERO,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use roxmltree::{Document, Node};
-use squall_sim::outcome::Outcome;
+use squall_sim::outcome::{Outcome, SweepOutcome};
 use squall_sim::scenario::Complaint;
 
 use super::{Junit, Notes};
@@ -139,6 +139,34 @@ fn a_sweep_tells_its_shares_its_reasons_and_how_to_repeat_them() {
     let out = all(document.root(), "system-out");
     assert_eq!(out.len(), 1);
     assert_eq!(out[0].text(), Some("stopped after 1 000 of 2 000 seeds\n"));
+}
+
+#[test]
+fn a_sweep_that_was_stopped_is_no_success() {
+    let mut stopped = sample::swept();
+    (stopped.held, stopped.violated) = (1_000, 0);
+    (stopped.as_expected, stopped.failures) = (true, Vec::new());
+    let told = |outcome: &SweepOutcome| {
+        let mut junit = junit();
+        junit.sweep(outcome, &[], Notes::Mentioned);
+        junit.xml()
+    };
+    assert!(!told(&stopped).contains("<error"), "{}", told(&stopped));
+    stopped.seeds.1 += 1_000;
+    let xml = told(&stopped);
+    let document = Document::parse(&xml).expect("XML");
+    let error = all(document.root(), "error")[0];
+    assert_eq!(
+        (attributes(error)["type"], attributes(error)["message"]),
+        ("stopped", "stopped after 1 000 of 2 000 seeds")
+    );
+    assert!(
+        error
+            .text()
+            .is_some_and(|told| told
+                .ends_with("\nsquall sweep scenarios/hac/calm.ron --rules Original --seeds 5..2005\n")),
+        "{xml}"
+    );
 }
 
 #[test]
