@@ -1,11 +1,13 @@
 //! Rules of the house that no compiler keeps: what depends on what, who calls a node, what may not be used, whether the
-//! documents point at what is there, and whether every fault is tested under every trigger.
+//! documents point at what is there, whether the README shows what the program prints, and whether every fault is tested
+//! under every trigger.
 
 mod arrows;
 mod call_site;
 mod faults;
 mod links;
 mod lint_bans;
+mod readme;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
