@@ -595,10 +595,13 @@ impl LinkLaw {
         } else {
             Span::ZERO
         };
-        let queued = self
-            .bandwidth
-            .map_or(Span::ZERO, |bandwidth| transmission(self.queue, bandwidth));
-        self.latency.percentile_999() + held_back + queued
+        self.latency.percentile_999() + held_back + self.full_queue()
+    }
+
+    /// The time that a full queue takes; nothing where there is no bandwidth.
+    pub fn full_queue(&self) -> Span {
+        self.bandwidth
+            .map_or(Span::ZERO, |bandwidth| transmission(self.queue, bandwidth))
     }
 }
 

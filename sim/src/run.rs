@@ -6,7 +6,7 @@ use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
 use crate::plan::{Expect, Origin, Plan};
 use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
-use crate::scenario::{Complaints, ScenarioFile, resolve, resolved};
+use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 
@@ -137,6 +137,10 @@ impl<P: Protocol> Prepared for Ready<P> {
             }
         };
         self.plan.invariants.iter().map(made).collect()
+    }
+
+    fn never_judged(&self) -> Vec<String> {
+        never_judged(&self.plan, &self.promises())
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {

@@ -51,6 +51,11 @@ pub(crate) fn laws<P: Protocol>(plan: &Plan<P>) -> Vec<LawCast> {
     laws
 }
 
+/// `64 KiB`, `1500 bytes`.
+pub(crate) fn queue_in_words(bytes: u64) -> String {
+    scaled(bytes, 1_024, &["bytes", "KiB", "MiB"])
+}
+
 /// `2ms, 2 % lost, 10 Mbit/s with a queue of 64 KiB, packets up to 1500 bytes`.
 fn law_in_words(law: &LinkLaw) -> String {
     let share = |ratio: f64, what: &str| (ratio > 0.0).then(|| format!("{} {what}", percent(ratio)));
@@ -63,7 +68,7 @@ fn law_in_words(law: &LinkLaw) -> String {
         law.bandwidth.map(|bits| {
             let (bits, queue) = (
                 scaled(bits, 1_000, &["bit/s", "kbit/s", "Mbit/s", "Gbit/s"]),
-                scaled(law.queue, 1_024, &["bytes", "KiB", "MiB"]),
+                queue_in_words(law.queue),
             );
             format!("{bits} with a queue of {queue}")
         }),

@@ -31,7 +31,7 @@ pub struct Checked {
     pub tags: Vec<String>,
     /// What it promises, by rule set.
     pub rules: Vec<CheckedRules>,
-    /// What there is to say besides: bounds that were loosened.
+    /// What there is to say besides: bounds that were loosened, promises that no run can judge.
     pub notes: Vec<String>,
     /// Its resolved form, where that was asked for.
     pub resolved: Option<String>,

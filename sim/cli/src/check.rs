@@ -4,7 +4,7 @@ use anyhow::bail;
 use squall_reports::json;
 use squall_reports::look::Columns;
 use squall_reports::text::{self, Checked, CheckedRules};
-use squall_sim::runner::Runner;
+use squall_sim::runner::{Prepared, Runner};
 
 use crate::args::{CheckArgs, Format};
 use crate::exit::Exit;
@@ -46,7 +46,7 @@ pub(crate) fn check(
         let checked = match found {
             Ok((ready, resolved)) => {
                 for prepared in &ready.prepared {
-                    let notes = strict::loosened(&prepared.promises());
+                    let notes = notes_of(prepared.as_ref());
                     let taken = junit::taken(how.strict && !notes.is_empty());
                     junit.note(|junit| junit.checked(&name, prepared.rules(), &notes, taken));
                 }
@@ -101,11 +101,18 @@ pub(crate) fn check(
     junit.write()
 }
 
+/// What there is to say of a file under one rule set: bounds that are loosened, and promises that no run can judge.
+fn notes_of(prepared: &dyn Prepared) -> Vec<String> {
+    let mut notes = strict::loosened(&prepared.promises());
+    notes.extend(prepared.never_judged());
+    notes
+}
+
 fn in_order(ready: &Ready<'_>) -> Checked {
     // What there is to say of several rule sets alike is said once.
     let mut notes: Vec<(String, Vec<&'static str>)> = Vec::new();
     for prepared in &ready.prepared {
-        for note in strict::loosened(&prepared.promises()) {
+        for note in notes_of(prepared.as_ref()) {
             match notes.iter_mut().find(|(other, _)| *other == note) {
                 Some((_, of)) => of.push(prepared.rules()),
                 None => notes.push((note, vec![prepared.rules()])),

@@ -308,5 +308,8 @@ fn notes(prepared: &dyn Prepared, file: &ScenarioFile, outcome: &Outcome, how: &
         notes.extend(strict::unjudged(&outcome.invariants));
     }
     let is_too_loose = how.strict && !notes.is_empty();
+    if !how.strict && outcome.verdict == Verdict::Held {
+        notes.extend(strict::never_quiet(&prepared.promises(), &outcome.invariants));
+    }
     (notes, is_too_loose)
 }

@@ -31,6 +31,20 @@ pub(crate) fn unjudged(invariants: &[InvariantDone]) -> Vec<String> {
         .collect()
 }
 
+/// Promises of quiet that judge by default and never did, in one sentence for all of them.
+pub(crate) fn never_quiet(promises: &[PromiseMade], invariants: &[InvariantDone]) -> Option<String> {
+    let waits = |name: &String| {
+        let made = promises.iter().find(|made| made.name == *name);
+        made.is_some_and(|made| matches!(made.promise, Promise::InQuiet { .. }))
+    };
+    let unjudged: Vec<&str> = invariants
+        .iter()
+        .filter(|done| done.judged == 0 && done.origin == Origin::Default && waits(&done.name))
+        .map(|done| done.name.as_str())
+        .collect();
+    (!unjudged.is_empty()).then(|| format!("promised in quiet and never judged: {}", unjudged.join(", ")))
+}
+
 /// Faults that had no part in a run's violation, in sentences: whoever reads that a promise breaks under them would be
 /// misled. Those of which the file says that the flaw shows without them are left out.
 pub(crate) fn undone(outcome: &Outcome, file: &ScenarioFile) -> Vec<String> {
@@ -126,6 +140,34 @@ mod tests {
             done(3, Origin::Default),
         ]);
         assert_eq!(told, ["t.x never had anything to judge"]);
+    }
+
+    #[test]
+    fn promises_of_quiet_that_never_judged_are_named_in_one_sentence() {
+        let named = |name: &str, promise| PromiseMade {
+            name: name.to_owned(),
+            ..made(promise, promise)
+        };
+        let promises = [
+            named("t.a", quiet(1)),
+            named("t.b", quiet(1)),
+            named("t.c", quiet(1)),
+            named("t.d", Promise::Always),
+        ];
+        let done = |name: &str, judged| InvariantDone {
+            name: name.to_owned(),
+            judged,
+            origin: Origin::Default,
+        };
+        let told = never_quiet(
+            &promises,
+            &[done("t.a", 0), done("t.b", 1), done("t.c", 0), done("t.d", 0)],
+        );
+        assert_eq!(
+            told.as_deref(),
+            Some("promised in quiet and never judged: t.a, t.c")
+        );
+        assert_eq!(never_quiet(&promises, &[done("t.b", 1), done("t.d", 0)]), None);
     }
 
     #[test]

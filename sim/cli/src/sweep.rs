@@ -138,6 +138,9 @@ impl Report<'_> {
             notes.extend(strict::unjudged(&outcome.invariants));
         }
         let is_too_loose = how.strict && !notes.is_empty();
+        if !how.strict && outcome.held > 0 {
+            notes.extend(strict::never_quiet(&prepared.promises(), &outcome.invariants));
+        }
         if seeds != asked {
             notes.push(format!(
                 "tagged {SCALE}: the first {SCALE_SEEDS} seeds of {}..{}",

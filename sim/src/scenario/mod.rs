@@ -276,6 +276,7 @@ pub use cast::{MOST_HOSTS, MOST_NAMED};
 pub use complaint::{Complaint, Complaints, Place, Style};
 pub use file::{FORMAT, Flaw, LARGEST, ScenarioFile};
 pub use laws::MOST_LINKS;
+pub(crate) use quiet::never_judged;
 pub use resolve::resolve;
 pub use resolved::resolved;
 pub use timeline::MOST_ENTRIES;

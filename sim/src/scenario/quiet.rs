@@ -6,13 +6,15 @@
 
 mod followed;
 
-use squall_nodes::{Promise, Span, Time, Tolerance, World};
+use squall_nodes::{Node, Promise, Protocol, Span, Time, Tolerance, World};
 
 use self::followed::followed;
 use super::cast::host_of;
 use super::desk::Desk;
 use super::promises::Made;
-use crate::plan::{Fault, Latency, Layer, Network, Origin, Step, Target, Trigger};
+use crate::plan::{Fault, Latency, Layer, Network, Origin, Plan, PlannedHost, Step, Target, Trigger};
+use crate::runner::PromiseMade;
+use crate::words::queue_in_words;
 
 /// How many single happenings are counted; a timeline with more is left to the run.
 const MOST_COUNTED: usize = 2_000_000;
@@ -31,13 +33,25 @@ impl Beyond {
                 true => format!(", a corruption of {}", law.corrupt),
                 false => String::new(),
             };
+            let queued = law.full_queue();
+            let (queue, or_shorter) = match queued.is_zero() {
+                true => (String::new(), ""),
+                false => (
+                    format!(
+                        " ({} of it is what a full queue of {} takes)",
+                        readable(queued),
+                        queue_in_words(law.queue)
+                    ),
+                    ", or `queue` shorter",
+                ),
+            };
             let hint = format!(
-                "a link has a loss of {}{corrupt} and a latency of up to {}, and {} and {} are tolerated: say so in \
-                 `tolerated`, or make the link better",
+                "a link has a loss of {}{corrupt} and a latency of up to {}{queue}, and {} and {} are tolerated: say so in \
+                 `tolerated`, or make the link better{or_shorter}",
                 law.loss,
-                law.percentile_999(),
+                readable(law.percentile_999()),
                 tolerated.loss,
-                tolerated.latency
+                no_more_than(tolerated.latency)
             );
             return Some(Beyond {
                 what: "the links",
@@ -48,11 +62,33 @@ impl Beyond {
         (takes > tolerated.latency).then(|| Beyond {
             what: "the disks",
             hint: format!(
-                "what a node says waits up to {takes} for its disk, and a latency of {} is tolerated: say so in \
+                "what a node says waits up to {} for its disk, and a latency of {} is tolerated: say so in \
                  `tolerated`, or make `persist` shorter",
-                tolerated.latency
+                readable(takes),
+                no_more_than(tolerated.latency)
             ),
         })
+    }
+}
+
+/// A length of time that people read: rounded up, to whole milliseconds or microseconds where there are some of them.
+fn readable(span: Span) -> Span {
+    let (nanos, unit) = (span.as_nanos(), unit_of(span));
+    Span::from_nanos(nanos.div_ceil(unit).saturating_mul(unit)).min(Span::LONGEST)
+}
+
+/// The same, rounded down, as a bound is: what is beyond the one is beyond the other.
+fn no_more_than(span: Span) -> Span {
+    let (nanos, unit) = (span.as_nanos(), unit_of(span));
+    Span::from_nanos(nanos / unit * unit)
+}
+
+/// In nanoseconds.
+fn unit_of(span: Span) -> u64 {
+    match span.as_nanos() {
+        10_000_000.. => 1_000_000,
+        10_000.. => 1_000,
+        _ => 1,
     }
 }
 
@@ -78,6 +114,12 @@ pub(super) struct Machine {
     pub(super) drift_ppm: i32,
 }
 
+/// Why a promise of quiet is never judged, and what would be right.
+struct Lack {
+    why: String,
+    hint: String,
+}
+
 /// Complains about each written promise of quiet for which the file leaves no time, as far as that can be known.
 pub(super) fn quiet(desk: &mut Desk<'_>, made: &[Made<'_>], course: &Course<'_>, beyond: Option<&Beyond>) {
     let mut longest = None;
@@ -87,32 +129,119 @@ pub(super) fn quiet(desk: &mut Desk<'_>, made: &[Made<'_>], course: &Course<'_>,
         else {
             continue;
         };
-        let name = &made.planned.name;
-        if let Some(Beyond { what, hint }) = beyond {
-            let message = format!("{name} is never judged: {what} are never quiet");
-            desk.complain(desk.point(item), message, Some(hint.clone()));
-            continue;
-        }
-        let longest = *longest.get_or_insert_with(|| course.longest_quiet());
-        if bound > longest {
-            let ill = match course.has_ills() {
-                true => format!(
-                    "; no group is quiet while a host in it is slow, or has a slow or failing disk, or a clock that drifts by \
-                     more than {} ppm",
-                    World::TOLERATED_PPM
-                ),
-                false => String::new(),
-            };
-            let hint = format!(
-                "raise `limit`, or leave more time between the faults: the longest quiet is {longest}{ill}"
-            );
-            let message = format!("{name} is never judged: it takes {bound} of quiet");
+        if let Some(Lack { why, hint }) = course.lack(bound, beyond, &mut longest) {
+            let message = format!("{} is never judged: {why}", made.planned.name);
             desk.complain(desk.point(item), message, Some(hint));
         }
     }
 }
 
+/// The same of a plan, in sentences, and of every promise of quiet that the protocol makes by itself too.
+pub(crate) fn never_judged<P: Protocol>(plan: &Plan<P>, promises: &[PromiseMade]) -> Vec<String> {
+    let course = Course::of(
+        &plan.hosts,
+        &plan.timeline,
+        &plan.network,
+        plan.tolerated,
+        plan.limit,
+    );
+    let beyond = Beyond::find(&plan.network, &plan.persist, plan.tolerated);
+    let mut longest = None;
+    let in_quiet = promises.iter().filter_map(|made| match made.promise {
+        Promise::InQuiet { bound } => Some((&made.name, bound)),
+        Promise::Always => None,
+    });
+    in_quiet
+        .filter_map(|(name, bound)| {
+            let Lack { why, hint } = course.lack(bound, beyond.as_ref(), &mut longest)?;
+            Some(format!("{name} is never judged here: {why}; {hint}"))
+        })
+        .collect()
+}
+
+impl<'p> Course<'p> {
+    pub(super) fn of<N: Node>(
+        hosts: &[PlannedHost<N>],
+        steps: &'p [Step],
+        network: &'p Network,
+        tolerated: Tolerance,
+        limit: Span,
+    ) -> Self {
+        let machine = |host: &PlannedHost<N>| Machine {
+            starts: host.starts,
+            drift_ppm: host.clock.drift_ppm,
+        };
+        Course {
+            steps,
+            hosts: hosts.iter().map(machine).collect(),
+            network,
+            tolerated,
+            limit,
+        }
+    }
+}
+
 impl Course<'_> {
+    /// What a promise that holds after so long a quiet lacks, if it does. The longest quiet is found when it is asked for first.
+    fn lack(&self, bound: Span, beyond: Option<&Beyond>, longest: &mut Option<Span>) -> Option<Lack> {
+        if let Some(Beyond { what, hint }) = beyond {
+            return Some(Lack {
+                why: format!("{what} are never quiet"),
+                hint: hint.clone(),
+            });
+        }
+        let longest = *longest.get_or_insert_with(|| self.longest_quiet());
+        if bound <= longest {
+            return None;
+        }
+        let ill = match self.has_ills() {
+            true => format!(
+                "; no group is quiet while a host in it is slow, or has a slow or failing disk, or a clock that drifts by \
+                 more than {} ppm",
+                World::TOLERATED_PPM
+            ),
+            false => String::new(),
+        };
+        let unhealed = match self.unhealed() {
+            Some(label) => format!("; `{label}` is never healed"),
+            None => String::new(),
+        };
+        Some(Lack {
+            why: format!("it takes {} of quiet", readable(bound)),
+            hint: format!(
+                "raise `limit`, or leave more time between the faults: the longest quiet is {}{ill}{unhealed}",
+                no_more_than(longest)
+            ),
+        })
+    }
+
+    /// The first entry of the timeline that lays what keeps groups from being quiet, and that no entry heals.
+    fn unhealed(&self) -> Option<&str> {
+        let disturbs = |layer: &Layer| match layer {
+            Layer::Cut(_) => false,
+            Layer::Links { change, .. } => {
+                let worse = |law| !change.over(law).is_within(&self.tolerated);
+                self.network.laws().any(worse)
+            }
+            Layer::Drift { ppm, .. } => is_beyond(i64::from(*ppm)),
+            Layer::Flap { .. } | Layer::Slow { .. } | Layer::SlowDisk { .. } | Layer::FailingDisk { .. } => {
+                true
+            }
+        };
+        let heals = |layer: &Layer| {
+            self.steps.iter().any(|step| match &step.fault {
+                Fault::Heal(healed) => healed == layer,
+                Fault::HealAll => layer.is_over_links(),
+                _ => false,
+            })
+        };
+        let unhealed = self
+            .steps
+            .iter()
+            .find(|step| matches!(&step.fault, Fault::Lay(layer) if disturbs(layer) && !heals(layer)));
+        unhealed.map(|step| step.label.as_str())
+    }
+
     /// The longest time for which some group can be quiet, at most.
     fn longest_quiet(&self) -> Span {
         let waits = |step: &Step| matches!(step.trigger, Trigger::When { .. });

@@ -10,7 +10,7 @@ use super::desk::{Desk, Fields};
 use super::file::{FIELDS, ScenarioFile};
 use super::laws::Laws;
 use super::places::Item;
-use super::quiet::{Beyond, Course, Machine};
+use super::quiet::{Beyond, Course};
 use super::settings::Settings;
 use super::{history, measures, network, promises, quiet, timeline, workload};
 use crate::plan::{Plan, PlannedHost};
@@ -121,19 +121,7 @@ fn plan<'f, P: Protocol>(
     let measures = measures::measures::<P>(desk, scenario, &mut cast, steps);
     if timeline.whole {
         history::undoings(desk, &timeline, &cast);
-        let course = Course {
-            steps: &timeline.steps,
-            hosts: hosts
-                .iter()
-                .map(|host| Machine {
-                    starts: host.starts,
-                    drift_ppm: host.clock.drift_ppm,
-                })
-                .collect(),
-            network: &network,
-            tolerated,
-            limit,
-        };
+        let course = Course::of(&hosts, &timeline.steps, &network, tolerated, limit);
         let beyond = Beyond::find(&network, &persist, tolerated);
         quiet::quiet(desk, made.as_deref().unwrap_or(&[]), &course, beyond.as_ref());
     }

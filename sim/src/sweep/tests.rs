@@ -109,6 +109,10 @@ impl Prepared for Table {
     fn laws(&self) -> Vec<LawCast> {
         Vec::new()
     }
+    fn never_judged(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn promises(&self) -> Vec<PromiseMade> {
         Vec::new()
     }
@@ -448,6 +452,10 @@ impl Prepared for Unforgetting {
     fn laws(&self) -> Vec<LawCast> {
         Vec::new()
     }
+    fn never_judged(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn promises(&self) -> Vec<PromiseMade> {
         self.table.promises()
     }

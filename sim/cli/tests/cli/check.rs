@@ -64,6 +64,54 @@ fn a_loosened_bound_is_shown_and_fails_under_strict() {
 }
 
 #[test]
+fn a_promise_of_quiet_that_no_run_can_judge_is_told_and_fails_under_strict() {
+    let folder = Folder::new();
+    let slow = CALM.replace("expect: Held", r#"expect: Held, network: (bandwidth: "1Mbit/s")"#);
+    let slow = folder.file("slow.ron", &slow);
+    let short = folder.file("short.ron", &CALM.replace("5s", "1s"));
+    for (file, why) in [
+        (
+            &slow,
+            "the links are never quiet; a link has a loss of 0 and a latency of up to 2108ms (2098ms of it is what a full \
+             queue of 256 KiB takes)",
+        ),
+        (
+            &short,
+            "it takes 2850ms of quiet; raise `limit`, or leave more time between the faults: the longest quiet is 1s",
+        ),
+    ] {
+        let said = watch(&["check", file]);
+        assert_eq!(said.exit, Exit::AsExpected, "{}", said.stderr);
+        let note = format!("Hasty, Patient: watch.heard is never judged here: {why}");
+        assert!(said.stdout.contains(&note), "{}", said.stdout);
+        let told = objects(&watch(&["check", file, "--format", "json"]).stdout);
+        assert!(
+            told[0]["notes"][0]
+                .as_str()
+                .is_some_and(|told| told.starts_with(&note)),
+            "{told:?}"
+        );
+        assert_eq!(watch(&["check", file, "--strict", "-q"]).exit, Exit::Otherwise);
+        // A run says so in a line, and is none the worse for it but under `--strict`.
+        for words in [&["run", file][..], &["sweep", file, "--seeds", "3"]] {
+            let said = watch(words);
+            assert_eq!(said.exit, Exit::AsExpected, "{}", said.stderr);
+            let note = "promised in quiet and never judged: watch.heard\n";
+            assert_eq!(said.stdout.matches(note).count(), 2, "{}", said.stdout);
+            assert_eq!(watch(&[words, &["-q"]].concat()).stdout, "");
+            let told = objects(&watch(&[words, &["--format", "json"]].concat()).stdout);
+            assert_eq!(told[0]["notes"][0], note.trim_end());
+            assert_eq!(watch(&[words, &["--strict"]].concat()).exit, Exit::Otherwise);
+        }
+    }
+    let calm = folder.file("calm.ron", CALM);
+    for verb in ["check", "run"] {
+        let said = watch(&[verb, &calm]);
+        assert!(!said.stdout.contains("never judged"), "{}", said.stdout);
+    }
+}
+
+#[test]
 fn all_complaints_of_all_files_are_made_each_once_with_their_places() {
     let folder = Folder::new();
     folder.file(

@@ -64,6 +64,31 @@ fn a_written_promise_of_quiet_is_left_time_for() {
         "the links are never quiet",
         "0.2",
     );
+    one(
+        &with("network: (bandwidth: \"1Mbit/s\"), invariants: [⟦tables_agree⟧()],"),
+        "the links are never quiet",
+        "a latency of up to 2108ms (2098ms of it is what a full queue of 256 KiB takes)",
+    );
+    for (layer, end) in [
+        ("Slow(who: \"s\", by: \"1ms\")", "HealAll"),
+        (
+            "Link(from: \"s\", to: \"*\", loss: 0.5)",
+            "At(\"9s\", Kill(\"c4\"))",
+        ),
+    ] {
+        let end = end.replace("HealAll", "At(\"9s\", HealAll)");
+        let laid = format!("At(\"1s\", Partition([[\"c1\"]])), At(\"2s\", {layer}), {end}");
+        let kind = if layer.starts_with("Slow") {
+            "slow("
+        } else {
+            "link("
+        };
+        let text = with(&format!(
+            "timeline: [{laid}], invariants: [⟦tables_agree⟧(bound: \"29s\")],"
+        ));
+        one(&text, "it takes 29s of quiet", &format!("; `{kind}"));
+        one(&text, "it takes 29s of quiet", "` is never healed");
+    }
     // A second kill of the same host changes nothing, so that nobody is disturbed.
     let killed =
         "timeline: [Every(interval: \"2s\", do: Kill(\"c1\"))], invariants: [tables_agree(bound: \"25s\")],";
