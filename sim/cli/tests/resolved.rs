@@ -274,6 +274,7 @@ fn whatever_a_file_says_its_resolved_form_says() {
         "        (name: \"s\", role: Server, starts: \"0s\"),\n",
         "        (name: \"c2\", role: Client, starts: \"10ms\", config: (client_timeout: \"70s\", misses: 4)),\n",
         "            (from: \"late\", to: \"s\", latency: Constant(\"2ms\"), loss: 0.0, ",
+        "        At(\"5s\", Partition([[\"s\", \"c5\"], [\"late\"]])),\n",
         "    // Judged by themselves:\n",
         "    without: [\"status_true\"],\n",
         "    max_events: 12345678,\n",

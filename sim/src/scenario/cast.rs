@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use squall_nodes::{ConfigOf, HostId, HostKey, Node, Placed, Protocol, Span, Time};
 
-use super::complaint::did_you_mean;
+use super::complaint::{did_you_mean, is_near};
 use super::desk::{Desk, Fields};
 use super::names::{Pattern, follows};
 use super::places::{Item, Shape};
@@ -281,6 +281,10 @@ impl Cast {
                 desk.complain(item.span.clone(), "`@actor` is nobody here", Some(hint));
             }
             return into.push(Target::Actor);
+        }
+        if written.starts_with('@') && is_near(&written, "@actor") {
+            let hint = "did you mean `@actor`?".to_owned();
+            return desk.complain(item.span.clone(), format!("`{written}` is nobody"), Some(hint));
         }
         if written == "*" {
             if self.spend(desk, item, self.names.len() as u64) {

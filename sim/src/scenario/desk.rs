@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::{Range, RangeInclusive};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use ron::error::{Error, SpannedError};
@@ -227,7 +228,10 @@ impl<'f> Desk<'f> {
         if item.shape != Shape::Text {
             let message = "expected a length of time: a number and a unit, in quotes";
             let hint = match item.shape {
-                Shape::Number => format!("write `\"{0}s\"` for {0} seconds", self.slice(item)),
+                Shape::Number if self.slice(item).parse::<u64>().is_ok() => format!(
+                    "write `\"{0}s\"` for {0} seconds, `\"{0}ms\"` for {0} milliseconds",
+                    self.slice(item)
+                ),
                 _ => "such as `\"310ms\"` or `\"2s\"`".to_owned(),
             };
             self.complain(item.span.clone(), message, Some(hint));
@@ -248,10 +252,18 @@ impl<'f> Desk<'f> {
                     within.start(),
                     within.end()
                 );
-                self.complain(item.span.clone(), message, None);
+                let hint = self.unquoted::<u64>(item);
+                self.complain(item.span.clone(), message, hint);
                 None
             }
         }
+    }
+
+    /// The hint about a whole number that stands in quotes.
+    fn unquoted<T: FromStr>(&self, item: &Item) -> Option<String> {
+        let inside = self.slice(item).trim_matches('"').trim();
+        let is_number = item.shape == Shape::Text && inside.parse::<T>().is_ok();
+        is_number.then(|| format!("without quotes: `{inside}`"))
     }
 
     /// A whole number within bounds, which may be less than nothing.
@@ -265,7 +277,8 @@ impl<'f> Desk<'f> {
                 within.start(),
                 within.end()
             );
-            self.complain(item.span.clone(), message, None);
+            let hint = self.unquoted::<i64>(item);
+            self.complain(item.span.clone(), message, hint);
         }
         read
     }

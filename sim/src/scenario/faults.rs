@@ -372,6 +372,10 @@ impl<'r> Faults<'r> {
     /// Lists of hosts, in an order of their own.
     fn sides<'f>(&mut self, desk: &mut Desk<'f>, item: &'f Item, what: &str) -> Vec<Vec<Target>> {
         let lists = desk.filled_list(item, what);
+        if lists.iter().any(|list| list.shape == Shape::Text) {
+            not_in_lists(desk, item, lists, what);
+            return Vec::new();
+        }
         let mut sides: Vec<Vec<Target>> = lists.iter().map(|item| self.sorted(desk, item)).collect();
         sides.sort_by(|a, b| a.iter().map(host_of).cmp(b.iter().map(host_of)));
         sides
@@ -397,6 +401,36 @@ impl<'r> Faults<'r> {
     fn targets<'f>(&mut self, desk: &mut Desk<'f>, item: &'f Item) -> Vec<Target> {
         self.cast.targets(desk, item, self.actor)
     }
+}
+
+/// Complains about hosts that stand where lists of hosts should: one list of them all, or one of each, is not the same cut.
+fn not_in_lists(desk: &mut Desk<'_>, item: &Item, lists: &[Item], what: &str) {
+    const MOST_SHOWN: usize = 4;
+    let mut names: Vec<&str> = lists
+        .iter()
+        .filter(|list| list.shape == Shape::Text)
+        .map(|name| desk.slice(name))
+        .collect();
+    let hint = if names.len() < lists.len() {
+        format!("a host alone is a list too: `[{}]`", names[0])
+    } else if let [name] = names.as_slice() {
+        format!("such as `[[{name}]]`")
+    } else {
+        if names.len() > MOST_SHOWN {
+            names.truncate(MOST_SHOWN);
+            names.push("…");
+        }
+        format!(
+            "`[[{}]]` if they are on one side, `[[{}]]` if each is on its own",
+            names.join(", "),
+            names.join("], [")
+        )
+    };
+    desk.complain(
+        item.span.clone(),
+        format!("expected {what}, each a list of hosts"),
+        Some(hint),
+    );
 }
 
 const CUTS: [&str; 4] = ["Partition", "OneWay", "Bridge", "Ring"];

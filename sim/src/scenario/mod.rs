@@ -149,7 +149,7 @@
 //! | `reorder` | the share that is held back | 0 |
 //! | `reorder_by` | for how long at most | `"20ms"` |
 //! | `corrupt` | the share that arrives with one byte turned into another one | 0 |
-//! | `bandwidth` | how much it carries in a second: a whole number above 0 of `bit/s`, `kbit/s`, `Mbit/s` or `Gbit/s`, which are powers of 1000. A datagram counts with 28 bytes of headers | without a bound |
+//! | `bandwidth` | how much each link carries in a second, in each direction by itself: a whole number above 0 of `bit/s`, `kbit/s`, `Mbit/s` or `Gbit/s`, which are powers of 1000. A datagram counts with 28 bytes of headers | without a bound |
 //! | `queue` | how much may wait for the bandwidth; what finds no room is dropped. A whole number of `B`, `kB`, `KiB`, `MB` or `MiB`, 29 bytes at least. It is refused in a file without any `bandwidth` | `"256KiB"` |
 //! | `mtu` | the longest packet in bytes, 28 of headers included: 29 to 65 535. What is longer is dropped, and nobody is told | without a bound |
 //! | `zones` | links that differ by the zones of their ends: `from: "eu", to: "us"` is one direction, `between: ["eu", "us"]` all directions among two zones or more, `within: "eu"` the links inside one. The other fields are laid over those of `network` and of entries before. Every zone of a host is named | none |
@@ -192,7 +192,7 @@
 //! | fault | what it does |
 //! |---|---|
 //! | `Kill("a")`, `PowerCut("a")` | takes hosts down |
-//! | `Restart("a")`, `Wipe("a")` | boots hosts that are down, with what is on their disks or with nothing |
+//! | `Restart("a")`, `Wipe("a")` | boots hosts that are down, with what is on their disks or with nothing; `Restart("a", Kept)` and `Restart("a", Wiped)` are the same two |
 //! | `Restart("a", Stale)` | with what was there before the last write, which had begun, or was only said to be done |
 //! | `Restart("a", Torn)` | with the beginning of that write, over what was there before |
 //! | `Restart("a", Corrupt)` | with what is on their disks, one byte of it turned into another one |

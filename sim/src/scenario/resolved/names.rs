@@ -27,9 +27,17 @@ impl<'a> Names<'a> {
 
     /// The same, with whoever set off a trigger among them.
     pub(super) fn targets(&self, targets: &[Target]) -> String {
+        match self.parts(targets).as_slice() {
+            [one] => one.clone(),
+            parts => format!("[{}]", parts.join(", ")),
+        }
+    }
+
+    /// Hosts, as the parts of a list.
+    fn parts(&self, targets: &[Target]) -> Vec<String> {
         let all = (0..self.names.len()).map(|host| Some(HostId(host as u32)));
         if targets.len() > 1 && targets.iter().map(host_of).eq(all) {
-            return "\"*\"".to_owned();
+            return vec!["\"*\"".to_owned()];
         }
         let mut parts: Vec<String> = Vec::new();
         let mut rest = targets;
@@ -48,15 +56,15 @@ impl<'a> Names<'a> {
             };
             rest = &rest[taken..];
         }
-        match parts.as_slice() {
-            [one] => one.clone(),
-            parts => format!("[{}]", parts.join(", ")),
-        }
+        parts
     }
 
     /// Groups of hosts, each as a list.
     pub(super) fn groups(&self, groups: &[Vec<Target>]) -> String {
-        let groups: Vec<String> = groups.iter().map(|group| self.targets(group)).collect();
+        let groups: Vec<String> = groups
+            .iter()
+            .map(|group| format!("[{}]", self.parts(group).join(", ")))
+            .collect();
         format!("[{}]", groups.join(", "))
     }
 

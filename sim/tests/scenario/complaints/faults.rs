@@ -123,6 +123,30 @@ fn rings_and_bridges_cut_something_and_name_nobody_twice() {
 }
 
 #[test]
+fn sides_are_lists_of_hosts() {
+    one(
+        &at("Partition(⟦[\"s\", \"c1\"]⟧)"),
+        "expected groups, each a list of hosts",
+        "`[[\"s\", \"c1\"]]` if they are on one side, `[[\"s\"], [\"c1\"]]` if each is on its own",
+    );
+    one(
+        &at("Heal(Partition(⟦[\"c1..c4\"]⟧))"),
+        "expected groups, each a list of hosts",
+        "such as `[[\"c1..c4\"]]`",
+    );
+    one(
+        &at("Bridge(over: \"s\", sides: ⟦[[\"c1\"], \"c2\"]⟧)"),
+        "expected sides, each a list of hosts",
+        "a host alone is a list too: `[\"c2\"]`",
+    );
+    one(
+        &at("Partition(⟦[\"s\", \"c1\", \"c2\", \"c3\", \"c4\"]⟧)"),
+        "expected groups",
+        "`[[\"s\", \"c1\", \"c2\", \"c3\", …]]`",
+    );
+}
+
+#[test]
 fn what_flaps_is_a_cut_and_takes_its_time() {
     let flap = |cut: &str, down: &str, up: &str| at(&format!("Flap(cut: {cut}, down: {down}, up: {up})"));
     let cut = "Partition([[\"s\"]])";
@@ -200,7 +224,22 @@ fn the_figures_of_a_fault_are_more_than_nothing_and_within_bounds() {
         "drifts by nothing",
         "slow where it is negative",
     );
-    for wrong in ["-500001", "1000001", "0.5", "\"5\"", "99999999999999999999"] {
+    one(
+        &at("Drift(who: \"s\", ppm: ⟦\"-5\"⟧)"),
+        "from -500000 to 1000000",
+        "without quotes: `-5`",
+    );
+    one(
+        &at("Ring(hosts: \"*\", reach: ⟦\"2\"⟧)"),
+        "from 1 to 4294967295",
+        "without quotes: `2`",
+    );
+    one(
+        &at("Slow(who: \"s\", by: ⟦20⟧)"),
+        "expected a length of time",
+        "`\"20ms\"` for 20 milliseconds",
+    );
+    for wrong in ["-500001", "1000001", "0.5", "99999999999999999999"] {
         one(
             &at(&format!("Drift(who: \"s\", ppm: ⟦{wrong}⟧)")),
             "from -500000 to 1000000",

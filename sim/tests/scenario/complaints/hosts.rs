@@ -135,7 +135,12 @@ fn a_clock_says_how_it_stands_or_how_it_goes() {
         "no field `ofset`",
         "did you mean `offset`?",
     );
-    for wrong in ["-500001", "1000001", "1.5", "\"200\""] {
+    one(
+        &clock("(drift_ppm: ⟦\"200\"⟧)"),
+        "from -500000 to 1000000",
+        "without quotes: `200`",
+    );
+    for wrong in ["-500001", "1000001", "1.5"] {
         one(
             &clock(&format!("(drift_ppm: ⟦{wrong}⟧)")),
             "from -500000 to 1000000",

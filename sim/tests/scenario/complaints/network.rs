@@ -251,7 +251,11 @@ fn bandwidths_queues_and_packets_have_their_units_and_bounds() {
     );
     one(&network("mtu: ⟦28⟧"), "no datagram is as short", "at least 29");
     one(&network("mtu: ⟦65536⟧"), "from 29 to 65535", "");
-    one(&network("mtu: ⟦\"1500\"⟧"), "from 29 to 65535", "");
+    one(
+        &network("mtu: ⟦\"1500\"⟧"),
+        "from 29 to 65535",
+        "without quotes: `1500`",
+    );
     one(&network("corrupt: ⟦7⟧"), "not a ratio", "7 % is `0.07`");
 }
 

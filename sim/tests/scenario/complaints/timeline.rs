@@ -56,6 +56,11 @@ fn faults_happen_before_the_end_to_hosts_that_there_are() {
         "`When(…)`",
     );
     one(
+        &with("timeline: [When(fact: \"promoted\", do: Kill(⟦\"@actr\"⟧))],"),
+        "`@actr` is nobody",
+        "did you mean `@actor`?",
+    );
+    one(
         &timeline("At(\"2s\", Partition(⟦[]⟧))"),
         "empty",
         "put something in it",
@@ -71,7 +76,7 @@ fn faults_happen_before_the_end_to_hosts_that_there_are() {
         "",
     );
     one(
-        &timeline("At(\"2s\", ⟦Partition([\"*\"])⟧)"),
+        &timeline("At(\"2s\", ⟦Partition([[\"*\"]])⟧)"),
         "this cuts nothing",
         "none is left",
     );
