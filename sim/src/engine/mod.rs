@@ -50,7 +50,7 @@ use crate::watch::{Judge, Stopwatches};
 pub(crate) use bounds::{End, MOST_EFFORT, MOST_HELD};
 pub(crate) use layers::MOST_LAYERS;
 
-use ailments::{Ailment, Ailments};
+use ailments::Ailments;
 use clock::Clock;
 use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
@@ -241,10 +241,8 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         let now = match &host.clock {
             None => self.now,
             Some(clock) => {
-                for over in &host.ailments {
-                    if let Ailment::Drift(_) = over.ailment {
-                        self.faults[over.step as usize].affected += 1;
-                    }
+                for step in &host.drifted_by {
+                    self.faults[*step as usize].affected += 1;
                 }
                 clock.local(self.now)
             }
