@@ -87,7 +87,7 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// The judge as it is before a run.
     fresh_judge: Judge<P::Node>,
     pub(crate) judge: Judge<P::Node>,
-    /// How much effort its world and the links may come to.
+    /// How much effort its world, the links and the cues may come to.
     most_effort: u64,
     /// When the queue's entry for the judge comes up, and its ticket; [`Time::MAX`] when there is none. Others are stale.
     judge_entry: (Time, u64),
