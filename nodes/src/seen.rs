@@ -122,7 +122,7 @@ pub enum Change {
         by: Span,
     },
     /// A datagram comes to the end of its way that has been on it for longer than is tolerated, since the law of its link was beyond that
-    /// when it was sent. The law may be another one by now.
+    /// when it was sent. The law may be another one by now. It disturbs the groups of both hosts.
     Straggled {
         /// The sender.
         from: HostId,

@@ -170,7 +170,8 @@ impl World {
                 self.effort += beyond.len() as u64;
                 self.disturb_all(at);
             }
-            // It may come with every datagram, and leaves the groups as they are.
+            // It may come with every datagram, and leaves the groups as they are. Both ends are touched: one misses what was sent, the
+            // other an answer to it.
             Change::Choked { from, to } | Change::Straggled { from, to } => {
                 for host in [*from, *to] {
                     self.touch(host, at);
@@ -689,6 +690,36 @@ mod tests {
             world.apply(Time::from_nanos(3), &mended);
             assert_eq!(world.groups()[0].quiet_since, Time::from_nanos(3), "{mended:?}");
         }
+    }
+
+    #[test]
+    fn a_straggler_and_a_choked_link_disturb_the_groups_of_both_their_ends_and_no_other() {
+        let (from, to) = (HostId(0), HostId(2));
+        for change in [Change::Straggled { from, to }, Change::Choked { from, to }] {
+            let mut world = world(5);
+            let cut = Cut::Groups(vec![0, 0, 1, 1, 2]);
+            world.apply(Time::from_nanos(1), &Change::Cut { layer: 1, cut });
+            let before = shape(&world);
+            world.apply(Time::from_nanos(2), &change);
+            assert_eq!(shape(&world), before, "{change:?}");
+            let since: Vec<Time> = world.groups().iter().map(|group| group.quiet_since).collect();
+            assert_eq!(since, [2, 2, 1].map(Time::from_nanos), "{change:?}");
+            // It goes on with the hosts when their groups are found anew, and ends no quiet for good.
+            let aside = HostId(4);
+            world.apply(Time::from_nanos(3), &Change::Paused { host: aside });
+            let since: Vec<Time> = world.groups().iter().map(|group| group.quiet_since).collect();
+            assert_eq!(since, [2, 2].map(Time::from_nanos), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_straggler_leaves_a_group_that_is_never_quiet_as_it_is() {
+        let mut world = world(2);
+        let [a, b] = [0, 1].map(HostId);
+        let slowed = |by| Change::Slowed { host: a, by };
+        world.apply(Time::from_nanos(1), &slowed(Span::from_millis(1)));
+        world.apply(Time::from_nanos(2), &Change::Straggled { from: b, to: a });
+        assert_eq!(world.groups()[0].quiet_since, Time::MAX);
     }
 
     #[test]

@@ -155,8 +155,9 @@ pub struct FaultDone {
     pub fault: String,
     /// When it first happened; `None` when it never did.
     pub at: Option<Time>,
-    /// How much it touched: hosts that changed state, datagrams that a cut dropped or that crossed a changed link, inputs that
-    /// waited on a slow host or that came by a drifting clock, writes that took longer or failed, layers that a healing took away;
+    /// How much it touched: hosts that changed state, datagrams that a cut dropped or that went out under a law of their link
+    /// that would be another one without it, inputs that waited on a slow host or that came by a clock which would go at another
+    /// rate without it, writes that took longer or failed, layers that a healing took away;
     /// of a restart with a damaged disk, only hosts whose disk is another than it would have been, and of a jump, only those that
     /// are up. What several layers lay over counts for each of them.
     pub affected: u64,

@@ -292,7 +292,8 @@ pub enum Layer {
         /// For how long they are open each time; more than nothing.
         up: Span,
     },
-    /// Links get other laws. Where several lie over a link, the one that was laid last has the last word on each part.
+    /// Links get other laws. Where several lie over a link, the one that was laid last has the last word on each part. A layer
+    /// touches a datagram when the law that it goes out under would be another one without the layers of its step.
     Links {
         /// From whom.
         from: Vec<Target>,
@@ -331,7 +332,8 @@ pub enum Layer {
         share: f64,
     },
     /// Clocks go at another rate. Several add up, and to the clock's own drift; what they come to is kept within
-    /// [`Clock::SLOWEST_PPM`] and [`Clock::FASTEST_PPM`].
+    /// [`Clock::SLOWEST_PPM`] and [`Clock::FASTEST_PPM`]. The bounds are for the sum: more of one makes up for more of another. What is
+    /// beyond them does nothing, and a layer without which the sum is kept at the same bound touches nothing.
     Drift {
         /// Whose.
         who: Vec<Target>,

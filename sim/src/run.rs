@@ -242,8 +242,8 @@ impl<P: Protocol> Bench<'_, P> {
                 MOST_HELD >> 30
             )),
             Some(End::TooMuchEffort) => doubts.push(format!(
-                "the run was stopped at {}, when it had taken more than {} billion steps to follow who reaches whom; let \
-                 faults come less often, heal cuts, or take fewer hosts",
+                "the run was stopped at {}, when it had taken more than {} billion steps to follow who reaches whom \
+                 and what faults wait for; let faults come less often, heal cuts, let fewer wait, or take fewer hosts",
                 engine.now,
                 MOST_EFFORT / 1_000_000_000
             )),

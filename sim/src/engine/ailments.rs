@@ -132,7 +132,9 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Ailment::SlowDisk(_) | Ailment::FailingDisk(_) => self.look_at_disk(id, label),
             Ailment::Drift(_) => {
-                let ppm = host.drift_ppm(self.plan.hosts[id.index()].clock.drift_ppm);
+                let own = self.plan.hosts[id.index()].clock.drift_ppm;
+                let ppm = host.drift_ppm(own, |_| true);
+                host.drifted_by = host.steps_that_drift(own);
                 self.set_rate(id, ppm);
                 self.change(Change::Drift { host: id, ppm }, label);
             }
@@ -184,12 +186,30 @@ impl<N: Node> Host<N> {
         }
     }
 
-    /// By how many millionths its clock is fast, whose own drift is `own`.
-    fn drift_ppm(&self, own: i32) -> i32 {
-        let layers = self.ailments.iter().map(|over| match over.ailment {
-            Ailment::Drift(ppm) => i64::from(ppm),
-            _ => 0,
-        });
+    /// The steps without whose layers its clock would go at another rate, each once.
+    fn steps_that_drift(&self, own: i32) -> Vec<u32> {
+        let ppm = self.drift_ppm(own, |_| true);
+        let drifts = self
+            .ailments
+            .iter()
+            .filter(|over| matches!(over.ailment, Ailment::Drift(_)));
+        let mut steps: Vec<u32> = drifts.map(|over| over.step).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        steps.retain(|step| self.drift_ppm(own, |over| over.step != *step) != ppm);
+        steps
+    }
+
+    /// By how many millionths its clock is fast, whose own drift is `own`, under some of the layers.
+    fn drift_ppm(&self, own: i32, counts: impl Fn(&Over) -> bool) -> i32 {
+        let layers = self
+            .ailments
+            .iter()
+            .filter(|over| counts(over))
+            .map(|over| match over.ailment {
+                Ailment::Drift(ppm) => i64::from(ppm),
+                _ => 0,
+            });
         let sum = i64::from(own) + layers.sum::<i64>();
         sum.clamp(Clock::SLOWEST_PPM.into(), Clock::FASTEST_PPM.into()) as i32
     }

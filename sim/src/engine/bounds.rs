@@ -1,5 +1,5 @@
 //! Why a run ends, and what no run may exceed: events in all and at one instant, stale entries in the queue, bytes held back, effort
-//! spent on changes of the world.
+//! spent on changes of the world and on what waits for deeds of nodes.
 
 use squall_nodes::{HostId, Protocol, Time};
 
@@ -13,7 +13,8 @@ pub(super) const STALE_AT_LEAST: usize = 1024;
 /// How many bytes may wait behind writes, for paused and slow hosts and as long payloads of datagrams on their way: two gibibytes. What
 /// lies in the queue itself is bounded by the queue.
 pub(crate) const MOST_HELD: usize = 2 << 30;
-/// How many steps the world and the links may take in a run to keep up with what is done to them: some ten seconds' worth.
+/// How many steps the world and the links may take in a run to keep up with what is done to them, and how many entries of the timeline
+/// may be looked at for the deeds that they wait for, together: some ten seconds' worth.
 pub(crate) const MOST_EFFORT: u64 = 4_000_000_000;
 /// The violation of a run in which time stands still.
 const TIME_PASSES: &str = "squall.time_passes";
@@ -33,7 +34,7 @@ pub(crate) enum End {
     TooMuchHeld,
     /// More layers lay over links or hosts than there may.
     TooManyLayers,
-    /// To find who reaches whom, and by which laws, took more than it may.
+    /// To find who reaches whom, by which laws, and what deeds trigger, took more than it may.
     TooMuchEffort,
     /// A node asked for something that is not simulated.
     NotSimulated { host: HostId, what: &'static str },
@@ -57,6 +58,15 @@ impl<P: Protocol> Engine<'_, P> {
         self.held = self.held - before + after;
         if self.held + self.payloads.bytes() > self.most_held {
             self.ended.get_or_insert(End::TooMuchHeld);
+        }
+    }
+
+    /// Ends the run when it has taken more effort than it may.
+    #[inline]
+    pub(super) fn weigh_effort(&mut self) {
+        let effort = self.judge.world.effort() + self.links.effort() + self.cues.effort();
+        if effort > self.most_effort {
+            self.ended.get_or_insert(End::TooMuchEffort);
         }
     }
 

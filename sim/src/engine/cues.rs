@@ -15,6 +15,8 @@ pub(crate) struct Cues {
     sends: Vec<u32>,
     /// For each step of the plan, how often what it waits for has happened.
     matched: Vec<u32>,
+    /// How many steps were looked at so far, one for each deed that it waits for the like of.
+    effort: u64,
 }
 
 /// Something that a node has just done.
@@ -35,6 +37,7 @@ impl Cues {
             completed: Vec::new(),
             sends: Vec::new(),
             matched: Vec::new(),
+            effort: 0,
         }
     }
 
@@ -57,8 +60,15 @@ impl Cues {
                 list.push(step as u32);
             }
         }
+        self.effort = 0;
         self.matched.clear();
         self.matched.resize(timeline.len(), 0);
+    }
+
+    /// How many steps of a timeline were looked at since deeds of their kind were done: in a plan where thousands wait for datagrams,
+    /// this is what a datagram costs.
+    pub(super) fn effort(&self) -> u64 {
+        self.effort
     }
 
     #[inline(always)]
@@ -80,8 +90,10 @@ impl<P: Protocol> Engine<'_, P> {
         }
         // Most deeds trigger nothing, and a step that has happened is not looked at again.
         let mut waiting = std::mem::take(self.cues.list(deed));
+        self.cues.effort += waiting.len() as u64;
         waiting.retain(|step| !self.triggers(*step, id, deed));
         *self.cues.list(deed) = waiting;
+        self.weigh_effort();
     }
 
     /// Does what a node's deed triggers at once. Whether the rest of what it asked for is still to be done.

@@ -40,6 +40,8 @@ pub(crate) struct Host<N: Node> {
     pub(crate) slow_by: Span,
     /// The layers that lie over it, in the order in which they were laid.
     pub(crate) ailments: Vec<Over>,
+    /// The places in the timeline of what laid those without which its clock would go at another rate, each once.
+    pub(crate) drifted_by: Vec<u32>,
     /// `None` while it is true. It is the machine's, and goes on whatever becomes of the node.
     pub(crate) clock: Option<Box<Clock>>,
 }
@@ -133,6 +135,7 @@ impl<N: Node> Host<N> {
             held: None,
             slow_by: Span::ZERO,
             ailments: Vec::new(),
+            drifted_by: Vec::new(),
             clock: None,
         }
     }
@@ -151,6 +154,7 @@ impl<N: Node> Host<N> {
         self.held = None;
         self.slow_by = Span::ZERO;
         self.ailments.clear();
+        self.drifted_by.clear();
         self.clock = None;
     }
 

@@ -50,7 +50,7 @@ use crate::watch::{Judge, Stopwatches};
 pub(crate) use bounds::{End, MOST_EFFORT, MOST_HELD};
 pub(crate) use layers::MOST_LAYERS;
 
-use ailments::{Ailment, Ailments};
+use ailments::Ailments;
 use clock::Clock;
 use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
@@ -87,7 +87,7 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// The judge as it is before a run.
     fresh_judge: Judge<P::Node>,
     pub(crate) judge: Judge<P::Node>,
-    /// How much effort its world and the links may come to.
+    /// How much effort its world, the links and the cues may come to.
     most_effort: u64,
     /// When the queue's entry for the judge comes up, and its ticket; [`Time::MAX`] when there is none. Others are stale.
     judge_entry: (Time, u64),
@@ -241,10 +241,8 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
         let now = match &host.clock {
             None => self.now,
             Some(clock) => {
-                for over in &host.ailments {
-                    if let Ailment::Drift(_) = over.ailment {
-                        self.faults[over.step as usize].affected += 1;
-                    }
+                for step in &host.drifted_by {
+                    self.faults[*step as usize].affected += 1;
                 }
                 clock.local(self.now)
             }

@@ -64,9 +64,7 @@ impl<P: Protocol> Engine<'_, P> {
             fault: fault.to_owned(),
         });
         self.see(&Seen::World(&change));
-        if self.judge.world.effort() + self.links.effort() > self.most_effort {
-            self.ended.get_or_insert(End::TooMuchEffort);
-        }
+        self.weigh_effort();
     }
 
     /// Shows one thing to everyone who watches.

@@ -12,10 +12,11 @@ use squall_nodes::{
 };
 
 use super::bounds::STALE_AT_LEAST;
+use super::cues::Deed;
 use super::timers::{Due, NEVER, Timers, Upkeep};
 use super::{End, Engine};
 use crate::plan::{
-    Clock, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Network, Origin, Plan,
+    Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Network, Origin, Plan,
     PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, address_of,
 };
 
@@ -649,6 +650,55 @@ fn a_run_ends_when_the_world_changes_more_than_anyone_can_follow() {
     assert_eq!(ended, Some(End::TooMuchEffort));
     assert!(at < Time::ZERO + Span::from_millis(1), "{at}");
     // Effort is counted for each run.
+    assert_eq!(end(u64::MAX), whole);
+}
+
+#[test]
+fn a_deed_costs_a_step_for_each_fault_that_waits_for_its_like() {
+    const WAIT: u64 = 1_000;
+    let mut plan = plan(Way::Claims, ROUNDS);
+    let cues = [Cue::Fact(0), Cue::Send(Vec::new())];
+    for cue in cues {
+        for _ in 0..WAIT {
+            let fault = Fault::HealAll;
+            plan.timeline.push(Step {
+                trigger: Trigger::When {
+                    cue: cue.clone(),
+                    by: Vec::new(),
+                    nth: u32::MAX,
+                    after: Span::ZERO,
+                },
+                label: fault.kind().to_owned(),
+                fault,
+            });
+        }
+    }
+    let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let mut engine = Engine::new(&plan, &placed);
+    engine.reset(1, None);
+    let a = HostId(0);
+    for (deed, costs) in [
+        (Deed::SentTo(a), WAIT),
+        (Deed::Claimed(0), WAIT),
+        (Deed::Persisted, 0),
+    ] {
+        let before = engine.cues.effort();
+        engine.cue(a, deed);
+        assert_eq!(engine.cues.effort() - before, costs);
+    }
+    let mut end = |most_effort| {
+        engine.most_effort = most_effort;
+        engine.reset(1, None);
+        drive(&mut engine, &mut Outbox::new());
+        (engine.ended, engine.cues.effort())
+    };
+    let whole = (Some(End::Limit), ROUNDS * WAIT);
+    assert_eq!(end(u64::MAX), whole);
+    let (ended, effort) = end(100 * WAIT);
+    assert_eq!(ended, Some(End::TooMuchEffort));
+    // It ends with the deed that is too much.
+    assert!(((99 * WAIT)..=(101 * WAIT)).contains(&effort), "{effort}");
+    // It is counted for each run.
     assert_eq!(end(u64::MAX), whole);
 }
 

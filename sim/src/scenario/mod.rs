@@ -208,11 +208,11 @@
 //! | `Bridge(over: "c", sides: [["a", "b"], ["d", "e"]])` | nothing passes between the sides, but everything to and from those between them; hosts that nothing names are one more side |
 //! | `Ring(["a", "b", "c", "d", "e"])` | each reaches its neighbours in this order, on either side, and nobody else; `Ring(hosts: […], reach: 2)` those up to two places away. At least 2 × reach + 2 hosts. Hosts that it does not name reach each other, and nobody in it |
 //! | `Flap(cut: Partition([["a"]]), down: "300ms", up: "200ms")` | any of these four, cut and open and cut again: first cut. Each at least [`SHORTEST_INTERVAL`], [`MOST_TIMES`] times at most before the end |
-//! | `Link(from: "a", to: "*", loss: 0.5)` | links get other laws: any fields of `network` but `zones` and `links`. Of several over a link, the one laid last has the last word on each field |
+//! | `Link(from: "a", to: "*", loss: 0.5)` | links get other laws: any fields of `network` but `zones` and `links`. Of several over a link, the one laid last has the last word on each field. It touches the datagrams whose law would be another one without it |
 //! | `Slow(who: "a", by: "20ms")` | each input takes so long, one after the other; several add up |
 //! | `SlowDisk(who: "a", by: "50ms")` | writes that begin take so much longer; several add up |
 //! | `FailingDisk(who: "a", share: 0.5)` | this share of writes, all without `share`, come to nothing |
-//! | `Drift(who: "a", ppm: 500)` | clocks go faster by so many millionths, or slower where it is negative, −500 000 to 1 000 000 and not 0; several add up |
+//! | `Drift(who: "a", ppm: 500)` | clocks go faster by so many millionths, or slower where it is negative, −500 000 to 1 000 000 and not 0; several add up, and to the clock's own drift, and what they come to is kept within the same bounds |
 //!
 //! and what ends them:
 //!
@@ -245,9 +245,17 @@
 //! can never be paused, names a fault or a time that is never reached, has a zone of which nothing is said, measures from a fault
 //! that is not in it, or asks in writing for a promise of quiet that it leaves no time for.
 //!
-//! Quiet is what is left of a run when all is taken away that disturbs: a host goes up or down, is paused or resumed, or its
-//! clock jumps; a cut or another law is laid or healed, or a flap turns; and, for as long as it lasts, a host that is slow, has a
-//! slow or failing disk or a clock that drifts by more than 1000 ppm, and a link that is beyond what is tolerated.
+//! Quiet is what is left of a run when all is taken away that disturbs:
+//!
+//! - everybody: the beginning of the run; a cut or another law of links is laid or healed, wherever it is, or a flap turns;
+//! - the hosts that can all reach a host, and the host: it goes up or down, is paused or resumed; it becomes slow or less so, its disk
+//!   ailing or sound, or its clock changes its rate or jumps; others come to reach it or reach it no more; a datagram from it or to it
+//!   finds a queue full, is longer than the MTU, or is a straggler: it arrives later than is tolerated since a `Link` kept it, which
+//!   may have been healed by then;
+//! - the same, for as long as it lasts: the host is slow, has a slow or failing disk (a write that a layer has made slow outlasts the
+//!   layer) or a clock that drifts by more than 1000 ppm; a link among these hosts is beyond what is tolerated because of a `Link`.
+//!
+//! Nobody is ever quiet where `network` or `persist` is beyond what is tolerated by itself.
 
 mod cast;
 mod complaint;

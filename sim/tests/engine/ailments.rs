@@ -77,7 +77,7 @@ proptest! {
         let rules = || [start([]), on(On::Command, [Do::ReadClock])];
         let mut draft = names.iter().fold(plan(), |draft, name| draft.host(name, rules()));
         // Laid in this order, and not healed yet; and all that were ever laid.
-        let (mut there, mut ever): (Vec<Layer>, Vec<Layer>) = (Vec::new(), Vec::new());
+        let (mut there, mut ever): (Vec<(usize, Layer)>, Vec<Layer>) = (Vec::new(), Vec::new());
         let (mut expected, mut affected) = (Vec::new(), Vec::new());
         let end = ms(acts.len() as u64 + 1);
         let mut shows = [0u64; 3];
@@ -85,13 +85,13 @@ proptest! {
             let fault = match act {
                 Act::Lay(layer) => {
                     ever.push(layer.clone());
-                    there.push(sorted(layer));
+                    there.push((nth, sorted(layer)));
                     affected.push(None);
                     lay_over(layer.clone())
                 }
                 Act::Heal(which) if !ever.is_empty() => {
                     let layer = which.get(&ever);
-                    let place = there.iter().rposition(|laid| *laid == sorted(layer));
+                    let place = there.iter().rposition(|(_, laid)| *laid == sorted(layer));
                     if let Some(place) = place {
                         there.remove(place);
                     }
@@ -104,7 +104,7 @@ proptest! {
                 }
             };
             draft = draft.at(ms(nth as u64 + 1), fault);
-            let over: Vec<(HostId, Layer)> = there.iter().flat_map(each).collect();
+            let over: Vec<(HostId, Layer)> = there.iter().flat_map(|(_, layer)| each(layer)).collect();
             let now: Vec<_> = ALL.iter().map(|host| comes_to(&over, *host)).collect();
             // A clock goes on for a millisecond as it is now.
             for (shows, (_, _, ppm)) in shows.iter_mut().zip(&now) {
@@ -140,6 +140,19 @@ proptest! {
             let shown = us(1_000) + Span::from_nanos(shows[host.index()] + gained as u64);
             let says = format!("Said {{ what: \"{}\" }}", squall_nodes::Time::ZERO + shown);
             prop_assert_eq!(&claimed[0].1, &says);
+        }
+        // The calls in the end are all that comes in under a layer. Each counts for the drifts without which the clock that it is
+        // read by would go at another rate.
+        for (nth, act) in acts.iter().enumerate() {
+            if let Act::Lay(Layer::Drift { .. }) = act {
+                let over = |without: Option<usize>, host| {
+                    let there = there.iter().filter(|(step, _)| Some(*step) != without);
+                    let over: Vec<_> = there.flat_map(|(_, layer)| each(layer)).collect();
+                    comes_to(&over, host).2
+                };
+                let differ = ALL.iter().filter(|host| over(Some(nth), **host) != over(None, **host));
+                affected[nth] = Some(differ.count() as u64);
+            }
         }
         for (seen, expected) in story.affected().iter().zip(affected) {
             if let Some(expected) = expected {

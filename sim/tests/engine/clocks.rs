@@ -158,6 +158,26 @@ fn a_clock_is_never_less_than_half_or_more_than_twice_as_fast() {
 }
 
 #[test]
+fn a_drift_that_the_bounds_make_nothing_of_touches_nothing() {
+    let story = plan()
+        .host("a", ticker(ms(100)))
+        .clock(Span::ZERO, 600_000)
+        .at(secs(10), lay_over(drift(&[A], 1_000_000)))
+        .at(secs(20), lay_over(drift(&[A], 300_000)))
+        .limit(secs(30))
+        .trace(1);
+    // With its own drift the first is beyond the bound already.
+    assert_eq!(story.affected()[1], 0);
+    let ticks = ticks(&story);
+    let under = ticks.iter().filter(|tick| **tick >= secs(10)).count() as u64;
+    assert_eq!(story.affected()[0], under);
+    assert_eq!(
+        story.outcome.doubts,
+        ["drift #1 touched nothing when it happened at 20s"]
+    );
+}
+
+#[test]
 fn a_drift_moves_the_deadlines_that_are_armed() {
     let one = |ppm| {
         plan()

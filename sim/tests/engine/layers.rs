@@ -377,28 +377,26 @@ impl Plain {
     fn note_links(&mut self, at: Span, layer: &Layer) {
         if matches!(layer, Layer::Links { .. }) {
             let beyond = all().filter(|(from, to)| {
-                let (law, steps) = self.law(at, *from, *to);
-                !steps.is_empty() && (law.loss > 0.05 || law.corrupt > 0.05)
+                let law = self.law(at, *from, *to, None);
+                law.loss > 0.05 || law.corrupt > 0.05
             });
             self.sight.beyond.push(beyond.collect());
         }
     }
 
-    /// The law of a link at a time, and the steps of the layers over it.
-    fn law(&self, when: Span, from: HostId, to: HostId) -> (LinkLaw, Vec<usize>) {
+    /// The law of a link at a time, as if one step had laid nothing.
+    fn law(&self, when: Span, from: HostId, to: HostId, without: Option<usize>) -> LinkLaw {
         let mut law = self.law.clone();
-        let mut steps = Vec::new();
-        for laid in &self.layers {
+        for laid in self.layers.iter().filter(|laid| Some(laid.step) != without) {
             if let Some(change) = laid.change(when, from, to) {
                 law.latency = change.latency.clone().unwrap_or(law.latency);
                 law.loss = change.loss.unwrap_or(law.loss);
                 law.duplicate = change.duplicate.unwrap_or(law.duplicate);
                 law.corrupt = change.corrupt.unwrap_or(law.corrupt);
                 law.mtu = change.mtu.or(law.mtu);
-                steps.push(laid.step);
             }
         }
-        (law, steps)
+        law
     }
 
     fn send(&mut self, when: Span, from: HostId, to: HostId) {
@@ -406,9 +404,11 @@ impl Plain {
             self.sight.sent.push((when, from, to, Fate::Cut));
             return;
         }
-        let (law, steps) = self.law(when, from, to);
-        for step in steps {
-            self.sight.affected[step] += 1;
+        let law = self.law(when, from, to, None);
+        for step in 0..self.sight.affected.len() {
+            if self.law(when, from, to, Some(step)) != law {
+                self.sight.affected[step] += 1;
+            }
         }
         let fate = if law.mtu == Some(HEADERS) {
             Fate::TooLong

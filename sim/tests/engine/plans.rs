@@ -61,6 +61,34 @@ pub(crate) fn link(latency: Latency) -> LinkLaw {
 pub(crate) struct Draft(Plan<Puppets>);
 
 impl Draft {
+    /// The same once more, as far as its hosts, its links and its timeline go.
+    pub(crate) fn again(&self) -> Self {
+        let mut again = plan().limit(self.0.limit);
+        for PlannedHost {
+            placed,
+            key,
+            starts,
+            clock,
+        } in &self.0.hosts
+        {
+            again.0.hosts.push(PlannedHost {
+                placed: Placed {
+                    name: placed.name.clone(),
+                    ip: placed.ip,
+                    role: placed.role.clone(),
+                    config: (),
+                },
+                key: *key,
+                starts: *starts,
+                clock: *clock,
+            });
+        }
+        again.0.network = self.0.network.clone();
+        again.0.persist = self.0.persist.clone();
+        again.0.timeline = self.0.timeline.clone();
+        again
+    }
+
     pub(crate) fn host(self, name: &str, rules: impl Into<Vec<Rule>>) -> Self {
         self.late_host(name, Span::ZERO, rules)
     }
@@ -79,6 +107,12 @@ impl Draft {
             clock: Clock::default(),
         });
         self
+    }
+
+    /// What of the timeline lays the first layer.
+    pub(crate) fn first_laid(&self) -> Option<Fault> {
+        let mut faults = self.0.timeline.iter().map(|step| &step.fault);
+        faults.find(|fault| matches!(fault, Fault::Lay(_))).cloned()
     }
 
     /// What all links are like that are not named.

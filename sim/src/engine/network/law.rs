@@ -47,7 +47,7 @@ pub(super) struct Rare {
     bandwidth: Option<u64>,
     queue: u64,
     mtu: Option<u32>,
-    /// The places in the timeline of what laid the layers that lie over the link, each once.
+    /// The places in the timeline of what laid the layers without which the law would be another one, each once.
     steps: Vec<usize>,
 }
 
@@ -60,7 +60,7 @@ pub(super) enum Admission {
 }
 
 impl Law {
-    /// The law of links over which the layers of these steps lie.
+    /// The law of links, whose datagrams count for these steps.
     pub(super) fn new(law: &LinkLaw, steps: Vec<usize>) -> Self {
         let rare = Rare {
             corrupt: Ratio::new(law.corrupt),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use squall_nodes::{HostId, Tolerance};
+use squall_nodes::{HostId, Span, Tolerance};
 
 use super::law::Law;
 use crate::plan::{LinkChange, LinkLaw, Network};
@@ -58,7 +58,7 @@ struct Made {
 impl<'p> Laws<'p> {
     /// What a link that a layer names costs each time: its law is looked up, the link is, and the next list gets it.
     const LINK: u64 = 16;
-    /// What a new law costs for each layer that it is made of.
+    /// What a law costs for each layer that is laid on, to find it or what it would be without one of them.
     const LAYER: u64 = 16;
 
     pub(super) fn new(network: &'p Network, tolerated: Tolerance) -> Self {
@@ -188,12 +188,16 @@ impl<'p> Laws<'p> {
         if layers.is_empty() {
             return base;
         }
-        self.effort += Self::LAYER * layers.len() as u64;
-        let plain = self.bases[base as usize].clone();
-        let law = layers.iter().fold(plain, |law, layer| layer.change.over(&law));
-        let mut steps: Vec<usize> = layers.iter().map(|layer| layer.step).collect();
-        steps.sort_unstable();
-        steps.dedup();
+        let plain = self.bases[base as usize];
+        let law = laid_on(plain, layers.iter());
+        let mut steps = last_words(&layers);
+        // Once for the law, and once for each step without which it is looked at.
+        self.effort += Self::LAYER * layers.len() as u64 * (1 + steps.len() as u64);
+        let effective = in_force(law.clone());
+        steps.retain(|step| {
+            let others = layers.iter().filter(|layer| layer.step != *step);
+            in_force(laid_on(plain, others)) != effective
+        });
         let made = Made {
             base,
             layers,
@@ -230,6 +234,60 @@ impl<'p> Laws<'p> {
             self.free.push(law - self.bases.len() as u32);
         }
     }
+}
+
+/// What a law becomes under layers.
+fn laid_on<'o>(plain: &LinkLaw, layers: impl Iterator<Item = &'o Arc<Over>>) -> LinkLaw {
+    layers.fold(plain.clone(), |law, layer| layer.change.over(&law))
+}
+
+/// The steps that have the last word on some part of the law, sorted. Without any other step the law is the same.
+fn last_words(layers: &[Arc<Over>]) -> Vec<usize> {
+    let mut last = [None; 9];
+    for layer in layers {
+        let LinkChange {
+            latency,
+            loss,
+            duplicate,
+            reorder,
+            reorder_by,
+            corrupt,
+            bandwidth,
+            queue,
+            mtu,
+        } = &layer.change;
+        let says = [
+            latency.is_some(),
+            loss.is_some(),
+            duplicate.is_some(),
+            reorder.is_some(),
+            reorder_by.is_some(),
+            corrupt.is_some(),
+            bandwidth.is_some(),
+            queue.is_some(),
+            mtu.is_some(),
+        ];
+        for (last, says) in last.iter_mut().zip(says) {
+            if says {
+                *last = Some(layer.step);
+            }
+        }
+    }
+    let mut steps: Vec<usize> = last.into_iter().flatten().collect();
+    steps.sort_unstable();
+    steps.dedup();
+    steps
+}
+
+/// A law with nothing in it that does nothing: how far the held back are held back where none is, the queue of no bandwidth.
+fn in_force(mut law: LinkLaw) -> LinkLaw {
+    if law.reorder == 0.0 || law.reorder_by.is_zero() {
+        (law.reorder, law.reorder_by) = (0.0, Span::ZERO);
+    }
+    if law.bandwidth.is_none() {
+        law.queue = LinkLaw::QUEUE;
+    }
+    law
 }
 
 #[derive(Clone, Copy)]

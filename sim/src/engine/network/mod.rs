@@ -80,7 +80,8 @@ impl<'p> Links<'p> {
         }
     }
 
-    /// Sends the next datagram from one host to another. Counts it for the faults whose layers lie over the link.
+    /// Sends the next datagram from one host to another. Counts it for the faults without which the link
+    /// would have another law.
     #[inline(always)]
     pub(crate) fn send(
         &mut self,

@@ -1,14 +1,14 @@
 //! Every fault under every trigger: each cell of the table in `sim/src/faults.md` is a test of its own.
 //!
 //! A cell asserts that the fault struck when it should, that it counted something, and that what is seen of the run from then on is
-//! what the fault means and was something else before. What a fault looks like is written once, for all triggers.
+//! what the fault means and was something else before; under `Every`, that the second time does something too. What a fault looks like is written once, for all triggers.
 
 mod links;
 mod machines;
 
-use squall_nodes::{Change, HostId, Span};
+use squall_nodes::{Change, Crash, HostId, Span};
 use squall_sim::Verdict;
-use squall_sim::plan::{Cue, Fault, Trigger};
+use squall_sim::plan::{Cue, DiskOnRestart, Fault, Trigger};
 
 use crate::node::{Do, On, SAID, on, persist, place, say, start};
 use crate::plans::{Draft, at, ms, plan};
@@ -182,6 +182,9 @@ fn scene() -> Draft {
 impl When {
     /// Adds a fault to what happens anyhow, and runs it.
     fn strike(self, draft: Draft, fault: Fault) -> Struck {
+        if let When::AgainAndAgain = self {
+            strikes_again(&draft, &fault);
+        }
         let story = draft.step(self.trigger(), fault).trace(1);
         let struck = Struck {
             story,
@@ -226,6 +229,57 @@ impl When {
             // A write takes 10 ms.
             When::PersistCompleted => vec![ms(110)],
         }
+    }
+}
+
+/// Asserts that the second time counts: where what the first did is undone in between, the world changes at the second time as it does
+/// not when there is none, and more is touched than the first does.
+fn strikes_again(draft: &Draft, fault: &Fault) {
+    let run = |trigger: Trigger| {
+        let undone = undoing(draft, fault).into_iter();
+        let draft = undone.fold(draft.again(), |draft, undoing| draft.at(ms(150), undoing));
+        let story = draft.step(trigger, fault.clone()).trace(1);
+        let second = story
+            .changes()
+            .into_iter()
+            .filter(|(when, _)| *when == ms(200))
+            .count();
+        (story, second)
+    };
+    let (once, at_no_second) = run(When::AtATime.trigger());
+    let (again, at_the_second) = run(When::AgainAndAgain.trigger());
+    let touched = |story: &Story| story.outcome.faults.last().unwrap().affected;
+    let kind = fault.kind();
+    assert_eq!(at_no_second, 0, "{kind}");
+    assert!(at_the_second > 0, "{kind}: nothing changed the second time");
+    assert!(
+        touched(&again) > touched(&once),
+        "{kind}: {} after {}",
+        touched(&again),
+        touched(&once)
+    );
+    assert_eq!(
+        again.outcome.verdict,
+        Verdict::Held,
+        "{kind}: {:?}",
+        again.outcome.doubts
+    );
+}
+
+/// What takes back what a fault did, so that it has something to do the next time; nothing for one that does more each time.
+fn undoing(draft: &Draft, fault: &Fault) -> Option<Fault> {
+    match fault {
+        Fault::Crash(_, who) => Some(Fault::Restart {
+            who: who.clone(),
+            disk: DiskOnRestart::Kept,
+        }),
+        Fault::Restart { who, .. } => Some(Fault::Crash(Crash::Kill, who.clone())),
+        Fault::Pause(who) => Some(Fault::Resume(who.clone())),
+        Fault::Resume(who) => Some(Fault::Pause(who.clone())),
+        Fault::Jump { .. } => None,
+        Fault::Lay(layer) => Some(Fault::Heal(layer.clone())),
+        Fault::Heal(layer) => Some(Fault::Lay(layer.clone())),
+        Fault::HealAll => draft.first_laid(),
     }
 }
 
