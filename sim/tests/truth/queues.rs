@@ -6,6 +6,13 @@
 //! independent of each other and alike, the first one, which the run begins with, included. If w is the mean of what is asked for (a
 //! wait, or 1 for what is dropped), and a cycle has n datagrams that come to s in all, then s − wn has a mean of zero. This is the
 //! regenerative method of M. A. Crane and D. L. Iglehart, *Operations Research* 23 (1975), 33–45.
+//!
+//! Cycles are skewed, a few long ones have most of the waits, and that the sum of so many of them is normal is true in the middle
+//! but not far out. So the level of the other tests does not hold here, and the bounds were found by trying: sequences of 25 000
+//! datagrams were drawn from Lindley's recursion, with another generator than the engine's and no code of it. Of 100 000 for each
+//! of the long queues no more than 10 lie beyond the bound, on either side together; of 10 000 for each of the short ones none
+//! does, and the farthest is at 4.31. A comparison of waits thus has a level of about 10⁻⁴ (were it 2.5 × 10⁻⁴, so few would be seen
+//! less than once in a thousand times); one of drops has a level below 7 × 10⁻⁴, in the same sense.
 
 use squall_nodes::Span;
 use squall_sim::plan::{HEADERS, Latency, LinkLaw};
@@ -18,6 +25,12 @@ use crate::statistics::{Distance, assert_fits, assert_tells, from_zero};
 const SERVICE: u64 = 100_000;
 const BYTES: u64 = 1_000;
 const LATENCY: u64 = 1_000_000;
+
+/// How far from its mean a statistic may be, in its own deviations.
+const BOUND: f64 = 4.9;
+/// The same for waits on a link that is busy for 0.85 of the time: by the bound above, more than 1 sequence in 1 000 would be
+/// rejected.
+const BUSY_BOUND: f64 = 6.3;
 
 /// Datagrams that keep the link busy for a share `rho` of the time if none is dropped; `capacity` of them fit into its queue.
 fn traffic(rho: f64, capacity: u64, count: u64) -> Seen {
@@ -60,8 +73,8 @@ fn arrivals(seen: &Seen) -> Vec<Arrival> {
     arrivals
 }
 
-/// The distance of the mean of `what` from `mean`.
-fn from_mean_of(arrivals: &[Arrival], what: impl Fn(&Arrival) -> f64, mean: f64) -> Distance {
+/// The distance of the mean of `what` from `mean`, of which at most `bound` is small.
+fn from_mean_of(arrivals: &[Arrival], what: impl Fn(&Arrival) -> f64, mean: f64, bound: f64) -> Distance {
     let mut cycles: Vec<f64> = Vec::new();
     for arrival in arrivals {
         if arrival.waited == Some(0) {
@@ -72,7 +85,10 @@ fn from_mean_of(arrivals: &[Arrival], what: impl Fn(&Arrival) -> f64, mean: f64)
     }
     // The last one is not over.
     cycles.pop();
-    from_zero(&cycles)
+    Distance {
+        bound,
+        ..from_zero(&cycles)
+    }
 }
 
 /// D. V. Lindley, *Proceedings of the Cambridge Philosophical Society* 48 (1952), 277–289: one waits for what the one before waited
@@ -94,26 +110,26 @@ fn every_wait_follows_from_the_one_before() {
 #[test]
 fn waits_are_those_of_an_m_d_1_queue() {
     // The busier the link, the longer the cycles, and the less can be told.
-    for (rho, off) in [(0.3, 1.2), (0.6, 1.25), (0.85, 1.6)] {
+    for (rho, off, bound) in [(0.3, 1.2, BOUND), (0.6, 1.25, BOUND), (0.85, 2.0, BUSY_BOUND)] {
         let seen = traffic(rho, 1_000, 25_000);
         assert_eq!(seen.traffic.congested, 0);
         let arrivals = arrivals(&seen);
         let waited = |arrival: &Arrival| arrival.waited.map_or(0.0, |waited| waited as f64);
         let mean = rho / (2.0 * (1.0 - rho)) * SERVICE as f64;
         assert_fits(
-            from_mean_of(&arrivals, waited, mean),
+            from_mean_of(&arrivals, waited, mean, bound),
             "Pollaczek and Khinchine's mean",
         );
         for other in [mean * off, mean / off] {
-            assert_tells(from_mean_of(&arrivals, waited, other), "another mean");
+            assert_tells(from_mean_of(&arrivals, waited, other, bound), "another mean");
         }
         let idle = |arrival: &Arrival| f64::from(u8::from(arrival.waited == Some(0)));
         assert_fits(
-            from_mean_of(&arrivals, idle, 1.0 - rho),
+            from_mean_of(&arrivals, idle, 1.0 - rho, BOUND),
             "as idle as it should be",
         );
         assert_tells(
-            from_mean_of(&arrivals, idle, (1.0 - rho) / off),
+            from_mean_of(&arrivals, idle, (1.0 - rho) / off, BOUND),
             "a link that is idle less often",
         );
     }
@@ -175,9 +191,12 @@ fn a_short_queue_drops_as_many_as_an_m_d_1_k_queue() {
         }
         let lost = |arrival: &Arrival| f64::from(u8::from(arrival.waited.is_none()));
         let share = dropped(rho, capacity as i32);
-        assert_fits(from_mean_of(&arrivals, lost, share), "Brun and Garcia's share");
+        assert_fits(
+            from_mean_of(&arrivals, lost, share, BOUND),
+            "Brun and Garcia's share",
+        );
         for other in [share / off, share * off] {
-            assert_tells(from_mean_of(&arrivals, lost, other), "another share");
+            assert_tells(from_mean_of(&arrivals, lost, other, BOUND), "another share");
         }
         let dropped = arrivals.iter().filter(|arrival| arrival.waited.is_none()).count();
         assert_eq!(seen.traffic.congested, dropped as u64);

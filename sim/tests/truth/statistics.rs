@@ -1,4 +1,4 @@
-//! The tests of hypotheses that are used here, each with its source. All have the same level.
+//! The tests of hypotheses that are used here, each with its source. All have the same level, but for what says otherwise.
 
 /// The probability with which a test rejects what is true.
 pub(crate) const LEVEL: f64 = 1e-6;
