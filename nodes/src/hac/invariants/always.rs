@@ -16,13 +16,25 @@ use crate::seen::{Change, Seen};
 use crate::time::Time;
 use crate::world::World;
 
-/// A server gives an id to one address only.
+/// A server gives an id to one address only. It claims what it gives for the first time; of what it gives again, the one that
+/// joins it under the id bears witness.
 #[derive(Clone)]
 pub(super) struct IdsGrantedOnce {
-    /// How long a grant stands: under `Original`, whose epochs say nothing of when, for one life of the server.
+    /// How long a grant stands: under `Original`, whose epochs say nothing of when, for one life of the server. Nor do they tell
+    /// in which of a server's lives somebody has joined it, so that joinings bear witness under `Hardened` only.
     stands: Stands,
-    /// For each host, what it granted.
+    /// The address of each host.
+    addresses: Vec<SocketAddrV4>,
+    /// For each host, what it granted, and who has joined it under what.
     granted: Vec<BTreeMap<(Epoch, u32), SocketAddrV4>>,
+}
+
+/// That a server has given an id to an address.
+struct Grant {
+    server: HostId,
+    id: u32,
+    epoch: Epoch,
+    addr: SocketAddrV4,
 }
 
 /// For how long something is promised.
@@ -60,6 +72,7 @@ impl IdsGrantedOnce {
             } else {
                 Stands::ForOneLife
             },
+            addresses: setup.hosts.iter().map(address).collect(),
             granted: vec![BTreeMap::new(); setup.hosts.len()],
         }
     }
@@ -74,29 +87,64 @@ impl Always<HacNode> for IdsGrantedOnce {
         if let Some(host) = over {
             self.granted[host.index()].clear();
         }
-        let Seen::Fact {
-            host,
-            fact: HacFact::Granted { id, epoch, addr },
-            ..
-        } = seen
-        else {
+        let Some(grant) = self.grant(seen, world) else {
             return Ok(Judged::NotConcerned);
         };
-        let first = *self.granted[host.index()].entry((*epoch, *id)).or_insert(*addr);
-        if first == *addr {
+        let Grant {
+            server: host,
+            id,
+            epoch,
+            addr,
+        } = grant;
+        let first = *self.granted[host.index()].entry((epoch, id)).or_insert(addr);
+        if first == addr {
             return Ok(Judged::Yes);
         }
-        let server = world.name(*host);
+        let server = world.name(host);
         let detail = format!(
             "{server} gave the id {id} to {} and then to {}",
             name_at(first, world),
-            name_at(*addr, world)
+            name_at(addr, world)
         );
-        let others = [first, *addr]
+        let others = [first, addr]
             .into_iter()
             .filter_map(|addr| world.host_at(*addr.ip()));
-        Err(Breach::new(detail, [*host].into_iter().chain(others)))
+        Err(Breach::new(detail, [host].into_iter().chain(others)))
     }
+}
+
+impl IdsGrantedOnce {
+    /// The grant that is claimed, or that a joining bears witness of.
+    fn grant(&self, seen: &Seen<'_, HacNode>, world: &World) -> Option<Grant> {
+        let Seen::Fact { host, fact, .. } = seen else {
+            return None;
+        };
+        match **fact {
+            HacFact::Granted { id, epoch, addr } => Some(Grant {
+                server: *host,
+                id,
+                epoch,
+                addr,
+            }),
+            HacFact::Joined { id, epoch, server } | HacFact::Rejoined { id, epoch, server }
+                if self.stands == Stands::WhileTheDiskIsKept =>
+            {
+                Some(Grant {
+                    server: world.host_at(*server.ip())?,
+                    id,
+                    epoch,
+                    addr: self.addresses[host.index()],
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where the node of a host is reached.
+fn address(host: &Placed<HacNode>) -> SocketAddrV4 {
+    let given = host.config.address;
+    given.unwrap_or(SocketAddrV4::new(host.ip, host.config.port))
 }
 
 impl HeardGrows {
@@ -360,5 +408,41 @@ mod tests {
         }
         // Its epochs do not tell one reign from another.
         assert_eq!(over(Rules::Original, DiskAtBoot::Kept), Ok(Judged::Yes));
+    }
+
+    #[test]
+    fn an_id_under_which_another_joins_than_the_one_that_has_it_is_a_breach() {
+        let s = |port| SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), port);
+        let granted = |id, addr| HacFact::Granted {
+            id,
+            epoch: epoch(1),
+            addr,
+        };
+        let joined = |id, counter| HacFact::Joined {
+            id,
+            epoch: epoch(counter),
+            server: s(7400),
+        };
+        let over = |rules, claims: &[HacFact]| judged(rules, IdsGrantedOnce::new, DiskAtBoot::Kept, claims);
+        let (own, other) = (s(Config::profile("brisk", Rules::Hardened).port), s(1));
+        assert_eq!(
+            over(Rules::Hardened, &[granted(2, own), joined(2, 1)]),
+            Ok(Judged::Yes)
+        );
+        let claims = [granted(2, other), joined(2, 1)];
+        assert!(over(Rules::Hardened, &claims).is_err());
+        // Whichever is claimed first.
+        assert!(over(Rules::Hardened, &[joined(2, 1), granted(2, other)]).is_err());
+        // Another id, another epoch.
+        assert_eq!(
+            over(Rules::Hardened, &[granted(2, other), joined(3, 1)]),
+            Ok(Judged::Yes)
+        );
+        assert_eq!(
+            over(Rules::Hardened, &[granted(2, other), joined(2, 2)]),
+            Ok(Judged::Yes)
+        );
+        // Nothing tells by the original rules in which of its lives the server gave it.
+        assert_eq!(over(Rules::Original, &claims), Ok(Judged::NotConcerned));
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn all() -> Vec<InvariantKind<HacNode>> {
     vec![
         InvariantKind::always(
             "ids_granted_once",
-            "a server that has given an id to one address gives it to no other in the same epoch",
+            "a server that has given an id to one address gives it to no other in the same epoch, and nobody else joins it under that id",
             IdsGrantedOnce::new,
         )
         .only_if(has_servers),

@@ -13,7 +13,7 @@ use crate::time::Time;
 use crate::world::{Group, World};
 
 /// The promise. It says nothing of a client that has not joined since it came up and cannot reach the host that its
-/// settings name as the server: it knows nobody else.
+/// settings name as the server: it knows nobody else. One that starts over in the middle of its life goes on knowing whom it knew.
 #[derive(Clone)]
 pub(super) struct OneServer {
     standings: Standings,
@@ -102,6 +102,7 @@ impl OneServer {
                     }
                 }
                 Standing::GaveWay => "has given way as a server and joined no other".to_owned(),
+                Standing::StartedOver => "has started over and not joined again".to_owned(),
                 Standing::Outside => match self.door(host, hosts) {
                     Some(door) if door == host => {
                         "is back as the server of the settings and has not joined".to_owned()
@@ -133,6 +134,7 @@ impl OneServer {
                 None => (None, "is the server of the settings"),
             },
             Standing::Serves { .. } | Standing::GaveWay => (None, "had served"),
+            Standing::StartedOver => (None, "had been in the cluster when it started over"),
         };
         let whom = followed.map_or(String::new(), |server| format!(" {}", world.name(server)));
         let (count, name) = (hosts.len(), world.name(orphan));
@@ -235,5 +237,29 @@ mod tests {
         let (id, server, epoch) = (1, at(C), Epoch::NONE);
         let joined = HacFact::Joined { id, epoch, server };
         assert_eq!(judged(&[S, C], &[(C, serving()), (S, joined)]), Ok(Judged::Yes));
+    }
+
+    #[test]
+    fn one_that_starts_over_and_never_comes_back_is_a_breach() {
+        let (id, server, epoch) = (1, at(S), Epoch::NONE);
+        let started = HacFact::Started { id: Some(id), epoch };
+        let joined = HacFact::Joined { id, epoch, server };
+        let came_up = [(S, serving()), (C, started.clone()), (C, joined.clone())];
+        assert_eq!(judged(&[S, C], &came_up), Ok(Judged::Yes));
+        let over = [came_up.as_slice(), &[(C, started.clone()), (C, started.clone())]].concat();
+        let detail = judged(&[S, C], &over).unwrap_err();
+        assert!(
+            detail.contains("c has started over and not joined again"),
+            "{detail}"
+        );
+        // Without a server, it should serve itself.
+        let detail = judged(&[C], &over).unwrap_err();
+        assert!(detail.contains("c had been in the cluster"), "{detail}");
+        let back = [over.as_slice(), &[(C, joined)]].concat();
+        assert_eq!(judged(&[S, C], &back), Ok(Judged::Yes));
+        // So should the server: one that starts over serves no more until it says so.
+        let over = [(S, serving()), (S, started)];
+        let detail = judged(&[S], &over).unwrap_err();
+        assert!(detail.contains("s had been in the cluster"), "{detail}");
     }
 }

@@ -36,6 +36,9 @@ pub(super) enum Standing {
     },
     /// It served, gave way, and has not joined the other yet.
     GaveWay,
+    /// It was in the cluster in this life, has started over, and has not joined again yet. It has kept its table and its book, so
+    /// that it knows whom to ask: unlike one outside, it has no excuse for staying away.
+    StartedOver,
 }
 
 impl Standings {
@@ -50,8 +53,11 @@ impl Standings {
         let (host, standing) = match seen {
             Seen::World(Change::Up { host, .. } | Change::Down { host, .. }) => (*host, Standing::Outside),
             Seen::Fact { host, fact, .. } => match **fact {
-                // It starts over; the first time in a life it is outside already.
-                HacFact::Started { .. } if self.of(*host) != Standing::Outside => (*host, Standing::Outside),
+                // The first time in a life it has just come up, and may know nobody.
+                HacFact::Started { .. } => match self.of(*host) {
+                    Standing::Outside | Standing::StartedOver => return Judged::NotConcerned,
+                    _ => (*host, Standing::StartedOver),
+                },
                 HacFact::Serving { id, epoch } => (*host, Standing::Serves { id, epoch }),
                 HacFact::Joined { id, server, .. } | HacFact::Rejoined { id, server, .. } => {
                     (*host, Standing::Follows { id, server })
@@ -75,7 +81,7 @@ impl Standing {
     pub(super) fn id(self) -> Option<u32> {
         match self {
             Standing::Serves { id, .. } | Standing::Follows { id, .. } => Some(id),
-            Standing::Outside | Standing::GaveWay => None,
+            Standing::Outside | Standing::GaveWay | Standing::StartedOver => None,
         }
     }
 }

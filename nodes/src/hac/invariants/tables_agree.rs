@@ -15,7 +15,7 @@ use crate::seen::{Change, Seen};
 use crate::time::{Span, Time};
 use crate::world::{Group, World};
 
-/// The promise. It speaks of those who serve or have joined.
+/// The promise. It speaks of those who serve or have joined, and of those who had and are starting over.
 #[derive(Clone)]
 pub(super) struct TablesAgree {
     standings: Standings,
