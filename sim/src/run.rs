@@ -4,7 +4,7 @@ use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_op
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
-use crate::plan::{Expect, Origin, Plan};
+use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan};
 use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
@@ -260,7 +260,8 @@ impl<P: Protocol> Bench<'_, P> {
             Some(End::Limit | End::Violated) | None => {}
         }
         if doubts.is_empty() {
-            doubts.extend(engine.faults.iter().filter_map(FaultDone::doubt));
+            let done = engine.faults.iter().zip(&plan.timeline);
+            doubts.extend(done.filter_map(|(fault, step)| fault.doubt(&step.fault)));
             let silent = |(work, calls): (&crate::plan::Work<_>, &u64)| {
                 (*calls == 0).then(|| format!("{} made no call: nobody it could ask was up", work.label))
             };
@@ -272,14 +273,48 @@ impl<P: Protocol> Bench<'_, P> {
 }
 
 impl FaultDone {
-    fn doubt(&self) -> Option<String> {
+    fn doubt(&self, planned: &Fault) -> Option<String> {
+        let label = &self.fault;
         match (self.at, self.affected) {
-            (None, _) => Some(format!(
-                "{} never happened: what triggers it did not come",
-                self.fault
-            )),
-            (Some(at), 0) => Some(format!("{} touched nothing when it happened at {at}", self.fault)),
+            (None, _) => Some(format!("{label} never happened: what triggers it did not come")),
+            (Some(at), 0) => Some(match (planned, planned.missed()) {
+                (Fault::Restart { .. }, Some(missed)) => {
+                    format!("{label} damaged nothing when it happened at {at}: {missed}")
+                }
+                (_, Some(missed)) => format!("{label} touched nothing, laid at {at}: {missed}"),
+                (_, None) => format!("{label} touched nothing when it happened at {at}"),
+            }),
             (Some(_), _) => None,
+        }
+    }
+}
+
+impl Fault {
+    /// What there was not for a fault that touched nothing, where more can be said than that.
+    fn missed(&self) -> Option<&'static str> {
+        match self {
+            Fault::Restart {
+                disk: DiskOnRestart::Stale | DiskOnRestart::Torn | DiskOnRestart::Corrupt,
+                ..
+            } => Some("whoever came up again had no write on its disk to damage"),
+            Fault::Lay(Layer::SlowDisk { .. }) => Some("no write began while it was there"),
+            Fault::Lay(Layer::FailingDisk { .. }) => {
+                Some("no write was due while it was there, or none that it made fail")
+            }
+            Fault::Lay(Layer::Slow { .. } | Layer::Drift { .. }) => {
+                Some("nothing came in while it was there")
+            }
+            Fault::Lay(Layer::Links { .. }) => {
+                Some("no datagram crossed the links while it was there, or it changed nothing")
+            }
+            Fault::Lay(Layer::Cut(_) | Layer::Flap { .. })
+            | Fault::Crash(..)
+            | Fault::Restart { .. }
+            | Fault::Pause(_)
+            | Fault::Resume(_)
+            | Fault::Heal(_)
+            | Fault::HealAll
+            | Fault::Jump { .. } => None,
         }
     }
 }

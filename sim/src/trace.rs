@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 // Whoever reads a trace finds its words here.
-pub use squall_nodes::{Change, Crash, DiskAtBoot, DiskState, HostId, Span, Time};
+pub use squall_nodes::{Change, Crash, Cut, DiskAtBoot, DiskState, HostId, Span, Time};
 
 /// The record of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 
-use squall_sim::outcome::{Outcome, Standing, Verdict};
+use squall_sim::outcome::{Outcome, Standing, Traffic, Verdict};
 use squall_sim::plan::Expect;
 
 use super::measures;
-use crate::look::{Ink, Look, counted, harmless, listed, millis, padded, span};
+use crate::look::{Ink, Look, counted, grouped, harmless, listed, millis, padded, span};
 
 /// The longest doubt or note on a line, in characters.
 pub(crate) const LONGEST_REMARK: usize = 300;
 
 /// A run as one line: how it stands, the file, the rule set, the seed, the verdict, and what was measured. A line more for
-/// each of the `notes` and, unless the run is as expected, for each doubt.
+/// each of the `notes`, for each doubt, and for what befell datagrams beyond loss and cuts, if anything did.
 pub fn run(outcome: &Outcome, notes: &[String], look: &Look) -> String {
     let scenario = padded(&harmless(&outcome.scenario, usize::MAX), look.columns.scenario);
     let rules = padded(outcome.rules, look.columns.rules);
@@ -34,10 +34,32 @@ pub fn run(outcome: &Outcome, notes: &[String], look: &Look) -> String {
     for doubt in &outcome.doubts {
         remark(&mut line, "doubt", Ink::Doubtful, doubt, look);
     }
+    if let Some(befell) = befell(&outcome.traffic) {
+        remark(&mut line, "datagrams", Ink::Faint, &befell, look);
+    }
     for note in notes {
         remark(&mut line, "note", Ink::Faint, note, look);
     }
     line
+}
+
+/// What befell datagrams, of what does not befall them in most runs.
+fn befell(traffic: &Traffic) -> Option<String> {
+    let counts = [
+        (traffic.congested, "found no room in a link's queue"),
+        (traffic.too_long, "longer than a link's MTU"),
+        (traffic.corrupted, "with a byte changed on the way"),
+        (
+            traffic.overflowed,
+            "found no room in a paused or slow host's buffer",
+        ),
+    ];
+    let befell: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(count)))
+        .collect();
+    (!befell.is_empty()).then(|| befell.join(", "))
 }
 
 /// `✓` as expected, `✗` not, `?` not known.

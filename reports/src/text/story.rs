@@ -1,19 +1,18 @@
 //! The story of a violation: what broke, what was promised, what was seen, and the last events of the hosts involved.
 
+mod world;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use squall_sim::outcome::{Outcome, Quiet, Standing, Violation};
-use squall_sim::trace::{
-    Change, Crash, DiskAtBoot, DiskState, DropCause, Fate, Happening, HostId, Span, Time, Trace, TraceEvent,
-};
+use squall_sim::trace::{DropCause, Fate, Happening, Span, Time, Trace, TraceEvent};
 
+use self::world::World;
 use super::run::mark;
 use crate::look::{Ink, Look, counted, harmless, listed, millis, padded, span};
 
-/// How many of the last changes of the world are shown.
-const LAST_CHANGES: usize = 12;
 /// How many of its last packets, timers and writes are shown of each host: they say what it was doing, and the claims say
 /// why.
 const LAST_ROUTINE: usize = 8;
@@ -29,6 +28,8 @@ const REGULAR: usize = 3;
 const MOST_HOSTS: usize = 8;
 /// The longest text of a packet or a fact that is shown, in characters.
 const LONGEST_SAYING: usize = 160;
+/// The longest text of a change of the world, which has a fault with all its hosts in it, in characters.
+const LONGEST_CHANGE: usize = 400;
 /// The longest opening comment that is shown, in lines.
 const LONGEST_COMMENT: usize = 16;
 
@@ -95,12 +96,16 @@ fn heading(text: &mut String, outcome: &Outcome, look: &Look) {
 fn why_now(quiet: Quiet, trace: &Trace) -> String {
     /// More than that did not disturb one group at one instant but by a plan that says so.
     const MOST_CAUSES: usize = 3;
+    let laid = world::laid(trace);
     let causes: Vec<String> = trace
         .events
         .iter()
         .filter(|event| event.at == quiet.since)
         .filter_map(|event| match &event.what {
-            Happening::World { change, .. } => Some(harmless(&change_of(change, "", trace), LONGEST_SAYING)),
+            Happening::World { change, .. } => Some(harmless(
+                &world::change_of(change, "", &laid, trace),
+                LONGEST_SAYING,
+            )),
             _ => None,
         })
         .collect();
@@ -145,7 +150,10 @@ fn events(text: &mut String, violation: &Violation, trace: &Trace, look: &Look) 
             counted(violation.hosts.len() as u64, "host", "hosts")
         ),
     };
-    let chosen = choose(trace, &involved);
+    let world = World::of(trace, &involved);
+    let mut chosen = choose(trace, &involved);
+    chosen.extend(world.places());
+    chosen.sort_unstable();
     if chosen.is_empty() {
         return;
     }
@@ -168,8 +176,10 @@ fn events(text: &mut String, violation: &Violation, trace: &Trace, look: &Look) 
     for &nth in &chosen {
         let event = &trace.events[nth];
         // A gap is marked where it is in the same host's events; what another host did meanwhile is its own matter.
-        let of_same = |skipped: &TraceEvent| slot(skipped, &involved) == slot(event, &involved);
-        if trace.events[gap_from..nth].iter().any(of_same) {
+        let is_gap = |skipped: usize| {
+            slot(&trace.events[skipped], &involved) == slot(event, &involved) && !world.tells(skipped)
+        };
+        if (gap_from..nth).any(is_gap) {
             let _ = writeln!(
                 text,
                 "  {}",
@@ -186,12 +196,15 @@ fn events(text: &mut String, violation: &Violation, trace: &Trace, look: &Look) 
             text,
             "  {at:>at_width$}  {}  {}",
             padded(host, host_width),
-            happening(event, trace, look)
+            match world.says(nth, trace) {
+                Some(says) => look.paint(Ink::World, &harmless(&named(&says, trace), LONGEST_CHANGE)),
+                None => happening(event, trace, look),
+            }
         );
     }
 }
 
-/// Which events are shown, by their places: of the world the last changes; of each host involved the last of what is
+/// Which events of hosts are shown, by their places, and that a promise was broken. Of each host involved the last of what is
 /// routine, and of what it claimed, was asked and answered all that is rare and the last of what is not.
 fn choose(trace: &Trace, involved: &[usize]) -> Vec<usize> {
     let told = |event| slot(event, involved).map(|slot| Told::of(event, slot));
@@ -205,6 +218,10 @@ fn choose(trace: &Trace, involved: &[usize]) -> Vec<usize> {
     let mut timers: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     let mut chosen = Vec::new();
     for (nth, event) in trace.events.iter().enumerate().rev() {
+        // Of the world another chooses.
+        if let Happening::World { .. } = event.what {
+            continue;
+        }
         let Some(told) = told(event) else { continue };
         if let (Told::Routine(slot), Happening::Timer { timer }) = (told, &event.what) {
             let same = timers.entry((slot, timer)).or_default();
@@ -214,7 +231,7 @@ fn choose(trace: &Trace, involved: &[usize]) -> Vec<usize> {
             }
         }
         let room = match told {
-            Told::Change => LAST_CHANGES,
+            Told::Verdict => usize::MAX,
             Told::Routine(_) => LAST_ROUTINE,
             Told::Saying(..) if habits.get(&told).is_some_and(Habit::is_rare) => RARE,
             Told::Saying(..) => LAST_OF_A_KIND,
@@ -259,8 +276,8 @@ impl Habit {
 /// What is counted together when events are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Told<'t> {
-    /// Changes of the world.
-    Change,
+    /// That a promise was broken, or anything else that is no host's.
+    Verdict,
     /// Packets, timers and writes of the host in a slot.
     Routine(usize),
     /// What the host in a slot says to whoever watches: claims of one name, calls, answers.
@@ -270,7 +287,7 @@ enum Told<'t> {
 impl<'t> Told<'t> {
     fn of(event: &'t TraceEvent, slot: usize) -> Self {
         match &event.what {
-            Happening::World { .. } | Happening::Violated { .. } => Told::Change,
+            Happening::World { .. } | Happening::Violated { .. } => Told::Verdict,
             Happening::Fact { name, .. } => Told::Saying(slot, name),
             // No fact has such a name.
             Happening::Booted { .. } => Told::Saying(slot, "(boot)"),
@@ -332,9 +349,6 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
             Ink::Fact,
             &verb("answers", &format!("{}  (call {call})", short(says))),
         ),
-        Happening::World { change, fault } => {
-            look.paint(Ink::World, &change_of(change, &short(fault), trace))
-        }
         Happening::Violated { invariant } => {
             look.paint(Ink::Bad, &format!("✗ {} is violated", short(invariant)))
         }
@@ -395,80 +409,5 @@ fn fate_of(fate: Fate) -> Option<&'static str> {
         Fate::Congested => Some("the link's queue is full"),
         Fate::TooLong => Some("it is longer than the link's MTU"),
         Fate::NoSuchPlace => Some("there is no such place"),
-    }
-}
-
-fn change_of(change: &Change, fault: &str, trace: &Trace) -> String {
-    let name = |host: &HostId| trace.hosts.get(host.index()).map_or("?", String::as_str);
-    let what = match change {
-        Change::Up {
-            host,
-            incarnation,
-            disk,
-        } => {
-            let disk = match disk {
-                DiskAtBoot::Fresh => "with an empty disk",
-                DiskAtBoot::Kept => "with its disk kept",
-                DiskAtBoot::Wiped => "with its disk wiped",
-                DiskAtBoot::Stale => "with its disk as before the last write",
-                DiskAtBoot::Torn => "with the last write torn",
-                DiskAtBoot::Corrupt => "with a byte of its disk changed",
-                _ => "",
-            };
-            let life = if *incarnation == 0 {
-                "for the first time"
-            } else {
-                "again"
-            };
-            format!("{} comes up {life} {disk}", name(host))
-        }
-        Change::Down {
-            host,
-            how: Crash::Kill,
-        } => format!("{} is killed", name(host)),
-        Change::Down {
-            host,
-            how: Crash::PowerCut,
-        } => format!("{} loses power", name(host)),
-        Change::Paused { host } => format!("{} is paused", name(host)),
-        Change::Resumed { host } => format!("{} runs on", name(host)),
-        Change::Cut { layer, .. } => format!("links are cut (layer {layer})"),
-        Change::Healed { layer } => format!("links are healed (layer {layer})"),
-        Change::Links { beyond } if beyond.is_empty() => {
-            "links have other laws, all of them tolerated".to_owned()
-        }
-        Change::Links { beyond } => {
-            format!(
-                "links have other laws, {} of them beyond what is tolerated",
-                beyond.len()
-            )
-        }
-        Change::Straggled { from, to } => {
-            format!("a datagram from {} to {} comes late", name(from), name(to))
-        }
-        Change::Choked { from, to } => format!(
-            "the link from {} to {} drops for want of room",
-            name(from),
-            name(to)
-        ),
-        Change::Slowed { host, by } if by.is_zero() => format!("{} is as quick as it was", name(host)),
-        Change::Slowed { host, by } => format!("{} is slow: {by} for each input", name(host)),
-        Change::Disk {
-            host,
-            state: DiskState::Sound,
-        } => format!("{}'s disk is sound again", name(host)),
-        Change::Disk {
-            host,
-            state: DiskState::Ailing,
-        } => format!("{}'s disk is ailing", name(host)),
-        Change::Drift { host, ppm } => format!("{}'s clock goes {ppm:+} ppm", name(host)),
-        Change::Jumped { host, by } => format!("{}'s clock jumps {by} forward", name(host)),
-        other => format!("{other:?}"),
-    };
-    let what = what.trim_end();
-    if fault.is_empty() {
-        what.to_owned()
-    } else {
-        format!("{what}: {fault}")
     }
 }

@@ -1,6 +1,6 @@
 //! Texts as people see them.
 
-use squall_sim::outcome::Outcome;
+use squall_sim::outcome::{Outcome, Traffic};
 use squall_sim::plan::{Clock, Expect, Origin};
 use squall_sim::runner::{HostCast, LawCast, Promise, PromiseMade};
 use squall_sim::trace::{Happening, HostId, Span, Time, TraceEvent};
@@ -50,6 +50,29 @@ fn lines_stand_in_columns_and_notes_below_them() {
     let text = super::run(&outcome, &["it is loose".to_owned()], &Look { columns, ..look() });
     assert!(text.starts_with("✓ a.ron       A         seed 7  held"), "{text}");
     assert!(text.ends_with("\n    note: it is loose\n"), "{text}");
+}
+
+#[test]
+fn what_befell_datagrams_is_told_where_anything_did() {
+    let mut outcome = sample::held();
+    let said = |outcome: &Outcome| super::run(outcome, &[], &look());
+    assert!(!said(&outcome).contains("datagrams:"), "lost ones are no news");
+    outcome.traffic.overflowed = 1_204;
+    outcome.traffic.congested = 3;
+    assert!(
+        said(&outcome).ends_with(
+            "\n    datagrams: 3 found no room in a link's queue, 1 204 found no room in a paused or slow host's buffer\n"
+        ),
+        "{}",
+        said(&outcome)
+    );
+    outcome.traffic = Traffic {
+        too_long: 2,
+        corrupted: 1,
+        ..Traffic::default()
+    };
+    let told = "\n    datagrams: 2 longer than a link's MTU, 1 with a byte changed on the way\n";
+    assert!(said(&outcome).ends_with(told), "{}", said(&outcome));
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn a_drift_moves_the_deadlines_that_are_armed() {
     assert_eq!(ticks(&healed), [secs(11)]);
     assert_eq!(
         healed.outcome.doubts,
-        ["drift #0 touched nothing when it happened at 4s"]
+        ["drift #0 touched nothing, laid at 4s: nothing came in while it was there"]
     );
 }
 

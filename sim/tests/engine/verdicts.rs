@@ -2,13 +2,14 @@
 
 use squall_nodes::{CallId, Span};
 use squall_sim::outcome::InvariantDone;
-use squall_sim::plan::{Cue, Expect, Fault, Latency, Origin, Trigger};
+use squall_sim::plan::{Cue, DiskOnRestart, Expect, Fault, Latency, Layer, LinkChange, Origin, Trigger};
 use squall_sim::trace::Happening;
 use squall_sim::{Outcome, Verdict};
 
 use crate::node::{BAD, Claim, Do, On, SAID, beat, on, persist, place, say, send, start};
 use crate::plans::{
-    A, B, Draft, at, heal, kill, lay, link, ms, one_way, partition, pause, plan, restart, us,
+    A, B, Draft, at, changed, drift, failing_disk, heal, kill, lay, lay_over, link, ms, one_way, partition,
+    pause, plan, restart, restart_with, slow, slow_disk, us,
 };
 use crate::promises::{FAR, FIDGETY, NOT_BAD, RESTLESS, SPOKEN};
 
@@ -169,6 +170,43 @@ fn a_fault_that_never_happened_or_touched_nothing_leaves_the_answer_open() {
     }
     let down = two().at(ms(5), kill(&[A])).at(ms(6), kill(&[A])).run(1);
     assert_inconclusive(&down, "kill #1 touched nothing when it happened at 0.006s");
+}
+
+#[test]
+fn a_fault_that_touched_nothing_is_told_by_what_there_was_not() {
+    let loss = LinkChange {
+        loss: Some(1.0),
+        ..LinkChange::default()
+    };
+    let laid = "touched nothing, laid at 0.005s:";
+    let silent: [(Layer, &str); 5] = [
+        (slow_disk(&[A], ms(1)), "no write began while it was there"),
+        (
+            failing_disk(&[A], 1.0),
+            "no write was due while it was there, or none that it made fail",
+        ),
+        (slow(&[A], ms(1)), "nothing came in while it was there"),
+        (drift(&[A], 100), "nothing came in while it was there"),
+        (
+            changed(&[A], &[B], loss),
+            "no datagram crossed the links while it was there, or it changed nothing",
+        ),
+    ];
+    for (layer, missed) in silent {
+        let kind = layer.kind();
+        assert_inconclusive(
+            &two().at(ms(5), lay_over(layer)).run(1),
+            &format!("{kind} #0 {laid} {missed}"),
+        );
+    }
+    for disk in [DiskOnRestart::Stale, DiskOnRestart::Torn, DiskOnRestart::Corrupt] {
+        let up = two().at(ms(5), kill(&[A])).at(ms(6), restart_with(&[A], disk));
+        assert_inconclusive(
+            &up.run(1),
+            "restart #1 damaged nothing when it happened at 0.006s: whoever came up again had no write on its disk to \
+             damage",
+        );
+    }
 }
 
 #[test]

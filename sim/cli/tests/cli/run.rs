@@ -143,7 +143,7 @@ fn an_expected_violation_of_a_single_file_is_told_with_its_story() {
         "  | The beacon is cut off from its keepers.\n",
         "  promised  The alarm is raised only when the beacon is down.\n",
         " raised the alarm while b was up.\n",
-        "links are cut (layer 1): partition(b | k1 k2)",
+        "links are cut: partition(b | k1 k2)",
         "sends     → k1:7  BEAT ",
         "(a cut drops it)",
         "claims    alarm { beats: ",
