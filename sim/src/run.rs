@@ -301,8 +301,9 @@ impl Fault {
             Fault::Lay(Layer::FailingDisk { .. }) => {
                 Some("no write was due while it was there, or none that it made fail")
             }
-            Fault::Lay(Layer::Slow { .. } | Layer::Drift { .. }) => {
-                Some("nothing came in while it was there")
+            Fault::Lay(Layer::Slow { .. }) => Some("nothing came in while it was there"),
+            Fault::Lay(Layer::Drift { .. }) => {
+                Some("nothing came in while it was there, or the clock went as fast without it")
             }
             Fault::Lay(Layer::Links { .. }) => {
                 Some("no datagram crossed the links while it was there, or it changed nothing")
