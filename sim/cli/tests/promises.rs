@@ -1,6 +1,8 @@
 //! hac's table of promises, held to what happens: each cell of the table in `nodes/src/hac/mod.rs` is shown by the scenarios that
-//! stand beside its row, in which the promise is judged once the fault has done its worst, and holds under every seed; or it has
-//! a note that says why there is nothing to show, and begins with these words. The table is read from where people read it.
+//! stand beside its row, in which the promise is judged and holds under every seed, one of quiet late enough that its bound has
+//! gone by; or it has a note that says why there is nothing to show, and begins with these words. The table is read from where
+//! people read it. Of a promise that holds always, what is judged before the fault strikes counts as well: that a cell has its
+//! scenario does not say that the promise had much to do after it.
 //!
 //! `SQUALL_SEEDS` says how many seeds each file is run with.
 
