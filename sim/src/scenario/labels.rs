@@ -1,7 +1,8 @@
 //! What faults are called in reports.
 
 use super::cast::Cast;
-use crate::plan::{CutPlan, DiskOnRestart, Fault, Layer, LinkChange, Target};
+use super::resolved::network::change as parts;
+use crate::plan::{CutPlan, DiskOnRestart, Fault, Layer, Target};
 
 /// A fault as reports name it.
 pub(super) fn label(cast: &Cast, fault: &Fault) -> String {
@@ -33,7 +34,7 @@ fn layer_label(cast: &Cast, layer: &Layer) -> String {
                 "{kind}({} > {}, {})",
                 cast.label(from),
                 cast.label(to),
-                change_label(change)
+                parts(change).join(", ")
             )
         }
         Layer::Slow { who, by } | Layer::SlowDisk { who, by } => format!("{kind}({}, {by})", cast.label(who)),
@@ -54,32 +55,4 @@ fn cut_label(cast: &Cast, cut: &CutPlan) -> String {
         CutPlan::Ring { hosts, reach: 1 } => format!("ring({})", cast.label(hosts)),
         CutPlan::Ring { hosts, reach } => format!("ring({}, reach {reach})", cast.label(hosts)),
     }
-}
-
-/// What a change says, part by part.
-fn change_label(change: &LinkChange) -> String {
-    let LinkChange {
-        latency,
-        loss,
-        duplicate,
-        reorder,
-        reorder_by,
-        corrupt,
-        bandwidth,
-        queue,
-        mtu,
-    } = change;
-    let ratio = |name: &str, ratio: &Option<f64>| ratio.map(|ratio| format!("{name} {ratio}"));
-    let parts = [
-        latency.as_ref().map(|law| format!("latency {law}")),
-        ratio("loss", loss),
-        ratio("duplicate", duplicate),
-        ratio("reorder", reorder),
-        reorder_by.map(|by| format!("reorder_by {by}")),
-        ratio("corrupt", corrupt),
-        bandwidth.map(|bits| format!("bandwidth {bits} bit/s")),
-        queue.map(|bytes| format!("queue {bytes} B")),
-        mtu.map(|bytes| format!("mtu {bytes}")),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -93,7 +93,7 @@ fn every_fault_that_lasts_is_laid_and_healed_as_it_is_written() {
                     ..LinkChange::default()
                 },
             },
-            "link(s > c1 c2, corrupt 0.25, mtu 576)",
+            "link(s > c1 c2, corrupt: 0.25, mtu: 576)",
         ),
         (
             "Slow(who: [\"c1\", \"s\"], by: \"20ms\")",
@@ -197,8 +197,8 @@ fn clocks_jump_and_links_change_as_reports_have_it() {
         labels(timeline),
         [
             "jump(s c1, 2s)",
-            "link(s > c1, latency Exponential(min: \"0ns\", mean: \"5ms\"), loss 1, duplicate 0.125, reorder 0.5, \
-             reorder_by 1ms, bandwidth 2000 bit/s, queue 1024 B)",
+            "link(s > c1, latency: Exponential(min: \"0ns\", mean: \"5ms\"), loss: 1.0, duplicate: 0.125, reorder: 0.5, \
+             reorder_by: \"1ms\", bandwidth: \"2kbit/s\", queue: \"1KiB\")",
         ]
     );
 }

@@ -12,7 +12,7 @@
 //! Every plan is taken apart field by field, so that what is added to plans is missed here by the compiler.
 
 mod names;
-mod network;
+pub(super) mod network;
 mod page;
 mod promises;
 mod settings;

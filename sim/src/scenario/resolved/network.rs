@@ -88,8 +88,8 @@ fn law(law: &LinkLaw, queues: Queues) -> Vec<String> {
     })
 }
 
-/// The parts of a change that it has.
-pub(super) fn change(change: &LinkChange) -> Vec<String> {
+/// The parts of a change that it has, as a file has them.
+pub(in crate::scenario) fn change(change: &LinkChange) -> Vec<String> {
     let LinkChange {
         latency,
         loss,
