@@ -129,6 +129,7 @@ fn said(talk: Talk, law: &LinkLaw, seconds: u64) -> u64 {
             loss: 0.0,
             latency: Span::ZERO,
         },
+        live_tolerance: Span::ZERO,
     };
     counted(&prepare(plan, 0), |outcome| {
         assert_eq!(outcome.verdict, Verdict::Held);

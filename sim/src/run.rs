@@ -1,6 +1,6 @@
 //! Runs: a plan and a seed in, an outcome out. This is the one public path to the engine.
 
-use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
+use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, Unwitnessed, drive, ron_options};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
@@ -174,7 +174,7 @@ impl<P: Protocol> Worker for Bench<'_, P> {
 impl<P: Protocol> Bench<'_, P> {
     fn run_with(&mut self, seed: u64, tracer: Option<Box<Tracer>>) -> Outcome {
         self.engine.reset(seed, tracer);
-        drive(&mut self.engine, &mut self.outbox);
+        drive(&mut self.engine, &mut self.outbox, &mut Unwitnessed);
         self.outcome(seed)
     }
 

@@ -37,7 +37,9 @@ mod timers;
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use squall_nodes::{Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Time, Transport};
+use squall_nodes::{
+    Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Span, Time, Transport,
+};
 
 use crate::digest::Rolling;
 use crate::draws::Draws;
@@ -121,7 +123,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
     /// `placed` are the plan's hosts in their places; nothing runs until [`reset`](Self::reset).
     pub(crate) fn new(plan: &'p Plan<P>, placed: &'p [Placed<P::Node>]) -> Self {
         let hosts = plan.hosts.len();
-        let fresh_judge = Judge::new(plan, placed);
+        let fresh_judge = Judge::new(plan, placed, Span::ZERO);
         Engine {
             plan,
             placed,

@@ -1,6 +1,7 @@
 //! The hosts of a scenario, and the ways in which the rest of the file names them.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use squall_nodes::{ConfigOf, HostId, HostKey, Node, Placed, Protocol, Span, Time};
@@ -11,7 +12,7 @@ use super::names::{Pattern, follows};
 use super::places::{Item, Shape};
 use super::settings::Settings;
 use super::zones::ZonesOfHosts;
-use crate::plan::{Clock, PlannedHost, Target, address_of};
+use crate::plan::{Clock, PlannedHost, Target};
 
 /// How many hosts a scenario may have.
 pub const MOST_HOSTS: usize = 20_000;
@@ -60,12 +61,16 @@ pub(super) enum Actor {
     Nobody,
 }
 
+/// The address that each host gets.
+pub(super) type Addresses<'a> = &'a dyn Fn(HostId) -> Ipv4Addr;
+
 impl Cast {
     /// Reads the hosts with their settings. Hosts that cannot be read are complained about and left out.
     pub(super) fn read<'f, P: Protocol>(
         desk: &mut Desk<'f>,
         scenario: &Fields<'f>,
         settings: &Settings<P>,
+        address: Addresses<'_>,
         limit: Span,
     ) -> (Self, Vec<PlannedHost<P::Node>>) {
         let before = desk.count();
@@ -85,7 +90,7 @@ impl Cast {
             .get("hosts")
             .map_or(&[][..], |item| desk.filled_list(item, "hosts"));
         for (entry, item) in entries.iter().enumerate() {
-            cast.entry(desk, item, entry, settings, limit, &mut hosts);
+            cast.entry(desk, item, entry, settings, address, limit, &mut hosts);
         }
         if desk.count() > before || hosts.is_empty() {
             cast.hosts_known = Known::InPart;
@@ -103,6 +108,7 @@ impl Cast {
         item: &'f Item,
         entry: usize,
         settings: &Settings<P>,
+        address: Addresses<'_>,
         limit: Span,
         hosts: &mut Vec<PlannedHost<P::Node>>,
     ) {
@@ -132,7 +138,8 @@ impl Cast {
             None => self.names_known = Known::InPart,
         }
         if let (Some(role), Some(config)) = (role, config) {
-            hosts.extend((first..self.names.len()).map(|index| self.host::<P>(index, &role, &config, clock)));
+            let host = |index| self.host::<P>(index, address, &role, &config, clock);
+            hosts.extend((first..self.names.len()).map(host));
         }
     }
 
@@ -149,6 +156,7 @@ impl Cast {
     fn host<P: Protocol>(
         &self,
         index: usize,
+        address: Addresses<'_>,
         role: &<P::Node as Node>::Role,
         config: &ConfigOf<P>,
         clock: Clock,
@@ -160,7 +168,7 @@ impl Cast {
             clock,
             placed: Placed {
                 name,
-                ip: address_of(HostId(index as u32)),
+                ip: address(HostId(index as u32)),
                 role: role.clone(),
                 config: config.clone(),
             },
