@@ -64,6 +64,14 @@ pub(super) enum Actor {
 /// The address that each host gets.
 pub(super) type Addresses<'a> = &'a dyn Fn(HostId) -> Ipv4Addr;
 
+/// What all entries of the hosts have in common.
+struct Common<'a, P: Protocol> {
+    settings: &'a Settings<P>,
+    address: Addresses<'a>,
+    /// When the run ends.
+    limit: Span,
+}
+
 impl Cast {
     /// Reads the hosts with their settings. Hosts that cannot be read are complained about and left out.
     pub(super) fn read<'f, P: Protocol>(
@@ -85,12 +93,17 @@ impl Cast {
             hosts_known: Known::InFull,
             named: 0,
         };
+        let common = Common {
+            settings,
+            address,
+            limit,
+        };
         let mut hosts = Vec::new();
         let entries = scenario
             .get("hosts")
             .map_or(&[][..], |item| desk.filled_list(item, "hosts"));
         for (entry, item) in entries.iter().enumerate() {
-            cast.entry(desk, item, entry, settings, address, limit, &mut hosts);
+            cast.entry(desk, item, entry, &common, &mut hosts);
         }
         if desk.count() > before || hosts.is_empty() {
             cast.hosts_known = Known::InPart;
@@ -107,9 +120,7 @@ impl Cast {
         desk: &mut Desk<'f>,
         item: &'f Item,
         entry: usize,
-        settings: &Settings<P>,
-        address: Addresses<'_>,
-        limit: Span,
+        common: &Common<'_, P>,
         hosts: &mut Vec<PlannedHost<P::Node>>,
     ) {
         let Some(fields) = desk.fields(item, "a host", &HOST) else {
@@ -121,15 +132,15 @@ impl Cast {
         let role = role_item.and_then(|item| desk.typed::<<P::Node as Node>::Role>(item));
         let starts = fields
             .get("starts")
-            .and_then(|item| starts(desk, item, limit))
+            .and_then(|item| starts(desk, item, common.limit))
             .unwrap_or(Time::ZERO);
         let zone = fields.get("zone").and_then(|item| self.zones.read(desk, item));
         let clock = fields
             .get("clock")
             .map_or(Clock::default(), |item| clock(desk, item));
         let config = match fields.get("config") {
-            Some(item) => settings.with(desk, item),
-            None => Some(settings.config.clone()),
+            Some(item) => common.settings.with(desk, item),
+            None => Some(common.settings.config.clone()),
         };
         let first = self.names.len();
         let head = role_item.and_then(|item| desk.head(item)).unwrap_or_default();
@@ -138,7 +149,7 @@ impl Cast {
             None => self.names_known = Known::InPart,
         }
         if let (Some(role), Some(config)) = (role, config) {
-            let host = |index| self.host::<P>(index, address, &role, &config, clock);
+            let host = |index| self.host::<P>(index, common.address, &role, &config, clock);
             hosts.extend((first..self.names.len()).map(host));
         }
     }
