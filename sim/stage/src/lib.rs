@@ -6,8 +6,15 @@
 //!
 //! Nothing here is a rule of its own: scenarios and verdicts are [`squall_sim`]'s, live nodes are [`squall_live`]'s.
 
+mod clock;
+mod cues;
 pub mod door;
+mod ground;
 pub mod journal;
+mod merge;
 pub mod netns;
+mod process;
+mod schedule;
+mod wires;
 
 pub use door::{Folders, Links, Progress, Stage, StageError, Staged};
