@@ -57,6 +57,7 @@ use event::{Datagram, Event, Payloads};
 use host::{Host, Waiting, Write};
 use network::{Layers, Links};
 use queue::{Full, Queue};
+pub(crate) use see::By;
 use take::{DueInput, What};
 use timers::Upkeep;
 
