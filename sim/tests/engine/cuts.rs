@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use squall_nodes::{Change, HostId, Span};
 use squall_sim::Verdict;
 use squall_sim::plan::{Fault, Latency, LinkChange};
+use squall_sim::trace::Trace;
 
 use crate::node::{Rule, beat, send, start};
 use crate::plans::{
@@ -301,4 +302,29 @@ fn layers_without_end_stop_the_run_before_they_stop_the_machine() {
             "{kind}"
         );
     }
+}
+
+#[test]
+fn in_a_trace_who_is_outside_a_ring_and_who_is_over_a_bridge_have_no_number() {
+    let story = talkers()
+        .at(ms(1), lay(ring(&[D, A, B], 1)))
+        .at(ms(2), lay(bridge(&[C], &[&[A], &[B, D]])))
+        .limit(ms(3))
+        .trace(1);
+    let cuts = |text: &str| -> Vec<String> {
+        let lines = text.split("\"cut\":").skip(1);
+        lines
+            .map(|line| line.split("},\"fault").next().unwrap().to_owned())
+            .collect()
+    };
+    let text = serde_json::to_string(&story.trace).unwrap();
+    assert_eq!(
+        cuts(&text),
+        [
+            r#"{"Ring":{"place":[1,2,null,0],"len":3,"reach":1}}}"#,
+            r#"{"Bridge":[0,1,null,1]}}"#
+        ]
+    );
+    let read: Trace = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, story.trace, "and nothing of it is lost");
 }
