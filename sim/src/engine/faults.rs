@@ -5,13 +5,19 @@ use squall_nodes::{Change, Crash, HostId, Protocol, Span};
 
 use super::see::By;
 use super::{End, Engine};
-use crate::plan::{DiskOnRestart, Fault, Target};
+use crate::plan::{DiskOnRestart, Fault, Layer, Target};
 
 impl<P: Protocol> Engine<'_, P> {
     /// Makes an entry of the timeline happen; `actor` did what triggered it.
     pub(crate) fn strike(&mut self, step: usize, actor: Option<HostId>) {
         let planned = &self.plan.timeline[step];
         self.faults[step].at.get_or_insert(self.now);
+        if let Fault::Lay(Layer::Cut(cut) | Layer::Flap { cut, .. }) = &planned.fault
+            && cut.is_no_ring(actor)
+        {
+            self.unlaid.push(step);
+            return;
+        }
         let by = By::step(step, &planned.label, actor);
         let affected = match &planned.fault {
             Fault::Crash(how, who) => self.each(who, actor, |engine, host| engine.crash(host, *how, by)),
@@ -142,7 +148,7 @@ pub(super) fn hosts(who: &[Target], actor: Option<HostId>) -> impl Iterator<Item
 
 impl Target {
     /// The host meant; none where nobody did anything.
-    pub(super) fn host(self, actor: Option<HostId>) -> Option<HostId> {
+    pub(crate) fn host(self, actor: Option<HostId>) -> Option<HostId> {
         match self {
             Target::Host(host) => Some(host),
             Target::Actor => actor,

@@ -104,6 +104,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     cut_drops: u64,
     last_cut_drop: Vec<u64>,
     pub(crate) faults: Vec<FaultDone>,
+    /// The steps that laid nothing when they happened: rings of too few hosts.
+    pub(crate) unlaid: Vec<usize>,
     /// How many calls each entry of the workload made.
     pub(crate) calls_made: Vec<u64>,
     next_call: u64,
@@ -155,6 +157,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             cut_drops: 0,
             last_cut_drop: Vec::new(),
             faults: Vec::new(),
+            unlaid: Vec::new(),
             calls_made: Vec::new(),
             next_call: 0,
             traffic: Traffic::default(),
@@ -200,6 +203,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             at: None,
             affected: 0,
         };
+        self.unlaid.clear();
         self.faults.clear();
         self.faults
             .extend(self.plan.timeline.iter().map(|step| undone(&step.label)));
