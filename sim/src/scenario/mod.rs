@@ -236,7 +236,8 @@
 //!
 //! [`resolved()`] writes a file with everything in it that it leaves out: settings, hosts one by one, every part of every law, bounds
 //! of promises. It says the same under each rule set, to the digest of every run, and goes on doing so when a default is changed in
-//! a later version. `format: 1` leads it. What rule sets have by themselves is told in comments.
+//! a later version. `format: 1` leads it. What rule sets have by themselves, where they differ, no file can say, and is told in
+//! comments: it follows the protocol.
 //!
 //! # What cannot be
 //!
