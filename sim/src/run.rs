@@ -4,7 +4,7 @@ use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, Unwitnessed, 
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
-use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan};
+use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan, Step};
 use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
@@ -261,7 +261,12 @@ impl<P: Protocol> Bench<'_, P> {
         }
         if doubts.is_empty() {
             let done = engine.faults.iter().zip(&plan.timeline);
-            doubts.extend(done.filter_map(|(fault, step)| fault.doubt(&step.fault)));
+            let doubt =
+                |(place, (fault, step)): (usize, (&FaultDone, &Step))| match engine.unlaid.contains(&place) {
+                    true => fault.no_ring(),
+                    false => fault.doubt(&step.fault),
+                };
+            doubts.extend(done.enumerate().filter_map(doubt));
             let silent = |(work, calls): (&crate::plan::Work<_>, &u64)| {
                 (*calls == 0).then(|| format!("{} made no call: nobody it could ask was up", work.label))
             };
@@ -273,6 +278,15 @@ impl<P: Protocol> Bench<'_, P> {
 }
 
 impl FaultDone {
+    /// That a ring was not laid.
+    fn no_ring(&self) -> Option<String> {
+        let (label, at) = (&self.fault, self.at?);
+        Some(format!(
+            "{label} was not laid at {at}: whoever triggered it is one of those whom the ring names besides, which leaves so few hosts \
+             that everyone in it reaches everyone"
+        ))
+    }
+
     fn doubt(&self, planned: &Fault) -> Option<String> {
         let label = &self.fault;
         match (self.at, self.affected) {

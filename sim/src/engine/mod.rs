@@ -59,6 +59,7 @@ use event::{Datagram, Event, Payloads};
 use host::{Host, Waiting, Write};
 use network::{Layers, Links};
 use queue::{Full, Queue};
+pub(crate) use see::By;
 use take::{DueInput, What};
 use timers::Upkeep;
 
@@ -105,6 +106,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     cut_drops: u64,
     last_cut_drop: Vec<u64>,
     pub(crate) faults: Vec<FaultDone>,
+    /// The steps that laid nothing when they happened: rings of too few hosts.
+    pub(crate) unlaid: Vec<usize>,
     /// How many calls each entry of the workload made.
     pub(crate) calls_made: Vec<u64>,
     next_call: u64,
@@ -156,6 +159,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             cut_drops: 0,
             last_cut_drop: Vec::new(),
             faults: Vec::new(),
+            unlaid: Vec::new(),
             calls_made: Vec::new(),
             next_call: 0,
             traffic: Traffic::default(),
@@ -201,6 +205,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             at: None,
             affected: 0,
         };
+        self.unlaid.clear();
         self.faults.clear();
         self.faults
             .extend(self.plan.timeline.iter().map(|step| undone(&step.label)));

@@ -5,6 +5,7 @@ use squall_nodes::{HostId, Node, NodeRng, Protocol};
 use super::Engine;
 use super::event::Event;
 use super::host::Held;
+use super::see::By;
 use crate::trace::DropCause;
 
 impl<P: Protocol> Engine<'_, P> {
@@ -83,6 +84,6 @@ impl<P: Protocol> Engine<'_, P> {
             }
         }
         self.sweep_queue();
-        self.look_at_disk(id, "slow_disk");
+        self.look_at_disk(id, By::itself("slow_disk"));
     }
 }

@@ -7,6 +7,7 @@ mod promises;
 mod stories;
 
 mod ailments;
+mod causes;
 mod clocks;
 mod crashes;
 mod cuts;
