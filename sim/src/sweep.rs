@@ -22,7 +22,7 @@ use crate::outcome::{
     Digest, Failures, FaultOverRuns, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Verdict,
 };
 use crate::plan::Expect;
-use crate::runner::{Prepared, Worker};
+use crate::runner::{Prepared, Stopped, Worker};
 
 mod sample;
 
@@ -36,7 +36,7 @@ pub const KEPT_DOUBTS: usize = 100;
 pub struct SweepOptions<'a> {
     /// How many threads; 0 is taken as 1.
     pub jobs: usize,
-    /// Once this is true, the runs under way are finished and no other is begun.
+    /// Once this is true, the runs under way are given up, as if they had not been begun, and no other is begun.
     pub stop: &'a AtomicBool,
     /// Which share of the runs is done a second time and compared. Where there is a share at all, a sweep that is too short to
     /// have such a run rechecks its last.
@@ -177,6 +177,19 @@ enum Times {
     Twice,
 }
 
+/// Why nothing came of a seed.
+enum Undone {
+    /// It was stopped on the way.
+    Stopped,
+    Differs(Box<Difference>),
+}
+
+impl From<Stopped> for Undone {
+    fn from(_: Stopped) -> Undone {
+        Undone::Stopped
+    }
+}
+
 /// What ends a sweep without an outcome.
 enum Trouble {
     Panicked(RunPanicked),
@@ -230,12 +243,10 @@ impl<'a> Field<'a> {
             let worker = worker.get_or_insert_with(|| self.prepared.worker());
             let mut all = Vec::with_capacity((seeds.end - seeds.start) as usize);
             for seed in seeds {
-                if self.is_stopped() {
-                    break;
-                }
                 match catch_unwind(AssertUnwindSafe(|| self.run(worker.as_mut(), seed))) {
                     Ok(Ok(done)) => all.push(done),
-                    Ok(Err(difference)) => return self.give_up(Trouble::Differs(difference)),
+                    Ok(Err(Undone::Stopped)) => break,
+                    Ok(Err(Undone::Differs(difference))) => return self.give_up(Trouble::Differs(difference)),
                     Err(payload) => {
                         let panicked = RunPanicked::new(seed, payload.as_ref());
                         return self.give_up(Trouble::Panicked(panicked));
@@ -249,8 +260,9 @@ impl<'a> Field<'a> {
 
     /// Runs a seed, and once more if it is in the sample. The two are one piece of work: a sweep that is stopped has
     /// rechecked what a shorter one would have.
-    fn run(&self, worker: &mut dyn Worker, seed: u64) -> Result<Done, Box<Difference>> {
-        let outcome = worker.run(seed);
+    fn run(&self, worker: &mut dyn Worker, seed: u64) -> Result<Done, Undone> {
+        let stop = self.options.stop;
+        let outcome = worker.run_until(seed, stop)?;
         if !self.sample.has(seed) {
             return Ok(Done {
                 outcome,
@@ -259,13 +271,13 @@ impl<'a> Field<'a> {
         }
         // A worker that is kept for rechecks would have the same runs behind it where all runs are rechecked, and carry the
         // same from one to the next.
-        let again = self.prepared.worker().run(seed);
+        let again = self.prepared.worker().run_until(seed, stop)?;
         match Difference::seen_by(worker, self.prepared, &outcome, &again) {
             None => Ok(Done {
                 outcome,
                 times: Times::Twice,
             }),
-            Some(difference) => Err(difference),
+            Some(difference) => Err(Undone::Differs(difference)),
         }
     }
 

@@ -195,7 +195,10 @@ impl Report<'_> {
             .iter()
             .filter(|failures| !is_expected(&failures.signature));
         for failures in unexpected.take(MOST_STORIES) {
-            let (run, trace) = traced(prepared, failures.first_seed, &self.look, session)?;
+            let Ok((run, trace)) = traced(prepared, failures.first_seed, &self.look, session)? else {
+                // Whoever stops does not wait for stories.
+                break;
+            };
             let comment = Some(ready.file.story()).filter(|story| !story.trim().is_empty());
             self.stories.push(text::story(&run, &trace, comment, &self.look));
         }

@@ -74,6 +74,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     at_this_instant: u64,
     most_at_an_instant: u64,
     pub(crate) events: u64,
+    /// After so many events nothing more is received, until this is raised: the run rests, and goes on where it was.
+    pub(crate) rest_at: u64,
     pub(crate) hosts: Vec<Host<P::Node>>,
     links: Links<'p>,
     layers: Layers,
@@ -134,6 +136,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             // Everyone may hear everyone at one instant, and a copy of it, and answer.
             most_at_an_instant: 100_000 + 4 * (hosts as u64).pow(2),
             events: 0,
+            rest_at: u64::MAX,
             hosts: (0..hosts).map(|_| Host::new()).collect(),
             links: Links::new(&plan.network, plan.tolerated, hosts),
             layers: Layers::default(),
@@ -174,6 +177,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.stale = 0;
         self.at_this_instant = 0;
         self.events = 0;
+        self.rest_at = u64::MAX;
         for (host, planned) in self.hosts.iter_mut().zip(&self.plan.hosts) {
             host.clear();
             host.clock = Clock::planned(planned.clock);

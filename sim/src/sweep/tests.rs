@@ -125,11 +125,14 @@ impl Prepared for Table {
 struct Reader<'a>(&'a Table);
 
 impl Worker for Reader<'_> {
-    fn run(&mut self, seed: u64) -> Outcome {
-        self.0.outcome(seed)
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped> {
+        match stop.load(Ordering::Relaxed) {
+            true => Err(Stopped { at: Time::ZERO }),
+            false => Ok(self.0.outcome(seed)),
+        }
     }
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
-        (self.0.outcome(seed), Trace::default())
+    fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        Ok((self.run_until(seed, stop)?, Trace::default()))
     }
 }
 
@@ -465,10 +468,10 @@ impl Prepared for Unforgetting {
 }
 
 impl Worker for Rememberer<'_> {
-    fn run(&mut self, seed: u64) -> Outcome {
-        self.trace(seed).0
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped> {
+        Ok(self.trace_until(seed, stop)?.0)
     }
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+    fn trace_until(&mut self, seed: u64, _stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
         let mut outcome = self.of.table.outcome(seed);
         let has_begun = self.behind >= self.of.from;
         // Not the digest: all that an outcome holds is compared.
@@ -488,7 +491,7 @@ impl Worker for Rememberer<'_> {
             ips: vec![[10, 0, 0, 1].into()],
             events: vec![event(1, "all is well"), event(2, tells)],
         };
-        (outcome, trace)
+        Ok((outcome, trace))
     }
 }
 
