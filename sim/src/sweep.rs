@@ -246,7 +246,9 @@ impl<'a> Field<'a> {
                 match catch_unwind(AssertUnwindSafe(|| self.run(worker.as_mut(), seed))) {
                     Ok(Ok(done)) => all.push(done),
                     Ok(Err(Undone::Stopped)) => break,
-                    Ok(Err(Undone::Differs(difference))) => return self.give_up(Trouble::Differs(difference)),
+                    Ok(Err(Undone::Differs(difference))) => {
+                        return self.give_up(Trouble::Differs(difference));
+                    }
                     Err(payload) => {
                         let panicked = RunPanicked::new(seed, payload.as_ref());
                         return self.give_up(Trouble::Panicked(panicked));

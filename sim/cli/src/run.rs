@@ -206,7 +206,9 @@ impl Report<'_> {
         let (scenario, rules) = (prepared.scenario(), prepared.rules());
         self.tally.stopped += 1;
         self.junit.note(|junit| junit.stopped(scenario, rules));
-        session.tell(&format!("{scenario} under {rules} was stopped at {at}, without a verdict"));
+        session.tell(&format!(
+            "{scenario} under {rules} was stopped at {at}, without a verdict"
+        ));
     }
 
     fn bug(&mut self, prepared: &dyn Prepared, bug: &Bug) {

@@ -29,6 +29,7 @@ mod script;
 mod see;
 mod send;
 mod slow;
+mod spares;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,7 @@ use event::{Datagram, Event, Payloads};
 use host::{Host, Waiting, Write};
 use network::{Layers, Links};
 use queue::{Full, Queue};
+use spares::{Barriers, Buffers};
 use take::{DueInput, What};
 use timers::Upkeep;
 
@@ -81,6 +83,9 @@ pub(crate) struct Engine<'p, P: Protocol> {
     layers: Layers,
     draws: Draws,
     payloads: Payloads,
+    /// What was allocated and is not used now.
+    buffers: Buffers,
+    barriers: Barriers<P::Node>,
     /// How many bytes wait behind writes and for paused or slow hosts; and how many may, together with the payloads.
     held: usize,
     most_held: usize,
@@ -142,6 +147,8 @@ impl<'p, P: Protocol> Engine<'p, P> {
             layers: Layers::default(),
             draws: Draws::new(0),
             payloads: Payloads::default(),
+            buffers: Buffers::default(),
+            barriers: Barriers::default(),
             held: 0,
             most_held: MOST_HELD,
             told: None,
@@ -179,13 +186,13 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.events = 0;
         self.rest_at = u64::MAX;
         for (host, planned) in self.hosts.iter_mut().zip(&self.plan.hosts) {
-            host.clear();
+            host.clear(&mut self.barriers, &mut self.buffers);
             host.clock = Clock::planned(planned.clock);
         }
         self.links.clear();
         self.layers.clear();
         self.draws = Draws::new(seed);
-        self.payloads.clear();
+        self.payloads.clear(&mut self.buffers);
         self.held = 0;
         self.told = None;
         self.judge = self.fresh_judge.copy();
@@ -320,7 +327,7 @@ impl<P: Protocol> Engine<'_, P> {
                         }
                     }
                     Some(_) => {
-                        let bytes = bytes.to_vec();
+                        let bytes = self.buffers.filled(bytes);
                         self.wait(id, Waiting::Send { port, to, bytes });
                     }
                 },
@@ -339,11 +346,10 @@ impl<P: Protocol> Engine<'_, P> {
                 },
                 Effect::Persist { token, bytes } => match &mut self.hosts[id.index()].barrier {
                     None => {
-                        let writing = Write {
-                            tokens: vec![token],
-                            bytes: bytes.to_vec(),
-                        };
-                        self.start_write(id, writing, VecDeque::new(), 0);
+                        let bytes = self.buffers.filled(bytes);
+                        let mut barrier = self.barriers.take();
+                        barrier.tokens.push_back(token);
+                        self.start_write(id, Write { persists: 1, bytes }, barrier);
                         if !self.cued(id, incarnation, Deed::BegunToPersist) {
                             return;
                         }
@@ -351,7 +357,7 @@ impl<P: Protocol> Engine<'_, P> {
                     Some(barrier) if barrier.has_failed() => self.tell_of_failure(id, token),
                     Some(barrier) => {
                         let before = barrier.bytes;
-                        barrier.persist(token, bytes);
+                        barrier.persist(token, bytes, &mut self.buffers);
                         let after = barrier.bytes;
                         self.account(before, after);
                     }

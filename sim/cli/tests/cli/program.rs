@@ -302,7 +302,9 @@ fn ctrl_c_stops_a_run_in_the_middle_which_has_no_verdict_then() {
     });
     assert!(stopped_at.is_some(), "it was never stopped in the middle");
     // A sweep that has not come through its first run has none.
-    let words = ["sweep", path, "--seeds", "1", "--rules", "Hardened", "--format", "json"];
+    let words = [
+        "sweep", path, "--seeds", "1", "--rules", "Hardened", "--format", "json",
+    ];
     let (first, rest, _) = interrupted(&words);
     assert!(first.contains(r#""held":1"#), "{first}");
     assert!(rest.is_empty() || rest.contains(r#""seeds":[0,0]"#), "{rest}");
