@@ -7,7 +7,7 @@
 //! deterministic. Nothing here runs an event, reads a clock, or knows a protocol.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -367,7 +367,8 @@ struct Fold {
     inconclusive: u64,
     digest: Xxh3,
     failures: BTreeMap<String, Tally>,
-    doubts: usize,
+    /// The doubts that are told apart.
+    doubts: BTreeSet<String>,
     measures: Vec<Measured>,
     samples_left_out: u64,
     faults: Vec<FaultOverRuns>,
@@ -388,8 +389,8 @@ impl Fold {
             Verdict::Violated => self.violated += 1,
             Verdict::Inconclusive => self.inconclusive += 1,
         }
-        if outcome.verdict != Verdict::Held {
-            let signature = self.signature(&outcome);
+        // A reason that is told twice of a run is still one, and so are those that share a line.
+        for signature in self.signatures(&outcome) {
             let tally = self.failures.entry(signature).or_insert(Tally {
                 count: 0,
                 first_seed: outcome.seed,
@@ -418,23 +419,31 @@ impl Fold {
         }
     }
 
-    fn signature(&mut self, outcome: &Outcome) -> String {
-        if let (Verdict::Violated, Some(violation)) = (outcome.verdict, &outcome.violation) {
-            return violation.invariant.clone();
+    /// What kept a run from holding: the promise that was broken, or all its doubts.
+    fn signatures(&mut self, outcome: &Outcome) -> BTreeSet<String> {
+        match (outcome.verdict, &outcome.violation) {
+            (Verdict::Held, _) => BTreeSet::new(),
+            (Verdict::Violated, Some(violation)) => BTreeSet::from([violation.invariant.clone()]),
+            (Verdict::Violated, None) | (Verdict::Inconclusive, _) if outcome.doubts.is_empty() => {
+                BTreeSet::from([self.doubt("no reason given")])
+            }
+            (Verdict::Violated, None) | (Verdict::Inconclusive, _) => {
+                outcome.doubts.iter().map(|doubt| self.doubt(doubt)).collect()
+            }
         }
-        let signature = format!(
-            "{INCONCLUSIVE}{}",
-            outcome.doubts.first().map_or("no reason given", String::as_str)
-        );
-        if self.failures.contains_key(&signature) {
+    }
+
+    /// What a doubt is counted as.
+    fn doubt(&mut self, doubt: &str) -> String {
+        let signature = format!("{INCONCLUSIVE}{doubt}");
+        if self.doubts.contains(&signature) {
             return signature;
         }
-        self.doubts += 1;
-        if self.doubts > KEPT_DOUBTS {
-            format!("{INCONCLUSIVE}another reason")
-        } else {
-            signature
+        if self.doubts.len() == KEPT_DOUBTS {
+            return format!("{INCONCLUSIVE}another reason");
         }
+        self.doubts.insert(signature.clone());
+        signature
     }
 
     fn add_measured(&mut self, nth: usize, mut measured: Measured) {

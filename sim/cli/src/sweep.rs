@@ -194,8 +194,15 @@ impl Report<'_> {
             .failures
             .iter()
             .filter(|failures| !is_expected(&failures.signature));
-        for failures in unexpected.take(MOST_STORIES) {
-            let Ok((run, trace)) = traced(prepared, failures.first_seed, &self.look, session)? else {
+        // One run may stand for several reasons, as a run does that has several doubts.
+        let mut seeds: Vec<u64> = Vec::new();
+        for failures in unexpected {
+            if !seeds.contains(&failures.first_seed) {
+                seeds.push(failures.first_seed);
+            }
+        }
+        for seed in seeds.into_iter().take(MOST_STORIES) {
+            let Ok((run, trace)) = traced(prepared, seed, &self.look, session)? else {
                 // Whoever stops does not wait for stories.
                 break;
             };
