@@ -1,6 +1,7 @@
 //! A deterministic simulator for cluster protocols: a virtual clock, a lossy virtual network, faults, scenario files.
 //!
 //! - [`scenario`]: files, read with positions and resolved into a [`plan`].
+//! - [`deployment`]: files of single live nodes, read in the same way.
 //! - [`run`]: a plan and a seed in, an [`outcome`] out, with a [`trace`] where it is asked for.
 //! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
 //! - [`watch`]: the judge and the stopwatches, of simulated and of live runs.
@@ -14,6 +15,7 @@
 //! clock or opens a socket.
 
 mod cuts;
+pub mod deployment;
 mod digest;
 mod draws;
 mod engine;
