@@ -1,11 +1,11 @@
 //! Runs: a plan and a seed in, an outcome out. This is the one public path to the engine.
 
-use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, drive, ron_options};
+use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, Tolerance, drive, ron_options};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
 use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan, Step};
-use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
+use crate::runner::{Happens, HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
@@ -113,6 +113,18 @@ impl<P: Protocol> Prepared for Ready<P> {
 
     fn laws(&self) -> Vec<LawCast> {
         crate::words::laws(&self.plan)
+    }
+
+    fn tolerated(&self) -> Tolerance {
+        self.plan.tolerated
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        crate::words::timeline(&self.plan)
+    }
+
+    fn workload(&self) -> Vec<Happens> {
+        crate::words::workload(&self.plan)
     }
 
     fn promises(&self) -> Vec<PromiseMade> {

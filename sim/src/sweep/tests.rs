@@ -2,12 +2,12 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use squall_nodes::{HostId, Span, Time};
+use squall_nodes::{HostId, Span, Time, Tolerance};
 
 use super::*;
 use crate::outcome::{FaultDone, Traffic, Violation};
 use crate::plan::Origin;
-use crate::runner::{HostCast, LawCast, PromiseMade, Worker};
+use crate::runner::{Happens, HostCast, LawCast, PromiseMade, Worker};
 use crate::trace::{Happening, Trace, TraceEvent};
 
 /// A scenario whose runs are looked up instead of run.
@@ -110,6 +110,21 @@ impl Prepared for Table {
         Vec::new()
     }
     fn never_judged(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn tolerated(&self) -> Tolerance {
+        Tolerance {
+            loss: 0.0,
+            latency: Span::ZERO,
+        }
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        Vec::new()
+    }
+
+    fn workload(&self) -> Vec<Happens> {
         Vec::new()
     }
 
@@ -453,6 +468,21 @@ impl Prepared for Unforgetting {
         Vec::new()
     }
     fn never_judged(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn tolerated(&self) -> Tolerance {
+        Tolerance {
+            loss: 0.0,
+            latency: Span::ZERO,
+        }
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        Vec::new()
+    }
+
+    fn workload(&self) -> Vec<Happens> {
         Vec::new()
     }
 
