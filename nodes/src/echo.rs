@@ -101,7 +101,7 @@
 //! let rng = NodeRng::new(1, HostKey::of("counter"), 0);
 //! let node = Counter::boot(&(), &(), Some(&40u64.to_le_bytes()), rng);
 //! let mut world = World { node, ids: Ids::default(), turn: 0, claimed: Vec::new() };
-//! drive(&mut world, &mut Outbox::new());
+//! drive(&mut world, &mut Outbox::new(), &mut Unwitnessed);
 //! assert_eq!(world.claimed, [41, 42]);
 //! ```
 //!

@@ -3,6 +3,7 @@
 //! - [`node`]: what a node is, what it is told; [`outbox`]: what it wants done; [`transport`]: the loop between the two.
 //! - [`time`] and [`rng`]: instants, spans and the node's own random stream.
 //! - [`seen`], [`world`] and [`invariant`]: what is seen of a run, the questions to it, and the promises held against it.
+//! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real.
 //! - [`protocol`]: what a scenario file names.
 //! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster.
 //!
@@ -16,6 +17,8 @@ pub use serde;
 pub mod echo;
 pub mod hac;
 pub mod invariant;
+pub mod latency;
+pub mod link;
 pub mod node;
 pub mod outbox;
 pub mod protocol;
@@ -37,5 +40,5 @@ pub use protocol::{
 pub use rng::{HostKey, NodeRng};
 pub use seen::{Change, Crash, Cut, DiskAtBoot, DiskState, Seen};
 pub use time::{Span, SpanError, Time};
-pub use transport::{Delivery, Transport, drive};
+pub use transport::{Delivery, Transport, Unwitnessed, Witness, drive};
 pub use world::{Group, Links, Resident, World};

@@ -43,13 +43,25 @@ impl NodeRng {
     ///
     /// One 64-bit word is scaled by multiplication; the bias is below `bound / 2^64`.
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
+        below(self.next_u64(), bound)
     }
 
     /// A span of at least `low` and less than `high`; `low` when the range is empty.
     pub fn span(&mut self, low: Span, high: Span) -> Span {
-        low + Span::from_nanos(self.below((high - low).as_nanos()))
+        between(self.next_u64(), low, high)
     }
+}
+
+/// The whole number below `bound` that a random word stands for, each as likely; 0 when `bound` is 0.
+#[inline]
+pub fn below(word: u64, bound: u64) -> u64 {
+    ((u128::from(word) * u128::from(bound)) >> 64) as u64
+}
+
+/// The span of at least `low` and less than `high` that a random word stands for, each as likely; `low` when there is none.
+#[inline]
+pub fn between(word: u64, low: Span, high: Span) -> Span {
+    low + Span::from_nanos(below(word, (high - low).as_nanos()))
 }
 
 impl rand::TryRng for NodeRng {

@@ -129,6 +129,24 @@ pub enum Change {
         /// The receiver.
         to: HostId,
     },
+    /// In a live run a change takes from the command that makes it until every host that it concerns has said that it is made. From now
+    /// on, and until [`Settled`](Change::Settled), the world may be as it was or as it will be: no group is quiet.
+    Unsettled {
+        /// Which change: the entry of the timeline, or another number of its own.
+        by: u32,
+    },
+    /// The change is made, and everybody is disturbed by it.
+    Settled {
+        /// Which change.
+        by: u32,
+    },
+    /// In a live run, a host was kept from running for longer than the scenario tolerates, though nobody paused it.
+    Stalled {
+        /// Which.
+        host: HostId,
+        /// For how long.
+        by: Span,
+    },
 }
 
 /// How a disk is doing.

@@ -31,22 +31,50 @@ pub trait Transport<N: Node> {
     fn perform(&mut self, host: HostId, now: Time, effects: Effects<'_, N>);
 }
 
+/// Someone who is shown what every node is told and what it asks for, before any of that is done: a flight recorder.
+pub trait Witness<N: Node> {
+    /// The node on `host`, in this life, was told `input` at `now`, and asks for `effects`.
+    fn handled(
+        &mut self,
+        host: HostId,
+        incarnation: u32,
+        now: Time,
+        input: &Input<'_, N>,
+        effects: &Effects<'_, N>,
+    );
+}
+
+/// Nobody looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwitnessed;
+
+impl<N: Node> Witness<N> for Unwitnessed {
+    #[inline]
+    fn handled(&mut self, _: HostId, _: u32, _: Time, _: &Input<'_, N>, _: &Effects<'_, N>) {}
+}
+
 /// Runs the nodes of `transport` until it has no more inputs. It is the only caller of [`Node::handle`].
 ///
-/// `outbox` is the scratch space; keep it from run to run and nothing is allocated for it twice.
-pub fn drive<N: Node>(transport: &mut impl Transport<N>, outbox: &mut Outbox<N>) {
+/// `outbox` is the scratch space; keep it from run to run and nothing is allocated for it twice. `witness` is shown everything.
+pub fn drive<N: Node>(
+    transport: &mut impl Transport<N>,
+    outbox: &mut Outbox<N>,
+    witness: &mut impl Witness<N>,
+) {
     while let Some(Delivery {
         host,
+        incarnation,
         now,
         node,
         ids,
         input,
-        ..
     }) = transport.receive()
     {
         outbox.begin(*ids);
         node.handle(now, input, outbox);
         *ids = outbox.ids();
-        transport.perform(host, now, outbox.effects());
+        let effects = outbox.effects();
+        witness.handled(host, incarnation, now, &input, &effects);
+        transport.perform(host, now, effects);
     }
 }

@@ -12,7 +12,7 @@ use classes::{Belong, Classes};
 
 use crate::node::HostId;
 use crate::seen::{Change, Cut, DiskState};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// Who is up, who reaches whom, and which groups are quiet.
 #[derive(Clone, Debug)]
@@ -26,6 +26,10 @@ pub struct World {
     links: Links,
     /// Links that are beyond what is tolerated, sorted.
     beyond: Vec<(HostId, HostId)>,
+    /// The changes that are being made.
+    unsettled: Vec<u32>,
+    /// How long after a disturbance a group begins to be quiet.
+    slack: Span,
 }
 
 /// Whether loss and latency are such that liveness can be asked for at all.
@@ -136,9 +140,20 @@ impl World {
             groups: Vec::new(),
             links,
             beyond: Vec::new(),
+            unsettled: Vec::new(),
+            slack: Span::ZERO,
         };
         world.regroup(Time::ZERO);
         world
+    }
+
+    /// The same world in which a group begins to be quiet only `slack` after it was last disturbed, so that every promise of quiet has
+    /// that much more time: a live run has other work to do, and its tolerance is declared.
+    #[must_use]
+    pub fn with_slack(mut self, slack: Span) -> Self {
+        self.slack = slack;
+        self.regroup(Time::ZERO);
+        self
     }
 
     /// Takes in a change that happened at `at`.
@@ -182,6 +197,17 @@ impl World {
             Change::Disk { host, state } => self.impair(*host, at, |host| host.disk = *state),
             Change::Drift { host, ppm } => self.impair(*host, at, |host| host.drift_ppm = *ppm),
             Change::Jumped { host, .. } => self.impair(*host, at, |_| ()),
+            Change::Unsettled { by } => self.unsettled.push(*by),
+            Change::Settled { by } => {
+                if let Some(place) = self.unsettled.iter().position(|change| change == by) {
+                    self.unsettled.swap_remove(place);
+                }
+                self.disturb_all(at);
+            }
+            Change::Stalled { host, .. } => {
+                self.touch(*host, at);
+                return;
+            }
         }
         self.regroup(at);
     }
@@ -268,7 +294,7 @@ impl World {
         host.disturbed = at;
         if let Some(group) = host.group {
             let quiet_since = &mut self.groups[group as usize].quiet_since;
-            *quiet_since = at.max(*quiet_since);
+            *quiet_since = (at + self.slack).max(*quiet_since);
         }
     }
 
@@ -298,10 +324,11 @@ impl World {
         self.groups = groups;
         for group in &mut self.groups {
             let hosts = || group.hosts.iter().map(|host| &self.hosts[host.index()]);
-            group.quiet_since = if self.links == Links::Beyond || !hosts().all(Host::is_sound) {
-                Time::MAX
+            let may_be_quiet = self.links == Links::Tolerated && self.unsettled.is_empty();
+            group.quiet_since = if may_be_quiet && hosts().all(Host::is_sound) {
+                hosts().map(|host| host.disturbed).max().unwrap_or(Time::ZERO) + self.slack
             } else {
-                hosts().map(|host| host.disturbed).max().unwrap_or(Time::ZERO)
+                Time::MAX
             };
         }
         for (from, to) in &self.beyond {
@@ -449,6 +476,29 @@ mod tests {
         assert!(!world.can_reach(HostId(0), HostId(1)));
         assert!(world.can_reach(HostId(0), HostId(0)));
         assert_eq!(shape(&world), [ids(&[0]), ids(&[1]), ids(&[2])]);
+    }
+
+    #[test]
+    fn while_a_change_is_being_made_no_group_is_quiet_and_slack_comes_on_top() {
+        let slack = Span::from_secs(1);
+        let at = |s: u64| Time::from_nanos(s * S);
+        let mut world = world(2).with_slack(slack);
+        assert_eq!(world.groups()[0].quiet_since, at(1));
+        world.apply(at(2), &Change::Unsettled { by: 4 });
+        world.apply(at(2), &Change::Unsettled { by: 5 });
+        assert_eq!(world.groups()[0].quiet_since, Time::MAX);
+        world.apply(at(3), &Change::Settled { by: 4 });
+        assert_eq!(world.groups()[0].quiet_since, Time::MAX);
+        world.apply(at(4), &Change::Settled { by: 5 });
+        assert_eq!(world.groups()[0].quiet_since, at(5));
+        world.apply(
+            at(7),
+            &Change::Stalled {
+                host: HostId(1),
+                by: slack,
+            },
+        );
+        assert_eq!(world.groups()[0].quiet_since, at(8));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use squall_nodes::{HostKey, Span};
+use squall_nodes::HostKey;
+pub(crate) use squall_nodes::rng::{below, between};
 
 /// The secret words of one run.
 #[derive(Clone, Debug)]
@@ -121,18 +122,6 @@ impl Ratio {
     }
 }
 
-/// A whole number below `bound`, each as likely; 0 when `bound` is 0.
-#[inline]
-pub(crate) fn below(word: u64, bound: u64) -> u64 {
-    ((u128::from(word) * u128::from(bound)) >> 64) as u64
-}
-
-/// A span of at least `low` and less than `high`, each as likely; `low` when there is none.
-#[inline]
-pub(crate) fn between(word: u64, low: Span, high: Span) -> Span {
-    low + Span::from_nanos(below(word, (high - low).as_nanos()))
-}
-
 /// The high and the low half of the product, folded into each other.
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
@@ -142,6 +131,8 @@ fn fold(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use squall_nodes::Span;
+
     use super::*;
 
     const A: HostKey = HostKey(1);

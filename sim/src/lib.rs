@@ -3,10 +3,12 @@
 //! - [`scenario`]: files, read with positions and resolved into a [`plan`].
 //! - [`run`]: a plan and a seed in, an [`outcome`] out, with a [`trace`] where it is asked for.
 //! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
+//! - [`watch`]: the judge and the stopwatches, of simulated and of live runs.
+//! - [`live`]: what comes of a scenario that is played live.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
-//! Inside, `engine` is the transport that nodes are driven over; `latency` holds the laws of latency; `draws` and `digest` are what make runs repeatable and
-//! comparable; `watch` judges, and `tracer` takes down what happens.
+//! Inside, `engine` is the transport that nodes are driven over; `draws` and `digest` are what make runs repeatable and
+//! comparable; `tracer` takes down what happens.
 //!
 //! Equal scenario, seed and version give equal digests, in any process, with any number of threads. Nothing here reads a
 //! clock or opens a socket.
@@ -16,7 +18,7 @@ mod digest;
 mod draws;
 mod engine;
 pub mod gate;
-mod latency;
+pub mod live;
 pub mod outcome;
 pub mod plan;
 pub mod run;
@@ -25,7 +27,7 @@ pub mod scenario;
 pub mod sweep;
 pub mod trace;
 mod tracer;
-mod watch;
+pub mod watch;
 mod words;
 
 pub use outcome::{Digest, Outcome, SweepOutcome, Verdict, Violation};

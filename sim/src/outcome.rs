@@ -25,7 +25,8 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// Why the run is inconclusive, in sentences; empty unless it is.
     pub doubts: Vec<String>,
-    /// Of everything that nodes were told and said, of what became of it, and of every change of the world, in order.
+    /// Of everything that nodes were told and said, of what became of it, and of every change of the world, in order. Of a
+    /// live run, which nobody can repeat, of what was seen of it.
     pub digest: Digest,
     /// How many events came up, as [`Plan::max_events`](crate::plan::Plan::max_events) bounds them: inputs of nodes, writes that
     /// reached a disk, late first boots, times of faults and of calls, and looks of invariants at a time that they chose.
@@ -267,7 +268,7 @@ pub struct FaultOverRuns {
     pub affected: u64,
 }
 
-/// Runs that did not hold for the same reason.
+/// Runs that did not hold for the same reason. A run that is inconclusive for several counts under each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures {
     /// The reason: an invariant's full name, or `inconclusive: ` and the doubt.

@@ -9,7 +9,7 @@ use crate::outcome::{InvariantDone, Measured, Quiet, Violation};
 use crate::plan::{Measure, Moment, Origin, Plan};
 
 /// The invariants of one run and the world that they judge.
-pub(crate) struct Judge<N: Node> {
+pub struct Judge<N: Node> {
     pub(crate) world: World,
     invariants: Vec<AtWork<N>>,
     /// When the next of them wants to look.
@@ -28,7 +28,8 @@ struct AtWork<N: Node> {
 
 impl<N: Node> Judge<N> {
     /// The judge of a run that is about to begin. To build the invariants takes time: runs of one plan copy one judge.
-    pub(crate) fn new<P: Protocol<Node = N>>(plan: &Plan<P>, placed: &[Placed<N>]) -> Self {
+    /// In it every promise of quiet has `slack` more time: nothing in a simulation, the scenario's tolerance in a live run.
+    pub fn new<P: Protocol<Node = N>>(plan: &Plan<P>, placed: &[Placed<N>], slack: Span) -> Self {
         let setup = Setup {
             hosts: placed,
             rules: plan.rules,
@@ -64,7 +65,7 @@ impl<N: Node> Judge<N> {
             Links::Beyond
         };
         let mut judge = Judge {
-            world: World::new(residents, links),
+            world: World::new(residents, links).with_slack(slack),
             invariants,
             due: Time::MAX,
             violation: None,
@@ -74,7 +75,7 @@ impl<N: Node> Judge<N> {
     }
 
     /// A copy in the same state.
-    pub(crate) fn copy(&self) -> Self {
+    pub fn copy(&self) -> Self {
         let copy = |work: &AtWork<N>| AtWork {
             name: work.name.clone(),
             says: work.says,
@@ -90,13 +91,23 @@ impl<N: Node> Judge<N> {
         }
     }
 
+    /// The world as it was seen so far.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The first promise that was broken, if one was.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
     /// When an invariant wants to look again.
-    pub(crate) fn due(&self) -> Time {
+    pub fn due(&self) -> Time {
         self.due
     }
 
     /// Shows the invariants one thing.
-    pub(crate) fn see(&mut self, at: Time, seen: &Seen<'_, N>) {
+    pub fn see(&mut self, at: Time, seen: &Seen<'_, N>) {
         if let Seen::World(change) = seen {
             self.world.apply(at, change);
         }
@@ -110,7 +121,7 @@ impl<N: Node> Judge<N> {
     }
 
     /// Lets those look whose time has come.
-    pub(crate) fn look(&mut self, at: Time) {
+    pub fn look(&mut self, at: Time) {
         for work in &mut self.invariants {
             if work.invariant.due() <= at {
                 work.look(at, &self.world, &mut self.violation);
@@ -120,13 +131,14 @@ impl<N: Node> Judge<N> {
     }
 
     /// Lets all look for a last time.
-    pub(crate) fn look_at_the_end(&mut self, at: Time) {
+    pub fn look_at_the_end(&mut self, at: Time) {
         for work in &mut self.invariants {
             work.look(at, &self.world, &mut self.violation);
         }
     }
 
-    pub(crate) fn done(&self) -> Vec<InvariantDone> {
+    /// What was judged, and how often.
+    pub fn done(&self) -> Vec<InvariantDone> {
         let done = |work: &AtWork<N>| InvariantDone {
             name: work.name.clone(),
             judged: work.invariant.judged(),
@@ -176,7 +188,7 @@ impl<N: Node> AtWork<N> {
 }
 
 /// The clocks of one run's measures.
-pub(crate) struct Stopwatches<'p> {
+pub struct Stopwatches<'p> {
     measures: &'p [Measure],
     watches: Vec<Stopwatch>,
 }
@@ -196,7 +208,8 @@ struct Running {
 }
 
 impl<'p> Stopwatches<'p> {
-    pub(crate) fn new(measures: &'p [Measure]) -> Self {
+    /// All of them at rest.
+    pub fn new(measures: &'p [Measure]) -> Self {
         Stopwatches {
             measures,
             watches: measures.iter().map(|_| Stopwatch::default()).collect(),
@@ -204,24 +217,25 @@ impl<'p> Stopwatches<'p> {
     }
 
     /// A fault of a kind touched something.
-    pub(crate) fn fault(&mut self, at: Time, kind: &'static str, world: &World) {
+    pub fn fault(&mut self, at: Time, kind: &'static str, world: &World) {
         self.moment(at, world, None, |moment| *moment == Moment::Fault(kind));
     }
 
     /// A fact was claimed.
-    pub(crate) fn fact<F: Fact>(&mut self, at: Time, host: HostId, fact: &F, world: &World) {
+    pub fn fact<F: Fact>(&mut self, at: Time, host: HostId, fact: &F, world: &World) {
         let index = fact.index();
         self.moment(at, world, Some(host), |moment| *moment == Moment::Fact(index));
     }
 
     /// A host went down: nobody waits for it any more.
-    pub(crate) fn down(&mut self, host: HostId) {
+    pub fn down(&mut self, host: HostId) {
         for watch in &mut self.watches {
             watch.given_up(host);
         }
     }
 
-    pub(crate) fn done(&self) -> Vec<Measured> {
+    /// What was measured so far.
+    pub fn done(&self) -> Vec<Measured> {
         let measured = |(measure, watch): (&Measure, &Stopwatch)| Measured {
             name: measure.name.clone(),
             samples: watch.samples.clone(),

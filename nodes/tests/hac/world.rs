@@ -9,7 +9,7 @@ use squall_nodes::hac::{Answer, Command, Config, Hac, HacFact, HacNode, Role, Ti
 use squall_nodes::{
     Breach, CallId, Change, Crash, Cut, Delivery, DiskAtBoot, DiskState, Effect, Effects, Fact, HostId,
     HostKey, Ids, Input, Invariant, Links, Node, NodeRng, Outbox, Placed, Protocol, Resident, Seen, Setup,
-    Span, Time, Token, Tolerance, Transport, World, drive,
+    Span, Time, Token, Tolerance, Transport, Unwitnessed, World, drive,
 };
 
 /// The address of the first host.
@@ -218,7 +218,7 @@ impl HacWorld {
     /// Lets time pass.
     pub(crate) fn run(&mut self, ms: u64) -> &mut Self {
         self.until = self.now + Span::from_millis(ms);
-        drive(self, &mut Outbox::new());
+        drive(self, &mut Outbox::new(), &mut Unwitnessed);
         self.now = self.until;
         self
     }

@@ -28,9 +28,10 @@ fn told<P: Protocol>(plan: &Plan<P>) -> String {
         measures,
         expect,
         tolerated,
+        live_tolerance,
     } = plan;
     let mut text = format!(
-        "{scenario} {rules} {persist:?} {limit:?} {max_events} {expect:?} {tolerated:?}\n{network:#?}\n{timeline:#?}\n\
+        "{scenario} {rules} {persist:?} {limit:?} {max_events} {expect:?} {tolerated:?} {live_tolerance}\n{network:#?}\n{timeline:#?}\n\
          {measures:#?}\n"
     );
     for host in hosts {

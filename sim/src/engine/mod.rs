@@ -29,6 +29,7 @@ mod script;
 mod see;
 mod send;
 mod slow;
+mod spares;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,9 @@ mod timers;
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use squall_nodes::{Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Time, Transport};
+use squall_nodes::{
+    Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Span, Time, Transport,
+};
 
 use crate::digest::Rolling;
 use crate::draws::Draws;
@@ -58,6 +61,7 @@ use host::{Host, Waiting, Write};
 use network::{Layers, Links};
 use queue::{Full, Queue};
 pub(crate) use see::By;
+use spares::{Barriers, Buffers};
 use take::{DueInput, What};
 use timers::Upkeep;
 
@@ -75,11 +79,16 @@ pub(crate) struct Engine<'p, P: Protocol> {
     at_this_instant: u64,
     most_at_an_instant: u64,
     pub(crate) events: u64,
+    /// After so many events nothing more is received, until this is raised: the run rests, and goes on where it was.
+    pub(crate) rest_at: u64,
     pub(crate) hosts: Vec<Host<P::Node>>,
     links: Links<'p>,
     layers: Layers,
     draws: Draws,
     payloads: Payloads,
+    /// What was allocated and is not used now.
+    buffers: Buffers,
+    barriers: Barriers<P::Node>,
     /// How many bytes wait behind writes and for paused or slow hosts; and how many may, together with the payloads.
     held: usize,
     most_held: usize,
@@ -124,7 +133,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
     /// `placed` are the plan's hosts in their places; nothing runs until [`reset`](Self::reset).
     pub(crate) fn new(plan: &'p Plan<P>, placed: &'p [Placed<P::Node>]) -> Self {
         let hosts = plan.hosts.len();
-        let fresh_judge = Judge::new(plan, placed);
+        let fresh_judge = Judge::new(plan, placed, Span::ZERO);
         Engine {
             plan,
             placed,
@@ -137,11 +146,14 @@ impl<'p, P: Protocol> Engine<'p, P> {
             // Everyone may hear everyone at one instant, and a copy of it, and answer.
             most_at_an_instant: 100_000 + 4 * (hosts as u64).pow(2),
             events: 0,
+            rest_at: u64::MAX,
             hosts: (0..hosts).map(|_| Host::new()).collect(),
             links: Links::new(&plan.network, plan.tolerated, hosts),
             layers: Layers::default(),
             draws: Draws::new(0),
             payloads: Payloads::default(),
+            buffers: Buffers::default(),
+            barriers: Barriers::default(),
             held: 0,
             most_held: MOST_HELD,
             told: None,
@@ -178,14 +190,15 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.stale = 0;
         self.at_this_instant = 0;
         self.events = 0;
+        self.rest_at = u64::MAX;
         for (host, planned) in self.hosts.iter_mut().zip(&self.plan.hosts) {
-            host.clear();
+            host.clear(&mut self.barriers, &mut self.buffers);
             host.clock = Clock::planned(planned.clock);
         }
         self.links.clear();
         self.layers.clear();
         self.draws = Draws::new(seed);
-        self.payloads.clear();
+        self.payloads.clear(&mut self.buffers);
         self.held = 0;
         self.told = None;
         self.judge = self.fresh_judge.copy();
@@ -321,7 +334,7 @@ impl<P: Protocol> Engine<'_, P> {
                         }
                     }
                     Some(_) => {
-                        let bytes = bytes.to_vec();
+                        let bytes = self.buffers.filled(bytes);
                         self.wait(id, Waiting::Send { port, to, bytes });
                     }
                 },
@@ -340,11 +353,10 @@ impl<P: Protocol> Engine<'_, P> {
                 },
                 Effect::Persist { token, bytes } => match &mut self.hosts[id.index()].barrier {
                     None => {
-                        let writing = Write {
-                            tokens: vec![token],
-                            bytes: bytes.to_vec(),
-                        };
-                        self.start_write(id, writing, VecDeque::new(), 0);
+                        let bytes = self.buffers.filled(bytes);
+                        let mut barrier = self.barriers.take();
+                        barrier.tokens.push_back(token);
+                        self.start_write(id, Write { persists: 1, bytes }, barrier);
                         if !self.cued(id, incarnation, Deed::BegunToPersist) {
                             return;
                         }
@@ -352,7 +364,7 @@ impl<P: Protocol> Engine<'_, P> {
                     Some(barrier) if barrier.has_failed() => self.tell_of_failure(id, token),
                     Some(barrier) => {
                         let before = barrier.bytes;
-                        barrier.persist(token, bytes);
+                        barrier.persist(token, bytes, &mut self.buffers);
                         let after = barrier.bytes;
                         self.account(before, after);
                     }

@@ -43,8 +43,8 @@ impl<P: Protocol> Engine<'_, P> {
         host.node = None;
         host.ports.clear();
         self.stale += host.timers.clear();
-        if let Some(barrier) = host.barrier.take()
-            && let Some(writing) = barrier.writing
+        if let Some(mut barrier) = host.barrier.take()
+            && let Some(writing) = barrier.writing.take()
         {
             // Its own ordinal: the one of the write itself says how long the write takes.
             let word = self.draws.disk(
@@ -54,10 +54,13 @@ impl<P: Protocol> Engine<'_, P> {
             );
             self.held -= barrier.bytes;
             if word & 1 == 1 {
-                host.disk.write(writing.bytes);
+                if let Some(gone) = host.disk.write(writing.bytes) {
+                    self.buffers.put(gone);
+                }
             } else {
                 host.disk.lose(writing.bytes);
             }
+            self.barriers.put(barrier, &mut self.buffers);
         }
         let mut unread = Vec::new();
         if let Some(held) = host.held.take() {

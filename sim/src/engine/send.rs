@@ -116,10 +116,11 @@ impl<P: Protocol> Engine<'_, P> {
 
     #[inline(always)]
     fn launch(&mut self, latency: Span, flaw: Option<Flaw>, letter: Letter<'_>) {
-        let Ok((lies, bytes)) = self
-            .payloads
-            .store(letter.bytes, self.most_held.saturating_sub(self.held))
-        else {
+        let Ok((lies, bytes)) = self.payloads.store(
+            letter.bytes,
+            self.most_held.saturating_sub(self.held),
+            &mut self.buffers,
+        ) else {
             self.ended.get_or_insert(End::TooMuchHeld);
             self.stranded += 1;
             return;

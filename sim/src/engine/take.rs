@@ -35,13 +35,13 @@ pub(super) enum What<T> {
 pub(super) type TimerOf<P> = <<P as Protocol>::Node as Node>::Timer;
 
 impl<P: Protocol> Engine<'_, P> {
-    /// Pops events until one is an input for a running node; `None` when the run is over.
+    /// Pops events until one is an input for a running node; `None` when the run is over or rests.
     pub(super) fn next_due(&mut self) -> Option<DueInput<TimerOf<P>>> {
         if let Some(datagram) = self.told.take() {
-            self.payloads.release(&datagram);
+            self.payloads.release(&datagram, &mut self.buffers);
         }
         loop {
-            if self.ended.is_some() {
+            if self.ended.is_some() || self.events >= self.rest_at {
                 return None;
             }
             let due = if let Some((ticket, event)) = self.released.pop_front() {

@@ -8,7 +8,8 @@ use std::net::SocketAddrV4;
 use serde::{Deserialize, Serialize};
 use squall_nodes::{
     Breach, Built, ConfigOf, Crash, Describe, HostId, HostKey, Input, Invariant, InvariantKind, Node,
-    NodeRng, Outbox, Placed, Promise, Protocol, Seen, Span, Time, Tolerance, World, drive, facts,
+    NodeRng, Outbox, Placed, Promise, Protocol, Seen, Span, Time, Tolerance, Unwitnessed, World, drive,
+    facts,
 };
 
 use super::bounds::STALE_AT_LEAST;
@@ -263,6 +264,7 @@ fn plan(way: Way, times: u64) -> Plan<Wear> {
             loss: 0.0,
             latency: FAR,
         },
+        live_tolerance: Span::ZERO,
     }
 }
 
@@ -273,7 +275,7 @@ fn timers_of_which_each_is_named_once_take_no_more_room_than_live_at_a_time() {
         let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
         let mut engine = Engine::new(&plan, &placed);
         engine.reset(1, None);
-        drive(&mut engine, &mut Outbox::new());
+        drive(&mut engine, &mut Outbox::new(), &mut Unwitnessed);
         let places = engine.hosts[0].timers.places();
         assert!(places <= 4 * STALE_AT_LEAST, "{way:?}: room for {places} timers");
     }
@@ -328,7 +330,7 @@ fn length_after(plan: &Plan<Wear>) -> (usize, usize) {
     let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
     let mut engine = Engine::new(plan, &placed);
     engine.reset(1, None);
-    drive(&mut engine, &mut Outbox::new());
+    drive(&mut engine, &mut Outbox::new(), &mut Unwitnessed);
     assert_eq!(engine.ended, Some(End::Limit));
     (engine.queue.len(), engine.queue.most())
 }
@@ -438,7 +440,7 @@ fn held_after(plan: &Plan<Wear>, most: usize) -> (Option<End>, usize) {
     let mut engine = Engine::new(plan, &placed);
     engine.most_held = most;
     engine.reset(1, None);
-    drive(&mut engine, &mut Outbox::new());
+    drive(&mut engine, &mut Outbox::new(), &mut Unwitnessed);
     (engine.ended, engine.held)
 }
 
@@ -614,7 +616,7 @@ fn a_run_ends_when_more_layers_lie_over_hosts_than_may() {
     let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
     let mut engine = Engine::new(&plan, &placed);
     engine.reset(1, None);
-    drive(&mut engine, &mut Outbox::new());
+    drive(&mut engine, &mut Outbox::new(), &mut Unwitnessed);
     assert_eq!(engine.ended, Some(End::TooManyLayers));
     assert_eq!(engine.now, Time::ZERO + Span::from_micros(1_000));
 }
@@ -641,7 +643,7 @@ fn a_run_ends_when_the_world_changes_more_than_anyone_can_follow() {
     let mut end = |most_effort| {
         engine.most_effort = most_effort;
         engine.reset(1, None);
-        drive(&mut engine, &mut Outbox::new());
+        drive(&mut engine, &mut Outbox::new(), &mut Unwitnessed);
         (engine.ended, engine.now)
     };
     let whole = (Some(End::Limit), Time::ZERO + plan.limit);
@@ -689,7 +691,7 @@ fn a_deed_costs_a_step_for_each_fault_that_waits_for_its_like() {
     let mut end = |most_effort| {
         engine.most_effort = most_effort;
         engine.reset(1, None);
-        drive(&mut engine, &mut Outbox::new());
+        drive(&mut engine, &mut Outbox::new(), &mut Unwitnessed);
         (engine.ended, engine.cues.effort())
     };
     let whole = (Some(End::Limit), ROUNDS * WAIT);
@@ -717,7 +719,7 @@ fn invariants_are_built_once_for_all_runs_of_a_worker_and_begin_each_anew() {
     for seed in 0..5 {
         engine.reset(seed, None);
         assert_eq!(engine.judge.due(), Time::ZERO + FAR);
-        drive(&mut engine, &mut Outbox::new());
+        drive(&mut engine, &mut Outbox::new(), &mut Unwitnessed);
         assert_ne!(engine.judge.due(), Time::ZERO + FAR);
     }
     assert_eq!(BUILT.get() - before, 1);

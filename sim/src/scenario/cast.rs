@@ -1,6 +1,7 @@
 //! The hosts of a scenario, and the ways in which the rest of the file names them.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use squall_nodes::{ConfigOf, HostId, HostKey, Node, Placed, Protocol, Span, Time};
@@ -11,7 +12,7 @@ use super::names::{Pattern, follows};
 use super::places::{Item, Shape};
 use super::settings::Settings;
 use super::zones::ZonesOfHosts;
-use crate::plan::{Clock, PlannedHost, Target, address_of};
+use crate::plan::{Clock, PlannedHost, Target};
 
 /// How many hosts a scenario may have.
 pub const MOST_HOSTS: usize = 20_000;
@@ -60,12 +61,24 @@ pub(super) enum Actor {
     Nobody,
 }
 
+/// The address that each host gets.
+pub(super) type Addresses<'a> = &'a dyn Fn(HostId) -> Ipv4Addr;
+
+/// What all entries of the hosts have in common.
+struct Common<'a, P: Protocol> {
+    settings: &'a Settings<P>,
+    address: Addresses<'a>,
+    /// When the run ends.
+    limit: Span,
+}
+
 impl Cast {
     /// Reads the hosts with their settings. Hosts that cannot be read are complained about and left out.
     pub(super) fn read<'f, P: Protocol>(
         desk: &mut Desk<'f>,
         scenario: &Fields<'f>,
         settings: &Settings<P>,
+        address: Addresses<'_>,
         limit: Span,
     ) -> (Self, Vec<PlannedHost<P::Node>>) {
         let before = desk.count();
@@ -80,12 +93,17 @@ impl Cast {
             hosts_known: Known::InFull,
             named: 0,
         };
+        let common = Common {
+            settings,
+            address,
+            limit,
+        };
         let mut hosts = Vec::new();
         let entries = scenario
             .get("hosts")
             .map_or(&[][..], |item| desk.filled_list(item, "hosts"));
         for (entry, item) in entries.iter().enumerate() {
-            cast.entry(desk, item, entry, settings, limit, &mut hosts);
+            cast.entry(desk, item, entry, &common, &mut hosts);
         }
         if desk.count() > before || hosts.is_empty() {
             cast.hosts_known = Known::InPart;
@@ -102,8 +120,7 @@ impl Cast {
         desk: &mut Desk<'f>,
         item: &'f Item,
         entry: usize,
-        settings: &Settings<P>,
-        limit: Span,
+        common: &Common<'_, P>,
         hosts: &mut Vec<PlannedHost<P::Node>>,
     ) {
         let Some(fields) = desk.fields(item, "a host", &HOST) else {
@@ -115,15 +132,15 @@ impl Cast {
         let role = role_item.and_then(|item| desk.typed::<<P::Node as Node>::Role>(item));
         let starts = fields
             .get("starts")
-            .and_then(|item| starts(desk, item, limit))
+            .and_then(|item| starts(desk, item, common.limit))
             .unwrap_or(Time::ZERO);
         let zone = fields.get("zone").and_then(|item| self.zones.read(desk, item));
         let clock = fields
             .get("clock")
             .map_or(Clock::default(), |item| clock(desk, item));
         let config = match fields.get("config") {
-            Some(item) => settings.with(desk, item),
-            None => Some(settings.config.clone()),
+            Some(item) => common.settings.with(desk, item),
+            None => Some(common.settings.config.clone()),
         };
         let first = self.names.len();
         let head = role_item.and_then(|item| desk.head(item)).unwrap_or_default();
@@ -132,7 +149,8 @@ impl Cast {
             None => self.names_known = Known::InPart,
         }
         if let (Some(role), Some(config)) = (role, config) {
-            hosts.extend((first..self.names.len()).map(|index| self.host::<P>(index, &role, &config, clock)));
+            let host = |index| self.host::<P>(index, common.address, &role, &config, clock);
+            hosts.extend((first..self.names.len()).map(host));
         }
     }
 
@@ -149,6 +167,7 @@ impl Cast {
     fn host<P: Protocol>(
         &self,
         index: usize,
+        address: Addresses<'_>,
         role: &<P::Node as Node>::Role,
         config: &ConfigOf<P>,
         clock: Clock,
@@ -160,7 +179,7 @@ impl Cast {
             clock,
             placed: Placed {
                 name,
-                ip: address_of(HostId(index as u32)),
+                ip: address(HostId(index as u32)),
                 role: role.clone(),
                 config: config.clone(),
             },

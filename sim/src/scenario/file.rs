@@ -32,6 +32,7 @@ pub(super) const FIELDS: &[&str] = &[
     "network",
     "persist",
     "tolerated",
+    "live",
     "timeline",
     "workload",
     "limit",

@@ -12,6 +12,9 @@ use super::laws::{LawBook, Laws, PARTS};
 use super::places::Item;
 use crate::plan::{Latency, LinkLaw, Network};
 
+/// How much later things may come in a live run whose file does not say.
+const LIVE_TOLERANCE: Span = Span::from_millis(100);
+
 /// The law of links in a file that says nothing of them.
 pub(super) fn plain_law() -> LinkLaw {
     LinkLaw {
@@ -100,6 +103,15 @@ pub(super) fn tolerated<'f>(desk: &mut Desk<'f>, scenario: &Fields<'f>, shortest
         tolerated.latency = latency;
     }
     tolerated
+}
+
+/// Reads `live`: how a live run is judged.
+pub(super) fn live_tolerance<'f>(desk: &mut Desk<'f>, scenario: &Fields<'f>) -> Span {
+    let fields = scenario
+        .get("live")
+        .and_then(|item| desk.fields(item, "how it is played live", &["tolerance"]));
+    let written = fields.and_then(|fields| fields.get("tolerance").and_then(|item| desk.span(item)));
+    written.unwrap_or(LIVE_TOLERANCE)
 }
 
 /// Reads `links`: each entry is laid over what zones say and over the entries before it.

@@ -1,10 +1,11 @@
 //! From a file to a plan: everything in it is looked up, and everything that cannot be is complained about, all at once.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
-use squall_nodes::{Misfit, Placed, Protocol, Setup, Span};
+use squall_nodes::{HostId, Misfit, Placed, Protocol, Setup, Span};
 
-use super::cast::Cast;
+use super::cast::{Addresses, Cast};
 use super::complaint::Complaints;
 use super::desk::{Desk, Fields};
 use super::file::{FIELDS, ScenarioFile};
@@ -13,7 +14,7 @@ use super::places::Item;
 use super::quiet::{Beyond, Course};
 use super::settings::Settings;
 use super::{history, measures, network, promises, quiet, timeline, workload};
-use crate::plan::{Plan, PlannedHost};
+use crate::plan::{Plan, PlannedHost, address_of};
 
 /// How long a run lasts when its file does not say.
 const LIMIT: Span = Span::from_secs(30);
@@ -30,11 +31,24 @@ const MOST_EVENTS: u64 = 10_000_000_000;
 ///
 /// Everything that is wrong with the file, with places.
 pub fn resolve<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Result<Plan<P>, Complaints> {
+    resolve_at(file, rules, &address_of)
+}
+
+/// As [`resolve`], with hosts at other addresses than those of the virtual world: a plan to be played live. The engine does not run it.
+///
+/// # Errors
+///
+/// Everything that is wrong with the file, with places.
+pub fn resolve_at<P: Protocol>(
+    file: &ScenarioFile,
+    rules: &'static str,
+    address: &dyn Fn(HostId) -> Ipv4Addr,
+) -> Result<Plan<P>, Complaints> {
     let mut desk = Desk::new(file.text());
     file.review(&mut desk);
     let plan = desk
         .fields(file.root(), "a scenario", FIELDS)
-        .map(|fields| plan::<P>(&mut desk, &fields, file, rules));
+        .map(|fields| plan::<P>(&mut desk, &fields, file, rules, address));
     desk.close(file.name(), file.shared_text())?;
     plan.ok_or_else(|| Complaints::about_all(file.name(), "holds no scenario".to_owned(), None))
 }
@@ -55,7 +69,7 @@ pub(super) fn draft<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Op
     let scenario = desk.fields(file.root(), "a scenario", FIELDS)?;
     let limit = limit(&mut desk, &scenario);
     let settings = Settings::<P>::read(&mut desk, &scenario, rules);
-    let (cast, hosts) = Cast::read(&mut desk, &scenario, &settings, limit);
+    let (cast, hosts) = Cast::read(&mut desk, &scenario, &settings, &address_of, limit);
     Some(Draft {
         settings,
         cast,
@@ -69,6 +83,7 @@ fn plan<'f, P: Protocol>(
     scenario: &Fields<'f>,
     file: &ScenarioFile,
     rules: &'static str,
+    address: Addresses<'_>,
 ) -> Plan<P> {
     if file.protocol() != P::NAME
         && let Some(item) = scenario.get("protocol")
@@ -86,7 +101,7 @@ fn plan<'f, P: Protocol>(
     let before = desk.count();
     let settings = Settings::<P>::read(desk, scenario, rules);
     let settled = desk.count() == before;
-    let (mut cast, mut hosts) = Cast::read(desk, scenario, &settings, limit);
+    let (mut cast, mut hosts) = Cast::read(desk, scenario, &settings, address, limit);
     let assembled = settled && cast.is_known() && assemble::<P>(desk, scenario, &cast, &mut hosts);
     let mut laws = Laws::new(limit);
     let network = network::network(desk, scenario, &mut cast, &mut laws);
@@ -96,6 +111,7 @@ fn plan<'f, P: Protocol>(
         .min()
         .unwrap_or_else(|| P::shortest_timeout(&settings.config));
     let tolerated = network::tolerated(desk, scenario, shortest);
+    let live_tolerance = network::live_tolerance(desk, scenario);
     let timeline = timeline::timeline::<P>(desk, scenario, &mut cast, &mut laws, limit);
     laws.close(desk);
     let workload = workload::workload::<P>(desk, scenario, &mut cast, limit);
@@ -143,6 +159,7 @@ fn plan<'f, P: Protocol>(
         measures,
         expect,
         tolerated,
+        live_tolerance,
     }
 }
 

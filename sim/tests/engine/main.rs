@@ -22,6 +22,7 @@ mod measures;
 mod pause;
 mod persist;
 mod slow_hosts;
+mod stops;
 mod table;
 mod triggers;
 mod verdicts;

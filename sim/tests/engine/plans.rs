@@ -50,6 +50,7 @@ pub(crate) fn plan() -> Draft {
             loss: 0.05,
             latency: ms(100),
         },
+        live_tolerance: Span::ZERO,
     })
 }
 

@@ -110,6 +110,7 @@ impl Stream {
                 loss: 0.0,
                 latency: Span::ZERO,
             },
+            live_tolerance: Span::ZERO,
         };
         prepare(plan, 0)
     }

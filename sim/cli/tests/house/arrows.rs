@@ -7,9 +7,20 @@ use crate::{cargo, stdout_of};
 /// Each package of the workspace, with the packages of the workspace that it may depend on, for its tests too.
 const ARROWS: &[(&str, &[&str])] = &[
     ("squall-nodes", &[]),
+    ("squall-live", &["squall-nodes"]),
     ("squall-sim", &["squall-nodes"]),
+    ("squall-stage", &["squall-nodes", "squall-sim", "squall-live"]),
     ("squall-reports", &["squall-sim", "squall-nodes"]),
-    ("squall", &["squall-nodes", "squall-sim", "squall-reports"]),
+    (
+        "squall",
+        &[
+            "squall-nodes",
+            "squall-live",
+            "squall-sim",
+            "squall-stage",
+            "squall-reports",
+        ],
+    ),
     ("squall-benches", &["squall-nodes", "squall-sim"]),
 ];
 

@@ -11,6 +11,9 @@ const DOCUMENT: &str = "sim/src/faults.md";
 const TESTS: &str = "sim/tests/engine/table/mod.rs";
 const PLAN: &str = "sim/src/plan.rs";
 
+/// Where it is written what a change of links is.
+const LINK: &str = "nodes/src/link.rs";
+
 /// How the table heads the column of each trigger: the variant of `Trigger`, or of `Cue` for a `When`, and what a file says.
 const COLUMNS: &[(&str, &str)] = &[
     ("At", "`At`"),
@@ -79,7 +82,7 @@ fn the_table_of_faults_has_a_row_for_every_fault() {
         .filter(|fault| name_of(fault) == "Link")
         .copied()
         .collect();
-    for part in names_in(&plan, "pub struct LinkChange {") {
+    for part in names_in(&read(&root().join(LINK)), "pub struct LinkChange {") {
         let named = [format!("({part}: "), format!(" {part}: ")]
             .iter()
             .any(|named| links.contains(named));
@@ -132,7 +135,7 @@ fn every_cell_of_the_table_of_faults_is_a_test_and_every_test_of_it_a_cell() {
 fn names_in(source: &str, opening: &str) -> Vec<String> {
     let (_, body) = source
         .split_once(opening)
-        .unwrap_or_else(|| panic!("{PLAN} has no `{opening}`"));
+        .unwrap_or_else(|| panic!("there is no `{opening}`"));
     let (body, _) = body.split_once("\n}").expect("what is opened is closed");
     let name = |line: &str| {
         let line = line.strip_prefix("    ")?;

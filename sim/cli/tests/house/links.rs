@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{files, read, relative, root};
 
 /// Rooms that the documents may name although they are not built yet.
-const PLANNED: &[&str] = &["nodes/live", "sim/stage"];
+const PLANNED: &[&str] = &[];
 
 /// What a path in code has to begin with to be taken for one of this repository's.
 const ROOMS: &[&str] = &["sim", "nodes", "scenarios", "reports", "benches", ".ci"];

@@ -106,6 +106,7 @@ impl<P: Protocol> Form<'_, P> {
             measures,
             expect: _,
             tolerated: _,
+            live_tolerance,
         } = self.plan;
         let mut page = Page::new();
         for line in self.file.story().lines() {
@@ -128,6 +129,7 @@ impl<P: Protocol> Form<'_, P> {
         network::network(&mut page, network, timeline, &self.names);
         page.field("persist", persist);
         self.tolerated(&mut page);
+        page.field("live", format_args!("(tolerance: \"{live_tolerance}\")"));
         page.list(
             "timeline",
             timeline.iter().map(|step| timeline::step::<P>(step, &self.names)),

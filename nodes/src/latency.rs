@@ -1,14 +1,55 @@
-//! Laws of latency at work: from a random word to a length of time, and what 999 of 1000 do not exceed.
+//! Laws of latency, in both worlds: from a random word to a length of time, and what 999 of 1000 do not exceed.
 //!
 //! Each law is drawn by its inverse distribution function from one word, so that a draw costs one word whatever the law. Constant
 //! and uniform latencies are whole-number arithmetic; the others go through `libm`, which gives the same bits on every platform.
 
 use std::fmt;
+use std::sync::Arc;
 
-use squall_nodes::Span;
+use serde::{Deserialize, Serialize};
 
-use crate::draws::between;
-use crate::plan::Latency;
+use crate::rng::between;
+use crate::time::Span;
+
+/// A law of latency. Whatever is drawn, no latency is longer than [`Span::LONGEST`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Latency {
+    /// Always the same.
+    Constant(Span),
+    /// Between the first, included, and the second, excluded, each as likely.
+    Uniform(Span, Span),
+    /// Normal; what would be less than nothing is nothing.
+    Normal {
+        /// The mean, which is the median too.
+        mean: Span,
+        /// The standard deviation.
+        deviation: Span,
+    },
+    /// Log-normal: its logarithm is normal.
+    LogNormal {
+        /// The median.
+        median: Span,
+        /// The standard deviation of its natural logarithm: 0.5 makes the 99.9th percentile 4.7 medians.
+        sigma: f64,
+    },
+    /// At least `min`, and exponential beyond.
+    Exponential {
+        /// The least.
+        min: Span,
+        /// The mean of what comes on top of the least.
+        mean: Span,
+    },
+    /// Pareto: at least `min`, with a long tail. The share that is longer than x is (min / x) to the power of `shape`.
+    Pareto {
+        /// The least.
+        min: Span,
+        /// The tail's index: the smaller, the longer the tail; no mean at 1 or below.
+        shape: f64,
+    },
+    /// As it was measured: the samples, ascending, are quantiles at equal steps from the least to the greatest, and between two
+    /// of them it is uniform. At least one.
+    Empirical(Arc<[Span]>),
+}
 
 impl Latency {
     /// The latency that 999 of 1000 datagrams do not exceed.
@@ -23,7 +64,7 @@ impl Latency {
 
     /// The latency for a random word.
     #[inline]
-    pub(crate) fn draw(&self, word: u64) -> Span {
+    pub fn draw(&self, word: u64) -> Span {
         match self {
             Latency::Constant(span) => *span,
             Latency::Uniform(low, high) => between(word, *low, *high),

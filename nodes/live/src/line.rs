@@ -1,0 +1,110 @@
+//! What a live node tells whoever attends it: a line of JSON each, in the order in which it happened.
+//!
+//! Every line is written out before anything leaves the node that comes after it, so that a node that is killed has told all that others
+//! may know of it. `at` is the machine's monotonic clock (`CLOCK_MONOTONIC`) in nanoseconds, which all processes on it share.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use squall_nodes::{DiskAtBoot, Node, Span, Time};
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case", bound = "")]
+pub enum Line<N: Node> {
+    /// The process is there, has read its settings, and waits to be told to go.
+    Ready {
+        /// The process.
+        pid: u32,
+    },
+    /// The node boots.
+    Booted {
+        /// When.
+        at: Time,
+        /// Its life, counted from 0.
+        incarnation: u32,
+        /// What it found on its disk.
+        disk: DiskAtBoot,
+    },
+    /// It claims a fact.
+    Fact {
+        /// When.
+        at: Time,
+        /// The fact's name.
+        name: String,
+        /// All of it.
+        fact: N::Fact,
+    },
+    /// It took a call.
+    Call {
+        /// When.
+        at: Time,
+        /// Under which number.
+        call: u64,
+        /// What was asked.
+        command: N::Command,
+    },
+    /// It answers a call.
+    Answer {
+        /// When.
+        at: Time,
+        /// Which call.
+        call: u64,
+        /// What it gets.
+        answer: N::Answer,
+    },
+    /// A policy is in force.
+    Applied {
+        /// When.
+        at: Time,
+        /// Its number.
+        policy: u64,
+    },
+    /// It was kept from running.
+    Stalled {
+        /// Until when.
+        at: Time,
+        /// For how long.
+        by: Span,
+    },
+    /// Everything from before `at` has been told.
+    Mark {
+        /// Until when.
+        at: Time,
+        /// The counts so far.
+        counts: Counts,
+    },
+    /// It has stopped in order. Nothing comes after this.
+    Stopped {
+        /// When.
+        at: Time,
+        /// The last counts.
+        counts: Counts,
+    },
+}
+
+/// What became of datagrams at one node, since its process began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Sent by the node, whatever became of them.
+    pub sent: u64,
+    /// Copies that the policy made.
+    pub duplicated: u64,
+    /// Handed to the node.
+    pub delivered: u64,
+    /// Lost by the policy's law of loss.
+    pub lost: u64,
+    /// Dropped since the policy cuts the way there or back.
+    pub cut: u64,
+    /// Dropped since the queue of the policy's bandwidth was full.
+    pub congested: u64,
+    /// Dropped since they were longer than the policy's MTU, or than a datagram can be.
+    pub too_long: u64,
+    /// Dropped since the node's inbox was full, by the node or by its kernel.
+    pub overflowed: u64,
+    /// Dropped since they could not be sent: an address or a port that cannot be, or a socket that refused.
+    pub unsent: u64,
+    /// How many datagrams each entry of the scenario's timeline has touched.
+    pub touched: BTreeMap<u32, u64>,
+}

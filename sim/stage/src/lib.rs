@@ -1,0 +1,13 @@
+//! Scenarios of Squall on live processes: one a host, with the faults of the file done to them in real time, and judged by the same
+//! invariants as a simulation.
+//!
+//! - [`door`]: what the command line sees of a protocol that can be played live.
+//! - [`journal`]: what is to be cleaned up after a run. [`netns`]: hosts in network namespaces.
+//!
+//! Nothing here is a rule of its own: scenarios and verdicts are [`squall_sim`]'s, live nodes are [`squall_live`]'s.
+
+pub mod door;
+pub mod journal;
+pub mod netns;
+
+pub use door::{Folders, Links, Progress, Stage, StageError, Staged};
