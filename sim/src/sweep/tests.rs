@@ -327,7 +327,7 @@ fn a_stopped_sweep_tells_what_a_sweep_over_its_prefix_tells() {
         );
         assert!(jobs > 1 || stopped.runs == 333);
         assert_eq!(stopped.seeds, (100, 100_000));
-        stopped.seeds.1 = 100 + stopped.runs;
+        stopped.seeds.1 = 100 + u128::from(stopped.runs);
         let options = SweepOptions {
             recheck: Share::ALL,
             ..options(1)
