@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, Unwitnessed, drive, ron_options};
+use squall_nodes::{
+    Outbox, Placed, Promise, Protocol, Setup, Span, Tolerance, Unwitnessed, drive, ron_options,
+};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::Outcome;
 use crate::plan::{Expect, Plan};
-use crate::runner::{HostCast, LOOK_EACH, LawCast, Prepared, PromiseMade, Runner, Stopped, Worker};
+use crate::runner::{Happens, HostCast, LOOK_EACH, LawCast, Prepared, PromiseMade, Runner, Stopped, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
@@ -116,6 +118,18 @@ impl<P: Protocol> Prepared for Ready<P> {
 
     fn laws(&self) -> Vec<LawCast> {
         crate::words::laws(&self.plan)
+    }
+
+    fn tolerated(&self) -> Tolerance {
+        self.plan.tolerated
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        crate::words::timeline(&self.plan)
+    }
+
+    fn workload(&self) -> Vec<Happens> {
+        crate::words::workload(&self.plan)
     }
 
     fn promises(&self) -> Vec<PromiseMade> {
