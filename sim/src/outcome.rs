@@ -268,7 +268,7 @@ pub struct FaultOverRuns {
     pub affected: u64,
 }
 
-/// Runs that did not hold for the same reason.
+/// Runs that did not hold for the same reason. A run that is inconclusive for several counts under each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures {
     /// The reason: an invariant's full name, or `inconclusive: ` and the doubt.

@@ -1,11 +1,13 @@
 //! Runs: a plan and a seed in, an outcome out. This is the one public path to the engine.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, Unwitnessed, drive, ron_options};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
-use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan};
-use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
+use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan, Step};
+use crate::runner::{HostCast, LOOK_EACH, LawCast, Prepared, PromiseMade, Runner, Stopped, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
@@ -153,11 +155,11 @@ impl<P: Protocol> Prepared for Ready<P> {
 }
 
 impl<P: Protocol> Worker for Bench<'_, P> {
-    fn run(&mut self, seed: u64) -> Outcome {
-        self.run_with(seed, None)
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped> {
+        self.run_with(seed, None, stop)
     }
 
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+    fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
         let hosts = self
             .ready
             .placed
@@ -166,16 +168,28 @@ impl<P: Protocol> Worker for Bench<'_, P> {
             .collect();
         let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
         let tracer = Tracer::new(hosts, ips, P::describer());
-        let outcome = self.run_with(seed, Some(Box::new(tracer)));
-        (outcome, self.engine.take_trace().unwrap_or_default())
+        let outcome = self.run_with(seed, Some(Box::new(tracer)), stop);
+        let trace = self.engine.take_trace().unwrap_or_default();
+        Ok((outcome?, trace))
     }
 }
 
 impl<P: Protocol> Bench<'_, P> {
-    fn run_with(&mut self, seed: u64, tracer: Option<Box<Tracer>>) -> Outcome {
+    fn run_with(
+        &mut self,
+        seed: u64,
+        tracer: Option<Box<Tracer>>,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, Stopped> {
         self.engine.reset(seed, tracer);
-        drive(&mut self.engine, &mut self.outbox, &mut Unwitnessed);
-        self.outcome(seed)
+        while self.engine.ended.is_none() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Stopped { at: self.engine.now });
+            }
+            self.engine.rest_at = self.engine.events.saturating_add(LOOK_EACH);
+            drive(&mut self.engine, &mut self.outbox, &mut Unwitnessed);
+        }
+        Ok(self.outcome(seed))
     }
 
     fn outcome(&mut self, seed: u64) -> Outcome {
@@ -261,7 +275,12 @@ impl<P: Protocol> Bench<'_, P> {
         }
         if doubts.is_empty() {
             let done = engine.faults.iter().zip(&plan.timeline);
-            doubts.extend(done.filter_map(|(fault, step)| fault.doubt(&step.fault)));
+            let doubt =
+                |(place, (fault, step)): (usize, (&FaultDone, &Step))| match engine.unlaid.contains(&place) {
+                    true => fault.no_ring(),
+                    false => fault.doubt(&step.fault),
+                };
+            doubts.extend(done.enumerate().filter_map(doubt));
             let silent = |(work, calls): (&crate::plan::Work<_>, &u64)| {
                 (*calls == 0).then(|| format!("{} made no call: nobody it could ask was up", work.label))
             };
@@ -273,6 +292,15 @@ impl<P: Protocol> Bench<'_, P> {
 }
 
 impl FaultDone {
+    /// That a ring was not laid.
+    fn no_ring(&self) -> Option<String> {
+        let (label, at) = (&self.fault, self.at?);
+        Some(format!(
+            "{label} was not laid at {at}: whoever triggered it is one of those whom the ring names besides, which leaves so few hosts \
+             that everyone in it reaches everyone"
+        ))
+    }
+
     fn doubt(&self, planned: &Fault) -> Option<String> {
         let label = &self.fault;
         match (self.at, self.affected) {

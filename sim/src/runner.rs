@@ -1,8 +1,10 @@
 //! What the command line sees of a protocol: object-safe doors to plans and runs, behind which everything is monomorphic.
 
+use std::sync::atomic::AtomicBool;
+
 // Whoever reads a `PromiseMade` finds its words here.
 pub use squall_nodes::Promise;
-use squall_nodes::Span;
+use squall_nodes::{Span, Time};
 
 use crate::outcome::Outcome;
 use crate::plan::{Clock, Expect, Origin};
@@ -103,8 +105,46 @@ pub struct PromiseMade {
 
 /// Runs a prepared scenario, again and again.
 pub trait Worker {
-    /// One run, with its digest and nothing kept.
-    fn run(&mut self, seed: u64) -> Outcome;
-    /// One run with its trace.
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace);
+    /// One run, with its digest and nothing kept, unless `stop` is true before it is over. That is looked at each
+    /// [`LOOK_EACH`] events, and changes nothing about a run that is not stopped.
+    ///
+    /// # Errors
+    ///
+    /// When it was stopped: there is no outcome then.
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped>;
+
+    /// One run with its trace, unless it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until`](Worker::run_until).
+    fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped>;
+
+    /// One run that nobody stops.
+    fn run(&mut self, seed: u64) -> Outcome {
+        unstopped(|never| self.run_until(seed, never))
+    }
+
+    /// One run that nobody stops, with its trace.
+    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+        unstopped(|never| self.trace_until(seed, never))
+    }
+}
+
+/// After so many events of a run it is looked whether it is to stop: a thousand inputs are done in well under a second, whatever
+/// they are.
+pub const LOOK_EACH: u64 = 1024;
+
+/// A run was stopped before it was over, so that it has no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// How far it had come, in virtual time.
+    pub at: Time,
+}
+
+fn unstopped<T>(run: impl FnOnce(&AtomicBool) -> Result<T, Stopped>) -> T {
+    match run(&AtomicBool::new(false)) {
+        Ok(done) => done,
+        Err(Stopped { at }) => unreachable!("a run that nobody stops was stopped at {at}"),
+    }
 }

@@ -7,7 +7,7 @@
 //! deterministic. Nothing here runs an event, reads a clock, or knows a protocol.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,7 +22,7 @@ use crate::outcome::{
     Digest, Failures, FaultOverRuns, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Verdict,
 };
 use crate::plan::Expect;
-use crate::runner::{Prepared, Worker};
+use crate::runner::{Prepared, Stopped, Worker};
 
 mod sample;
 
@@ -36,7 +36,7 @@ pub const KEPT_DOUBTS: usize = 100;
 pub struct SweepOptions<'a> {
     /// How many threads; 0 is taken as 1.
     pub jobs: usize,
-    /// Once this is true, the runs under way are finished and no other is begun.
+    /// Once this is true, the runs under way are given up, as if they had not been begun, and no other is begun.
     pub stop: &'a AtomicBool,
     /// Which share of the runs is done a second time and compared. Where there is a share at all, a sweep that is too short to
     /// have such a run rechecks its last.
@@ -177,6 +177,19 @@ enum Times {
     Twice,
 }
 
+/// Why nothing came of a seed.
+enum Undone {
+    /// It was stopped on the way.
+    Stopped,
+    Differs(Box<Difference>),
+}
+
+impl From<Stopped> for Undone {
+    fn from(_: Stopped) -> Undone {
+        Undone::Stopped
+    }
+}
+
 /// What ends a sweep without an outcome.
 enum Trouble {
     Panicked(RunPanicked),
@@ -230,12 +243,12 @@ impl<'a> Field<'a> {
             let worker = worker.get_or_insert_with(|| self.prepared.worker());
             let mut all = Vec::with_capacity((seeds.end - seeds.start) as usize);
             for seed in seeds {
-                if self.is_stopped() {
-                    break;
-                }
                 match catch_unwind(AssertUnwindSafe(|| self.run(worker.as_mut(), seed))) {
                     Ok(Ok(done)) => all.push(done),
-                    Ok(Err(difference)) => return self.give_up(Trouble::Differs(difference)),
+                    Ok(Err(Undone::Stopped)) => break,
+                    Ok(Err(Undone::Differs(difference))) => {
+                        return self.give_up(Trouble::Differs(difference));
+                    }
                     Err(payload) => {
                         let panicked = RunPanicked::new(seed, payload.as_ref());
                         return self.give_up(Trouble::Panicked(panicked));
@@ -249,8 +262,9 @@ impl<'a> Field<'a> {
 
     /// Runs a seed, and once more if it is in the sample. The two are one piece of work: a sweep that is stopped has
     /// rechecked what a shorter one would have.
-    fn run(&self, worker: &mut dyn Worker, seed: u64) -> Result<Done, Box<Difference>> {
-        let outcome = worker.run(seed);
+    fn run(&self, worker: &mut dyn Worker, seed: u64) -> Result<Done, Undone> {
+        let stop = self.options.stop;
+        let outcome = worker.run_until(seed, stop)?;
         if !self.sample.has(seed) {
             return Ok(Done {
                 outcome,
@@ -259,13 +273,13 @@ impl<'a> Field<'a> {
         }
         // A worker that is kept for rechecks would have the same runs behind it where all runs are rechecked, and carry the
         // same from one to the next.
-        let again = self.prepared.worker().run(seed);
+        let again = self.prepared.worker().run_until(seed, stop)?;
         match Difference::seen_by(worker, self.prepared, &outcome, &again) {
             None => Ok(Done {
                 outcome,
                 times: Times::Twice,
             }),
-            Some(difference) => Err(difference),
+            Some(difference) => Err(Undone::Differs(difference)),
         }
     }
 
@@ -353,7 +367,8 @@ struct Fold {
     inconclusive: u64,
     digest: Xxh3,
     failures: BTreeMap<String, Tally>,
-    doubts: usize,
+    /// The doubts that are told apart.
+    doubts: BTreeSet<String>,
     measures: Vec<Measured>,
     samples_left_out: u64,
     faults: Vec<FaultOverRuns>,
@@ -374,8 +389,8 @@ impl Fold {
             Verdict::Violated => self.violated += 1,
             Verdict::Inconclusive => self.inconclusive += 1,
         }
-        if outcome.verdict != Verdict::Held {
-            let signature = self.signature(&outcome);
+        // A reason that is told twice of a run is still one, and so are those that share a line.
+        for signature in self.signatures(&outcome) {
             let tally = self.failures.entry(signature).or_insert(Tally {
                 count: 0,
                 first_seed: outcome.seed,
@@ -404,23 +419,31 @@ impl Fold {
         }
     }
 
-    fn signature(&mut self, outcome: &Outcome) -> String {
-        if let (Verdict::Violated, Some(violation)) = (outcome.verdict, &outcome.violation) {
-            return violation.invariant.clone();
+    /// What kept a run from holding: the promise that was broken, or all its doubts.
+    fn signatures(&mut self, outcome: &Outcome) -> BTreeSet<String> {
+        match (outcome.verdict, &outcome.violation) {
+            (Verdict::Held, _) => BTreeSet::new(),
+            (Verdict::Violated, Some(violation)) => BTreeSet::from([violation.invariant.clone()]),
+            (Verdict::Violated, None) | (Verdict::Inconclusive, _) if outcome.doubts.is_empty() => {
+                BTreeSet::from([self.doubt("no reason given")])
+            }
+            (Verdict::Violated, None) | (Verdict::Inconclusive, _) => {
+                outcome.doubts.iter().map(|doubt| self.doubt(doubt)).collect()
+            }
         }
-        let signature = format!(
-            "{INCONCLUSIVE}{}",
-            outcome.doubts.first().map_or("no reason given", String::as_str)
-        );
-        if self.failures.contains_key(&signature) {
+    }
+
+    /// What a doubt is counted as.
+    fn doubt(&mut self, doubt: &str) -> String {
+        let signature = format!("{INCONCLUSIVE}{doubt}");
+        if self.doubts.contains(&signature) {
             return signature;
         }
-        self.doubts += 1;
-        if self.doubts > KEPT_DOUBTS {
-            format!("{INCONCLUSIVE}another reason")
-        } else {
-            signature
+        if self.doubts.len() == KEPT_DOUBTS {
+            return format!("{INCONCLUSIVE}another reason");
         }
+        self.doubts.insert(signature.clone());
+        signature
     }
 
     fn add_measured(&mut self, nth: usize, mut measured: Measured) {

@@ -59,13 +59,14 @@ impl Checked {
 pub fn check(checked: &Checked, look: &Look) -> String {
     if !checked.is_ok() {
         let wrong = counted(checked.complaints.len() as u64, "complaint", "complaints");
-        return format!("{} {}  {wrong}\n", look.paint(Ink::Bad, "✗"), checked.scenario);
+        let scenario = harmless(&checked.scenario, usize::MAX);
+        return format!("{} {scenario}  {wrong}\n", look.paint(Ink::Bad, "✗"));
     }
     let protocol = checked.protocol.as_deref().unwrap_or_default();
     let mut text = format!(
         "{} {}  {protocol}",
         look.paint(Ink::Good, "✓ ok"),
-        look.paint(Ink::Strong, &checked.scenario)
+        look.paint(Ink::Strong, &harmless(&checked.scenario, usize::MAX))
     );
     if !checked.tags.is_empty() {
         let _ = write!(text, "  [{}]", harmless(&checked.tags.join(", "), 200));

@@ -194,8 +194,18 @@ impl Report<'_> {
             .failures
             .iter()
             .filter(|failures| !is_expected(&failures.signature));
-        for failures in unexpected.take(MOST_STORIES) {
-            let (run, trace) = traced(prepared, failures.first_seed, &self.look, session)?;
+        // One run may stand for several reasons, as a run does that has several doubts.
+        let mut seeds: Vec<u64> = Vec::new();
+        for failures in unexpected {
+            if !seeds.contains(&failures.first_seed) {
+                seeds.push(failures.first_seed);
+            }
+        }
+        for seed in seeds.into_iter().take(MOST_STORIES) {
+            let Ok((run, trace)) = traced(prepared, seed, &self.look, session)? else {
+                // Whoever stops does not wait for stories.
+                break;
+            };
             let comment = Some(ready.file.story()).filter(|story| !story.trim().is_empty());
             self.stories.push(text::story(&run, &trace, comment, &self.look));
         }

@@ -357,7 +357,7 @@ impl<'r> Faults<'r> {
     }
 
     fn ring(&self, desk: &mut Desk<'_>, item: &Item, hosts: Vec<Target>, reach: u32) -> Option<CutPlan> {
-        let least = 2 * u64::from(reach) + 2;
+        let least = CutPlan::smallest_ring(reach);
         if !hosts.is_empty() && (hosts.len() as u64) < least {
             let hint = match reach {
                 1 => "a ring has at least 4 hosts".to_owned(),

@@ -22,6 +22,8 @@ pub(crate) struct Layer {
     pub(crate) number: u32,
     /// The place in the timeline of what laid it.
     pub(crate) step: usize,
+    /// Who did what triggered it.
+    actor: Option<HostId>,
     pub(crate) what: Laid,
 }
 
@@ -62,11 +64,12 @@ impl Layers {
     }
 
     /// Lays a layer, a flap open. Returns its number.
-    pub(crate) fn lay(&mut self, step: usize, what: Laid) -> u32 {
+    pub(crate) fn lay(&mut self, step: usize, actor: Option<HostId>, what: Laid) -> u32 {
         self.numbers += 1;
         let layer = Layer {
             number: self.numbers,
             step,
+            actor,
             what,
         };
         self.cutting += usize::from(layer.cuts().is_some());
@@ -99,7 +102,9 @@ impl Layers {
     /// Turns a flap over: one that cuts is open now, and the other way round. `None` when it is healed.
     pub(crate) fn flap(&mut self, number: u32) -> Option<Flapped> {
         let place = self.place(number)?;
-        let Layer { step, what, .. } = &mut self.layers[place];
+        let Layer {
+            step, actor, what, ..
+        } = &mut self.layers[place];
         let Laid::Flap(flap) = what else {
             return None;
         };
@@ -117,6 +122,7 @@ impl Layers {
         };
         Some(Flapped {
             step: *step,
+            actor: *actor,
             change,
             next,
         })
@@ -142,6 +148,8 @@ impl Layers {
 pub(crate) struct Flapped {
     /// The place in the timeline of what laid it.
     pub(crate) step: usize,
+    /// Who did what triggered that.
+    pub(crate) actor: Option<HostId>,
     pub(crate) change: Turn,
     /// For how long it stays so.
     pub(crate) next: Span,
