@@ -186,20 +186,14 @@ impl Default for Bounds {
     }
 }
 
-// By hand: neither a protocol nor its node has to have a form for people.
+// By hand: a protocol does not have to have a form for people.
 impl<P: Protocol> fmt::Debug for Deployment<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Placed {
-            name,
-            ip,
-            role,
-            config,
-        } = &self.placed;
         f.debug_struct("Deployment")
             .field("story", &self.story)
             .field("rules", &self.rules)
             .field("profile", &self.profile)
-            .field("placed", &(name, ip, role, config))
+            .field("placed", &self.placed)
             .field("data", &self.data)
             .field("seed", &self.seed)
             .field("record", &self.record)

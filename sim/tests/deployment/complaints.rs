@@ -54,7 +54,7 @@ fn a_file_is_one_node_of_a_known_format() {
         "did you mean `role`?",
     );
     one(&with("format: ⟦2⟧"), "format `2`", "format 1");
-    one("Node(protocol: \"hac\", ⟦name⟧ \"s\")", "named", "");
+    one("Node(protocol: \"hac\", name ⟦\"⟧s\")", "expected `,` or `)`", "");
     one(
         "⟦Node⟧(protocol: \"hac\", name: \"s\", role: Server)",
         "`address` is missing",
@@ -118,8 +118,8 @@ fn rules_profiles_and_settings_are_the_protocols() {
         "did you mean `port`?",
     );
     one(
-        &with("config: (round: ⟦\"0s\"⟧)"),
-        "round is no time at all",
+        &with("config: (promotion_wait: ⟦\"0s\"⟧)"),
+        "promotion_wait is no time at all",
         "300ms",
     );
     one(
@@ -187,7 +187,7 @@ fn what_a_node_has_around_it_is_looked_at() {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
-    let text = with("rules: \"x\", config: (round: \"1 second\"), seed: 1.5, http: \"\", bounds: (inbox: 1)");
+    let text = with("rules: \"x\", config: (round: \"soon\"), seed: 1.5, http: \"\", bounds: (inbox: 1)");
     let complaints = read(&text, &Over::default()).expect_err("five complaints");
     assert_eq!(complaints.list().len(), 5, "{complaints}");
 }

@@ -47,7 +47,7 @@ fn placed() -> impl Strategy<Value = (usize, usize, Who)> {
         (
             rules,
             profile,
-            Placed {
+            Who {
                 name,
                 ip,
                 role,
