@@ -270,7 +270,8 @@ pub enum CutPlan {
         sides: Vec<Vec<Target>>,
     },
     /// Hosts in a ring, in this order, each of which reaches `reach` neighbours on either side and nobody else. Hosts that it does
-    /// not name reach each other, and nobody in it.
+    /// not name reach each other, and nobody in it. Where it names [`Target::Actor`] who is named besides, so that fewer than
+    /// 2 × `reach` + 2 hosts are left, it is not laid, and the run is inconclusive.
     Ring {
         /// The ring.
         hosts: Vec<Target>,

@@ -1,11 +1,15 @@
 //! Runs: a plan and a seed in, an outcome out. This is the one public path to the engine.
 
-use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, Unwitnessed, drive, ron_options};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use squall_nodes::{
+    Outbox, Placed, Promise, Protocol, Setup, Span, Tolerance, Unwitnessed, drive, ron_options,
+};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::outcome::Outcome;
 use crate::plan::{Expect, Plan};
-use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
+use crate::runner::{Happens, HostCast, LOOK_EACH, LawCast, Prepared, PromiseMade, Runner, Stopped, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
@@ -116,6 +120,18 @@ impl<P: Protocol> Prepared for Ready<P> {
         crate::words::laws(&self.plan)
     }
 
+    fn tolerated(&self) -> Tolerance {
+        self.plan.tolerated
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        crate::words::timeline(&self.plan)
+    }
+
+    fn workload(&self) -> Vec<Happens> {
+        crate::words::workload(&self.plan)
+    }
+
     fn promises(&self) -> Vec<PromiseMade> {
         let setup = Setup {
             hosts: &self.placed,
@@ -154,11 +170,11 @@ impl<P: Protocol> Prepared for Ready<P> {
 }
 
 impl<P: Protocol> Worker for Bench<'_, P> {
-    fn run(&mut self, seed: u64) -> Outcome {
-        self.run_with(seed, None)
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped> {
+        self.run_with(seed, None, stop)
     }
 
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+    fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
         let hosts = self
             .ready
             .placed
@@ -167,16 +183,28 @@ impl<P: Protocol> Worker for Bench<'_, P> {
             .collect();
         let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
         let tracer = Tracer::new(hosts, ips, P::describer());
-        let outcome = self.run_with(seed, Some(Box::new(tracer)));
-        (outcome, self.engine.take_trace().unwrap_or_default())
+        let outcome = self.run_with(seed, Some(Box::new(tracer)), stop);
+        let trace = self.engine.take_trace().unwrap_or_default();
+        Ok((outcome?, trace))
     }
 }
 
 impl<P: Protocol> Bench<'_, P> {
-    fn run_with(&mut self, seed: u64, tracer: Option<Box<Tracer>>) -> Outcome {
+    fn run_with(
+        &mut self,
+        seed: u64,
+        tracer: Option<Box<Tracer>>,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, Stopped> {
         self.engine.reset(seed, tracer);
-        drive(&mut self.engine, &mut self.outbox, &mut Unwitnessed);
-        self.outcome(seed)
+        while self.engine.ended.is_none() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Stopped { at: self.engine.now });
+            }
+            self.engine.rest_at = self.engine.events.saturating_add(LOOK_EACH);
+            drive(&mut self.engine, &mut self.outbox, &mut Unwitnessed);
+        }
+        Ok(self.outcome(seed))
     }
 
     fn outcome(&mut self, seed: u64) -> Outcome {
@@ -201,6 +229,7 @@ impl<P: Protocol> Bench<'_, P> {
                 faults: &engine.faults,
                 calls: &engine.calls_made,
                 invariants: &invariants,
+                unlaid: &engine.unlaid,
             },
             cut_short,
         );

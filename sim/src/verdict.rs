@@ -3,7 +3,7 @@
 use squall_nodes::Protocol;
 
 use crate::outcome::{FaultDone, InvariantDone, Verdict, Violation};
-use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan};
+use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan, Step};
 
 /// What a run comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Done<'a> {
     pub calls: &'a [u64],
     /// What was judged, and how often.
     pub invariants: &'a [InvariantDone],
+    /// The entries of the timeline whose ring was so small, with whoever triggered it, that it was not laid.
+    pub unlaid: &'a [usize],
 }
 
 impl Answer {
@@ -64,9 +66,12 @@ impl Done<'_> {
     /// What the file asks for and never happened.
     fn doubts<P: Protocol>(&self, plan: &Plan<P>) -> Vec<String> {
         let done = self.faults.iter().zip(&plan.timeline);
-        let mut doubts: Vec<String> = done
-            .filter_map(|(fault, step)| fault.doubt(&step.fault))
-            .collect();
+        let doubt = |(place, (fault, step)): (usize, (&FaultDone, &Step))| match self.unlaid.contains(&place)
+        {
+            true => fault.no_ring(),
+            false => fault.doubt(&step.fault),
+        };
+        let mut doubts: Vec<String> = done.enumerate().filter_map(doubt).collect();
         let silent = |(work, calls): (&crate::plan::Work<_>, &u64)| {
             (*calls == 0).then(|| format!("{} made no call: nobody it could ask was up", work.label))
         };
@@ -77,6 +82,15 @@ impl Done<'_> {
 }
 
 impl FaultDone {
+    /// That a ring was not laid.
+    fn no_ring(&self) -> Option<String> {
+        let (label, at) = (&self.fault, self.at?);
+        Some(format!(
+            "{label} was not laid at {at}: whoever triggered it is one of those whom the ring names besides, which leaves so few hosts \
+             that everyone in it reaches everyone"
+        ))
+    }
+
     fn doubt(&self, planned: &Fault) -> Option<String> {
         let label = &self.fault;
         match (self.at, self.affected) {

@@ -81,24 +81,25 @@
 //!
 //! ## By which it is shown
 //!
-//! Each row by files of `scenarios/hac`, in which all its promises are judged, over many seeds, in `sim/cli/tests/promises.rs`.
+//! Each row by files of `scenarios/hac`: for each fault that it names, every promise is judged after the fault in one of them, over
+//! many seeds, in `sim/cli/tests/promises.rs`. That ids are granted once is shown by newcomers, who start when the fault is there.
 //!
 //! | fault | scenarios |
 //! |---|---|
-//! | loss, duplicates, reordering | `loss`, `duplication`, `reordering`, `bad_link`, `loss_peers` |
+//! | loss, duplicates, reordering | `loss`, `duplication`, `reordering`, `bad_link`, `loss_peers`, `held_back`, `disorder_peers` |
 //! | corruption | `corruption`, `corruption_peers` |
-//! | bandwidth, MTU | `narrow_link`, `black_hole`, `zones`, `narrow_link_peers` |
-//! | link changes | `link_degrades`, `narrow_link`, `link_degrades_peers` |
-//! | crash, restart | `kill_server`, `power_cut_server`, `restart_server_at_once`, `returns_as_client`, `kill_peer`, `restart_peer` |
-//! | crash at an effect | `kill_between_persist_and_send`, `kill_when_a_write_begins`, `kill_after_first_send`, `kill_peer_when_it_speaks` |
-//! | pause | `pause_server`, `pause_client`, `pause_peer` |
-//! | slow host | `slow_host`, `slow_peer` |
-//! | partition, one-way cut | `partition_and_rejoin`, `one_way_from_server`, `one_way_to_server`, `partition_peers_and_rejoin` |
-//! | bridge, ring, flapping cut | `bridge`, `flap`, `ring` |
-//! | slow, failing disk | `slow_disk`, `failing_disk`, `found_said_without_a_disk` |
+//! | bandwidth, MTU | `narrow_link`, `black_hole`, `zones`, `narrow_link_peers`, `newcomer_black_hole`, `black_hole_peers` |
+//! | link changes | `link_degrades`, `narrow_link`, `link_degrades_peers`, `newcomer_black_hole` |
+//! | crash, restart | `kill_server`, `power_cut_server`, `restart_server_at_once`, `returns_as_client`, `kill_peer`, `restart_peer`, `late_joiner` |
+//! | crash at an effect | `kill_between_persist_and_send`, `kill_when_a_write_begins`, `kill_after_first_send`, `kill_peer_when_it_speaks`, `newcomers_at_the_worst_moment` |
+//! | pause | `pause_server`, `pause_client`, `pause_peer`, `newcomer_asks_paused_server` |
+//! | slow host | `slow_host`, `slow_peer`, `newcomer_asks_slow_server` |
+//! | partition, one-way cut | `partition_and_rejoin`, `one_way_from_server`, `one_way_to_server`, `partition_peers_and_rejoin`, `newcomer_in_a_partition`, `newcomer_hears_nothing`, `one_way_peers` |
+//! | bridge, ring, flapping cut | `bridge`, `flap`, `ring`, `newcomer_is_a_bridge`, `newcomer_in_a_ring`, `newcomer_with_a_loose_contact`, `bridge_peers`, `flap_peers` |
+//! | slow, failing disk | `slow_disk`, `failing_disk`, `found_said_without_a_disk`, `newcomer_asks_without_a_disk` |
 //! | wiped disk | `wipe_server`, `wipe_client` |
-//! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk` |
-//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump`, `clock_peers`, `drifting_peers` |
+//! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk`, `newcomer_asks_stale_disk` |
+//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump`, `clock_peers`, `drifting_peers`, `newcomer_after_clock_jump` |
 //!
 //! # What `Hardened` changes
 //!

@@ -3,6 +3,7 @@
 use squall_nodes::{Change, HostId, Protocol};
 
 use super::event::Event;
+use super::see::By;
 use super::{End, Engine};
 use crate::layers::{Flapped, Laid, Layer, Turn};
 use crate::plan::Layer as PlannedLayer;
@@ -18,7 +19,7 @@ impl<P: Protocol> Engine<'_, P> {
         step: usize,
         planned: &PlannedLayer,
         actor: Option<HostId>,
-        label: &str,
+        by: By<'_>,
     ) {
         let Some(laid) = Laid::of(step, planned, self.hosts.len(), actor) else {
             return;
@@ -27,13 +28,13 @@ impl<P: Protocol> Engine<'_, P> {
             self.ended.get_or_insert(End::TooManyLayers);
             return;
         }
-        let layer = self.layers.lay(step, laid.clone());
+        let layer = self.layers.lay(step, actor, laid.clone());
         match laid {
-            Laid::Cut(cut) => self.change(Change::Cut { layer, cut }, label),
+            Laid::Cut(cut) => self.change(Change::Cut { layer, cut }, by),
             Laid::Flap(_) => self.turn_over(layer),
             Laid::Links(over) => {
                 self.links.lay(&over);
-                self.change_links(label);
+                self.change_links(by);
             }
         }
     }
@@ -43,42 +44,42 @@ impl<P: Protocol> Engine<'_, P> {
         &mut self,
         planned: &PlannedLayer,
         actor: Option<HostId>,
-        label: &str,
+        by: By<'_>,
     ) -> u64 {
         // An equal layer may have been laid by any step.
         let equal = Laid::of(0, planned, self.hosts.len(), actor);
         match equal.and_then(|equal| self.layers.heal(&equal)) {
-            Some(layer) => self.healed(layer, label),
+            Some(layer) => self.healed(layer, by),
             None => 0,
         }
     }
 
     /// Takes away all layers, the oldest first. Returns how many.
-    pub(super) fn heal_all(&mut self, label: &str) -> u64 {
+    pub(super) fn heal_all(&mut self, by: By<'_>) -> u64 {
         let mut layers = 0;
         while !self.is_worn_out()
             && let Some(layer) = self.layers.heal_oldest()
         {
-            layers += self.healed(layer, label);
+            layers += self.healed(layer, by);
         }
         layers
     }
 
-    fn healed(&mut self, layer: Layer, label: &str) -> u64 {
+    fn healed(&mut self, layer: Layer, by: By<'_>) -> u64 {
         match layer.what {
-            Laid::Cut(_) => self.change(Change::Healed { layer: layer.number }, label),
+            Laid::Cut(_) => self.change(Change::Healed { layer: layer.number }, by),
             Laid::Flap(flap) => {
                 // Its next turn is still in the queue.
                 self.stale += 1;
                 self.sweep_queue();
                 // While it is open nobody sees that it will not cut again.
                 if let Some(layer) = flap.cutting {
-                    self.change(Change::Healed { layer }, label);
+                    self.change(Change::Healed { layer }, by);
                 }
             }
             Laid::Links(over) => {
                 self.links.heal(&over);
-                self.change_links(label);
+                self.change_links(by);
             }
         }
         1
@@ -94,7 +95,13 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     fn turn_over(&mut self, layer: u32) {
-        let Some(Flapped { step, change, next }) = self.layers.flap(layer) else {
+        let Some(Flapped {
+            step,
+            actor,
+            change,
+            next,
+        }) = self.layers.flap(layer)
+        else {
             return;
         };
         self.push(self.now + next, Event::Flap { layer });
@@ -103,11 +110,11 @@ impl<P: Protocol> Engine<'_, P> {
             Turn::Opens(layer) => Change::Healed { layer },
         };
         let plan = self.plan;
-        self.change(change, &plan.timeline[step].label);
+        self.change(change, By::step(step, &plan.timeline[step].label, actor));
     }
 
-    fn change_links(&mut self, label: &str) {
+    fn change_links(&mut self, by: By<'_>) {
         let beyond = self.links.beyond();
-        self.change(Change::Links { beyond }, label);
+        self.change(Change::Links { beyond }, by);
     }
 }

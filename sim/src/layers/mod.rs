@@ -29,6 +29,8 @@ pub struct Layer {
     pub number: u32,
     /// The place in the timeline of what laid it.
     pub step: usize,
+    /// Who did what triggered it.
+    pub actor: Option<HostId>,
     /// What was laid.
     pub what: Laid,
 }
@@ -90,11 +92,12 @@ impl Layers {
     }
 
     /// Lays a layer, a flap open. Returns its number.
-    pub fn lay(&mut self, step: usize, what: Laid) -> u32 {
+    pub fn lay(&mut self, step: usize, actor: Option<HostId>, what: Laid) -> u32 {
         self.numbers += 1;
         let layer = Layer {
             number: self.numbers,
             step,
+            actor,
             what,
         };
         self.cutting += usize::from(layer.cuts().is_some());
@@ -127,7 +130,9 @@ impl Layers {
     /// Turns a flap over: one that cuts is open now, and the other way round. `None` when it is healed.
     pub fn flap(&mut self, number: u32) -> Option<Flapped> {
         let place = self.place(number)?;
-        let Layer { step, what, .. } = &mut self.layers[place];
+        let Layer {
+            step, actor, what, ..
+        } = &mut self.layers[place];
         let Laid::Flap(flap) = what else {
             return None;
         };
@@ -145,6 +150,7 @@ impl Layers {
         };
         Some(Flapped {
             step: *step,
+            actor: *actor,
             change,
             next,
         })
@@ -170,6 +176,8 @@ impl Layers {
 pub struct Flapped {
     /// The place in the timeline of what laid it.
     pub step: usize,
+    /// Who did what triggered that.
+    pub actor: Option<HostId>,
     /// What becomes of it.
     pub change: Turn,
     /// For how long it stays so.

@@ -2,7 +2,7 @@
 //! says about the protocol is [`resolve`](super::resolve())d when the protocol is known.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -209,6 +209,14 @@ impl ScenarioFile {
 /// The text of a file, and what the file is called.
 pub(crate) fn read_text(path: &Path) -> Result<(String, String), Complaints> {
     let name = path.display().to_string();
+    // Who opens a pipe waits for somebody at its other end. One that is named otherwise was meant to be read from.
+    let is_named_so = path.extension().is_some_and(|extension| extension == "ron");
+    if is_named_so && fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let hint =
+            "it has to be a plain file; a pipe can be read from under a name without `.ron`".to_owned();
+        let message = "is a pipe, a socket or a device, and no file".to_owned();
+        return Err(Complaints::about_all(&name, message, Some(hint)));
+    }
     let mut bytes = Vec::new();
     // One byte beyond the bound is enough to know; a device that never ends is not read to its end.
     File::open(path)

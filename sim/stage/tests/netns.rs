@@ -149,7 +149,7 @@ fn a_run_whose_stage_was_killed_is_cleaned_up_from_its_journal() {
     editor.wait().unwrap();
     assert_eq!(edited, None, "whoever looks at the files of a run is let live");
     let cleaned = cleaned.unwrap();
-    assert_eq!(cleaned.runs, [run.clone()]);
+    assert_eq!(cleaned.runs, vec![run]);
     assert!(cleaned.processes >= 1);
     assert_eq!(cleaned.namespaces, namespaces.len());
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9));
