@@ -8,9 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid};
 use squall_nodes::Span;
 
 /// How much of a log's end is read for its last words, in bytes.
@@ -228,7 +226,11 @@ pub(crate) fn last_words(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let tail = &text[text.len().saturating_sub(LAST_WORDS)..];
     let tail = String::from_utf8_lossy(tail);
-    let lines: Vec<&str> = tail.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = tail
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let last = &lines[lines.len().saturating_sub(3)..];
     if last.is_empty() {
         "its log is empty".to_owned()

@@ -30,8 +30,9 @@ pub(crate) struct Laying {
     pub(crate) changes: Vec<Change>,
     /// Of a flap, which layer it is, and when it turns next.
     pub(crate) turns: Option<(u32, Span)>,
-    /// The entry of the timeline that laid it.
+    /// The entry of the timeline that laid it, and who did what triggered that.
     pub(crate) step: usize,
+    pub(crate) actor: Option<HostId>,
 }
 
 /// More layers lie over the links than may.
@@ -59,11 +60,11 @@ impl<'p> Wires<'p> {
     /// # Errors
     ///
     /// There is no room for it.
-    pub(crate) fn lay(&mut self, step: usize, laid: Laid) -> Result<Laying, TooMany> {
+    pub(crate) fn lay(&mut self, step: usize, actor: Option<HostId>, laid: Laid) -> Result<Laying, TooMany> {
         if self.layers.len() >= MOST_LAYERS {
             return Err(TooMany);
         }
-        let layer = self.layers.lay(step, laid.clone());
+        let layer = self.layers.lay(step, actor, laid.clone());
         let changes = match laid {
             Laid::Cut(cut) => vec![Change::Cut { layer, cut }],
             Laid::Flap(_) => return Ok(self.turn(layer).unwrap_or_default()),
@@ -73,12 +74,18 @@ impl<'p> Wires<'p> {
             changes,
             turns: None,
             step,
+            actor,
         })
     }
 
     /// Turns a flap over; `None` when it was healed.
     pub(crate) fn turn(&mut self, layer: u32) -> Option<Laying> {
-        let Flapped { step, change, next } = self.layers.flap(layer)?;
+        let Flapped {
+            step,
+            actor,
+            change,
+            next,
+        } = self.layers.flap(layer)?;
         let change = match change {
             Turn::Cuts(layer, cut) => Change::Cut { layer, cut },
             Turn::Opens(layer) => Change::Healed { layer },
@@ -87,6 +94,7 @@ impl<'p> Wires<'p> {
             changes: vec![change],
             turns: Some((layer, next)),
             step,
+            actor,
         })
     }
 
@@ -128,9 +136,7 @@ impl<'p> Wires<'p> {
                 }
             }
         }
-        cuts.into_iter()
-            .map(|(by, ways)| CutWays { by, ways })
-            .collect()
+        cuts.into_iter().map(|(by, ways)| CutWays { by, ways }).collect()
     }
 
     /// The policy of each host, without its number.
@@ -287,8 +293,8 @@ mod tests {
                 to: vec![false, true, false],
             })
         };
-        wires.lay(4, cut()).unwrap();
-        wires.lay(2, cut()).unwrap();
+        wires.lay(4, None, cut()).unwrap();
+        wires.lay(2, None, cut()).unwrap();
         let policies = wires.policies(Cutter::Edges);
         let both = Way::Cut { by: vec![2, 4] };
         let [sender, receiver] = [&policies[0].peers[&ip(2)], &policies[1].peers[&ip(1)]];
@@ -315,10 +321,10 @@ mod tests {
     fn of_several_laws_over_a_link_the_last_has_the_word_and_is_counted_for() {
         let network = network();
         let mut wires = wires(&network);
-        let told = wires.lay(3, loses(3, 0.5)).unwrap();
+        let told = wires.lay(3, None, loses(3, 0.5)).unwrap();
         let beyond = vec![(HostId(0), HostId(1))];
         assert_eq!(told.changes, [Change::Links { beyond }]);
-        let told = wires.lay(5, loses(5, 0.01)).unwrap();
+        let told = wires.lay(5, None, loses(5, 0.01)).unwrap();
         assert_eq!(told.changes, [Change::Links { beyond: vec![] }]);
         let policies = wires.policies(Cutter::Edges);
         // Not from a host to itself.
@@ -343,7 +349,7 @@ mod tests {
                 cutting: None,
             })
         };
-        let laying = wires.lay(1, flap()).unwrap();
+        let laying = wires.lay(1, None, flap()).unwrap();
         let (layer, down) = laying.turns.unwrap();
         assert_eq!(down, Span::from_millis(3));
         assert!(matches!(laying.changes[..], [Change::Cut { .. }]));
