@@ -4,6 +4,7 @@
 //! - [`door`]: how it is asked things from other threads; [`status`]: how it is.
 //! - [`line`]: what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
+//! - [`service`]: what it has around it: signals, pages, a control socket.
 //! - [`error`]: why it does not start, or has to stop.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
@@ -14,6 +15,7 @@ pub mod line;
 pub mod policy;
 pub mod request;
 pub mod run;
+pub mod service;
 pub mod settings;
 pub mod status;
 pub mod wires;
