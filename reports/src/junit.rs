@@ -106,7 +106,7 @@ impl Junit {
     /// What a sweep came to.
     pub fn sweep(&mut self, outcome: &SweepOutcome, notes: &[String], taken: Notes) {
         let (scenario, rules) = (&outcome.scenario, outcome.rules);
-        let seeds = (outcome.seeds.0, outcome.seeds.0.saturating_add(outcome.runs));
+        let seeds = outcome.done();
         let command = self.look.sweep_command(scenario, rules, seeds);
         let bad = |kind| {
             let mut reasons = String::new();

@@ -92,7 +92,7 @@ impl Look {
     }
 
     /// The command that repeats a sweep.
-    pub fn sweep_command(&self, scenario: &str, rules: &str, seeds: (u64, u64)) -> String {
+    pub fn sweep_command(&self, scenario: &str, rules: &str, seeds: (u64, u128)) -> String {
         let (program, scenario, rules) = (&self.program, file(scenario), quoted(rules));
         format!(
             "{program} sweep {scenario} --rules {rules} --seeds {}..{}",
@@ -106,7 +106,7 @@ impl Look {
     }
 
     /// The command that repeats the runs of some seeds on one thread, each of them twice.
-    pub fn recheck_command(&self, scenario: &str, rules: &str, seeds: (u64, u64)) -> String {
+    pub fn recheck_command(&self, scenario: &str, rules: &str, seeds: (u64, u128)) -> String {
         format!(
             "{} --jobs 1 --recheck 100%",
             self.sweep_command(scenario, rules, seeds)

@@ -5,6 +5,7 @@
 //! - [`run`]: a plan and a seed in, an [`outcome`] out, with a [`trace`] where it is asked for.
 //! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
 //! - [`watch`]: the judge and the stopwatches, of simulated and of live runs.
+//! - [`layers`]: what lies over the links, in simulated and in live runs; [`verdict`]: what a run comes to.
 //! - [`live`]: what comes of a scenario that is played live.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
@@ -20,6 +21,7 @@ mod digest;
 mod draws;
 mod engine;
 pub mod gate;
+pub mod layers;
 pub mod live;
 pub mod outcome;
 pub mod plan;
@@ -29,6 +31,7 @@ pub mod scenario;
 pub mod sweep;
 pub mod trace;
 mod tracer;
+pub mod verdict;
 pub mod watch;
 mod words;
 

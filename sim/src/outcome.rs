@@ -226,8 +226,8 @@ pub struct SweepOutcome {
     pub scenario: String,
     /// The rule set.
     pub rules: &'static str,
-    /// The first seed, and the one after the last that was asked for.
-    pub seeds: (u64, u64),
+    /// The first seed, and the one after the last that was asked for, which may be one more than a seed can be.
+    pub seeds: (u64, u128),
     /// How many runs were done; fewer than asked for when the sweep was stopped.
     pub runs: u64,
     /// How many of them were done a second time, and came out the same in all that an [`Outcome`] holds.

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 // Whoever reads a `PromiseMade` finds its words here.
-pub use squall_nodes::Promise;
+pub use squall_nodes::{Promise, Tolerance};
 use squall_nodes::{Span, Time};
 
 use crate::outcome::Outcome;
@@ -57,6 +57,12 @@ pub trait Prepared: Send + Sync {
     fn hosts(&self) -> Vec<HostCast>;
     /// What links and disks are like, in words: all links first, then those that differ, then the disks.
     fn laws(&self) -> Vec<LawCast>;
+    /// How bad links may be while liveness is asked for.
+    fn tolerated(&self) -> Tolerance;
+    /// What is done to the world, in the order of the file.
+    fn timeline(&self) -> Vec<Happens>;
+    /// What clients and operators ask, in the order of the file.
+    fn workload(&self) -> Vec<Happens>;
     /// What is judged, and when each promise holds: as the file has it, and by the protocol's own formula.
     fn promises(&self) -> Vec<PromiseMade>;
     /// Which promises of quiet no run can judge, since the file never keeps any group quiet for long enough, and why: a sentence
@@ -77,6 +83,15 @@ pub struct HostCast {
     pub zone: Option<String>,
     /// How its clock stands and goes when a run begins.
     pub clock: Clock,
+}
+
+/// An entry of the timeline or the workload of a prepared scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happens {
+    /// When, in words: `2s`, `every 1s from 1s to 9s`, `when anyone claims promoted, 20ms later`.
+    pub when: String,
+    /// What, as reports name it.
+    pub what: String,
 }
 
 /// What some links of a prepared scenario are like, or its disks.

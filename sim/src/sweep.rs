@@ -8,7 +8,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -67,6 +67,33 @@ pub struct SweepOptions<'a> {
 pub fn sweep(
     prepared: &dyn Prepared,
     seeds: Range<u64>,
+    options: &SweepOptions<'_>,
+) -> Result<SweepOutcome, Box<Difference>> {
+    sweep_all(prepared, seeds.start.into()..seeds.end.into(), options)
+}
+
+/// The same for seeds up to and with the last, which may be the greatest that there is.
+///
+/// # Errors
+///
+/// As those of [`sweep`].
+///
+/// # Panics
+///
+/// As [`sweep`] does.
+pub fn sweep_through(
+    prepared: &dyn Prepared,
+    seeds: RangeInclusive<u64>,
+    options: &SweepOptions<'_>,
+) -> Result<SweepOutcome, Box<Difference>> {
+    let (first, last) = seeds.into_inner();
+    sweep_all(prepared, first.into()..u128::from(last) + 1, options)
+}
+
+/// The end is one more than a seed may be, so that there is one for every range.
+fn sweep_all(
+    prepared: &dyn Prepared,
+    seeds: Range<u128>,
     options: &SweepOptions<'_>,
 ) -> Result<SweepOutcome, Box<Difference>> {
     let asked = seeds.end.saturating_sub(seeds.start);
@@ -131,7 +158,18 @@ impl SweepOutcome {
 
     /// Whether fewer runs were done than asked for.
     pub fn was_stopped(&self) -> bool {
-        self.runs < self.seeds.1.saturating_sub(self.seeds.0)
+        self.runs < self.asked()
+    }
+
+    /// How many runs were asked for; of more than 2⁶⁴ − 1, so many.
+    pub fn asked(&self) -> u64 {
+        let asked = self.seeds.1.saturating_sub(self.seeds.0.into());
+        u64::try_from(asked).unwrap_or(u64::MAX)
+    }
+
+    /// The seeds of the runs that were done: the first, and the one after the last.
+    pub fn done(&self) -> (u64, u128) {
+        (self.seeds.0, u128::from(self.seeds.0) + u128::from(self.runs))
     }
 }
 
@@ -141,7 +179,7 @@ const INCONCLUSIVE: &str = "inconclusive: ";
 struct Field<'a> {
     prepared: &'a dyn Prepared,
     options: &'a SweepOptions<'a>,
-    seeds: Range<u64>,
+    seeds: Range<u128>,
     sample: Sample,
     /// How many seeds a chunk has, but for the last.
     chunk: u64,
@@ -211,7 +249,7 @@ impl<'a> Field<'a> {
 
     fn new(
         prepared: &'a dyn Prepared,
-        seeds: Range<u64>,
+        seeds: Range<u128>,
         jobs: usize,
         options: &'a SweepOptions<'a>,
     ) -> Self {
@@ -222,7 +260,9 @@ impl<'a> Field<'a> {
             options,
             sample: Sample::of(&seeds, options.recheck),
             seeds,
-            chunk: (asked / (jobs * 16)).clamp(1, Self::LARGEST_CHUNK),
+            chunk: u64::try_from(asked / u128::from(jobs * 16))
+                .unwrap_or(u64::MAX)
+                .clamp(1, Self::LARGEST_CHUNK),
             window: jobs * 4,
             done: AtomicU64::new(0),
             ledger: Mutex::new(Ledger {
@@ -242,7 +282,8 @@ impl<'a> Field<'a> {
         while let Some((number, seeds)) = self.take() {
             let worker = worker.get_or_insert_with(|| self.prepared.worker());
             let mut all = Vec::with_capacity((seeds.end - seeds.start) as usize);
-            for seed in seeds {
+            // What is below the end is a seed.
+            for seed in seeds.map(|seed| seed as u64) {
                 match catch_unwind(AssertUnwindSafe(|| self.run(worker.as_mut(), seed))) {
                     Ok(Ok(done)) => all.push(done),
                     Ok(Err(Undone::Stopped)) => break,
@@ -283,24 +324,23 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn take(&self) -> Option<(u64, Range<u64>)> {
+    /// The seeds of a chunk; none of one behind the last.
+    fn chunk(&self, number: u64) -> Range<u128> {
+        let first = self.seeds.start + u128::from(number) * u128::from(self.chunk);
+        first..(first + u128::from(self.chunk)).min(self.seeds.end)
+    }
+
+    fn take(&self) -> Option<(u64, Range<u128>)> {
         let mut ledger = self.ledger();
         loop {
-            let first = ledger
-                .next
-                .checked_mul(self.chunk)
-                .and_then(|offset| self.seeds.start.checked_add(offset));
-            let first = first.filter(|&first| first < self.seeds.end && !self.is_stopped())?;
-            if ledger.trouble.is_some() {
+            let seeds = self.chunk(ledger.next);
+            if seeds.is_empty() || self.is_stopped() || ledger.trouble.is_some() {
                 return None;
             }
             if ledger.next - ledger.due < self.window {
                 let number = ledger.next;
                 ledger.next += 1;
-                return Some((
-                    number,
-                    first..first.saturating_add(self.chunk).min(self.seeds.end),
-                ));
+                return Some((number, seeds));
             }
             // Whoever has the chunk that is due is not waiting here, and will hand it in or give up.
             ledger = self.folded.wait(ledger).unwrap_or_else(PoisonError::into_inner);
@@ -314,8 +354,8 @@ impl<'a> Field<'a> {
             let due = ledger.due;
             ledger.early.remove(&due)
         } {
-            let first = self.seeds.start + ledger.due * self.chunk;
-            let cut_short = first + (all.len() as u64) < first.saturating_add(self.chunk).min(self.seeds.end);
+            let seeds = self.chunk(ledger.due);
+            let cut_short = seeds.start + (all.len() as u128) < seeds.end;
             for done in all {
                 ledger.fold.rechecked += u64::from(done.times == Times::Twice);
                 ledger.fold.add(done.outcome);
@@ -462,7 +502,7 @@ impl Fold {
         }
     }
 
-    fn finish(self, prepared: &dyn Prepared, seeds: Range<u64>) -> SweepOutcome {
+    fn finish(self, prepared: &dyn Prepared, seeds: Range<u128>) -> SweepOutcome {
         let mut failures: Vec<Failures> = self
             .failures
             .into_iter()
@@ -476,7 +516,7 @@ impl Fold {
         let mut outcome = SweepOutcome {
             scenario: prepared.scenario().to_owned(),
             rules: prepared.rules(),
-            seeds: (seeds.start, seeds.end),
+            seeds: (seeds.start as u64, seeds.end),
             runs: self.runs,
             rechecked: self.rechecked,
             held: self.held,

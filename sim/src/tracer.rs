@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::engine::By;
 use crate::plan::{Cue, Step, Trigger, host_at};
 use crate::trace::{Cause, Fate, Happening, Trace, TraceEvent};
+use crate::words::ordinal;
 
 pub(crate) struct Tracer {
     trace: Trace,
@@ -168,15 +169,4 @@ fn when(actor: HostId, trigger: &Trigger, hosts: &[String], facts: &[&str]) -> O
     } else {
         format!("{after} after {actor} {did}{count}")
     })
-}
-
-/// `2nd`, `13th`.
-fn ordinal(number: u32) -> String {
-    let ending = match (number % 10, number % 100) {
-        (1, tens) if tens != 11 => "st",
-        (2, tens) if tens != 12 => "nd",
-        (3, tens) if tens != 13 => "rd",
-        _ => "th",
-    };
-    format!("{number}{ending}")
 }

@@ -136,7 +136,10 @@ impl Complaints {
             .collect();
         let hidden = self.list.len().saturating_sub(MOST_SHOWN) + self.untold;
         if hidden > 0 {
-            drawn.push(format!("… and {hidden} more in {}", self.name));
+            drawn.push(format!(
+                "… and {hidden} more in {}",
+                normalize_untrusted_str(&self.name)
+            ));
         }
         drawn.join("\n\n")
     }
@@ -150,8 +153,11 @@ impl Complaints {
         let group = match &complaint.place {
             Some(place) => match self.lines_of(place) {
                 Some((lines, span)) => {
-                    let snippet =
-                        |lines, first| Snippet::source(lines).line_start(first).path(self.name.as_str());
+                    let snippet = |lines, first| {
+                        Snippet::source(lines)
+                            .line_start(first)
+                            .path(normalize_untrusted_str(&self.name))
+                    };
                     let snippet = match complaint
                         .opening
                         .as_ref()

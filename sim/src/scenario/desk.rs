@@ -127,6 +127,17 @@ impl<'f> Desk<'f> {
 
     /// The fields of `what`, all of them among the known ones. A field that is not is complained about and passed over.
     pub(crate) fn fields(&mut self, item: &'f Item, what: &str, known: &[&str]) -> Option<Fields<'f>> {
+        self.fields_called(item, what, known, &[])
+    }
+
+    /// The same of something whose fields others call otherwise: `called` has what they say, and what it is here.
+    pub(super) fn fields_called(
+        &mut self,
+        item: &'f Item,
+        what: &str,
+        known: &[&str],
+        called: &[(&str, &str)],
+    ) -> Option<Fields<'f>> {
         let list = match &item.shape {
             Shape::Struct(fields) => fields.as_slice(),
             Shape::Tuple(items) if items.is_empty() => &[],
@@ -143,11 +154,11 @@ impl<'f> Desk<'f> {
             let name = plain_name(&self.text[field.name.clone()]);
             if !known.contains(&name) {
                 let message = format!("{what} has no field `{name}`");
-                self.complain(
-                    field.name.clone(),
-                    message,
-                    did_you_mean(name, known.iter().copied()),
-                );
+                let hint = match called.iter().find(|(other, _)| *other == name) {
+                    Some((_, here)) => Some(format!("it is `{here}` here")),
+                    None => did_you_mean(name, known.iter().copied()),
+                };
+                self.complain(field.name.clone(), message, hint);
             }
         }
         Some(Fields {

@@ -14,7 +14,7 @@ use super::desk::Desk;
 use super::faults::written_as;
 use super::timeline::Timeline;
 use super::triggers::{earliest, latest};
-use crate::plan::{Fault, Layer, Target};
+use crate::plan::{CutPlan, Fault, Layer, Step, Target};
 
 /// When something can first happen, and its place in the file, which decides between equals.
 type First = (Time, usize);
@@ -67,6 +67,9 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
             Fault::Heal(layer) if !first.layers.reach(layer, hosts, by) => {
                 let kind = written_as(layer.kind());
                 let hint = match first.layers.of_kind.contains_key(layer.kind()) {
+                    _ if is_ring_in_another_order(&timeline.steps, layer) => {
+                        "in a ring the order of the hosts counts, and where it begins: name them as where it is laid".to_owned()
+                    }
                     true => {
                         format!("a heal repeats the `{kind}` that it heals, with the same hosts and figures")
                     }
@@ -88,6 +91,31 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
             _ => {}
         }
     }
+}
+
+/// Whether a ring is laid somewhere of the same hosts in another order.
+fn is_ring_in_another_order(steps: &[Step], layer: &Layer) -> bool {
+    let ring = |layer: &Layer| {
+        let (cut, turns) = match layer {
+            Layer::Cut(cut) => (cut.clone(), None),
+            Layer::Flap { cut, down, up } => (cut.clone(), Some((*down, *up))),
+            _ => return None,
+        };
+        let CutPlan::Ring { hosts, reach } = cut else {
+            return None;
+        };
+        let order: Vec<_> = hosts.iter().map(host_of).collect();
+        let mut hosts = order.clone();
+        hosts.sort_unstable();
+        Some((order, (hosts, reach, turns)))
+    };
+    let Some((order, same)) = ring(layer) else {
+        return false;
+    };
+    steps.iter().any(|step| match &step.fault {
+        Fault::Lay(laid) => ring(laid).is_some_and(|(other, of)| of == same && other != order),
+        _ => false,
+    })
 }
 
 #[derive(Default)]

@@ -176,7 +176,8 @@
 //!
 //! ## Timeline
 //!
-//! - `At("2s", fault)`: at a time before the end.
+//! - `At("2s", fault)`: at a time before the end. Hosts that begin with the run have started, and have said what they say first, when
+//!   anything at `"0s"` happens; what is to be there before them, such as a law of a link, stands in `network`.
 //! - `Every(interval: "1s", from: "1s", until: "9s", do: fault)`: again and again, `until` excluded. The interval is at least
 //!   [`SHORTEST_INTERVAL`], the times are at most [`MOST_TIMES`]. Without `from` the first time is one interval after the
 //!   beginning; without `until` it goes on to the end.

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use squall_nodes::{HostId, Span, Time};
+use squall_nodes::{HostId, Span, Time, Tolerance};
 
 use super::*;
 use crate::outcome::{FaultDone, Traffic, Violation};
 use crate::plan::Origin;
-use crate::runner::{HostCast, LawCast, PromiseMade, Worker};
+use crate::runner::{Happens, HostCast, LawCast, PromiseMade, Worker};
 use crate::trace::{Happening, Trace, TraceEvent};
 
 /// A scenario whose runs are looked up instead of run.
@@ -109,6 +109,21 @@ impl Prepared for Table {
         Vec::new()
     }
     fn never_judged(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn tolerated(&self) -> Tolerance {
+        Tolerance {
+            loss: 0.0,
+            latency: Span::ZERO,
+        }
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        Vec::new()
+    }
+
+    fn workload(&self) -> Vec<Happens> {
         Vec::new()
     }
 
@@ -312,7 +327,7 @@ fn a_stopped_sweep_tells_what_a_sweep_over_its_prefix_tells() {
         );
         assert!(jobs > 1 || stopped.runs == 333);
         assert_eq!(stopped.seeds, (100, 100_000));
-        stopped.seeds.1 = 100 + stopped.runs;
+        stopped.seeds.1 = 100 + u128::from(stopped.runs);
         let options = SweepOptions {
             recheck: Share::ALL,
             ..options(1)
@@ -487,6 +502,21 @@ impl Prepared for Unforgetting {
         Vec::new()
     }
     fn never_judged(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn tolerated(&self) -> Tolerance {
+        Tolerance {
+            loss: 0.0,
+            latency: Span::ZERO,
+        }
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        Vec::new()
+    }
+
+    fn workload(&self) -> Vec<Happens> {
         Vec::new()
     }
 

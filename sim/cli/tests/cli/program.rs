@@ -245,7 +245,8 @@ fn ctrl_c_stops_runs_and_says_how_many_were_stopped_and_how_many_not_begun() {
     }
     let done = told.len();
     assert!(done < files, "all were done");
-    let counts = summary.strip_prefix(&format!("{done} runs, one seed each: all as expected, "));
+    let runs = if done == 1 { "run" } else { "runs" };
+    let counts = summary.strip_prefix(&format!("{done} {runs}, one seed each: all as expected, "));
     let counts = counts.expect("a summary of those that are done");
     let count_of = |what: &str| -> usize {
         let count = counts.split(", ").find_map(|part| part.strip_suffix(what));
