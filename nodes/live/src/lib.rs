@@ -5,13 +5,16 @@
 //! - [`line`]: what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
 //! - [`service`]: what it has around it: signals, pages, a control socket.
+//! - [`client`]: who asks it things over that socket; [`outside`]: what arguments may ask of the machine.
 //! - [`error`]: why it does not start, or has to stop.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
 
+pub mod client;
 pub mod door;
 pub mod error;
 pub mod line;
+pub mod outside;
 pub mod policy;
 pub mod request;
 pub mod run;
@@ -26,6 +29,7 @@ pub use line::Line;
 pub use policy::{Peer, Policy, Way};
 pub use request::{Reply, Request};
 pub use run::{Boot, Ended, Recorder, run};
+pub use service::{Around, Service, ServiceError};
 pub use settings::Settings;
 pub use status::{Gauge, Recording, Status};
 pub use wires::Wires;
