@@ -206,14 +206,12 @@ impl<P: Protocol> fmt::Debug for Deployment<P> {
 }
 
 impl<P: Protocol> Deployment<P> {
-    /// The same with every relative path taken for one in `folder`.
-    #[must_use]
-    pub fn within(mut self, folder: &Path) -> Self {
+    /// Takes every relative path for one in `folder`.
+    pub fn move_within(&mut self, folder: &Path) {
         let record = self.record.as_mut().map(|record| &mut record.folder);
         let optional = [&mut self.data, &mut self.control, &mut self.lines];
         for path in optional.into_iter().filter_map(Option::as_mut).chain(record) {
             *path = folder.join(&*path);
         }
-        self
     }
 }

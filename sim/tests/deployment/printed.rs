@@ -156,7 +156,8 @@ fn only_what_is_special_about_the_settings_is_printed() {
 fn relative_paths_are_those_of_a_folder() {
     let text = "Node(protocol: \"hac\", name: \"s\", role: Server, address: \"127.0.0.1\", data: \"d\", \
                 record: (folder: \"r\"), control: \"/run/c\", lines: \"l\")";
-    let within = read(text).within("/srv/s".as_ref());
+    let mut within = read(text);
+    within.move_within("/srv/s".as_ref());
     let path = |path: &str| Some(PathBuf::from(path));
     assert_eq!(
         (within.data, within.control, within.lines),
