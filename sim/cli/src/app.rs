@@ -11,12 +11,13 @@ use squall_nodes::Protocol;
 use squall_reports::look::quoted;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
+use squall_stage::{Staged, staged};
 
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
-use crate::session::{Colours, Reader, Session, Surroundings};
 use crate::node::{Living, living};
-use crate::{ask, check, manual, node, run, sweep};
+use crate::session::{Colours, Reader, Session, Surroundings};
+use crate::{ask, check, live, manual, node, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
@@ -24,6 +25,7 @@ pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
     doors: Vec<Box<dyn Living>>,
+    stages: Vec<Box<dyn Staged>>,
 }
 
 impl App {
@@ -48,6 +50,9 @@ impl App {
         let door = living::<P>();
         self.doors.retain(|other| other.name() != door.name());
         self.doors.push(door);
+        let stage = staged::<P>();
+        self.stages.retain(|other| other.name() != stage.name());
+        self.stages.push(stage);
         self
     }
 
@@ -136,6 +141,9 @@ impl App {
             Ok(Typed {
                 command: Command::Check(args),
             }) => check::check(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Live(args),
+            }) => live::live(&self.runners, &self.stages, &args, &mut session),
             Ok(Typed {
                 command: Command::Node(args),
             }) => node::node(&self.doors, &args, &mut session),
