@@ -424,9 +424,8 @@ impl<N: Node> Effects<'_, N> {
     /// Looks at those that there are still, in order, and takes none.
     pub fn look(&self) -> impl Iterator<Item = (Outline, Content<'_, N>)> {
         let (mut facts, mut answers) = (self.facts.iter(), self.answers.iter());
-        let bytes = |payload: Payload| {
-            Content::Bytes(&self.arena[payload.start as usize..][..payload.len as usize])
-        };
+        let bytes =
+            |payload: Payload| Content::Bytes(&self.arena[payload.start as usize..][..payload.len as usize]);
         self.records.clone().map(move |record| match *record {
             Record::Bind { port } => (Outline::Bind { port }, Content::Nothing),
             Record::Listen { port } => (Outline::Listen { port }, Content::Nothing),

@@ -53,8 +53,11 @@ pub enum Entry<'a, N: Node> {
         /// How many entries there are before this one.
         entries: u64,
     },
-    /// The node stopped in order. Nothing comes after this.
-    Stopped,
+    /// The node stopped, as it was told to. Nothing comes after this.
+    Stopped {
+        /// When.
+        at: Time,
+    },
 }
 
 const HANDLED: u8 = 1;
@@ -98,7 +101,9 @@ impl<'a, N: Node> Entry<'a, N> {
             FULL => Entry::Full {
                 entries: u64::from_le_bytes(*bytes.array()?),
             },
-            STOPPED => Entry::Stopped,
+            STOPPED => Entry::Stopped {
+                at: Time::from_nanos(bytes.number()?),
+            },
             tag => return Err(Unreadable::Unknown { what: "entry", tag }),
         };
         bytes.end()?;
@@ -108,14 +113,14 @@ impl<'a, N: Node> Entry<'a, N> {
 
 /// The bytes of [`Entry::Full`], which are of one length, so that it is found at the end of a file.
 pub const fn full(entries: u64) -> [u8; 9] {
-    let mut bytes = [FULL; 9];
-    bytes[1..].copy_from_slice(&entries.to_le_bytes());
-    bytes
+    let [a, b, c, d, e, f, g, h] = entries.to_le_bytes();
+    [FULL, a, b, c, d, e, f, g, h]
 }
 
-/// The bytes of [`Entry::Stopped`].
-pub fn stopped() -> [u8; 1] {
-    [STOPPED]
+/// Appends the bytes of [`Entry::Stopped`].
+pub fn stopped(at: Time, into: &mut Vec<u8>) {
+    into.push(STOPPED);
+    put_number(at.as_nanos(), into);
 }
 
 /// Appends plain data so that [`unpack`] has it back: as [postcard](https://postcard.jamesmunns.com/), or in RON where that form
@@ -134,6 +139,12 @@ pub fn unpack<T: Data>(bytes: &[u8]) -> Result<T, Unreadable> {
     let data = bytes.data("value")?;
     bytes.end()?;
     Ok(data)
+}
+
+/// Plain data as files of the house write it.
+pub fn as_text<T: Data>(data: &T) -> String {
+    let text = crate::protocol::ron_options().to_string(data);
+    text.unwrap_or_else(|_| format!("{data:?}"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use crate::seen::DiskAtBoot;
 use crate::time::Time;
 
 /// Whose life a recording is.
@@ -28,9 +27,7 @@ pub struct Pilot {
     pub incarnation: u32,
     /// The seed of its random streams.
     pub seed: u64,
-    /// What it found on its disk.
-    pub found: DiskAtBoot,
-    /// How many bytes that was; `None` where there was nothing.
+    /// How many bytes it found on its disk; `None` where there was nothing.
     pub disk: Option<u64>,
     /// When it booted, by its machine's monotonic clock.
     pub booted: Time,
@@ -41,6 +38,8 @@ pub struct Pilot {
 pub struct Replay {
     /// Whose life it is.
     pub pilot: Pilot,
+    /// The rule set that it was lived again under.
+    pub rules: String,
     /// How many inputs the node was told.
     pub inputs: u64,
     /// How many effects it asked for.
@@ -63,8 +62,11 @@ pub struct Replay {
 /// How a recording ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The node stopped in order.
-    Stopped,
+    /// The node stopped, as it was told to.
+    Stopped {
+        /// When.
+        at: Time,
+    },
     /// With a whole entry: the node was killed after it, or its recorder could write no more, or it still runs.
     Open,
     /// It was as large as it may be, and the node went on unrecorded.

@@ -145,23 +145,24 @@ impl<'a, N: Node> Told<'a, N> {
         })
     }
 
-    /// The input as a node takes it; `None` where it is a timer that `timer` does not know by its code.
-    pub fn input(&self, timer: impl FnOnce(u64) -> Option<N::Timer>) -> Option<Input<'_, N>> {
+    /// The input as a node takes it; `None` where it is a timer that `timer` does not know by its code. `place` is where
+    /// the command stays that is lent to the node.
+    pub fn input(
+        self,
+        timer: impl FnOnce(u64) -> Option<N::Timer>,
+        place: &'a mut Option<N::Command>,
+    ) -> Option<Input<'a, N>> {
         Some(match self {
             Told::Start => Input::Start,
-            Told::Datagram { on, from, bytes } => Input::Datagram {
-                on: *on,
-                from: *from,
-                bytes,
+            Told::Datagram { on, from, bytes } => Input::Datagram { on, from, bytes },
+            Told::Stream { conn, event } => Input::Stream { conn, event },
+            Told::Timer { code } => Input::Timer(timer(code)?),
+            Told::Command { call, command } => Input::Command {
+                call,
+                command: place.insert(command),
             },
-            Told::Stream { conn, event } => Input::Stream {
-                conn: *conn,
-                event: *event,
-            },
-            Told::Timer { code } => Input::Timer(timer(*code)?),
-            Told::Command { call, command } => Input::Command { call: *call, command },
-            Told::Persisted(token) => Input::Persisted(*token),
-            Told::PersistFailed(token) => Input::PersistFailed(*token),
+            Told::Persisted(token) => Input::Persisted(token),
+            Told::PersistFailed(token) => Input::PersistFailed(token),
         })
     }
 }

@@ -23,7 +23,12 @@ pub enum Turn {
     /// It is recorded in this file, which is not there yet.
     Record(PathBuf),
     /// It is not, since this recording is full and nobody has taken it away.
-    Full(PathBuf),
+    Full {
+        /// Which.
+        path: PathBuf,
+        /// How long it is, in bytes.
+        bytes: u64,
+    },
 }
 
 const PREFIX: &str = "flight-";
@@ -64,7 +69,10 @@ impl Folder {
         if record.when_full == WhenFull::Stop {
             for (_, path) in &there {
                 if is_full(path)? {
-                    return Ok(Turn::Full(path.clone()));
+                    return Ok(Turn::Full {
+                        path: path.clone(),
+                        bytes: fs::metadata(path)?.len(),
+                    });
                 }
             }
         }

@@ -133,6 +133,11 @@ impl Frames {
         }))
     }
 
+    /// The body of the frame that came last; nothing before the first.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The next frame.
     ///
     /// # Errors

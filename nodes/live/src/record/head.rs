@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use squall_nodes::{DiskAtBoot, Node, Time, recording};
+use squall_nodes::{Node, Time, recording};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::door::ReplayError;
 use super::frame::{Frames, Next, Opened};
-use super::recorder::Flight;
+use crate::run::Boot;
 
 /// The head of a recording. Role and settings are as [`recording::pack`] has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +35,6 @@ pub struct Head {
     pub config: Vec<u8>,
     /// What was on its disk when it booted.
     pub disk: Option<Vec<u8>>,
-    /// What it found there.
-    pub found: DiskAtBoot,
     /// Its life, counted from 0.
     pub incarnation: u32,
     /// The seed of its random streams.
@@ -49,25 +47,26 @@ pub struct Head {
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl Head {
-    /// The head of a flight that begins.
-    pub fn of<N: Node>(flight: &Flight<'_, N>) -> Self {
+    /// The head of the recording of a node that boots.
+    pub fn of<N: Node>(boot: &Boot<'_, N>) -> Self {
+        let settings = boot.settings;
+        let placed = &settings.placed;
         let (mut role, mut config) = (Vec::new(), Vec::new());
-        recording::pack(&flight.placed.role, &mut role);
-        recording::pack(&flight.placed.config, &mut config);
+        recording::pack(&placed.role, &mut role);
+        recording::pack(&placed.config, &mut config);
         Head {
             version: VERSION.to_owned(),
             build: build(),
-            protocol: flight.protocol.to_owned(),
-            rules: flight.rules.to_owned(),
-            name: flight.placed.name.clone(),
-            ip: flight.placed.ip,
+            protocol: settings.protocol.clone(),
+            rules: settings.rules.clone(),
+            name: placed.name.clone(),
+            ip: placed.ip,
             role,
             config,
-            disk: flight.disk.map(<[u8]>::to_vec),
-            found: flight.found,
-            incarnation: flight.incarnation,
-            seed: flight.seed,
-            booted: flight.booted,
+            disk: boot.disk.map(<[u8]>::to_vec),
+            incarnation: boot.incarnation,
+            seed: boot.seed,
+            booted: boot.at,
         }
     }
 

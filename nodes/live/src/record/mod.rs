@@ -25,6 +25,6 @@ pub mod replay;
 pub mod rules;
 mod words;
 
-pub use door::{Override, ReplayError, Replays, replays};
+pub use door::{Manner, ReplayError, Replays, replays};
 pub use head::{Head, protocol_of};
-pub use recorder::{Flight, RecordError, Recorder, RecorderState, RecorderStatus};
+pub use recorder::{FlightRecorder, RecordError};
