@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod recording;
 pub mod rng;
 pub mod seen;
+pub mod start;
 pub mod time;
 pub mod transport;
 pub mod world;
@@ -40,6 +41,7 @@ pub use protocol::{
 };
 pub use rng::{HostKey, NodeRng};
 pub use seen::{Change, Crash, Cut, DiskAtBoot, DiskState, Seen};
+pub use start::{Outside, Unusable};
 pub use time::{Span, SpanError, Time};
 pub use transport::{Delivery, Transport, Unwitnessed, Witness, drive};
 pub use world::{Group, Links, Resident, World};
