@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
+use squall_live::record::{Replays, replays};
 use squall_nodes::Protocol;
 use squall_reports::look::quoted;
 use squall_sim::registered;
@@ -15,13 +16,14 @@ use squall_sim::runner::Runner;
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{check, manual, run, sweep};
+use crate::{check, manual, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
 pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
+    replays: Vec<Box<dyn Replays>>,
 }
 
 impl App {
@@ -43,6 +45,8 @@ impl App {
         let runner = registered::<P>();
         self.runners.retain(|other| other.name() != runner.name());
         self.runners.push(runner);
+        self.replays.retain(|other| other.name() != P::NAME);
+        self.replays.push(replays::<P>());
         self
     }
 
@@ -123,6 +127,9 @@ impl App {
             Ok(Typed {
                 command: Command::Check(args),
             }) => check::check(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Replay(args),
+            }) => replay::replay(&self.replays, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),

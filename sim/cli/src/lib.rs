@@ -10,7 +10,7 @@
 //! ```
 //!
 //! - [`App`]: the registry of protocols and the way in; [`Exit`]: what a command came to.
-//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `manual`: the commands. `files`: from paths to prepared scenarios.
+//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `replay`, `manual`: the commands. `files`: from paths to prepared scenarios.
 //! - `session`: where output goes. `outfile`, `tracefile`, `junit`: files that are written. `abreast`: work on several threads.
 //!   `bug`: calls into the engine that look out for bugs.
 //!   `seeds`, `share`, `strict`: what the commands share.
@@ -28,6 +28,7 @@ mod help;
 mod junit;
 mod manual;
 mod outfile;
+mod replay;
 mod run;
 mod seeds;
 mod session;

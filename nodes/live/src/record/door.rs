@@ -38,6 +38,8 @@ pub trait Replays: Send + Sync {
 pub struct Manner {
     /// Other rules than those that were recorded. The node is still told what was recorded, whatever it asks for.
     pub rules: Option<String>,
+    /// Settings in place of those that were recorded, by their names: as JSON, or as text where that is none.
+    pub set: Vec<(String, String)>,
     /// The inputs to hear of, by their numbers, which are counted from 1.
     pub story: Option<RangeInclusive<u64>>,
 }
@@ -89,9 +91,9 @@ pub enum ReplayError {
         /// Which there are.
         there: &'static [&'static str],
     },
-    /// The settings cannot be put under other rules.
-    #[error("the settings that were recorded cannot be put under other rules: {0}")]
-    Rules(String),
+    /// The settings cannot be changed as they were to be.
+    #[error("the settings that were recorded cannot be changed: {0}")]
+    Settings(String),
     /// Role or settings are none of this protocol.
     #[error("the {what} of the node cannot be read: {why}")]
     Head {

@@ -110,13 +110,13 @@ impl Head {
     }
 }
 
-/// The protocol that a recording is of.
+/// The head of a recording, which says of which protocol it is.
 ///
 /// # Errors
 ///
 /// That the file is no recording that this program can read, and why.
-pub fn protocol_of(path: &Path) -> Result<String, ReplayError> {
-    Ok(Head::read(path)?.0.protocol)
+pub fn head_of(path: &Path) -> Result<Head, ReplayError> {
+    Ok(Head::read(path)?.0)
 }
 
 /// The 64-bit xxh3 of the file of this program; `None` when it cannot be read.

@@ -26,5 +26,5 @@ pub mod rules;
 mod words;
 
 pub use door::{Manner, ReplayError, Replays, replays};
-pub use head::{Head, protocol_of};
+pub use head::{Head, VERSION, build, head_of};
 pub use recorder::{FlightRecorder, RecordError};

@@ -57,10 +57,11 @@ pub fn replay<P: Protocol>(
                     there,
                 });
             }
-            rules::under::<P>(&recorded, &head.rules, to).map_err(ReplayError::Rules)?
+            rules::under::<P>(&recorded, &head.rules, to).map_err(ReplayError::Settings)?
         }
         None => recorded,
     };
+    let config = rules::with::<P>(config, &manner.set).map_err(ReplayError::Settings)?;
     let came = Replay {
         rules: manner.rules.clone().unwrap_or_else(|| head.rules.clone()),
         pilot,

@@ -1,4 +1,4 @@
-//! Settings under other rules than those that were recorded.
+//! Settings under other rules than those that were recorded, or with other values.
 
 use serde_json::Value;
 use squall_nodes::{ConfigOf, Protocol};
@@ -36,6 +36,31 @@ pub fn under<P: Protocol>(config: &ConfigOf<P>, from: &str, to: &str) -> Result<
         }
     }
     serde_json::from_value(recorded).map_err(|error| error.to_string())
+}
+
+/// Settings with those parts replaced that are named, each by what is written in JSON, or by the text itself where that is no JSON.
+///
+/// # Errors
+///
+/// When there is no such part, or it cannot be that.
+pub fn with<P: Protocol>(config: ConfigOf<P>, set: &[(String, String)]) -> Result<ConfigOf<P>, String> {
+    if set.is_empty() {
+        return Ok(config);
+    }
+    let mut value = serde_json::to_value(&config).map_err(|error| error.to_string())?;
+    let Value::Object(parts) = &mut value else {
+        return Err("they have no parts with names".to_owned());
+    };
+    for (name, text) in set {
+        let there: Vec<&str> = parts.keys().map(String::as_str).collect();
+        let message = format!("there is no {name:?}; there are {}", there.join(", "));
+        let part = parts.get_mut(name).ok_or(message)?;
+        *part = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+        // Looked at one by one, so that it is known which of them it is.
+        let whole = Value::Object(parts.clone());
+        serde_json::from_value::<ConfigOf<P>>(whole).map_err(|error| format!("{name}: {error}"))?;
+    }
+    serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
 /// How many parts are the same.
