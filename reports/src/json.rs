@@ -4,6 +4,8 @@
 //! time, counted from the beginning of the run, but for `wall_ms`; digests are 32 hexadecimal digits. `expect` is `"held"`, or
 //! the list of the invariants of which one is to be violated.
 
+pub mod replay;
+
 use serde::{Serialize, Serializer};
 use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, SweepOutcome, Traffic};
 use squall_sim::plan::Expect;
