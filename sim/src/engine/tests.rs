@@ -1,6 +1,7 @@
 //! What no run shows from outside: that the queue stays short whatever nodes and invariants do with time.
 
 mod alarms;
+mod untold;
 
 use std::cell::Cell;
 use std::net::SocketAddrV4;
