@@ -2,26 +2,16 @@
 //! generator than the engine's and no code of it, and what the tests of the engine look at is counted.
 //!
 //! ```sh
-//! cargo run --release -p squall-sim --example queue_bounds            # 10 000 sequences of each kind, less than a minute
-//! cargo run --release -p squall-sim --example queue_bounds 100000     # as many as the bounds rest on
+//! cargo run --release -p squall-sim --example queue_bounds            # some minutes
 //! ```
 //!
 //! For each kind it prints how many statistics lie beyond the bound, and the farthest; the numbers are the same on every machine.
 
-use std::env;
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let asked = env::args().nth(1).map_or(Ok(10_000), |word| word.parse::<u64>());
-    let Ok(sequences) = asked else {
-        eprintln!("usage: queue_bounds [SEQUENCES]");
-        return ExitCode::from(2);
-    };
-    println!("{sequences} sequences of {DATAGRAMS} datagrams each");
+fn main() {
+    println!("{SEQUENCES} sequences of {DATAGRAMS} datagrams each");
     for (rho, bound) in [(0.3, BOUND), (0.6, BOUND), (0.85, BUSY_BOUND)] {
         let mean = rho / (2.0 * (1.0 - rho));
         let [waits, idle] = calibrate(
-            sequences,
             rho,
             None,
             [|wait| wait.unwrap_or(0.0), is_idle],
@@ -31,18 +21,13 @@ fn main() -> ExitCode {
         idle.print(&format!("idle, rho {rho}"), BOUND);
     }
     for (rho, capacity) in [(0.7, 1), (0.9, 3), (1.2, 5)] {
-        let [drops] = calibrate(
-            sequences,
-            rho,
-            Some(capacity),
-            [is_dropped],
-            [dropped(rho, capacity)],
-        );
+        let [drops] = calibrate(rho, Some(capacity), [is_dropped], [dropped(rho, capacity)]);
         drops.print(&format!("drops, rho {rho}, {capacity} places"), BOUND);
     }
-    ExitCode::SUCCESS
 }
 
+/// How many sequences of each kind are drawn.
+const SEQUENCES: u64 = 100_000;
 /// How many datagrams the tests send, and their bounds.
 const DATAGRAMS: u64 = 25_000;
 const BOUND: f64 = 4.9;
@@ -72,14 +57,13 @@ impl Distances {
 
 /// Draws sequences and takes, for each thing that is asked, the distance of its mean from what it should be.
 fn calibrate<const N: usize>(
-    sequences: u64,
     rho: f64,
     capacity: Option<i32>,
     asked: [Asked; N],
     means: [f64; N],
 ) -> [Distances; N] {
     let mut all = [const { Vec::new() }; N];
-    for sequence in 0..sequences {
+    for sequence in 0..SEQUENCES {
         let mut draws = SplitMix(sequence << 32);
         let mut sums = [const { Cycles::NONE }; N];
         // When the link will be free, counted from the arrival; the first finds it so.

@@ -26,6 +26,10 @@ pub(crate) struct Buffers {
 
 /// Barriers that are not used now: without a write, and with nothing that waits.
 pub(crate) struct Barriers<N: Node> {
+    #[expect(
+        clippy::vec_box,
+        reason = "a host holds a box, which goes to and fro as it is"
+    )]
     idle: Vec<Box<Barrier<N>>>,
     /// How many bytes they take.
     bytes: usize,
