@@ -27,7 +27,7 @@ impl CutPlan {
     }
 
     /// The cut for a world of so many hosts, where `actor` did what triggered it; without one, who did it is nobody.
-    pub(crate) fn resolve(&self, hosts: usize, actor: Option<HostId>) -> Cut {
+    pub fn resolve(&self, hosts: usize, actor: Option<HostId>) -> Cut {
         let meant = |who: &[Target]| -> Vec<usize> {
             let host = |target: &Target| match target {
                 Target::Host(host) => Some(host.index()),

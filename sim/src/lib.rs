@@ -1,9 +1,11 @@
 //! A deterministic simulator for cluster protocols: a virtual clock, a lossy virtual network, faults, scenario files.
 //!
 //! - [`scenario`]: files, read with positions and resolved into a [`plan`].
+//! - [`deployment`]: files of single live nodes, read in the same way.
 //! - [`run`]: a plan and a seed in, an [`outcome`] out, with a [`trace`] where it is asked for.
 //! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
 //! - [`watch`]: the judge and the stopwatches, of simulated and of live runs.
+//! - [`layers`]: what lies over the links, in simulated and in live runs; [`verdict`]: what a run comes to.
 //! - [`live`]: what comes of a scenario that is played live.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
@@ -14,10 +16,12 @@
 //! clock or opens a socket.
 
 mod cuts;
+pub mod deployment;
 mod digest;
 mod draws;
 mod engine;
 pub mod gate;
+pub mod layers;
 pub mod live;
 pub mod outcome;
 pub mod plan;
@@ -27,6 +31,7 @@ pub mod scenario;
 pub mod sweep;
 pub mod trace;
 mod tracer;
+pub mod verdict;
 pub mod watch;
 mod words;
 

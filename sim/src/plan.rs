@@ -289,6 +289,16 @@ pub enum Target {
     Actor,
 }
 
+impl Target {
+    /// The host meant; none where nobody did anything.
+    pub fn host(self, actor: Option<HostId>) -> Option<HostId> {
+        match self {
+            Target::Host(host) => Some(host),
+            Target::Actor => actor,
+        }
+    }
+}
+
 /// What a restarted host finds on its disk. What it finds is what is there from then on: no later restart brings back what a
 /// damage took.
 ///

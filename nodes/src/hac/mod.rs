@@ -24,7 +24,7 @@
 //! - [`wire`]: the packets, byte for byte; [`table`]: what a list of entries becomes; [`Describer`]: both in words.
 //! - `member`: a node of a client-server cluster, whatever it does; `client`: seeking and following; `server`: serving;
 //!   `failover`: from one to the other; `disk`: what outlives a crash; `book`: whom a node
-//!   knows. `peer`: a node of the other mode.
+//!   knows. `peer`: a node of the other mode. `start`: the source's own arguments.
 //! - [`Config`]: the settings and what cannot be; [`HacFact`]: what is claimed; `invariants`: what is promised, with the
 //!   bounds and how they are derived.
 //!
@@ -158,6 +158,7 @@ mod invariants;
 mod member;
 mod peer;
 mod server;
+mod start;
 pub mod table;
 pub mod wire;
 
@@ -173,6 +174,7 @@ use crate::node::{self, Input, Node};
 use crate::outbox::Outbox;
 use crate::protocol::{ConfigOf, Describe, InvariantKind, Misfit, Placed, Protocol};
 use crate::rng::NodeRng;
+use crate::start::{Outside, Unusable};
 use crate::time::{Span, Time};
 use member::Member;
 use peer::Peer;
@@ -202,6 +204,16 @@ impl Protocol for Hac {
 
     fn assemble(hosts: &mut [Placed<HacNode>]) -> Result<(), Vec<Misfit>> {
         config::assemble(hosts)
+    }
+
+    const WORDS: &'static [(&'static str, &'static str)] = start::WORDS;
+
+    fn start(words: &[String], config: Config, outside: &dyn Outside) -> Result<Placed<HacNode>, Unusable> {
+        start::start(words, config, outside)
+    }
+
+    fn status_command() -> Option<Command> {
+        Some(Command::Status)
     }
 
     fn invariants() -> Vec<InvariantKind<HacNode>> {

@@ -140,18 +140,3 @@ pub(super) enum Effect {
     Touched,
     Nothing,
 }
-
-/// The hosts that are meant; where nobody did anything, those whom no actor is.
-pub(super) fn hosts(who: &[Target], actor: Option<HostId>) -> impl Iterator<Item = HostId> + '_ {
-    who.iter().filter_map(move |target| target.host(actor))
-}
-
-impl Target {
-    /// The host meant; none where nobody did anything.
-    pub(crate) fn host(self, actor: Option<HostId>) -> Option<HostId> {
-        match self {
-            Target::Host(host) => Some(host),
-            Target::Actor => actor,
-        }
-    }
-}

@@ -1,15 +1,12 @@
 //! Layers over links: how they are laid, come and go by themselves, and are healed.
 
-use std::sync::Arc;
-
 use squall_nodes::{Change, HostId, Protocol};
 
 use super::event::Event;
-use super::faults::hosts;
-use super::network::{Flap, Flapped, Laid, Layer, Over, Turn};
 use super::see::By;
 use super::{End, Engine};
-use crate::plan::{Layer as PlannedLayer, Target};
+use crate::layers::{Flapped, Laid, Layer, Turn};
+use crate::plan::Layer as PlannedLayer;
 
 /// How many layers may lie over the links, and how many over hosts, at once. Each costs time for every datagram or input.
 pub(crate) const MOST_LAYERS: usize = 1_000;
@@ -24,7 +21,7 @@ impl<P: Protocol> Engine<'_, P> {
         actor: Option<HostId>,
         by: By<'_>,
     ) {
-        let Some(laid) = self.resolve(step, planned, actor) else {
+        let Some(laid) = Laid::of(step, planned, self.hosts.len(), actor) else {
             return;
         };
         if self.layers.len() >= MOST_LAYERS {
@@ -50,7 +47,7 @@ impl<P: Protocol> Engine<'_, P> {
         by: By<'_>,
     ) -> u64 {
         // An equal layer may have been laid by any step.
-        let equal = self.resolve(0, planned, actor);
+        let equal = Laid::of(0, planned, self.hosts.len(), actor);
         match equal.and_then(|equal| self.layers.heal(&equal)) {
             Some(layer) => self.healed(layer, by),
             None => 0,
@@ -119,36 +116,5 @@ impl<P: Protocol> Engine<'_, P> {
     fn change_links(&mut self, by: By<'_>) {
         let beyond = self.links.beyond();
         self.change(Change::Links { beyond }, by);
-    }
-
-    /// A layer over links for the hosts that there are; `None` for one that lies over something else.
-    fn resolve(&self, step: usize, planned: &PlannedLayer, actor: Option<HostId>) -> Option<Laid> {
-        match planned {
-            PlannedLayer::Cut(plan) => Some(Laid::Cut(plan.resolve(self.hosts.len(), actor))),
-            PlannedLayer::Flap { cut, down, up } => Some(Laid::Flap(Flap {
-                cut: cut.resolve(self.hosts.len(), actor),
-                down: *down,
-                up: *up,
-                cutting: None,
-            })),
-            PlannedLayer::Links { from, to, change } => {
-                let sorted = |who: &[Target]| {
-                    let mut who: Vec<HostId> = hosts(who, actor).collect();
-                    who.sort_unstable();
-                    who.dedup();
-                    who
-                };
-                Some(Laid::Links(Arc::new(Over {
-                    step,
-                    from: sorted(from),
-                    to: sorted(to),
-                    change: change.clone(),
-                })))
-            }
-            PlannedLayer::Slow { .. }
-            | PlannedLayer::SlowDisk { .. }
-            | PlannedLayer::FailingDisk { .. }
-            | PlannedLayer::Drift { .. } => None,
-        }
     }
 }

@@ -44,6 +44,7 @@ use squall_nodes::{
 
 use crate::digest::Rolling;
 use crate::draws::Draws;
+use crate::layers::Layers;
 use crate::outcome::{FaultDone, Traffic};
 use crate::plan::{Plan, address_of, host_at};
 use crate::trace::{Happening, Trace};
@@ -58,7 +59,7 @@ use clock::Clock;
 use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
 use host::{Host, Waiting, Write};
-use network::{Layers, Links};
+use network::Links;
 use queue::{Full, Queue};
 pub(crate) use see::By;
 use spares::{Barriers, Buffers};

@@ -262,23 +262,23 @@
 //! Nobody is ever quiet where `network` or `persist` is beyond what is tolerated by itself.
 
 mod cast;
-mod complaint;
-mod desk;
+pub(crate) mod complaint;
+pub(crate) mod desk;
 mod faults;
-mod file;
+pub(crate) mod file;
 mod history;
 mod labels;
 mod latencies;
-mod laws;
+pub(crate) mod laws;
 mod measures;
-mod names;
+pub(crate) mod names;
 mod network;
 pub mod places;
 mod promises;
 mod quiet;
 mod resolve;
-mod resolved;
-mod settings;
+pub(crate) mod resolved;
+pub(crate) mod settings;
 mod timeline;
 mod triggers;
 mod workload;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use squall_nodes::Cut;
 
 use super::*;
+use crate::layers::{Flap, Flapped, Laid, Layers, Turn};
 use crate::plan::{HEADERS, Latency, LinkChange, LinkLaw, Zones};
 
 const HOSTS: [&str; 3] = ["a", "b", "c"];

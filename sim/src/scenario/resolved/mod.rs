@@ -17,10 +17,10 @@
 //! Every plan is taken apart field by field, so that what is added to plans is missed here by the compiler.
 
 mod names;
-pub(super) mod network;
-mod page;
+pub(crate) mod network;
+pub(crate) mod page;
 mod promises;
-mod settings;
+pub(crate) mod settings;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -330,7 +330,7 @@ fn command_as_written<C: Data>(command: &C, label: &str) -> String {
 }
 
 /// A value of the protocol's.
-fn ron<T: Data>(value: &T) -> String {
+pub(crate) fn ron<T: Data>(value: &T) -> String {
     // What cannot be written could not have been read either.
     ron_options()
         .to_string(value)
