@@ -5,6 +5,7 @@
 //! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
 //! - [`watch`]: the judge and the stopwatches, of simulated and of live runs.
 //! - [`live`]: what comes of a scenario that is played live.
+//! - [`compare`]: simulated and live runs side by side.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
 //! Inside, `engine` is the transport that nodes are driven over; `draws` and `digest` are what make runs repeatable and
@@ -13,6 +14,7 @@
 //! Equal scenario, seed and version give equal digests, in any process, with any number of threads. Nothing here reads a
 //! clock or opens a socket.
 
+pub mod compare;
 mod cuts;
 mod digest;
 mod draws;
