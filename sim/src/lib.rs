@@ -6,6 +6,7 @@
 //! - [`watch`]: the judge and the stopwatches, of simulated and of live runs.
 //! - [`live`]: what comes of a scenario that is played live.
 //! - [`compare`]: simulated and live runs side by side.
+//! - [`machine`]: a machine's own latency in the virtual world.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
 //! Inside, `engine` is the transport that nodes are driven over; `draws` and `digest` are what make runs repeatable and
@@ -21,6 +22,7 @@ mod draws;
 mod engine;
 pub mod gate;
 pub mod live;
+pub mod machine;
 pub mod outcome;
 pub mod plan;
 pub mod run;

@@ -3,12 +3,13 @@
 use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, Unwitnessed, drive, ron_options};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
+use crate::machine::{Calibrated, Machine};
 use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
 use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan};
 use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
-use crate::tracer::Tracer;
+use crate::tracer::{Depth, Tracer};
 
 /// A protocol for the command line, behind an object-safe door.
 pub fn registered<P: Protocol>() -> Box<dyn Runner> {
@@ -66,6 +67,17 @@ impl<P: Protocol> Runner for Registered<P> {
 
     fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints> {
         Ok(Box::new(prepare(resolve::<P>(file, rules)?, file.seed())))
+    }
+
+    fn prepare_on(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        machine: &Machine,
+    ) -> Result<(Box<dyn Prepared>, Calibrated), Complaints> {
+        let mut plan = resolve::<P>(file, rules)?;
+        let calibrated = machine.lay_under(&mut plan);
+        Ok((Box::new(prepare(plan, file.seed())), calibrated))
     }
 
     fn resolved(&self, file: &ScenarioFile) -> Result<String, Complaints> {
@@ -157,7 +169,17 @@ impl<P: Protocol> Worker for Bench<'_, P> {
         self.run_with(seed, None)
     }
 
+    fn seen(&mut self, seed: u64) -> (Outcome, Trace) {
+        self.traced(seed, Depth::Seen)
+    }
+
     fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+        self.traced(seed, Depth::All)
+    }
+}
+
+impl<P: Protocol> Bench<'_, P> {
+    fn traced(&mut self, seed: u64, depth: Depth) -> (Outcome, Trace) {
         let hosts = self
             .ready
             .placed
@@ -165,13 +187,11 @@ impl<P: Protocol> Worker for Bench<'_, P> {
             .map(|placed| placed.name.clone())
             .collect();
         let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
-        let tracer = Tracer::new(hosts, ips, P::describer());
+        let tracer = Tracer::new(hosts, ips, P::describer(), depth);
         let outcome = self.run_with(seed, Some(Box::new(tracer)));
         (outcome, self.engine.take_trace().unwrap_or_default())
     }
-}
 
-impl<P: Protocol> Bench<'_, P> {
     fn run_with(&mut self, seed: u64, tracer: Option<Box<Tracer>>) -> Outcome {
         self.engine.reset(seed, tracer);
         drive(&mut self.engine, &mut self.outbox, &mut Unwitnessed);

@@ -4,6 +4,7 @@
 pub use squall_nodes::Promise;
 use squall_nodes::Span;
 
+use crate::machine::{Calibrated, Machine};
 use crate::outcome::Outcome;
 use crate::plan::{Clock, Expect, Origin};
 use crate::scenario::{Complaints, ScenarioFile};
@@ -30,6 +31,18 @@ pub trait Runner: Send + Sync {
     ///
     /// Everything that is wrong with the file, with places.
     fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints>;
+
+    /// Resolves a file under one of the rule sets, to run with the latency that a machine was measured to have.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the file, with places.
+    fn prepare_on(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        machine: &Machine,
+    ) -> Result<(Box<dyn Prepared>, Calibrated), Complaints>;
 
     /// Writes the [resolved form](crate::scenario::resolved()) of a file.
     ///
@@ -105,6 +118,8 @@ pub struct PromiseMade {
 pub trait Worker {
     /// One run, with its digest and nothing kept.
     fn run(&mut self, seed: u64) -> Outcome;
+    /// One run with what was seen of it, as of a live one: claims, calls and answers, and changes of the world.
+    fn seen(&mut self, seed: u64) -> (Outcome, Trace);
     /// One run with its trace.
     fn trace(&mut self, seed: u64) -> (Outcome, Trace);
 }

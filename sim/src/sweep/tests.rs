@@ -128,6 +128,9 @@ impl Worker for Reader<'_> {
     fn run(&mut self, seed: u64) -> Outcome {
         self.0.outcome(seed)
     }
+    fn seen(&mut self, seed: u64) -> (Outcome, Trace) {
+        self.trace(seed)
+    }
     fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
         (self.0.outcome(seed), Trace::default())
     }
@@ -467,6 +470,9 @@ impl Prepared for Unforgetting {
 impl Worker for Rememberer<'_> {
     fn run(&mut self, seed: u64) -> Outcome {
         self.trace(seed).0
+    }
+    fn seen(&mut self, seed: u64) -> (Outcome, Trace) {
+        self.trace(seed)
     }
     fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
         let mut outcome = self.of.table.outcome(seed);
