@@ -24,6 +24,7 @@ pub mod outbox;
 pub mod protocol;
 pub mod rng;
 pub mod seen;
+pub mod start;
 pub mod time;
 pub mod transport;
 pub mod world;
@@ -39,6 +40,7 @@ pub use protocol::{
 };
 pub use rng::{HostKey, NodeRng};
 pub use seen::{Change, Crash, Cut, DiskAtBoot, DiskState, Seen};
+pub use start::{Outside, Unusable};
 pub use time::{Span, SpanError, Time};
 pub use transport::{Delivery, Transport, Unwitnessed, Witness, drive};
 pub use world::{Group, Links, Resident, World};

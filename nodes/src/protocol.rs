@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::invariant::{Always, InQuiet, Invariant, always, in_quiet};
 use crate::node::Node;
+use crate::start::{Outside, Unusable};
 use crate::time::Span;
 
 /// A protocol that can be named in a scenario file and run under every command.
@@ -27,12 +28,41 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// Fills in what each host's settings say of the others (addresses, members), and refuses what cannot be.
     ///
+    /// A live node is assembled alone, with what its settings say of others already in them: what is there is kept.
+    ///
     /// # Errors
     ///
     /// All that is wrong with the settings or the cast of hosts.
     fn assemble(hosts: &mut [Placed<Self::Node>]) -> Result<(), Vec<Misfit>> {
         let _ = hosts;
         Ok(())
+    }
+
+    /// The arguments that a live node can be started with, each with what it does: those of the source document, for help and
+    /// for complaints.
+    const WORDS: &'static [(&'static str, &'static str)] = &[];
+
+    /// Who a live node is by arguments of the protocol's own, `["client", "10.0.0.1", "7101"]`: its name, address, role and
+    /// settings, which are `config` in all that the arguments do not say. It is [assembled](Protocol::assemble) afterwards, alone.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the arguments; that there are none for this protocol, unless it says otherwise.
+    fn start(
+        words: &[String],
+        config: ConfigOf<Self>,
+        outside: &dyn Outside,
+    ) -> Result<Placed<Self::Node>, Unusable> {
+        let _ = (words, config, outside);
+        Err(
+            Unusable::new(format!("{} has no arguments of its own", Self::NAME))
+                .hint("describe the node in a file: `Node(…)`"),
+        )
+    }
+
+    /// What to ask of a node that runs, so that it tells how it stands: nothing, unless the protocol says so.
+    fn status_command() -> Option<<Self::Node as Node>::Command> {
+        None
     }
 
     /// What the protocol promises.

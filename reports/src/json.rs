@@ -7,7 +7,7 @@
 use serde::{Serialize, Serializer};
 use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, SweepOutcome, Traffic};
 use squall_sim::plan::Expect;
-use squall_sim::runner::Promise;
+use squall_sim::runner::{Happens, Promise};
 use squall_sim::trace::{Trace, TraceEvent};
 
 use crate::text::{Checked, CheckedRules};
@@ -68,7 +68,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String]) -> String {
     line(&Sweep {
         scenario: &outcome.scenario,
         rules: outcome.rules,
-        seeds: [outcome.seeds.0, outcome.seeds.0 + outcome.runs],
+        seeds: outcome.done(),
         held: outcome.held,
         violated: outcome.violated,
         inconclusive: outcome.inconclusive,
@@ -84,7 +84,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String]) -> String {
             .collect(),
         digest: outcome.digest.to_string(),
         wall_ms,
-        asked: [outcome.seeds.0, outcome.seeds.1],
+        asked: outcome.seeds,
         expect: Expected(&outcome.expect),
         measures: outcome.measures.iter().map(Distribution::of).collect(),
         samples_left_out: outcome.samples_left_out,
@@ -144,6 +144,8 @@ pub fn check(checked: &Checked) -> String {
         rules: checked.rules.iter().map(CheckRules::of).collect(),
         notes: &checked.notes,
         resolved: checked.resolved.as_deref(),
+        timeline: checked.timeline.iter().map(Entry::of).collect(),
+        workload: checked.workload.iter().map(Entry::of).collect(),
     })
 }
 
@@ -319,7 +321,7 @@ struct Quiet {
 struct Sweep<'a> {
     scenario: &'a str,
     rules: &'a str,
-    seeds: [u64; 2],
+    seeds: (u64, u128),
     held: u64,
     violated: u64,
     inconclusive: u64,
@@ -327,7 +329,7 @@ struct Sweep<'a> {
     failures: Vec<Failures<'a>>,
     digest: String,
     wall_ms: u64,
-    asked: [u64; 2],
+    asked: (u64, u128),
     expect: Expected<'a>,
     measures: Vec<Distribution<'a>>,
     samples_left_out: u64,
@@ -395,6 +397,24 @@ struct Check<'a> {
     notes: &'a [String],
     /// The resolved form of the file, where it was asked for.
     resolved: Option<&'a str>,
+    timeline: Vec<Entry<'a>>,
+    workload: Vec<Entry<'a>>,
+}
+
+/// What happens when, in the words that people read.
+#[derive(Serialize)]
+struct Entry<'a> {
+    when: &'a str,
+    what: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn of(happens: &'a Happens) -> Self {
+        Entry {
+            when: &happens.when,
+            what: &happens.what,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -428,6 +448,13 @@ struct CheckRules<'a> {
     rules: &'a str,
     expect: Expected<'a>,
     promises: Vec<PromiseMade<'a>>,
+    tolerated: Tolerated,
+}
+
+#[derive(Serialize)]
+struct Tolerated {
+    loss: f64,
+    latency_ns: u64,
 }
 
 #[derive(Serialize)]
@@ -453,6 +480,10 @@ impl<'a> CheckRules<'a> {
                     default_bound_ns: bound_ns(&made.by_default),
                 })
                 .collect(),
+            tolerated: Tolerated {
+                loss: checked.tolerated.loss,
+                latency_ns: checked.tolerated.latency.as_nanos(),
+            },
         }
     }
 }

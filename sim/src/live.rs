@@ -1,8 +1,10 @@
 //! What comes of a live run: the same as of a simulated one, and what the machine had to do with it.
 
-use squall_nodes::Span;
+use squall_nodes::{HostId, Node, Span};
 
+use crate::draws::{Draws, below};
 use crate::outcome::Outcome;
+use crate::plan::Work;
 use crate::trace::Trace;
 
 /// What came of one live run.
@@ -38,4 +40,10 @@ pub struct HostUse {
     pub cpu: Span,
     /// The most memory that it had at once, in bytes.
     pub peak_memory: u64,
+}
+
+/// Whom an entry of the workload asks with its nth call, counted from 0: the same in a live run as in a simulated one of the same seed.
+/// `entry` is its place in the file.
+pub fn whom<N: Node>(seed: u64, entry: usize, work: &Work<N>, nth: u64) -> HostId {
+    work.of[below(Draws::new(seed).work(entry, nth), work.of.len() as u64) as usize]
 }

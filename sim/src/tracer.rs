@@ -3,11 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use squall_nodes::{Describe, HostId, Time};
+use squall_nodes::{Change, Describe, HostId, Time};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::plan::host_at;
-use crate::trace::{Fate, Happening, Trace, TraceEvent};
+use crate::engine::By;
+use crate::plan::{Cue, Step, Trigger, host_at};
+use crate::trace::{Cause, Fate, Happening, Trace, TraceEvent};
+use crate::words::ordinal;
 
 /// How much of a run is taken down.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,32 @@ impl Tracer {
         );
     }
 
+    /// The world changed, by a step of a timeline or by itself. `facts` are the names of all facts.
+    pub(crate) fn changed(
+        &mut self,
+        at: Time,
+        change: &Change,
+        by: By<'_>,
+        timeline: &[Step],
+        facts: &[&str],
+    ) {
+        let fault = match by.actor.and_then(|actor| self.trace.hosts.get(actor.index())) {
+            Some(actor) => by.label.replace("@actor", actor),
+            None => by.label.to_owned(),
+        };
+        let planned = by.step.and_then(|place| Some((place, timeline.get(place)?)));
+        let cause = planned.map(|(place, step)| Cause {
+            entry: place as u32,
+            kind: step.fault.kind().to_owned(),
+            actor: by.actor,
+            when: by
+                .actor
+                .and_then(|actor| when(actor, &step.trigger, &self.trace.hosts, facts)),
+        });
+        let change = change.clone();
+        self.note(at, None, Happening::World { change, fault, cause });
+    }
+
     pub(crate) fn finish(self) -> Trace {
         self.trace
     }
@@ -137,4 +165,40 @@ impl Tracer {
             None => address.to_string().into(),
         }
     }
+}
+
+/// What triggered a fault, in words: `when c4 had completed a write`, `1s after c1 claimed promoted`.
+fn when(actor: HostId, trigger: &Trigger, hosts: &[String], facts: &[&str]) -> Option<String> {
+    /// More receivers than that are counted.
+    const MOST_NAMED: usize = 3;
+    let Trigger::When { cue, by, nth, after } = trigger else {
+        return None;
+    };
+    let name = |host: &HostId| hosts.get(host.index()).map_or("?", String::as_str);
+    let did = match cue {
+        Cue::Fact(fact) => format!("claimed {}", facts.get(*fact).copied().unwrap_or("a fact")),
+        Cue::PersistBegun => "had begun a write".to_owned(),
+        Cue::PersistCompleted => "had completed a write".to_owned(),
+        Cue::Send(to) => match to.as_slice() {
+            [] => "had sent a datagram".to_owned(),
+            [one] => format!("had sent a datagram to {}", name(one)),
+            few if few.len() <= MOST_NAMED => {
+                let names: Vec<&str> = few.iter().map(name).collect();
+                format!("had sent a datagram to one of {}", names.join(" "))
+            }
+            many => format!("had sent a datagram to one of {} hosts", many.len()),
+        },
+    };
+    // Where several are waited for, what each of them does counts.
+    let count = match (nth, by.as_slice()) {
+        (1, _) => String::new(),
+        (nth, [_]) => format!(" for the {} time", ordinal(*nth)),
+        (nth, _) => format!(", the {} time in all", ordinal(*nth)),
+    };
+    let actor = name(&actor);
+    Some(if after.is_zero() {
+        format!("when {actor} {did}{count}")
+    } else {
+        format!("{after} after {actor} {did}{count}")
+    })
 }

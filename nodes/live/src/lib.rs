@@ -1,17 +1,29 @@
 //! Nodes of Squall over real sockets: the logic that was simulated is the logic that runs.
 //!
-//! - [`settings`]: everything that one live node needs.
-//! - [`line`]: what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked.
+//! - [`settings`]: everything that one live node needs; [`run`](mod@run): one live node from its start to its end.
+//! - [`door`]: how it is asked things from other threads; [`status`]: how it is.
+//! - [`line`]: what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
+//! - [`error`]: why it does not start, or has to stop.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
 
+pub mod door;
+pub mod error;
 pub mod line;
 pub mod policy;
 pub mod request;
+pub mod run;
 pub mod settings;
+pub mod status;
+pub mod wires;
 
+pub use door::{Door, Gone, Handle, Replies, Stop, door};
+pub use error::LiveError;
 pub use line::Line;
 pub use policy::{Peer, Policy, Way};
 pub use request::{Reply, Request};
+pub use run::{Boot, Ended, Recorder, run};
 pub use settings::Settings;
+pub use status::{Gauge, Recording, Status};
+pub use wires::Wires;

@@ -46,8 +46,8 @@ impl App {
         self
     }
 
-    /// Reads the command line of this process and does what it says. The first Ctrl-C stops in good order, the second at
-    /// once.
+    /// Reads the command line of this process and does what it says. The first Ctrl-C gives up the runs under way and
+    /// reports those that are done, the second stops at once.
     pub fn main(self) -> ExitCode {
         static STOP: AtomicBool = AtomicBool::new(false);
         // Without the handler Ctrl-C stops at once, which is no reason not to begin.
@@ -57,7 +57,7 @@ impl App {
             }
             let _ = writeln!(
                 io::stderr(),
-                "\nstopping after the runs under way; Ctrl-C again stops at once"
+                "\nstopping, without the runs under way; Ctrl-C again stops at once"
             );
         });
         let reader = |is_terminal| {

@@ -94,7 +94,7 @@ impl<P: Protocol> Engine<'_, P> {
             from: from.to_string(),
             why,
         });
-        self.payloads.release(&datagram);
+        self.payloads.release(&datagram, &mut self.buffers);
     }
 
     /// The digest of the run that is over, with what is still on its way or held back for a paused or slow host, which is counted as well.

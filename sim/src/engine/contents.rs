@@ -34,14 +34,21 @@ impl Disk {
         self.lost = None;
     }
 
-    /// A write is on the disk.
-    pub(crate) fn write(&mut self, bytes: Vec<u8>) {
-        self.before = Some(Before(self.contents.replace(bytes)));
+    /// A write is on the disk. Returns what nobody can find there any more.
+    pub(crate) fn write(&mut self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let before = Before(self.contents.replace(bytes));
+        self.before.replace(before).and_then(|Before(gone)| gone)
     }
 
     /// A write was under way when the host went down, and left what was there.
     pub(crate) fn lose(&mut self, bytes: Vec<u8>) {
         self.lost = Some(bytes);
+    }
+
+    /// The buffers of all that is there.
+    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Vec<u8>> {
+        let before = self.before.and_then(|Before(before)| before);
+        self.contents.into_iter().chain(before).chain(self.lost)
     }
 
     /// What a host finds that boots with what is there.

@@ -5,6 +5,7 @@ use squall_nodes::{HostId, Node, NodeRng, Protocol};
 use super::Engine;
 use super::event::Event;
 use super::host::Held;
+use super::see::By;
 use crate::trace::DropCause;
 
 impl<P: Protocol> Engine<'_, P> {
@@ -42,8 +43,8 @@ impl<P: Protocol> Engine<'_, P> {
         host.node = None;
         host.ports.clear();
         self.stale += host.timers.clear();
-        if let Some(barrier) = host.barrier.take()
-            && let Some(writing) = barrier.writing
+        if let Some(mut barrier) = host.barrier.take()
+            && let Some(writing) = barrier.writing.take()
         {
             // Its own ordinal: the one of the write itself says how long the write takes.
             let word = self.draws.disk(
@@ -53,10 +54,13 @@ impl<P: Protocol> Engine<'_, P> {
             );
             self.held -= barrier.bytes;
             if word & 1 == 1 {
-                host.disk.write(writing.bytes);
+                if let Some(gone) = host.disk.write(writing.bytes) {
+                    self.buffers.put(gone);
+                }
             } else {
                 host.disk.lose(writing.bytes);
             }
+            self.barriers.put(barrier, &mut self.buffers);
         }
         let mut unread = Vec::new();
         if let Some(held) = host.held.take() {
@@ -83,6 +87,6 @@ impl<P: Protocol> Engine<'_, P> {
             }
         }
         self.sweep_queue();
-        self.look_at_disk(id, "slow_disk");
+        self.look_at_disk(id, By::itself("slow_disk"));
     }
 }

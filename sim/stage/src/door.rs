@@ -105,6 +105,16 @@ pub trait Staged: Send + Sync {
     ) -> Result<LiveRun, StageError>;
 }
 
+impl StageError {
+    /// The system refused what was tried.
+    pub(crate) fn system(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
+        StageError::System {
+            what: what.into(),
+            why: why.to_string(),
+        }
+    }
+}
+
 /// Why a scenario was not played to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {

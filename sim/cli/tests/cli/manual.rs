@@ -34,6 +34,11 @@ fn every_shell_is_told_of_every_command_under_the_name_of_the_program() {
         for option in ["recheck", "junit", "trace"] {
             assert!(said.stdout.contains(option), "{shell} does not know --{option}");
         }
+        if matches!(shell, "bash" | "zsh" | "fish") {
+            for rules in ["Hasty", "Patient"] {
+                assert!(said.stdout.contains(rules), "{shell} does not know {rules}");
+            }
+        }
         assert!(!said.stdout.contains("squall"), "{shell}");
     }
     let said = watch(&["completions", "csh"]);

@@ -1,0 +1,187 @@
+//! How a live node is, for people and programs who ask.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+use squall_nodes::{DiskAtBoot, Span, Time};
+
+use crate::line::Counts;
+
+/// How a live node is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// What it speaks.
+    pub protocol: String,
+    /// By which rules.
+    pub rules: String,
+    /// Its name.
+    pub name: String,
+    /// The address that its sockets are bound to.
+    pub address: Ipv4Addr,
+    /// What it is.
+    pub role: serde_json::Value,
+    /// Its settings.
+    pub config: serde_json::Value,
+    /// Its process.
+    pub pid: u32,
+    /// Its life, counted from 0.
+    pub incarnation: u32,
+    /// The seed of its random streams in this life.
+    pub seed: u64,
+    /// What it found on its disk.
+    pub disk: DiskAtBoot,
+    /// Now, on the machine's monotonic clock, in nanoseconds.
+    pub now: Time,
+    /// When it booted; `None` when it waits to be told to.
+    pub booted: Option<Time>,
+    /// For how long it is up.
+    pub up: Span,
+    /// How many inputs it was handed.
+    pub inputs: u64,
+    /// What became of datagrams.
+    pub counts: Counts,
+    /// The ports that it has opened, in that order.
+    pub ports: Vec<u16>,
+    /// The timers that are armed, in the order in which they will go off.
+    pub timers: Vec<Armed>,
+    /// What it claimed last, the latest last.
+    pub facts: Vec<Claimed>,
+    /// How often it claimed what.
+    pub claims: BTreeMap<String, u64>,
+    /// How many calls it took, and how many answers it gave.
+    pub calls: Calls,
+    /// What it wrote to its disk.
+    pub writes: Writes,
+    /// Bytes of datagrams that its policy delays.
+    pub delayed: usize,
+    /// The policy that is in force; `None` for none.
+    pub policy: Option<u64>,
+    /// How often it was kept from running for longer than it was to tell, and for how long at most.
+    pub stalls: Stalls,
+    /// Whether its flight is recorded.
+    pub recording: Recording,
+}
+
+/// A timer that is armed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Armed {
+    /// Which, as traces print it.
+    pub timer: String,
+    /// When it goes off.
+    pub at: Time,
+    /// How long that is from now.
+    pub within: Span,
+}
+
+/// Something that was claimed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Claimed {
+    /// When.
+    pub at: Time,
+    /// How long ago that is.
+    pub ago: Span,
+    /// The fact's name.
+    pub name: String,
+    /// All of it, as traces print it.
+    pub says: String,
+    /// All of it.
+    pub fact: serde_json::Value,
+}
+
+/// What was asked of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Calls {
+    /// Calls that it was handed.
+    pub taken: u64,
+    /// Answers that it gave.
+    pub answers: u64,
+    /// Calls that may get more answers, of those that somebody waits for.
+    pub open: usize,
+}
+
+/// What a node wrote to its disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Writes {
+    /// Writes that completed.
+    pub completed: u64,
+    /// Writes that failed.
+    pub failed: u64,
+    /// Bytes of effects that wait behind a write, with the write itself.
+    pub waiting: usize,
+}
+
+/// How often a node was kept from running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stalls {
+    /// How often.
+    pub count: u64,
+    /// The longest.
+    pub longest: Span,
+}
+
+/// Whether a flight is recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Recording {
+    /// It is not, and was not to be.
+    #[default]
+    Off,
+    /// It is.
+    On {
+        /// How many bytes there are.
+        bytes: u64,
+    },
+    /// It was, and is not any more: the recording is as large as it may be.
+    Full {
+        /// How many bytes there are.
+        bytes: u64,
+    },
+    /// It was, and is not any more: the recording could not be written.
+    Failed {
+        /// How many bytes there are.
+        bytes: u64,
+    },
+}
+
+/// How a recorder lets others know how it is doing, from inside [`drive`](squall_nodes::drive). Clones show the same.
+#[derive(Clone, Debug, Default)]
+pub struct Gauge(Arc<[AtomicU64; 2]>);
+
+impl Gauge {
+    /// Shows how it is now.
+    pub fn show(&self, recording: &Recording) {
+        let (kind, bytes) = match recording {
+            Recording::Off => (0, 0),
+            Recording::On { bytes } => (1, *bytes),
+            Recording::Full { bytes } => (2, *bytes),
+            Recording::Failed { bytes } => (3, *bytes),
+        };
+        let [shown, size] = &*self.0;
+        size.store(bytes, Ordering::Relaxed);
+        shown.store(kind, Ordering::Release);
+    }
+
+    /// How it was shown to be last.
+    pub fn read(&self) -> Recording {
+        let [shown, size] = &*self.0;
+        let kind = shown.load(Ordering::Acquire);
+        let bytes = size.load(Ordering::Relaxed);
+        match kind {
+            1 => Recording::On { bytes },
+            2 => Recording::Full { bytes },
+            3 => Recording::Failed { bytes },
+            _ => Recording::Off,
+        }
+    }
+}
+
+impl Status {
+    /// The status as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        // Everything in it is a number, a text, or was JSON already.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
