@@ -15,13 +15,15 @@ use squall_sim::runner::Runner;
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{check, manual, run, sweep};
+use crate::node::{Living, living};
+use crate::{ask, check, manual, node, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
 pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
+    doors: Vec<Box<dyn Living>>,
 }
 
 impl App {
@@ -43,6 +45,9 @@ impl App {
         let runner = registered::<P>();
         self.runners.retain(|other| other.name() != runner.name());
         self.runners.push(runner);
+        let door = living::<P>();
+        self.doors.retain(|other| other.name() != door.name());
+        self.doors.push(door);
         self
     }
 
@@ -78,6 +83,7 @@ impl App {
                 Colours::Welcome
             },
             stop: &STOP,
+            stop_between_runs: &stop_between_runs,
         };
         let words: Vec<OsString> = std::env::args_os().collect();
         self.run_in(&words, &mut io::stdout().lock(), &mut io::stderr(), surroundings)
@@ -99,6 +105,7 @@ impl App {
             stderr: Reader::Other,
             colours: Colours::Unwanted,
             stop: &never,
+            stop_between_runs: &|| {},
         };
         self.run_in(&words, stdout, stderr, surroundings)
     }
@@ -112,7 +119,13 @@ impl App {
     ) -> Exit {
         let program = self.program(words);
         let mut session = Session::new(program, stdout, stderr, surroundings);
-        let done = match Typed::read(&session.program, &self.runners, words) {
+        let typed = Typed::read(&session.program, &self.runners, words);
+        // A live node takes signals in its own way; one who asks it something stops at once.
+        let takes_signals = |typed: &Typed| matches!(typed.command, Command::Node(_) | Command::Ask(_));
+        if !typed.as_ref().is_ok_and(takes_signals) {
+            (session.surroundings.stop_between_runs)();
+        }
+        let done = match typed {
             Err(error) => return help_or_usage(&error, &mut session),
             Ok(Typed {
                 command: Command::Run(args),
@@ -123,6 +136,12 @@ impl App {
             Ok(Typed {
                 command: Command::Check(args),
             }) => check::check(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Node(args),
+            }) => node::node(&self.doors, &args, &mut session),
+            Ok(Typed {
+                command: Command::Ask(args),
+            }) => ask::ask(&self.doors, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),
