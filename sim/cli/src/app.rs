@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
+use squall_live::record::{Replays, replays};
 use squall_nodes::Protocol;
 use squall_reports::look::quoted;
 use squall_sim::registered;
@@ -17,7 +18,7 @@ use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::node::{Living, living};
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{ask, check, live, manual, node, run, sweep};
+use crate::{ask, check, live, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
@@ -26,6 +27,7 @@ pub struct App {
     runners: Vec<Box<dyn Runner>>,
     doors: Vec<Box<dyn Living>>,
     stages: Vec<Box<dyn Staged>>,
+    replays: Vec<Box<dyn Replays>>,
 }
 
 impl App {
@@ -53,6 +55,8 @@ impl App {
         let stage = staged::<P>();
         self.stages.retain(|other| other.name() != stage.name());
         self.stages.push(stage);
+        self.replays.retain(|other| other.name() != P::NAME);
+        self.replays.push(replays::<P>());
         self
     }
 
@@ -60,16 +64,18 @@ impl App {
     /// reports those that are done, the second stops at once.
     pub fn main(self) -> ExitCode {
         static STOP: AtomicBool = AtomicBool::new(false);
-        // Without the handler Ctrl-C stops at once, which is no reason not to begin.
-        let _ = ctrlc::set_handler(|| {
-            if STOP.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted.code().into());
-            }
-            let _ = writeln!(
-                io::stderr(),
-                "\nstopping, without the runs under way; Ctrl-C again stops at once"
-            );
-        });
+        let stop_between_runs = || {
+            // Without the handler Ctrl-C stops at once, which is no reason not to begin.
+            let _ = ctrlc::set_handler(|| {
+                if STOP.swap(true, Ordering::Relaxed) {
+                    std::process::exit(Exit::Interrupted.code().into());
+                }
+                let _ = writeln!(
+                    io::stderr(),
+                    "\nstopping, without the runs under way; Ctrl-C again stops at once"
+                );
+            });
+        };
         let reader = |is_terminal| {
             if is_terminal {
                 Reader::Terminal
@@ -150,6 +156,9 @@ impl App {
             Ok(Typed {
                 command: Command::Ask(args),
             }) => ask::ask(&self.doors, &args, &mut session),
+            Ok(Typed {
+                command: Command::Replay(args),
+            }) => replay::replay(&self.replays, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),
