@@ -282,8 +282,9 @@ impl<'s> Stage<'s> {
                 .lines
                 .recv_timeout(FOREVER)
                 .unwrap_or_else(|_| panic!("still waiting for {what}; {:#?}", self.seen));
-            if self.hosts.iter().any(|host| host.thread.is_finished()) {
-                panic!("a node has stopped, waiting for {what}; {:#?}", self.seen);
+            if let Some(gone) = self.hosts.iter().position(|host| host.thread.is_finished()) {
+                let ended = self.hosts.remove(gone).thread.join();
+                panic!("{gone} has stopped, waiting for {what}: {ended:?}; {:#?}", self.seen);
             }
             let found = is_it(place, &line);
             self.note(place, line);
