@@ -59,16 +59,18 @@ impl App {
     /// reports those that are done, the second stops at once.
     pub fn main(self) -> ExitCode {
         static STOP: AtomicBool = AtomicBool::new(false);
-        // Without the handler Ctrl-C stops at once, which is no reason not to begin.
-        let _ = ctrlc::set_handler(|| {
-            if STOP.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted.code().into());
-            }
-            let _ = writeln!(
-                io::stderr(),
-                "\nstopping, without the runs under way; Ctrl-C again stops at once"
-            );
-        });
+        let stop_between_runs = || {
+            // Without the handler Ctrl-C stops at once, which is no reason not to begin.
+            let _ = ctrlc::set_handler(|| {
+                if STOP.swap(true, Ordering::Relaxed) {
+                    std::process::exit(Exit::Interrupted.code().into());
+                }
+                let _ = writeln!(
+                    io::stderr(),
+                    "\nstopping, without the runs under way; Ctrl-C again stops at once"
+                );
+            });
+        };
         let reader = |is_terminal| {
             if is_terminal {
                 Reader::Terminal

@@ -190,7 +190,7 @@ impl<P: Protocol> Deployed for Ready<P> {
     fn wipe(&self) -> anyhow::Result<Vec<PathBuf>> {
         let data = self.0.data.as_deref();
         let data = data.context("--wipe: the node has no data folder that anything could be in")?;
-        Ok(squall_live::wipe(data)?)
+        Ok(squall_live::disk::wipe(data)?)
     }
 
     fn run(self: Box<Self>, attendance: Attendance) -> anyhow::Result<Finished> {
