@@ -55,6 +55,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
     /// Write the trace of the one run, an event a line, as JSON; `-` for stdout, with the result on stderr
+    ///
+    /// It is kept in memory until the run is over, some hundred bytes an event, and then written to a file beside OUT that takes its
+    /// place: whoever kills the program meanwhile finds a `.squall-….part` there, which may be deleted.
     #[arg(long, value_name = "OUT")]
     pub(crate) trace: Option<PathBuf>,
     /// Tell the story of every violation, expected or not
