@@ -284,7 +284,10 @@ impl<'s> Stage<'s> {
                 .unwrap_or_else(|_| panic!("still waiting for {what}; {:#?}", self.seen));
             if let Some(gone) = self.hosts.iter().position(|host| host.thread.is_finished()) {
                 let ended = self.hosts.remove(gone).thread.join();
-                panic!("{gone} has stopped, waiting for {what}: {ended:?}; {:#?}", self.seen);
+                panic!(
+                    "{gone} has stopped, waiting for {what}: {ended:?}; {:#?}",
+                    self.seen
+                );
             }
             let found = is_it(place, &line);
             self.note(place, line);
