@@ -5,12 +5,19 @@
 //! - [`line`]: what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
 //! - [`record`]: the flight recorder, and replays of what it recorded.
-//! - [`error`]: why it does not start, or has to stop.
+//! - [`clock`] and [`disk`]: the machine's time, and where a node persists; [`error`]: why it does not start, or has to stop.
+//! - Inside: `host` is the transport, made of the `barrier` (the effects behind a write), `timers`, `udp` sockets, the `edge` (policies
+//!   at work) and the `teller` of lines.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
 
+mod barrier;
+pub mod clock;
+pub mod disk;
 pub mod door;
+mod edge;
 pub mod error;
+mod host;
 pub mod line;
 pub mod policy;
 pub mod record;
@@ -18,6 +25,10 @@ pub mod request;
 pub mod run;
 pub mod settings;
 pub mod status;
+mod teller;
+mod timers;
+mod udp;
+mod watch;
 pub mod wires;
 
 pub use door::{Door, Gone, Handle, Replies, Stop, door};

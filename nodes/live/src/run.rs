@@ -1,12 +1,17 @@
 //! One live node from its start to its end.
 
-use squall_nodes::{Node, Time, Unwitnessed, Witness};
+use squall_nodes::{Node, Outbox, Time, Unwitnessed, Witness, drive};
 
+use crate::clock::monotonic;
+use crate::disk::Disk;
 use crate::door::{Door, Stop};
 use crate::error::LiveError;
+use crate::host::{Host, Parts};
 use crate::line::Counts;
-use crate::settings::Settings;
+use crate::settings::{Attendance, Settings};
 use crate::status::Gauge;
+use crate::teller::Teller;
+use crate::wires::{Wires, listen};
 
 /// Everything that a node is made of when it boots: fed the same inputs, it asks for the same effects again.
 pub struct Boot<'a, N: Node> {
@@ -67,9 +72,58 @@ pub struct Ended {
 /// It could not start, or it had to stop: [`LiveError`] says why.
 pub fn run<N: Node>(
     settings: Settings<N>,
-    door: Door<N>,
+    mut door: Door<N>,
     recorder: &mut impl Recorder<N>,
 ) -> Result<Ended, LiveError> {
-    let _ = (settings, door, recorder);
-    Err(LiveError::NotLive { what: "anything" })
+    let disk = Disk::open(settings.data.as_deref())?;
+    let seed = match settings.seed {
+        Some(seed) => seed,
+        None => drawn().map_err(LiveError::system("draw a seed from the system"))?,
+    };
+    let attendant = match settings.attendance {
+        Attendance::Alone => None,
+        Attendance::Attended { .. } => {
+            let wires = match door.wires.take() {
+                Some(wires) => wires,
+                None => Wires::stdio().map_err(LiveError::system("speak through stdin and stdout"))?,
+            };
+            listen(wires.requests, door.handle.clone()).map_err(LiveError::system("start a thread"))?;
+            Some(wires.lines)
+        }
+    };
+    let teller = Teller::new(attendant, settings.lines.as_deref())?;
+    let mut host = Host::new(Parts {
+        settings,
+        door,
+        teller,
+        disk,
+        seed,
+        gauge: recorder.gauge(),
+    })?;
+    if host.await_go() {
+        let recorded = recorder.boots(&Boot {
+            settings: &host.settings,
+            incarnation: host.found.incarnation,
+            seed,
+            disk: host.found.state.as_deref(),
+            at: monotonic(),
+        });
+        match recorded {
+            Err(why) => host.fail(why),
+            Ok(()) => {
+                host.boot();
+                drive(&mut host, &mut Outbox::new(), recorder);
+                recorder.stopped(monotonic());
+            }
+        }
+    }
+    host.end()
+}
+
+/// A number that nobody knows before.
+fn drawn() -> rustix::io::Result<u64> {
+    let mut bytes = [0; 8];
+    // So few come all at once.
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(u64::from_le_bytes(bytes))
 }

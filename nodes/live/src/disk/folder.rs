@@ -1,0 +1,187 @@
+//! The data folder of a live node: locked by one process, and its files replaced whole.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use squall_nodes::DiskAtBoot;
+
+use super::Found;
+use super::envelope::{Kind, header, opened};
+use crate::error::LiveError;
+
+/// What the node persisted last.
+const STATE: &str = "state";
+/// The number of its last life.
+const INCARNATION: &str = "incarnation";
+/// Held by the process that uses the folder.
+const LOCK: &str = "lock";
+/// What is put behind the name of a file that is moved aside, ahead of a number.
+const ASIDE: &str = ".damaged-";
+
+/// A data folder that this process has to itself.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// The folder itself, for what becomes of names in it.
+    folder: File,
+    /// Let go of when it is closed.
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens a folder, which is made if it is not there.
+    pub(super) fn open(path: &Path) -> Result<Self, LiveError> {
+        let cannot = |why: String| LiveError::Folder {
+            folder: path.to_owned(),
+            why,
+        };
+        if let Err(why) = fs::create_dir_all(path) {
+            return Err(cannot(match why.kind() {
+                ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "it is not a folder".to_owned(),
+                _ => format!("it is not there and cannot be made: {why}"),
+            }));
+        }
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.join(LOCK))
+            .map_err(|why| cannot(format!("it cannot be written to: {why}")))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(LiveError::Locked {
+                    folder: path.to_owned(),
+                });
+            }
+            Err(TryLockError::Error(why)) => return Err(cannot(format!("it cannot be locked: {why}"))),
+        }
+        let folder = File::open(path).map_err(|why| cannot(format!("it cannot be opened: {why}")))?;
+        Ok(Folder {
+            path: path.to_owned(),
+            folder,
+            _lock: lock,
+        })
+    }
+
+    /// Reads what is there, and begins a new life: its number is on the disk when this returns.
+    pub(super) fn begin_life(&self) -> Result<Found, LiveError> {
+        let state = self.read(STATE, Kind::State)?;
+        let incarnation = match self.last_incarnation()? {
+            None => 0,
+            Some(last) => last.checked_add(1).ok_or_else(|| LiveError::Damaged {
+                file: self.path.join(INCARNATION),
+                what: "it has the greatest number that there is".to_owned(),
+            })?,
+        };
+        self.replace(INCARNATION, Kind::Incarnation, &incarnation.to_le_bytes())
+            .map_err(|why| LiveError::Folder {
+                folder: self.path.clone(),
+                why: format!("it cannot be written to: {why}"),
+            })?;
+        let disk = match &state {
+            Some(_) => DiskAtBoot::Kept,
+            None if self.aside(STATE, 1).exists() => DiskAtBoot::Wiped,
+            None => DiskAtBoot::Fresh,
+        };
+        Ok(Found {
+            incarnation,
+            state,
+            disk,
+        })
+    }
+
+    /// Replaces what the node persisted last. When it fails, the old contents are there, or the new ones.
+    pub(super) fn persist(&self, bytes: &[u8]) -> io::Result<()> {
+        self.replace(STATE, Kind::State, bytes)
+    }
+
+    fn last_incarnation(&self) -> Result<Option<u32>, LiveError> {
+        let Some(bytes) = self.read(INCARNATION, Kind::Incarnation)? else {
+            return Ok(None);
+        };
+        match bytes.as_slice().try_into() {
+            Ok(number) => Ok(Some(u32::from_le_bytes(number))),
+            Err(_) => Err(LiveError::Damaged {
+                file: self.path.join(INCARNATION),
+                what: format!("a number of 4 bytes should be in it, and {} are", bytes.len()),
+            }),
+        }
+    }
+
+    /// What a file holds; `None` when it is not there.
+    fn read(&self, name: &str, kind: Kind) -> Result<Option<Vec<u8>>, LiveError> {
+        let file = self.path.join(name);
+        match fs::read(&file) {
+            Ok(bytes) => opened(kind, bytes)
+                .map(Some)
+                .map_err(|what| LiveError::Damaged { file, what }),
+            Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(LiveError::Folder {
+                folder: self.path.clone(),
+                why: format!("{name} cannot be read: {why}"),
+            }),
+        }
+    }
+
+    /// Replaces a file, whole or not at all.
+    fn replace(&self, name: &str, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+        let fresh = self.path.join(format!("{name}.new"));
+        let written = Self::write(&fresh, &header(kind, bytes), bytes)
+            .and_then(|()| fs::rename(&fresh, self.path.join(name)));
+        if let Err(why) = written {
+            // On a full disk it is in the way of others.
+            let _ = fs::remove_file(&fresh);
+            return Err(why);
+        }
+        // Before that, the old name might come back after a power cut.
+        self.folder.sync_all()
+    }
+
+    fn write(path: &Path, header: &[u8], bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::create(path)?;
+        file.write_all(header)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    }
+
+    /// Where a file is moved aside to, the `number`th time.
+    fn aside(&self, name: &str, number: u32) -> PathBuf {
+        self.path.join(format!("{name}{ASIDE}{number}"))
+    }
+
+    /// Moves a file aside, if it is there.
+    fn move_aside(&self, name: &str) -> Result<Option<PathBuf>, LiveError> {
+        let file = self.path.join(name);
+        let free = (1..=u32::MAX)
+            .map(|number| self.aside(name, number))
+            .find(|path| !path.exists());
+        let Some(aside) = free.filter(|_| file.exists()) else {
+            return Ok(None);
+        };
+        fs::rename(&file, &aside)
+            .and_then(|()| self.folder.sync_all())
+            .map_err(|why| LiveError::Folder {
+                folder: self.path.clone(),
+                why: format!("{name} cannot be moved aside: {why}"),
+            })?;
+        Ok(Some(aside))
+    }
+}
+
+/// Has the node that keeps its data in `folder` start without what it persisted: moves `state` aside to `state.damaged-1`, or the next
+/// number that is free, whether it is damaged or not. The number of its lives goes on, but where that is damaged too: then it is moved
+/// aside as well, and they are counted from 0 again. Where the files are now.
+///
+/// # Errors
+///
+/// The folder cannot be used, or another process does.
+pub fn wipe(folder: &Path) -> Result<Vec<PathBuf>, LiveError> {
+    let folder = Folder::open(folder)?;
+    let mut moved: Vec<PathBuf> = folder.move_aside(STATE)?.into_iter().collect();
+    if let Err(LiveError::Damaged { .. }) = folder.last_incarnation() {
+        moved.extend(folder.move_aside(INCARNATION)?);
+    }
+    Ok(moved)
+}

@@ -1,0 +1,144 @@
+//! What is persisted is there after a restart, and whatever goes wrong has a name.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+/// Opens a folder, writes what is to be written, and closes it: what was found, and what became of the writes.
+fn life(folder: &Path, writes: &[&[u8]]) -> (Found, Vec<Written>) {
+    let (disk, found, mut written) = Disk::open(Some(folder)).unwrap();
+    let mut done = Vec::new();
+    for bytes in writes {
+        disk.write(bytes.to_vec());
+        done.push(written.blocking_recv().unwrap());
+    }
+    disk.close(true);
+    (found, done)
+}
+
+fn refused(folder: &Path) -> String {
+    match Disk::open(Some(folder)) {
+        Ok(_) => panic!("{} was opened", folder.display()),
+        Err(why) => why.to_string(),
+    }
+}
+
+#[test]
+fn what_was_persisted_last_is_found_in_the_next_life() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("made/if/need/be");
+    let lives = [
+        life(&folder, &[]),
+        life(&folder, &[b"one", b""]),
+        life(&folder, &[&[7; 100_000]]),
+        life(&folder, &[]),
+    ];
+    let found: Vec<_> = lives.iter().map(|(found, _)| found.clone()).collect();
+    let expected = [
+        (0, None, DiskAtBoot::Fresh),
+        (1, None, DiskAtBoot::Fresh),
+        (2, Some(vec![]), DiskAtBoot::Kept),
+        (3, Some(vec![7; 100_000]), DiskAtBoot::Kept),
+    ];
+    let expected = expected.map(|(incarnation, state, disk)| Found {
+        incarnation,
+        state,
+        disk,
+    });
+    assert_eq!(found, expected);
+    assert!(lives.iter().all(|(_, done)| done.iter().all(Result::is_ok)));
+}
+
+#[test]
+fn without_a_folder_writes_complete_all_the_same() {
+    let (disk, found, mut written) = Disk::open(None).unwrap();
+    assert_eq!((found.incarnation, found.state), (0, None));
+    for _ in 0..3 {
+        disk.write(b"x".to_vec());
+        assert_eq!(written.blocking_recv(), Some(Ok(())));
+    }
+}
+
+#[test]
+fn a_folder_is_used_by_one_process_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, ..) = Disk::open(Some(folder.path())).unwrap();
+    assert!(refused(folder.path()).contains("is in use by another process"));
+    assert!(wipe(folder.path()).is_err());
+    disk.close(true);
+    life(folder.path(), &[]);
+}
+
+#[test]
+fn what_cannot_be_a_folder_is_said_to_be_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "x").unwrap();
+    assert!(refused(&file).ends_with("it is not a folder"));
+    assert!(refused(&file.join("below")).ends_with("it is not a folder"));
+    // Nobody may make a folder there, not even root.
+    let why = refused(Path::new("/proc/squall"));
+    assert!(why.contains("it is not there and cannot be made"), "{why}");
+    // Nor a file there: it stands for a disk that is mounted read-only.
+    let why = refused(Path::new("/proc/self"));
+    assert!(why.contains("it cannot be written to"), "{why}");
+}
+
+#[test]
+fn damage_is_named_and_nothing_is_changed_until_it_is_wiped() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    life(folder, &[b"sound"]);
+    let state = folder.join("state");
+    let sound = fs::read(&state).unwrap();
+    let cut_off = &sound[..sound.len() - 1];
+    fs::write(&state, cut_off).unwrap();
+    let why = refused(folder);
+    assert!(why.contains("5 bytes were written, and 4 are there"), "{why}");
+    assert!(why.contains("--wipe"), "{why}");
+    assert_eq!(fs::read(&state).unwrap(), cut_off);
+
+    assert_eq!(wipe(folder).unwrap(), [folder.join("state.damaged-1")]);
+    assert_eq!(fs::read(folder.join("state.damaged-1")).unwrap(), cut_off);
+    let (found, _) = life(folder, &[b"anew"]);
+    assert_eq!(
+        (found.incarnation, found.state, found.disk),
+        (1, None, DiskAtBoot::Wiped)
+    );
+    // What is sound is moved aside too, when it is wished.
+    assert_eq!(wipe(folder).unwrap(), [folder.join("state.damaged-2")]);
+    assert_eq!(wipe(folder).unwrap(), [] as [&Path; 0]);
+    assert_eq!(life(folder, &[]).0.incarnation, 2);
+
+    let incarnation = folder.join("incarnation");
+    fs::write(&incarnation, "garbage").unwrap();
+    assert!(refused(folder).contains("incarnation is damaged"));
+    assert_eq!(wipe(folder).unwrap(), [folder.join("incarnation.damaged-1")]);
+    assert_eq!(life(folder, &[]).0.incarnation, 0);
+}
+
+#[test]
+fn a_full_disk_fails_the_write_and_leaves_the_old_contents() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (disk, _, mut written) = Disk::open(Some(folder)).unwrap();
+    let mut write = |bytes: &[u8]| {
+        disk.write(bytes.to_vec());
+        written.blocking_recv().unwrap()
+    };
+    assert_eq!(write(b"old"), Ok(()));
+    // Everything that is written there finds a full disk.
+    symlink("/dev/full", folder.join("state.new")).unwrap();
+    let why = write(b"new").unwrap_err();
+    assert!(why.contains("No space left"), "{why}");
+    assert!(!folder.join("state.new").exists());
+    // It goes on when there is room again.
+    assert_eq!(write(b"newer"), Ok(()));
+    // A folder that cannot be written to any more.
+    fs::create_dir(folder.join("state.new")).unwrap();
+    assert!(write(b"lost").is_err());
+    disk.close(true);
+    fs::remove_dir(folder.join("state.new")).unwrap();
+    assert_eq!(life(folder, &[]).0.state.as_deref(), Some(&b"newer"[..]));
+}

@@ -1,0 +1,307 @@
+//! One live host: a transport for one node over sockets, a clock and a disk.
+//!
+//! - Here: what a host consists of, and the two doors of the transport.
+//! - `take`: from what has happened to the node's next input, in fair order; and the wait when nothing has.
+//! - `show`: what others see of the node: datagrams, claims, answers, lines.
+//! - `asks`: what the node's side of the door is asked; `stop`: how it comes to an end.
+
+mod asks;
+mod show;
+mod stop;
+mod take;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use squall_nodes::{Delivery, Effect, Effects, HostId, Ids, Input, Node, Span, Time, Transport};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use crate::barrier::{Barrier, Waiting};
+use crate::clock::{Alarm, monotonic};
+use crate::disk::{Disk, Found, Written};
+use crate::door::{Ask, Door, Handle, Stop};
+use crate::edge::Edge;
+use crate::error::LiveError;
+use crate::line::Counts;
+use crate::settings::{Attendance, Settings};
+use crate::status::{Gauge, Stalls};
+use crate::teller::Teller;
+use crate::timers::Timers;
+use crate::udp::Sockets;
+use asks::Open;
+use take::Due;
+
+/// One live host. There is no other in its process, so its place is 0.
+pub(crate) struct Host<N: Node> {
+    pub(super) settings: Settings<N>,
+    runtime: Runtime,
+    alarm: Alarm,
+    /// The last that was seen of the clock.
+    now: Time,
+    node: Option<N>,
+    ids: Ids,
+    pub(super) found: Found,
+    pub(super) seed: u64,
+    booted: Option<Time>,
+    start: Started,
+    timers: Timers<N::Timer>,
+    sockets: Sockets,
+    edge: Edge,
+    barrier: Barrier<N>,
+    disk: Disk,
+    written: mpsc::Receiver<Written>,
+    teller: Teller,
+    asked: mpsc::Receiver<Ask<N>>,
+    stopped: mpsc::Receiver<Stop>,
+    /// So that nobody else has to keep one.
+    _handle: Handle<N>,
+    /// What was asked and has not had its turn.
+    asks: VecDeque<Ask<N>>,
+    /// What the call asks that the node is told of.
+    command: Option<N::Command>,
+    /// The calls that somebody waits for.
+    calls: BTreeMap<u64, Open<N>>,
+    /// How many calls have got numbers of the host's own.
+    numbered: u64,
+    /// How many inputs in a row had precedence over others that may have waited.
+    in_a_row: u32,
+    marks: Marks,
+    pub(super) counts: Counts,
+    tally: Tally<N>,
+    gauge: Gauge,
+    /// How it is to stop.
+    ending: Option<Stop>,
+    /// Why it has to.
+    failed: Option<LiveError>,
+}
+
+/// Whether the node got its first input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Started {
+    NotYet,
+    Yes,
+}
+
+/// When an attended node tells what it has come to.
+struct Marks {
+    /// When the next is due; [`Time::MAX`] when nobody is told.
+    due: Time,
+    every: Span,
+    /// How late it may be for something before that is told.
+    stall: Span,
+    /// What was due before that has been told.
+    told_until: Time,
+    /// When the kernel was asked last what it has dropped.
+    kernel_asked: Time,
+}
+
+/// What is counted for those who ask how the node is.
+struct Tally<N: Node> {
+    inputs: u64,
+    calls: u64,
+    answers: u64,
+    writes: u64,
+    failed_writes: u64,
+    stalls: Stalls,
+    claims: BTreeMap<&'static str, u64>,
+    /// The last claims, the latest last.
+    facts: VecDeque<(Time, N::Fact)>,
+}
+
+/// What a host is made of that has opened its folder.
+pub(crate) struct Parts<N: Node> {
+    pub(crate) settings: Settings<N>,
+    pub(crate) door: Door<N>,
+    pub(crate) teller: Teller,
+    pub(crate) disk: (Disk, Found, mpsc::Receiver<Written>),
+    pub(crate) seed: u64,
+    pub(crate) gauge: Gauge,
+}
+
+const OURS: HostId = HostId(0);
+
+impl<N: Node> Host<N> {
+    pub(crate) fn new(parts: Parts<N>) -> Result<Self, LiveError> {
+        let Parts {
+            settings,
+            door,
+            teller,
+            disk: (disk, found, written),
+            seed,
+            gauge,
+        } = parts;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(LiveError::system("start the runtime of the node"))?;
+        let alarm = {
+            let _inside = runtime.enter();
+            Alarm::new().map_err(LiveError::system("make a timer"))?
+        };
+        let marks = Marks::of(&settings.attendance);
+        let key = squall_nodes::HostKey::of(&settings.placed.name);
+        let ip = settings.placed.ip;
+        Ok(Host {
+            runtime,
+            alarm,
+            now: monotonic(),
+            node: None,
+            ids: Ids::default(),
+            booted: None,
+            start: Started::NotYet,
+            timers: Timers::new(),
+            sockets: Sockets::new(ip, settings.bounds.inbox),
+            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
+            barrier: Barrier::new(),
+            disk,
+            written,
+            teller,
+            asked: door.asked,
+            stopped: door.stopped,
+            _handle: door.handle,
+            asks: VecDeque::new(),
+            command: None,
+            calls: BTreeMap::new(),
+            numbered: 0,
+            in_a_row: 0,
+            marks,
+            counts: Counts::default(),
+            tally: Tally {
+                inputs: 0,
+                calls: 0,
+                answers: 0,
+                writes: 0,
+                failed_writes: 0,
+                stalls: Stalls::default(),
+                claims: BTreeMap::new(),
+                facts: VecDeque::new(),
+            },
+            gauge,
+            ending: None,
+            failed: None,
+            settings,
+            found,
+            seed,
+        })
+    }
+
+    /// Reads the clock.
+    #[inline]
+    fn tick(&mut self) -> Time {
+        self.now = self.now.max(monotonic());
+        self.now
+    }
+
+    /// Notes why it has to stop. The first reason counts.
+    #[cold]
+    pub(crate) fn fail(&mut self, why: LiveError) {
+        self.failed.get_or_insert(why);
+    }
+
+    /// Notes that somebody wants it to stop. What is to be done at once is not put off again.
+    fn end_by(&mut self, how: Stop) {
+        if self.ending != Some(Stop::AtOnce) {
+            self.ending = Some(how);
+        }
+    }
+}
+
+impl Marks {
+    fn of(attendance: &Attendance) -> Self {
+        let (every, stall) = match attendance {
+            Attendance::Alone => (None, Span::LONGEST),
+            Attendance::Attended {
+                mark_every, stall, ..
+            } => (Some(*mark_every), *stall),
+        };
+        Marks {
+            // Until it boots.
+            due: Time::MAX,
+            // Marks without a pause would be all that it does.
+            every: every.map_or(Span::ZERO, |every| every.max(Span::from_millis(1))),
+            stall,
+            told_until: Time::ZERO,
+            kernel_asked: Time::ZERO,
+        }
+    }
+}
+
+impl<N: Node> Transport<N> for Host<N> {
+    fn receive(&mut self) -> Option<Delivery<'_, N>> {
+        let due = self.next_due()?;
+        self.tally.inputs += 1;
+        let input = match due {
+            Due::Start => Input::Start,
+            Due::Datagram(letter) => Input::Datagram {
+                on: std::net::SocketAddrV4::new(self.settings.placed.ip, letter.port),
+                from: letter.from,
+                bytes: self.sockets.bytes_of(letter),
+            },
+            Due::Timer(timer) => Input::Timer(timer),
+            Due::Command(call) => Input::Command {
+                call,
+                command: self.command.as_ref()?,
+            },
+            Due::Persisted(token) => Input::Persisted(token),
+            Due::PersistFailed(token) => Input::PersistFailed(token),
+        };
+        Some(Delivery {
+            host: OURS,
+            incarnation: self.found.incarnation,
+            now: self.now,
+            node: self.node.as_mut()?,
+            ids: &mut self.ids,
+            input,
+        })
+    }
+
+    fn perform(&mut self, _: HostId, now: Time, effects: Effects<'_, N>) {
+        for effect in effects {
+            if self.failed.is_some() {
+                return;
+            }
+            match effect {
+                Effect::Arm { timer, at } => self.timers.arm(timer, at.max(now)),
+                Effect::Disarm { timer } => self.timers.disarm(timer),
+                Effect::Bind { port } => self.bind(port),
+                Effect::Send { port, to, bytes } => {
+                    if self.barrier.is_open() {
+                        self.send(port, to, bytes);
+                    } else {
+                        let bytes = bytes.to_vec();
+                        self.barrier.wait(Waiting::Send { port, to, bytes });
+                    }
+                }
+                Effect::Claim(fact) => {
+                    if self.barrier.is_open() {
+                        self.claim(fact);
+                    } else {
+                        self.barrier.wait(Waiting::Claim(fact));
+                    }
+                }
+                Effect::Answer { call, answer } => {
+                    if self.barrier.is_open() {
+                        self.answer(call, answer);
+                    } else {
+                        self.barrier.wait(Waiting::Answer { call, answer });
+                    }
+                }
+                Effect::Persist { token, bytes } => {
+                    if let Some(bytes) = self.barrier.persist(token, bytes) {
+                        self.disk.write(bytes);
+                    }
+                }
+                Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
+                    self.fail(LiveError::NotLive { what: "multicast" });
+                }
+                Effect::Listen { .. }
+                | Effect::Dial { .. }
+                | Effect::Write { .. }
+                | Effect::PauseReading { .. }
+                | Effect::ResumeReading { .. }
+                | Effect::Close { .. } => self.fail(LiveError::NotLive { what: "streams" }),
+            }
+        }
+        self.flush();
+    }
+}

@@ -1,0 +1,173 @@
+//! What the node's side of the door is asked: calls, policies, how the node is.
+
+use squall_nodes::{CallId, Fact, Node};
+use tokio::sync::mpsc;
+
+use super::Host;
+use crate::door::{Answers, Ask};
+use crate::line::Line;
+use crate::policy::Policy;
+use crate::request::Reply;
+use crate::status::{Armed, Calls, Claimed, Status, Writes};
+
+/// How many calls may be open. One more, and those are looked through whose callers are gone.
+const MOST_CALLS: usize = 1024;
+/// Where the numbers begin that calls get from the host, so that they are nobody else's. Programs that keep numbers as floating-point
+/// ones keep these, too.
+const OWN_CALLS: u64 = 1 << 52;
+
+/// A call that somebody waits for.
+pub(super) struct Open<N: Node> {
+    /// The number that whoever called has for it.
+    pub(super) call: u64,
+    pub(super) replies: mpsc::Sender<Reply<N>>,
+}
+
+impl<N: Node> Host<N> {
+    /// Does what is asked next, or says which call it is.
+    pub(super) fn next_ask(&mut self) -> Option<CallId> {
+        let ask = match self.asks.pop_front() {
+            Some(ask) => ask,
+            None => self.asked.try_recv().ok()?,
+        };
+        self.serve(ask)
+    }
+
+    /// Does what is asked, or says which call it is.
+    fn serve(&mut self, ask: Ask<N>) -> Option<CallId> {
+        match ask {
+            // It does already.
+            Ask::Go { .. } => None,
+            Ask::Policy { policy, applied } => {
+                let number = policy.number;
+                self.put_in_force(policy);
+                if let Some(applied) = applied {
+                    // Who asked need not wait for it.
+                    let _ = applied.send(self.now);
+                }
+                tracing::debug!(policy = number, "a policy is in force");
+                None
+            }
+            Ask::Status(status) => {
+                self.count_kernel_drops();
+                let _ = status.send(self.status());
+                None
+            }
+            Ask::Call {
+                call,
+                command,
+                answers,
+            } => self.call(call, command, answers),
+        }
+    }
+
+    /// Does what can be done before the node boots; gives back what has to wait until then.
+    pub(super) fn serve_early(&mut self, ask: Ask<N>) -> Option<Ask<N>> {
+        match ask {
+            Ask::Call { .. } | Ask::Go { .. } => Some(ask),
+            other => {
+                self.serve(other);
+                None
+            }
+        }
+    }
+
+    fn put_in_force(&mut self, policy: Policy) {
+        let number = policy.number;
+        self.edge.apply(policy);
+        self.tick();
+        self.tell(|at| Line::Applied { at, policy: number });
+        self.flush();
+    }
+
+    fn call(&mut self, call: u64, command: N::Command, answers: Answers<N>) -> Option<CallId> {
+        let number = match answers {
+            Answers::Lines => call,
+            Answers::Replies(replies) => {
+                if self.calls.len() >= MOST_CALLS {
+                    self.calls.retain(|_, open| !open.replies.is_closed());
+                }
+                if self.calls.len() >= MOST_CALLS {
+                    let why = format!("{MOST_CALLS} calls are open already");
+                    let _ = replies.try_send(Reply::Refused { why });
+                    return None;
+                }
+                let number = OWN_CALLS + self.numbered;
+                self.numbered += 1;
+                self.calls.insert(number, Open { call, replies });
+                number
+            }
+        };
+        self.tally.calls += 1;
+        if self.teller.is_heard() {
+            let command = command.clone();
+            self.tell(|at| Line::Call {
+                at,
+                call: number,
+                command,
+            });
+            self.flush();
+        }
+        self.command = Some(command);
+        Some(CallId(number))
+    }
+
+    fn status(&self) -> Status {
+        let settings = &self.settings;
+        let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
+        let facts = self.tally.facts.iter().map(|(at, fact)| Claimed {
+            at: *at,
+            ago: self.now.since(*at),
+            name: fact.name().to_owned(),
+            says: format!("{fact:?}"),
+            fact: json(serde_json::to_value(fact)),
+        });
+        let timers = self.timers.iter().map(|(timer, at)| Armed {
+            timer: format!("{timer:?}"),
+            at,
+            within: at.since(self.now),
+        });
+        let claims = self.tally.claims.iter();
+        Status {
+            protocol: settings.protocol.clone(),
+            rules: settings.rules.clone(),
+            name: settings.placed.name.clone(),
+            address: settings.placed.ip,
+            role: json(serde_json::to_value(&settings.placed.role)),
+            config: json(serde_json::to_value(&settings.placed.config)),
+            pid: std::process::id(),
+            incarnation: self.found.incarnation,
+            seed: self.seed,
+            disk: self.found.disk,
+            now: self.now,
+            booted: self.booted,
+            up: self
+                .booted
+                .map_or(squall_nodes::Span::ZERO, |at| self.now.since(at)),
+            inputs: self.tally.inputs,
+            counts: self.counts.clone(),
+            ports: self.sockets.ports().collect(),
+            timers: timers.collect(),
+            facts: facts.collect(),
+            claims: claims.map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+            calls: Calls {
+                taken: self.tally.calls,
+                answers: self.tally.answers,
+                open: self
+                    .calls
+                    .values()
+                    .filter(|open| !open.replies.is_closed())
+                    .count(),
+            },
+            writes: Writes {
+                completed: self.tally.writes,
+                failed: self.tally.failed_writes,
+                waiting: self.barrier.bytes(),
+            },
+            delayed: self.edge.bytes(),
+            policy: self.edge.number(),
+            stalls: self.tally.stalls,
+            recording: self.gauge.read(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What others see of a node: its datagrams, its claims and answers, and the lines that tell of them.
+
+use std::net::SocketAddrV4;
+
+use squall_nodes::{CallId, Fact, Node, Time};
+
+use super::Host;
+use super::asks::Open;
+use crate::barrier::{Next, Waiting};
+use crate::clock::monotonic;
+use crate::disk::Written;
+use crate::door::Stop;
+use crate::error::LiveError;
+use crate::line::Line;
+use crate::request::Reply;
+
+/// How many of the last claims are kept.
+const FACTS: usize = 32;
+
+impl<N: Node> Host<N> {
+    pub(super) fn bind(&mut self, port: u16) {
+        let bound = {
+            let _inside = self.runtime.enter();
+            self.sockets.bind(port)
+        };
+        if let Err(why) = bound {
+            let at = SocketAddrV4::new(self.settings.placed.ip, port);
+            self.fail(LiveError::Port { at, why });
+        }
+    }
+
+    /// Sends a datagram: through the edge to the kernel.
+    #[inline]
+    pub(super) fn send(&mut self, port: u16, to: SocketAddrV4, bytes: &[u8]) {
+        self.counts.sent += 1;
+        if !self.sockets.admits(port, to, bytes.len(), &mut self.counts) {
+            return;
+        }
+        // A delay counts from when it would have gone out, which is after whatever was claimed before.
+        let times = self.edge.send(monotonic, port, to, bytes, &mut self.counts);
+        if times > 0 {
+            self.flush();
+            for _ in 0..times {
+                self.sockets.send(port, to, bytes, &mut self.counts);
+            }
+        }
+    }
+
+    /// Sends what the edge has delayed and whose time has come, up to a bound that keeps nothing else waiting.
+    pub(super) fn send_delayed(&mut self) {
+        const AT_A_TIME: usize = 64;
+        for _ in 0..AT_A_TIME {
+            match self.edge.due(self.now, &mut self.counts) {
+                None => return,
+                Some(None) => {}
+                Some(Some(datagram)) => {
+                    self.sockets
+                        .send(datagram.port, datagram.to, &datagram.bytes, &mut self.counts);
+                }
+            }
+        }
+    }
+
+    pub(super) fn claim(&mut self, fact: N::Fact) {
+        let at = self.tick();
+        let name = fact.name();
+        *self.tally.claims.entry(name).or_default() += 1;
+        if self.teller.is_heard() {
+            self.teller.tell::<N>(&Line::Fact {
+                at,
+                name: name.to_owned(),
+                fact: fact.clone(),
+            });
+        }
+        if self.tally.facts.len() == FACTS {
+            self.tally.facts.pop_front();
+        }
+        self.tally.facts.push_back((at, fact));
+    }
+
+    pub(super) fn answer(&mut self, call: CallId, answer: N::Answer) {
+        let at = self.tick();
+        self.tally.answers += 1;
+        if self.teller.is_heard() {
+            self.teller.tell::<N>(&Line::Answer {
+                at,
+                call: call.0,
+                answer: answer.clone(),
+            });
+        }
+        let Some(Open {
+            call: theirs,
+            replies,
+        }) = self.calls.get(&call.0)
+        else {
+            return;
+        };
+        let reply = Reply::Answer {
+            call: *theirs,
+            answer,
+        };
+        let replies = replies.clone();
+        self.flush();
+        if replies.try_send(reply).is_err() {
+            // Who called is gone, or does not read what comes: more would not be read either.
+            self.calls.remove(&call.0);
+        }
+    }
+
+    /// Takes in what became of the write that was under way: what waited behind it goes on, up to the next write.
+    pub(super) fn take_written(&mut self, written: Written) {
+        match written {
+            Ok(()) => {
+                self.tally.writes += 1;
+                self.barrier.written();
+            }
+            Err(why) => {
+                self.tally.failed_writes += 1;
+                tracing::error!(%why, "what the node persists could not be written; the node is told");
+                self.barrier.failed();
+            }
+        }
+        while let Some(next) = self.barrier.next() {
+            match next {
+                Next::Show(Waiting::Send { port, to, bytes }) => self.send(port, to, &bytes),
+                Next::Show(Waiting::Claim(fact)) => self.claim(fact),
+                Next::Show(Waiting::Answer { call, answer }) => self.answer(call, answer),
+                // A write is to be begun, and not shown.
+                Next::Show(Waiting::Persist { .. }) => {}
+                Next::Write(bytes) => self.disk.write(bytes),
+            }
+        }
+        self.flush();
+    }
+
+    pub(super) fn tell(&mut self, line: impl FnOnce(Time) -> Line<N>) {
+        if self.teller.is_heard() {
+            let at = self.tick();
+            self.teller.tell(&line(at));
+        }
+    }
+
+    /// Writes out what was told. When nobody reads it any more, the node stops.
+    #[inline]
+    pub(super) fn flush(&mut self) {
+        if let Err(unheard) = self.teller.flush() {
+            tracing::error!(why = %unheard.0, "nobody reads the lines of this node any more; it stops");
+            self.end_by(Stop::AtOnce);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! From what has happened to the node's next input, in fair order; and the wait when nothing has.
+//!
+//! What became of writes comes first; then timers, by their deadlines; then what is asked; then datagrams. So no flood keeps a timer or
+//! an operator waiting. A node that keeps arming timers that are due, or is called without end, gets a datagram now and then.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+
+use squall_nodes::{CallId, Node, Span, Time, Token};
+
+use super::{Host, Started};
+use crate::barrier::Told;
+use crate::disk::Written;
+use crate::door::Stop;
+use crate::error::LiveError;
+use crate::line::Line;
+use crate::udp::Letter;
+
+/// How many inputs may have precedence over datagrams in a row.
+const MOST_IN_A_ROW: u32 = 64;
+/// How often the kernel is asked at most what it has dropped: its table has all sockets of the machine.
+const KERNEL_ASKED_EVERY: Span = Span::from_secs(1);
+
+/// An input that is due, without what it borrows.
+pub(super) enum Due<N: Node> {
+    Start,
+    Datagram(Letter),
+    Timer(N::Timer),
+    Command(CallId),
+    Persisted(Token),
+    PersistFailed(Token),
+}
+
+/// What a wait is for, besides the disk, the clock and the word to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// Whatever may come.
+    Anything,
+    /// What may be asked.
+    Asks,
+    /// Nothing else.
+    Nothing,
+}
+
+impl<N: Node> Host<N> {
+    /// The next input, waiting for it if need be; `None` when the node is to stop.
+    pub(super) fn next_due(&mut self) -> Option<Due<N>> {
+        self.command = None;
+        loop {
+            self.look_for_stop();
+            if self.failed.is_some() || self.ending.is_some() {
+                return None;
+            }
+            self.tick();
+            if self.start == Started::NotYet {
+                self.start = Started::Yes;
+                return Some(Due::Start);
+            }
+            if let Some(told) = self.barrier.tell() {
+                return Some(match told {
+                    Told::Persisted(token) => Due::Persisted(token),
+                    Told::Failed(token) => Due::PersistFailed(token),
+                });
+            }
+            // Only now: the node knows all of the write before.
+            if let Ok(written) = self.written.try_recv() {
+                self.take_written(written);
+                continue;
+            }
+            self.send_delayed();
+            self.mark();
+            if self.barrier.bytes() > self.settings.bounds.waiting {
+                self.wait(For::Nothing, self.wake_up(Time::MAX));
+                continue;
+            }
+            if let Some(due) = self.next_by_rank() {
+                return Some(due);
+            }
+            if self.asks.is_empty() && self.timers.next() > self.now && !self.sockets.fill() {
+                self.wait(For::Anything, self.wake_up(self.timers.next()));
+            }
+        }
+    }
+
+    /// The next timer, request or datagram of those that are there.
+    fn next_by_rank(&mut self) -> Option<Due<N>> {
+        if self.in_a_row < MOST_IN_A_ROW {
+            self.in_a_row += 1;
+            if let Some(timer) = self.timers.pop(self.now) {
+                return Some(Due::Timer(timer));
+            }
+            // One at a time: what is asked takes its time too.
+            if let Some(call) = self.next_ask() {
+                return Some(Due::Command(call));
+            }
+        }
+        self.in_a_row = 0;
+        loop {
+            let Some(letter) = self.sockets.take() else {
+                if self.sockets.fill() {
+                    continue;
+                }
+                return None;
+            };
+            if !self.edge.drops(*letter.from.ip(), &mut self.counts) {
+                self.counts.delivered += 1;
+                return Some(Due::Datagram(letter));
+            }
+        }
+    }
+
+    /// When the host has to do something by itself, with whatever is due at `next`.
+    fn wake_up(&self, next: Time) -> Time {
+        next.min(self.edge.next()).min(self.marks.due)
+    }
+
+    /// Waits until something may have happened, and no longer than until a time.
+    pub(super) fn wait(&mut self, what: For, until: Time) {
+        if let Err(why) = self.waited(what, until) {
+            self.fail(LiveError::System {
+                what: "wait for sockets and timers",
+                why,
+            });
+        }
+    }
+
+    fn waited(&mut self, what: For, until: Time) -> io::Result<()> {
+        self.alarm.set(until)?;
+        let Host {
+            runtime,
+            alarm,
+            sockets,
+            written,
+            asked,
+            stopped,
+            asks,
+            ..
+        } = self;
+        let (mut wrote, mut told_to_stop): (Option<Written>, Option<Stop>) = (None, None);
+        let mut settled = false;
+        // Everything is looked at each time: what is not would not wake it up.
+        let mut look = |cx: &mut Context<'_>| -> io::Result<Poll<()>> {
+            let mut any = Poll::Pending;
+            if let Poll::Ready(gone_off) = alarm.poll(cx) {
+                gone_off?;
+                any = Poll::Ready(());
+            }
+            if let Poll::Ready(Some(done)) = written.poll_recv(cx) {
+                wrote = Some(done);
+                any = Poll::Ready(());
+            }
+            if let Poll::Ready(Some(how)) = stopped.poll_recv(cx) {
+                told_to_stop = Some(how);
+                any = Poll::Ready(());
+            }
+            if what != For::Nothing
+                && let Poll::Ready(Some(ask)) = asked.poll_recv(cx)
+            {
+                asks.push_back(ask);
+                any = Poll::Ready(());
+            }
+            if what == For::Anything {
+                if !settled {
+                    sockets.settle(cx)?;
+                    settled = true;
+                }
+                if sockets.poll(cx)?.is_ready() {
+                    any = Poll::Ready(());
+                }
+            }
+            Ok(any)
+        };
+        let waited = runtime.block_on(poll_fn(|cx| match look(cx) {
+            Ok(ready) => ready.map(Ok),
+            Err(why) => Poll::Ready(Err(why)),
+        }));
+        self.sockets.waited();
+        if let Some(how) = told_to_stop {
+            self.end_by(how);
+        }
+        if let Some(written) = wrote {
+            self.take_written(written);
+        }
+        waited
+    }
+
+    /// Tells what it has come to, when it is time to; and that it was kept from running, when it is late for anything.
+    fn mark(&mut self) {
+        if self.marks.due == Time::MAX {
+            return;
+        }
+        let due = self.wake_up(self.timers.next());
+        if self.now > due + self.marks.stall && due >= self.marks.told_until {
+            let by = self.now.since(due);
+            self.marks.told_until = self.now;
+            self.tally.stalls.count += 1;
+            self.tally.stalls.longest = self.tally.stalls.longest.max(by);
+            self.tell(|at| Line::Stalled { at, by });
+        }
+        if self.now >= self.marks.due {
+            if self.now >= self.marks.kernel_asked + KERNEL_ASKED_EVERY {
+                self.marks.kernel_asked = self.now;
+                self.count_kernel_drops();
+            }
+            let counts = self.counts.clone();
+            self.tell(|at| Line::Mark { at, counts });
+            self.marks.due = self.now + self.marks.every;
+            self.flush();
+        }
+    }
+
+    /// Adds what the kernel has dropped since it was asked last.
+    pub(super) fn count_kernel_drops(&mut self) {
+        match self.sockets.dropped_by_kernel() {
+            Ok(dropped) => self.counts.overflowed += dropped,
+            Err(why) => tracing::debug!(%why, "the kernel does not say what it has dropped"),
+        }
+    }
+}
