@@ -4,14 +4,16 @@
 //! time, counted from the beginning of the run, but for `wall_ms`; digests are 32 hexadecimal digits. `expect` is `"held"`, or
 //! the list of the invariants of which one is to be violated.
 
+mod compare;
 pub mod replay;
 
 use serde::{Serialize, Serializer};
-use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, SweepOutcome, Traffic};
+use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Traffic};
 use squall_sim::plan::Expect;
 use squall_sim::runner::{Happens, Promise};
 use squall_sim::trace::{Trace, TraceEvent};
 
+pub use self::compare::compare;
 use crate::text::{Checked, CheckedRules};
 
 /// A run as a line, without its end. `notes` are what the program has to say besides: bounds that were loosened, promises
@@ -170,6 +172,15 @@ pub fn trace_event(event: &TraceEvent) -> String {
 }
 
 /// All that is written here is plain data with text for keys, which `serde_json` cannot refuse.
+/// How something stands to what a file expects, in a word.
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::AsExpected => "as_expected",
+        Standing::Otherwise => "otherwise",
+        Standing::Unknown => "unknown",
+    }
+}
+
 fn line<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain data has a JSON form")
 }

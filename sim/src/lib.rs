@@ -7,6 +7,8 @@
 //! - [`watch`]: the judge and the stopwatches, of simulated and of live runs.
 //! - [`layers`]: what lies over the links, in simulated and in live runs; [`verdict`]: what a run comes to.
 //! - [`live`]: what comes of a scenario that is played live.
+//! - [`compare`]: simulated and live runs side by side.
+//! - [`machine`]: a machine's own latency in the virtual world.
 //! - [`runner`]: the object-safe doors that the command line goes through.
 //!
 //! Inside, `engine` is the transport that nodes are driven over; `draws` and `digest` are what make runs repeatable and
@@ -15,6 +17,7 @@
 //! Equal scenario, seed and version give equal digests, in any process, with any number of threads. Nothing here reads a
 //! clock or opens a socket.
 
+pub mod compare;
 mod cuts;
 pub mod deployment;
 mod digest;
@@ -23,6 +26,7 @@ mod engine;
 pub mod gate;
 pub mod layers;
 pub mod live;
+pub mod machine;
 pub mod outcome;
 pub mod plan;
 pub mod run;

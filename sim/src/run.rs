@@ -7,12 +7,13 @@ use squall_nodes::{
 };
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
+use crate::machine::{Calibrated, Machine};
 use crate::outcome::Outcome;
 use crate::plan::{Expect, Plan};
 use crate::runner::{Happens, HostCast, LOOK_EACH, LawCast, Prepared, PromiseMade, Runner, Stopped, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
-use crate::tracer::Tracer;
+use crate::tracer::{Depth, Tracer};
 use crate::verdict::{Answer, Done};
 
 /// A protocol for the command line, behind an object-safe door.
@@ -71,6 +72,17 @@ impl<P: Protocol> Runner for Registered<P> {
 
     fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints> {
         Ok(Box::new(prepare(resolve::<P>(file, rules)?, file.seed())))
+    }
+
+    fn prepare_on(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        machine: &Machine,
+    ) -> Result<(Box<dyn Prepared>, Calibrated), Complaints> {
+        let mut plan = resolve::<P>(file, rules)?;
+        let calibrated = machine.lay_under(&mut plan);
+        Ok((Box::new(prepare(plan, file.seed())), calibrated))
     }
 
     fn resolved(&self, file: &ScenarioFile) -> Result<String, Complaints> {
@@ -174,7 +186,17 @@ impl<P: Protocol> Worker for Bench<'_, P> {
         self.run_with(seed, None, stop)
     }
 
+    fn seen_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        self.traced(seed, Depth::Seen, stop)
+    }
+
     fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        self.traced(seed, Depth::All, stop)
+    }
+}
+
+impl<P: Protocol> Bench<'_, P> {
+    fn traced(&mut self, seed: u64, depth: Depth, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
         let hosts = self
             .ready
             .placed
@@ -182,14 +204,12 @@ impl<P: Protocol> Worker for Bench<'_, P> {
             .map(|placed| placed.name.clone())
             .collect();
         let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
-        let tracer = Tracer::new(hosts, ips, P::describer());
+        let tracer = Tracer::new(hosts, ips, P::describer(), depth);
         let outcome = self.run_with(seed, Some(Box::new(tracer)), stop);
         let trace = self.engine.take_trace().unwrap_or_default();
         Ok((outcome?, trace))
     }
-}
 
-impl<P: Protocol> Bench<'_, P> {
     fn run_with(
         &mut self,
         seed: u64,
@@ -267,8 +287,8 @@ fn cut_short<P: Protocol>(engine: &Engine<'_, P>) -> Option<String> {
             engine.now
         )),
         Some(End::TooMuchHeld) => Some(format!(
-            "the run was stopped at {}, when more than {} GiB waited behind writes to disks, for paused hosts and on \
-             their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
+            "the run was stopped at {}, when more than {} GiB lay on disks, waited behind writes and for paused hosts, and \
+             were on their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
             engine.now,
             MOST_HELD >> 30
         )),

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 pub use squall_nodes::{Promise, Tolerance};
 use squall_nodes::{Span, Time};
 
+use crate::machine::{Calibrated, Machine};
 use crate::outcome::Outcome;
 use crate::plan::{Clock, Expect, Origin};
 use crate::scenario::{Complaints, ScenarioFile};
@@ -32,6 +33,18 @@ pub trait Runner: Send + Sync {
     ///
     /// Everything that is wrong with the file, with places.
     fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints>;
+
+    /// Resolves a file under one of the rule sets, to run with the latency that a machine was measured to have.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the file, with places.
+    fn prepare_on(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        machine: &Machine,
+    ) -> Result<(Box<dyn Prepared>, Calibrated), Complaints>;
 
     /// Writes the [resolved form](crate::scenario::resolved()) of a file.
     ///
@@ -127,6 +140,13 @@ pub trait Worker {
     ///
     /// When it was stopped: there is no outcome then.
     fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped>;
+
+    /// One run with what was seen of it, as of a live one: claims, calls and answers, and changes of the world; unless it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until`](Worker::run_until).
+    fn seen_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped>;
 
     /// One run with its trace, unless it is stopped.
     ///

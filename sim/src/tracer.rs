@@ -11,7 +11,17 @@ use crate::plan::{Cue, Step, Trigger, host_at};
 use crate::trace::{Cause, Fate, Happening, Trace, TraceEvent};
 use crate::words::ordinal;
 
+/// How much of a run is taken down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Everything that happens.
+    All,
+    /// What anyone outside the nodes can know of it: claims, calls and answers, changes of the world, and a violation.
+    Seen,
+}
+
 pub(crate) struct Tracer {
+    depth: Depth,
     trace: Trace,
     describer: Box<dyn Describe>,
     /// For each host the text of an address that datagrams come from or go to: most hosts have but one.
@@ -19,14 +29,20 @@ pub(crate) struct Tracer {
 }
 
 impl Tracer {
-    /// A blank record. Packets are put into words by `describer`.
-    pub(crate) fn new(hosts: Vec<String>, ips: Vec<Ipv4Addr>, describer: Box<dyn Describe>) -> Self {
+    /// A blank record of such a depth. Packets are put into words by `describer`.
+    pub(crate) fn new(
+        hosts: Vec<String>,
+        ips: Vec<Ipv4Addr>,
+        describer: Box<dyn Describe>,
+        depth: Depth,
+    ) -> Self {
         let addresses = ips
             .iter()
             .map(|ip| SocketAddrV4::new(*ip, 0))
             .map(|address| (address, address.to_string().into()))
             .collect();
         Tracer {
+            depth,
             addresses,
             trace: Trace {
                 hosts,
@@ -38,7 +54,17 @@ impl Tracer {
     }
 
     pub(crate) fn note(&mut self, at: Time, host: Option<HostId>, what: Happening) {
-        self.trace.events.push(TraceEvent { at, host, what });
+        let is_seen = matches!(
+            what,
+            Happening::Fact { .. }
+                | Happening::Call { .. }
+                | Happening::Answer { .. }
+                | Happening::World { .. }
+                | Happening::Violated { .. }
+        );
+        if is_seen || self.depth == Depth::All {
+            self.trace.events.push(TraceEvent { at, host, what });
+        }
     }
 
     pub(crate) fn sent(
@@ -50,6 +76,9 @@ impl Tracer {
         bytes: &[u8],
         fate: Fate,
     ) {
+        if self.depth == Depth::Seen {
+            return;
+        }
         let says = self.describer.datagram(from, to, bytes);
         let (len, hash) = (bytes.len() as u32, xxh3_64(bytes));
         let to = self.text_of(to);
@@ -74,6 +103,9 @@ impl Tracer {
         to: SocketAddrV4,
         bytes: &[u8],
     ) {
+        if self.depth == Depth::Seen {
+            return;
+        }
         let says = self.describer.datagram(from, to, bytes);
         let (len, hash) = (bytes.len() as u32, xxh3_64(bytes));
         let from = self.text_of(from);

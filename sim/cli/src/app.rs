@@ -15,14 +15,16 @@ use squall_sim::runner::Runner;
 
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
+use crate::node::{Living, living};
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{check, manual, replay, run, sweep};
+use crate::{ask, check, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
 pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
+    doors: Vec<Box<dyn Living>>,
     replays: Vec<Box<dyn Replays>>,
 }
 
@@ -45,6 +47,9 @@ impl App {
         let runner = registered::<P>();
         self.runners.retain(|other| other.name() != runner.name());
         self.runners.push(runner);
+        let door = living::<P>();
+        self.doors.retain(|other| other.name() != door.name());
+        self.doors.push(door);
         self.replays.retain(|other| other.name() != P::NAME);
         self.replays.push(replays::<P>());
         self
@@ -54,16 +59,18 @@ impl App {
     /// reports those that are done, the second stops at once.
     pub fn main(self) -> ExitCode {
         static STOP: AtomicBool = AtomicBool::new(false);
-        // Without the handler Ctrl-C stops at once, which is no reason not to begin.
-        let _ = ctrlc::set_handler(|| {
-            if STOP.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted.code().into());
-            }
-            let _ = writeln!(
-                io::stderr(),
-                "\nstopping, without the runs under way; Ctrl-C again stops at once"
-            );
-        });
+        let stop_between_runs = || {
+            // Without the handler Ctrl-C stops at once, which is no reason not to begin.
+            let _ = ctrlc::set_handler(|| {
+                if STOP.swap(true, Ordering::Relaxed) {
+                    std::process::exit(Exit::Interrupted.code().into());
+                }
+                let _ = writeln!(
+                    io::stderr(),
+                    "\nstopping, without the runs under way; Ctrl-C again stops at once"
+                );
+            });
+        };
         let reader = |is_terminal| {
             if is_terminal {
                 Reader::Terminal
@@ -82,6 +89,7 @@ impl App {
                 Colours::Welcome
             },
             stop: &STOP,
+            stop_between_runs: &stop_between_runs,
         };
         let words: Vec<OsString> = std::env::args_os().collect();
         self.run_in(&words, &mut io::stdout().lock(), &mut io::stderr(), surroundings)
@@ -103,6 +111,7 @@ impl App {
             stderr: Reader::Other,
             colours: Colours::Unwanted,
             stop: &never,
+            stop_between_runs: &|| {},
         };
         self.run_in(&words, stdout, stderr, surroundings)
     }
@@ -116,7 +125,13 @@ impl App {
     ) -> Exit {
         let program = self.program(words);
         let mut session = Session::new(program, stdout, stderr, surroundings);
-        let done = match Typed::read(&session.program, &self.runners, words) {
+        let typed = Typed::read(&session.program, &self.runners, words);
+        // A live node takes signals in its own way; one who asks it something stops at once.
+        let takes_signals = |typed: &Typed| matches!(typed.command, Command::Node(_) | Command::Ask(_));
+        if !typed.as_ref().is_ok_and(takes_signals) {
+            (session.surroundings.stop_between_runs)();
+        }
+        let done = match typed {
             Err(error) => return help_or_usage(&error, &mut session),
             Ok(Typed {
                 command: Command::Run(args),
@@ -127,6 +142,12 @@ impl App {
             Ok(Typed {
                 command: Command::Check(args),
             }) => check::check(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Node(args),
+            }) => node::node(&self.doors, &args, &mut session),
+            Ok(Typed {
+                command: Command::Ask(args),
+            }) => ask::ask(&self.doors, &args, &mut session),
             Ok(Typed {
                 command: Command::Replay(args),
             }) => replay::replay(&self.replays, &args, &mut session),

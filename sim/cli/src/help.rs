@@ -79,6 +79,40 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "node",
+        &[
+            Example {
+                words: "node hac server 7101 --http 127.0.0.1:9100",
+                what: "a server of hac at 127.0.0.1:7101, with pages to look at",
+            },
+            Example {
+                words: "node hac client 127.0.0.1 7101 --data c1 --control c1.sock",
+                what: "a client that comes back from a crash as who it was, and takes commands",
+            },
+            Example {
+                words: "node hac server 7101 --print-config > s.ron",
+                what: "the same as a file, to be completed",
+            },
+            Example {
+                words: "node s.ron",
+                what: "a node by a file, until SIGTERM or SIGINT: the first stops it in order, the second at once",
+            },
+        ],
+    ),
+    (
+        "ask",
+        &[
+            Example {
+                words: "ask c1.sock Status",
+                what: "how the node at that socket stands",
+            },
+            Example {
+                words: "ask c1.sock",
+                what: "everything there is to know of it",
+            },
+        ],
+    ),
+    (
         "replay",
         &[
             Example {

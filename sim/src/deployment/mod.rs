@@ -76,6 +76,7 @@ mod printed;
 mod resolve;
 mod words;
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -89,7 +90,6 @@ pub use words::{Unstartable, of_words};
 pub const LONGEST_SOCKET: usize = 107;
 
 /// One live node, with everything that it needs.
-#[derive(Clone, Debug)]
 pub struct Deployment<P: Protocol> {
     /// The comment that its file opens with, without its slashes.
     pub story: String,
@@ -186,15 +186,32 @@ impl Default for Bounds {
     }
 }
 
+// By hand: a protocol does not have to have a form for people.
+impl<P: Protocol> fmt::Debug for Deployment<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deployment")
+            .field("story", &self.story)
+            .field("rules", &self.rules)
+            .field("profile", &self.profile)
+            .field("placed", &self.placed)
+            .field("data", &self.data)
+            .field("seed", &self.seed)
+            .field("record", &self.record)
+            .field("http", &self.http)
+            .field("control", &self.control)
+            .field("lines", &self.lines)
+            .field("bounds", &self.bounds)
+            .finish()
+    }
+}
+
 impl<P: Protocol> Deployment<P> {
-    /// The same with every relative path taken for one in `folder`.
-    #[must_use]
-    pub fn within(mut self, folder: &Path) -> Self {
+    /// Takes every relative path for one in `folder`.
+    pub fn move_within(&mut self, folder: &Path) {
         let record = self.record.as_mut().map(|record| &mut record.folder);
         let optional = [&mut self.data, &mut self.control, &mut self.lines];
         for path in optional.into_iter().filter_map(Option::as_mut).chain(record) {
             *path = folder.join(&*path);
         }
-        self
     }
 }

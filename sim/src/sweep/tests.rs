@@ -145,6 +145,9 @@ impl Worker for Reader<'_> {
             false => Ok(self.0.outcome(seed)),
         }
     }
+    fn seen_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        self.trace_until(seed, stop)
+    }
     fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
         Ok((self.run_until(seed, stop)?, Trace::default()))
     }
@@ -529,6 +532,10 @@ impl Prepared for Unforgetting {
 }
 
 impl Worker for Rememberer<'_> {
+    fn seen_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        self.trace_until(seed, stop)
+    }
+
     fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped> {
         Ok(self.trace_until(seed, stop)?.0)
     }
