@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use squall_nodes::hac::{Hac, HacNode};
-use squall_nodes::{Delivery, Effects, HostId, Outbox, Time, Transport, drive};
+use squall_nodes::{Delivery, Effects, HostId, Outbox, Time, Transport, Unwitnessed, drive};
 
 use crate::engine::Engine;
 use crate::scenario::{ScenarioFile, resolve};
@@ -46,7 +46,10 @@ fn broken(run: impl FnOnce(&mut Engine<'_, Hac>)) -> Option<String> {
 
 #[test]
 fn what_is_said_before_a_node_is_told_that_its_write_failed_would_break_a_promise() {
-    assert_eq!(broken(|engine| drive(engine, &mut Outbox::new())), None);
-    let broken = broken(|engine| drive(&mut Talkative(engine), &mut Outbox::new()));
+    assert_eq!(
+        broken(|engine| drive(engine, &mut Outbox::new(), &mut Unwitnessed)),
+        None
+    );
+    let broken = broken(|engine| drive(&mut Talkative(engine), &mut Outbox::new(), &mut Unwitnessed));
     assert_eq!(broken.as_deref(), Some("hac.epoch_grows"));
 }
