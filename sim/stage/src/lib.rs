@@ -3,11 +3,13 @@
 //!
 //! - [`door`]: what the command line sees of a protocol that can be played live.
 //! - [`journal`]: what is to be cleaned up after a run. [`netns`]: hosts in network namespaces.
+//! - [`measure`]: what this machine takes by itself.
 //!
 //! Nothing here is a rule of its own: scenarios and verdicts are [`squall_sim`]'s, live nodes are [`squall_live`]'s.
 
 pub mod door;
 pub mod journal;
+pub mod measure;
 pub mod netns;
 
 pub use door::{Folders, Links, Progress, Stage, StageError, Staged};
