@@ -4,7 +4,7 @@
 //! - [`time`] and [`rng`]: instants, spans and the node's own random stream.
 //! - [`seen`], [`world`] and [`invariant`]: what is seen of a run, the questions to it, and the promises held against it.
 //! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real.
-//! - [`protocol`]: what a scenario file names.
+//! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
 //! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster.
 //!
 //! Nothing here reads a clock, opens a socket or a file, starts a thread, or knows of the simulator.
@@ -22,6 +22,7 @@ pub mod link;
 pub mod node;
 pub mod outbox;
 pub mod protocol;
+pub mod recording;
 pub mod rng;
 pub mod seen;
 pub mod start;

@@ -5,6 +5,7 @@
 //! the list of the invariants of which one is to be violated.
 
 mod compare;
+pub mod replay;
 
 use serde::{Serialize, Serializer};
 use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Traffic};

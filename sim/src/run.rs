@@ -287,8 +287,8 @@ fn cut_short<P: Protocol>(engine: &Engine<'_, P>) -> Option<String> {
             engine.now
         )),
         Some(End::TooMuchHeld) => Some(format!(
-            "the run was stopped at {}, when more than {} GiB waited behind writes to disks, for paused hosts and on \
-             their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
+            "the run was stopped at {}, when more than {} GiB lay on disks, waited behind writes and for paused hosts, and \
+             were on their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
             engine.now,
             MOST_HELD >> 30
         )),

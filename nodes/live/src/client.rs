@@ -84,8 +84,12 @@ impl Client {
 
     fn send(&mut self, request: &Value) -> Result<(), ClientError> {
         let stream = self.reader.get_mut();
-        stream.set_write_timeout(Some(left(self.until)?)).map_err(broken)?;
-        stream.write_all(format!("{request}\n").as_bytes()).map_err(broken)
+        stream
+            .set_write_timeout(Some(left(self.until)?))
+            .map_err(broken)?;
+        stream
+            .write_all(format!("{request}\n").as_bytes())
+            .map_err(broken)
     }
 
     /// What a reply of a kind has in a field.
@@ -93,7 +97,10 @@ impl Client {
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
             let patience = left(self.until)?;
-            self.reader.get_ref().set_read_timeout(Some(patience)).map_err(broken)?;
+            self.reader
+                .get_ref()
+                .set_read_timeout(Some(patience))
+                .map_err(broken)?;
             let room = (LONGEST_LINE - line.len()) as u64;
             match self.reader.by_ref().take(room).read_until(b'\n', &mut line) {
                 Ok(0) if room == 0 => return Err(ClientError::Strange("a line without an end".to_owned())),
@@ -105,7 +112,9 @@ impl Client {
         let strange = || ClientError::Strange(String::from_utf8_lossy(&line).chars().take(200).collect());
         let reply: Value = serde_json::from_slice(&line).map_err(|_| strange())?;
         match reply["reply"].as_str() {
-            Some("refused") => Err(ClientError::Refused(reply["why"].as_str().unwrap_or_default().to_owned())),
+            Some("refused") => Err(ClientError::Refused(
+                reply["why"].as_str().unwrap_or_default().to_owned(),
+            )),
             Some(found) if found == kind => reply.get(field).cloned().ok_or_else(strange),
             _ => Err(strange()),
         }

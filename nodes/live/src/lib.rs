@@ -9,6 +9,7 @@
 //! - [`clock`] and [`disk`]: the machine's time, and where a node persists; [`error`]: why it does not start, or has to stop.
 //! - Inside: `host` is the transport, made of the `barrier` (the effects behind a write), `timers`, `udp` sockets, the `edge` (policies
 //!   at work) and the `teller` of lines.
+//! - [`record`]: the flight recorder, and replays of what it recorded.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
 
@@ -23,6 +24,7 @@ mod host;
 pub mod line;
 pub mod outside;
 pub mod policy;
+pub mod record;
 pub mod request;
 pub mod run;
 pub mod service;
@@ -38,6 +40,7 @@ pub use door::{Door, Gone, Handle, Replies, Stop, door};
 pub use error::LiveError;
 pub use line::Line;
 pub use policy::{Peer, Policy, Way};
+pub use record::FlightRecorder;
 pub use request::{Reply, Request};
 pub use run::{Boot, Ended, Recorder, run};
 pub use service::{Around, Service, ServiceError};

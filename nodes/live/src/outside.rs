@@ -23,7 +23,9 @@ impl Outside for Machine {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
         });
-        addresses.next().ok_or_else(|| "it has no IPv4 address".to_owned())
+        addresses
+            .next()
+            .ok_or_else(|| "it has no IPv4 address".to_owned())
     }
 
     fn address_towards(&self, there: Ipv4Addr) -> Result<Ipv4Addr, String> {
@@ -64,7 +66,10 @@ mod tests {
     #[test]
     fn loopback_is_reached_from_loopback_and_has_free_ports() {
         assert_eq!(Machine.resolve("127.0.0.7"), Ok(Ipv4Addr::new(127, 0, 0, 7)));
-        assert_eq!(Machine.address_towards(Ipv4Addr::LOCALHOST), Ok(Ipv4Addr::LOCALHOST));
+        assert_eq!(
+            Machine.address_towards(Ipv4Addr::LOCALHOST),
+            Ok(Ipv4Addr::LOCALHOST)
+        );
         assert!(Machine.free_port(Ipv4Addr::LOCALHOST).is_ok_and(|port| port > 0));
         // An address that no machine has.
         assert!(Machine.free_port(Ipv4Addr::new(192, 0, 2, 1)).is_err());

@@ -88,7 +88,7 @@
 //! |---|---|
 //! | loss, duplicates, reordering | `loss`, `duplication`, `reordering`, `bad_link`, `loss_peers`, `held_back`, `disorder_peers` |
 //! | corruption | `corruption`, `corruption_peers` |
-//! | bandwidth, MTU | `narrow_link`, `black_hole`, `zones`, `narrow_link_peers`, `newcomer_black_hole`, `black_hole_peers` |
+//! | bandwidth, MTU | `narrow_link`, `black_hole`, `zones`, `narrow_link_peers`, `newcomer_behind_a_narrow_link`, `newcomer_black_hole`, `black_hole_peers` |
 //! | link changes | `link_degrades`, `narrow_link`, `link_degrades_peers`, `newcomer_black_hole` |
 //! | crash, restart | `kill_server`, `power_cut_server`, `restart_server_at_once`, `returns_as_client`, `kill_peer`, `restart_peer`, `late_joiner` |
 //! | crash at an effect | `kill_between_persist_and_send`, `kill_when_a_write_begins`, `kill_after_first_send`, `kill_peer_when_it_speaks`, `newcomers_at_the_worst_moment` |
@@ -136,7 +136,7 @@
 //! # What did not hold at first
 //!
 //! Random storms over `Hardened` broke promises, and one more flaw was thought of on the way. Each is told by a file of
-//! `scenarios/hac` that holds by now. What mends it is taken out again in `sim/cli/tests/found.rs`, where it is a change.
+//! `scenarios/hac` that holds by now. What mends it, a change or another mend, is taken out again in `sim/cli/tests/found.rs`.
 //!
 //! | scenario | the flaw | the mend |
 //! |---|---|---|

@@ -4,12 +4,14 @@
 //! - [`sweep`](mod@sweep): many seeds as a line, with shares and reasons;
 //!   [`compare`](mod@compare): two worlds side by side;
 //!   [`tally`](mod@tally): the last line; [`check`](mod@check): what a file promises.
+//! - [`replay`](mod@replay): a recorded life, lived again.
 //!
 //! Every text is whole lines, each with its end. What came from packets and nodes is made harmless to a terminal.
 
 pub mod check;
 pub mod compare;
 mod measures;
+pub mod replay;
 pub mod run;
 pub mod story;
 pub mod sweep;
@@ -18,6 +20,7 @@ pub mod tally;
 pub use check::{Checked, CheckedRules, check};
 pub use compare::compare;
 pub(crate) use measures::Ranks;
+pub use replay::replay;
 pub use run::run;
 pub use story::story;
 pub use sweep::sweep;

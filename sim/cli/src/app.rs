@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
+use squall_live::record::{Replays, replays};
 use squall_nodes::Protocol;
 use squall_reports::look::quoted;
 use squall_sim::registered;
@@ -14,9 +15,9 @@ use squall_sim::runner::Runner;
 
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
-use crate::session::{Colours, Reader, Session, Surroundings};
 use crate::node::{Living, living};
-use crate::{ask, check, manual, node, run, sweep};
+use crate::session::{Colours, Reader, Session, Surroundings};
+use crate::{ask, check, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
@@ -24,6 +25,7 @@ pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
     doors: Vec<Box<dyn Living>>,
+    replays: Vec<Box<dyn Replays>>,
 }
 
 impl App {
@@ -48,6 +50,8 @@ impl App {
         let door = living::<P>();
         self.doors.retain(|other| other.name() != door.name());
         self.doors.push(door);
+        self.replays.retain(|other| other.name() != P::NAME);
+        self.replays.push(replays::<P>());
         self
     }
 
@@ -55,16 +59,18 @@ impl App {
     /// reports those that are done, the second stops at once.
     pub fn main(self) -> ExitCode {
         static STOP: AtomicBool = AtomicBool::new(false);
-        // Without the handler Ctrl-C stops at once, which is no reason not to begin.
-        let _ = ctrlc::set_handler(|| {
-            if STOP.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted.code().into());
-            }
-            let _ = writeln!(
-                io::stderr(),
-                "\nstopping, without the runs under way; Ctrl-C again stops at once"
-            );
-        });
+        let stop_between_runs = || {
+            // Without the handler Ctrl-C stops at once, which is no reason not to begin.
+            let _ = ctrlc::set_handler(|| {
+                if STOP.swap(true, Ordering::Relaxed) {
+                    std::process::exit(Exit::Interrupted.code().into());
+                }
+                let _ = writeln!(
+                    io::stderr(),
+                    "\nstopping, without the runs under way; Ctrl-C again stops at once"
+                );
+            });
+        };
         let reader = |is_terminal| {
             if is_terminal {
                 Reader::Terminal
@@ -142,6 +148,9 @@ impl App {
             Ok(Typed {
                 command: Command::Ask(args),
             }) => ask::ask(&self.doors, &args, &mut session),
+            Ok(Typed {
+                command: Command::Replay(args),
+            }) => replay::replay(&self.replays, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),

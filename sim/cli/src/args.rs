@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Node(Box<NodeArgs>),
     /// Ask a live node something, through its control socket
     Ask(AskArgs),
+    /// Live recorded lives of nodes again, and name the first effect that is not as it was recorded
+    Replay(ReplayArgs),
     /// Print what a shell needs to complete the words of this program
     Completions(CompletionsArgs),
     /// Print the manual page of this program
@@ -53,6 +55,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
     /// Write the trace of the one run, an event a line, as JSON; `-` for stdout, with the result on stderr
+    ///
+    /// It is kept in memory until the run is over, some hundred bytes an event, and then written to a file beside OUT that takes its
+    /// place: whoever kills the program meanwhile finds a `.squall-….part` there, which may be deleted.
     #[arg(long, value_name = "OUT")]
     pub(crate) trace: Option<PathBuf>,
     /// Tell the story of every violation, expected or not
@@ -155,7 +160,13 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) log_level: Level,
     /// Colours
-    #[arg(long, visible_alias = "color", value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(
+        long,
+        visible_alias = "color",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t
+    )]
     pub(crate) colour: When,
     /// Whoever started it attends it: lines go to stdout, requests come from stdin
     #[arg(long, hide = true)]
@@ -188,6 +199,43 @@ pub(crate) struct AskArgs {
     /// As files would write it, or as JSON on one line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Recordings of flights, as nodes with `record` in their settings write them
+    #[arg(required = true, value_name = "RECORD")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the node would have done under these rules, told the same [default: the rules that were recorded]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    /// What it would have done with another setting, told the same; VALUE is JSON or a word, FIELD as deployment files call it
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = setting)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Tell every input and what came of it
+    #[arg(long, short = 'v')]
+    pub(crate) story: bool,
+    /// Tell the inputs from this one on; the first is 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from: Option<u64>,
+    /// Tell the inputs up to this one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) to: Option<u64>,
+    /// Text for people, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Colours
+    #[arg(
+        long,
+        visible_alias = "color",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t
+    )]
+    pub(crate) colour: When,
+    /// Say only what is not identical
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]
@@ -296,5 +344,15 @@ impl Typed {
     ) -> Result<Typed, clap::Error> {
         let matches = help::command(program, runners).try_get_matches_from(words)?;
         Typed::from_arg_matches(&matches)
+    }
+}
+
+/// A setting and its value, of `misses=3`.
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("it is written as FIELD=VALUE, such as misses=3 or round=500ms".to_owned()),
     }
 }

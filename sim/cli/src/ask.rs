@@ -15,7 +15,11 @@ use crate::session::Session;
 /// # Errors
 ///
 /// There is nobody to ask, or the command is none.
-pub(crate) fn ask(doors: &[Box<dyn Living>], args: &AskArgs, session: &mut Session<'_>) -> anyhow::Result<()> {
+pub(crate) fn ask(
+    doors: &[Box<dyn Living>],
+    args: &AskArgs,
+    session: &mut Session<'_>,
+) -> anyhow::Result<()> {
     let socket = args.socket.display();
     let patience = Duration::from_nanos(args.timeout.as_nanos());
     let mut client = Client::connect(&args.socket, patience).with_context(|| socket.to_string())?;
@@ -31,7 +35,9 @@ pub(crate) fn ask(doors: &[Box<dyn Living>], args: &AskArgs, session: &mut Sessi
     };
     let protocol = status["protocol"].as_str().unwrap_or_default();
     let door = doors.iter().find(|door| door.name() == protocol);
-    let door = door.ok_or_else(|| anyhow!("{socket}: this program does not know the protocol `{protocol}` of the node"))?;
+    let door = door.ok_or_else(|| {
+        anyhow!("{socket}: this program does not know the protocol `{protocol}` of the node")
+    })?;
     let command = door
         .command(written)
         .map_err(|why| anyhow!("`{written}` is no command of {protocol}: {why}"))?;

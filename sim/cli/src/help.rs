@@ -113,6 +113,27 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "replay",
+        &[
+            Example {
+                words: "replay flights/flight-000003.sqf",
+                what: "the same node, told the same: does it ask for the same?",
+            },
+            Example {
+                words: "replay flight-000003.sqf --from 50 --to 60",
+                what: "with some of the inputs, and what came of each",
+            },
+            Example {
+                words: "replay flight-000003.sqf --rules Original --story",
+                what: "what it would have done under other rules",
+            },
+            Example {
+                words: "replay flights/flight-000001.sqf flights/flight-000002.sqf --format json",
+                what: "several lives, for a program",
+            },
+        ],
+    ),
+    (
         "completions",
         &[Example {
             words: "completions bash > ~/.local/share/bash-completion/completions/PROGRAM",

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! - [`App`]: the registry of protocols and the way in; [`Exit`]: what a command came to.
-//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `manual`: the commands;
+//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `replay`, `manual`: the commands;
 //!   `node`, `ask`: those of live nodes. `files`: from paths to prepared scenarios.
 //! - `session`: where output goes. `outfile`, `tracefile`, `junit`: files that are written. `abreast`: work on several threads.
 //!   `bug`: calls into the engine that look out for bugs.
@@ -20,8 +20,8 @@
 
 mod abreast;
 mod app;
-mod ask;
 mod args;
+mod ask;
 mod bug;
 mod check;
 mod exit;
@@ -31,6 +31,7 @@ mod junit;
 mod manual;
 mod node;
 mod outfile;
+mod replay;
 mod run;
 mod seeds;
 mod session;

@@ -85,8 +85,13 @@ impl<'a> Session<'a> {
 
     /// How results look.
     pub(crate) fn look(&self, how: &How, columns: Columns) -> Look {
+        self.look_in(how.colour, columns)
+    }
+
+    /// How results look in these colours.
+    pub(crate) fn look_in(&self, colour: When, columns: Columns) -> Look {
         Look {
-            colour: self.colour(how.colour, self.surroundings.stdout),
+            colour: self.colour(colour, self.surroundings.stdout),
             program: self.program.clone(),
             columns,
         }

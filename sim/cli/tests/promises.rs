@@ -50,12 +50,12 @@ impl Row {
     }
 }
 
-/// When a fault that a row names makes a difference for the first time in a run; never, where the file does not have it or nothing
-/// came of it. What a network does to its datagrams it does from the beginning.
+/// Since when there is a fault that a row names in a run; never, where the file does not have it or nothing came of it in the end. What
+/// a network does to its datagrams it does from the beginning, and so does a clock that is wrong from the beginning.
 fn strikes(fault: &str, plan: &Plan<Hac>, outcome: &Outcome) -> Option<Time> {
     let traffic = &outcome.traffic;
     let law = |is: fn(&LinkLaw) -> bool, touched: bool| {
-        let is_there = plan.network.laws().any(is) && touched;
+        let is_there = touched && plan.network.laws().any(is);
         is_there.then_some(Time::ZERO)
     };
     let clock = |is: fn(&Clock) -> bool| {

@@ -2,6 +2,7 @@
 
 use squall_nodes::DiskAtBoot;
 
+use super::spares::taken_by;
 use crate::draws::below;
 use crate::plan::DiskOnRestart;
 
@@ -28,6 +29,13 @@ pub(crate) enum Damage {
 }
 
 impl Disk {
+    /// How many bytes of memory all that is there takes.
+    pub(crate) fn taken(&self) -> usize {
+        let before = self.before.as_ref().and_then(|Before(before)| before.as_ref());
+        let all = [self.contents.as_ref(), before, self.lost.as_ref()];
+        all.into_iter().flatten().map(|bytes| taken_by(bytes.len())).sum()
+    }
+
     /// A host begins a new life with what is there.
     pub(crate) fn begin_life(&mut self) {
         self.writes = 0;

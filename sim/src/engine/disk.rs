@@ -86,9 +86,12 @@ impl<P: Protocol> Engine<'_, P> {
         barrier.bytes -= writing.bytes_taken();
         let host = &mut self.hosts[id.index()];
         let incarnation = host.incarnation;
+        let before = host.disk.taken();
         if let Some(gone) = host.disk.write(writing.bytes) {
             self.buffers.put(gone);
         }
+        let after = host.disk.taken();
+        self.account(before, after);
         if !self.cued(id, incarnation, Deed::Persisted) {
             return;
         }
@@ -189,6 +192,14 @@ impl<P: Protocol> Engine<'_, P> {
     /// Puts on the disk of a host that is down what it is to find there. What it finds, and whether that is another thing than it
     /// would have found otherwise; a restart with a sound disk touches the host anyhow.
     pub(super) fn replace_disk(&mut self, id: HostId, disk: DiskOnRestart) -> (DiskAtBoot, Effect) {
+        let before = self.hosts[id.index()].disk.taken();
+        let found = self.damage_disk(id, disk);
+        let after = self.hosts[id.index()].disk.taken();
+        self.account(before, after);
+        found
+    }
+
+    fn damage_disk(&mut self, id: HostId, disk: DiskOnRestart) -> (DiskAtBoot, Effect) {
         let host = &mut self.hosts[id.index()];
         let effect = match disk {
             DiskOnRestart::Kept => Effect::Touched,

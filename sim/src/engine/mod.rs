@@ -9,7 +9,7 @@
 //! - `faults`: what is done to the world; `layers`: what lies over the links; `ailments`: what lies over hosts, and `slow` hosts;
 //!   `power`: hosts go up and down. `bounds`: what no run may exceed, and how it ends.
 //! - The parts of which a run consists: `queue` (the timing wheel) and the `event`s in it, `host` and its `timers`, its `clock`
-//!   and the `contents` of its disk, `network` (links, their laws, and the layers over them).
+//!   and the `contents` of its disk, the `spares` that are used again, `network` (links, their laws, and the layers over them).
 
 mod ailments;
 mod arrive;
@@ -90,7 +90,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// What was allocated and is not used now.
     buffers: Buffers,
     barriers: Barriers<P::Node>,
-    /// How many bytes wait behind writes and for paused or slow hosts; and how many may, together with the payloads.
+    /// How many bytes lie on disks, wait behind writes and wait for paused or slow hosts; and how many may, together with the
+    /// payloads.
     held: usize,
     most_held: usize,
     /// The long payload of the datagram that a node was told of last.
@@ -124,8 +125,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     stranded: u64,
     pub(crate) digest: Rolling,
     data_bytes: Vec<u8>,
-    /// For the datagrams that are on their way when a run ends, with their times and tickets.
-    under_way: Vec<(u64, u64, Datagram)>,
+    /// For the datagrams that are held back when a run ends, with their tickets.
+    held_back: Vec<(u64, Datagram)>,
     pub(crate) tracer: Option<Box<Tracer>>,
     pub(crate) ended: Option<End>,
 }
@@ -177,7 +178,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             stranded: 0,
             digest: Rolling::new(),
             data_bytes: Vec::new(),
-            under_way: Vec::new(),
+            held_back: Vec::new(),
             tracer: None,
             ended: None,
         }

@@ -15,7 +15,9 @@ impl<P: Protocol> Engine<'_, P> {
         host.incarnation = host.boots;
         host.boots += 1;
         host.ids = squall_nodes::Ids::default();
+        let before = host.disk.taken();
         host.disk.begin_life();
+        let lost = before - host.disk.taken();
         let rng = NodeRng::new(self.seed, self.keys[id.index()], host.incarnation);
         let placed = &self.placed[id.index()];
         host.node = Some(P::Node::boot(
@@ -28,6 +30,7 @@ impl<P: Protocol> Engine<'_, P> {
             host.held = Some(Box::default());
         }
         let incarnation = host.incarnation;
+        self.account(lost, 0);
         self.push(
             self.now,
             Event::Start {
@@ -52,7 +55,7 @@ impl<P: Protocol> Engine<'_, P> {
                 host.incarnation,
                 u64::MAX - host.disk.writes,
             );
-            self.held -= barrier.bytes;
+            let before = barrier.bytes + host.disk.taken();
             if word & 1 == 1 {
                 if let Some(gone) = host.disk.write(writing.bytes) {
                     self.buffers.put(gone);
@@ -60,10 +63,12 @@ impl<P: Protocol> Engine<'_, P> {
             } else {
                 host.disk.lose(writing.bytes);
             }
+            let after = host.disk.taken();
+            self.account(before, after);
             self.barriers.put(barrier, &mut self.buffers);
         }
         let mut unread = Vec::new();
-        if let Some(held) = host.held.take() {
+        if let Some(held) = self.hosts[id.index()].held.take() {
             self.stale += usize::from(held.work.is_some());
             unread.extend(held.events);
         }

@@ -14,7 +14,7 @@ pub(crate) const ALLOCATION: usize = 32;
 /// How many bytes spare buffers may take together, and as many the spare barriers: 32 MiB.
 const MOST_SPARE: usize = 32 << 20;
 /// The least room of a buffer.
-const LEAST_ROOM: usize = 64;
+const LEAST_ROOM: usize = 40;
 
 /// Buffers of bytes that are not used now.
 #[derive(Default)]
@@ -26,6 +26,10 @@ pub(crate) struct Buffers {
 
 /// Barriers that are not used now: without a write, and with nothing that waits.
 pub(crate) struct Barriers<N: Node> {
+    #[expect(
+        clippy::vec_box,
+        reason = "a host holds a box, which goes to and fro as it is"
+    )]
     idle: Vec<Box<Barrier<N>>>,
     /// How many bytes they take.
     bytes: usize,

@@ -11,7 +11,9 @@ use serde_json::Value;
 use squall_live::settings::{Attendance, Bounds, Record, WhenFull};
 use squall_live::{Around, Ended, Service, Settings, Stop};
 use squall_nodes::{Node, Outside, Placed, Protocol, ron_options};
-use squall_sim::deployment::{self, Deployment, DeploymentFile, LONGEST_SOCKET, Over, Recording, Unstartable};
+use squall_sim::deployment::{
+    self, Deployment, DeploymentFile, LONGEST_SOCKET, Over, Recording, Unstartable,
+};
 use squall_sim::scenario::Complaints;
 
 /// A protocol whose nodes can live.
@@ -121,7 +123,9 @@ impl<P: Protocol> Living for Of<P> {
 
     fn command(&self, written: &str) -> Result<Value, String> {
         type Command<P> = <<P as Protocol>::Node as Node>::Command;
-        let command: Command<P> = ron_options().from_str(written).map_err(|why| why.code.to_string())?;
+        let command: Command<P> = ron_options()
+            .from_str(written)
+            .map_err(|why| why.code.to_string())?;
         serde_json::to_value(&command).map_err(|why| why.to_string())
     }
 
@@ -162,14 +166,21 @@ impl<P: Protocol> Deployed for Ready<P> {
         if let Some(control) = &deployment.control
             && control.as_os_str().len() > LONGEST_SOCKET
         {
-            bail!("the path of the control socket is longer than {LONGEST_SOCKET} bytes: {}", control.display());
+            bail!(
+                "the path of the control socket is longer than {LONGEST_SOCKET} bytes: {}",
+                control.display()
+            );
         }
         Ok(())
     }
 
     fn who(&self) -> String {
         let Placed { name, ip, role, .. } = &self.0.placed;
-        format!("{name} ({} {role:?} by the rules {}) at {ip}", P::NAME, self.0.rules)
+        format!(
+            "{name} ({} {role:?} by the rules {}) at {ip}",
+            P::NAME,
+            self.0.rules
+        )
     }
 
     fn printed(&self) -> String {
@@ -179,7 +190,7 @@ impl<P: Protocol> Deployed for Ready<P> {
     fn wipe(&self) -> anyhow::Result<Vec<PathBuf>> {
         let data = self.0.data.as_deref();
         let data = data.context("--wipe: the node has no data folder that anything could be in")?;
-        Ok(squall_live::wipe(data)?)
+        Ok(squall_live::disk::wipe(data)?)
     }
 
     fn run(self: Box<Self>, attendance: Attendance) -> anyhow::Result<Finished> {
@@ -196,7 +207,9 @@ impl<P: Protocol> Deployed for Ready<P> {
         )?;
         announce(&settings, service.http);
         let mut recorder = squall_live::FlightRecorder::new();
-        let ran = catch_unwind(AssertUnwindSafe(|| squall_live::run(settings, door, &mut recorder)));
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            squall_live::run(settings, door, &mut recorder)
+        }));
         service.close();
         match ran {
             Ok(Ok(Ended { how, counts })) => {

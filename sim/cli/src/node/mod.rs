@@ -15,8 +15,8 @@ use squall_sim::scenario::Complaints;
 use crate::args::NodeArgs;
 use crate::exit::Exit;
 use crate::session::Session;
-pub(crate) use door::{Living, living};
 use door::{Besides, Deployed, Finished};
+pub(crate) use door::{Living, living};
 
 /// Does the command. What it comes to is noted in the session.
 ///
@@ -56,7 +56,9 @@ pub(crate) fn node(
             Ok(())
         }
         Ok(Finished::Panicked(message)) => {
-            session.tell_error(&format!("the node panicked, which is a bug of the node or of Squall: {message}"));
+            session.tell_error(&format!(
+                "the node panicked, which is a bug of the node or of Squall: {message}"
+            ));
             session.came_to(Exit::Bug);
             Ok(())
         }
@@ -94,7 +96,10 @@ fn deployed(doors: &[Box<dyn Living>], args: &NodeArgs) -> Result<Box<dyn Deploy
     let mut deployed = match args.words.split_first() {
         Some((file, [])) if is_file(doors, file) => of_file(doors, file, &over)?,
         Some((file, [word, ..])) if file.ends_with(".ron") => {
-            return Err(anyhow::anyhow!("{file} says all that there is to say of the node: take `{word}` away").into());
+            return Err(anyhow::anyhow!(
+                "{file} says all that there is to say of the node: take `{word}` away"
+            )
+            .into());
         }
         Some((protocol, words)) => of_words(doors, protocol, words, args.members.as_deref(), &over)?,
         // The command line's reader wants one at least.
@@ -124,7 +129,10 @@ fn of_file(doors: &[Box<dyn Living>], path: &str, over: &Over) -> Result<Box<dyn
     };
     let mut deployed = door.of_file(&file, over)?;
     // What is said on the command line is relative to where it is said.
-    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = Path::new(path)
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         deployed.move_within(folder);
     }
     Ok(deployed)
