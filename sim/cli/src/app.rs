@@ -12,18 +12,20 @@ use squall_nodes::Protocol;
 use squall_reports::look::quoted;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
+use squall_stage::Staged;
 
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::node::{Living, living};
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{ask, check, manual, node, replay, run, sweep};
+use crate::{ask, check, compare, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
 pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
+    stages: Vec<Box<dyn Staged>>,
     doors: Vec<Box<dyn Living>>,
     replays: Vec<Box<dyn Replays>>,
 }
@@ -151,6 +153,9 @@ impl App {
             Ok(Typed {
                 command: Command::Replay(args),
             }) => replay::replay(&self.replays, &args, &mut session),
+            Ok(Typed {
+                command: Command::Compare(args),
+            }) => compare::compare(&self.runners, &self.stages, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),

@@ -24,6 +24,7 @@ mod args;
 mod ask;
 mod bug;
 mod check;
+mod compare;
 mod exit;
 mod files;
 mod help;
