@@ -12,22 +12,22 @@ use squall_nodes::Protocol;
 use squall_reports::look::quoted;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
-use squall_stage::Staged;
+use squall_stage::{Staged, staged};
 
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::node::{Living, living};
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{ask, check, compare, manual, node, replay, run, sweep};
+use crate::{ask, check, compare, live, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
 pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
-    stages: Vec<Box<dyn Staged>>,
     doors: Vec<Box<dyn Living>>,
     replays: Vec<Box<dyn Replays>>,
+    stages: Vec<Box<dyn Staged>>,
 }
 
 impl App {
@@ -54,6 +54,9 @@ impl App {
         self.doors.push(door);
         self.replays.retain(|other| other.name() != P::NAME);
         self.replays.push(replays::<P>());
+        let stage = staged::<P>();
+        self.stages.retain(|other| other.name() != stage.name());
+        self.stages.push(stage);
         self
     }
 
@@ -144,6 +147,9 @@ impl App {
             Ok(Typed {
                 command: Command::Check(args),
             }) => check::check(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Live(args),
+            }) => live::live(&self.runners, &self.stages, &args, &mut session),
             Ok(Typed {
                 command: Command::Node(args),
             }) => node::node(&self.doors, &args, &mut session),

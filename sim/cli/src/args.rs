@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     /// Validate scenario files, and show what they promise
     Check(CheckArgs),
+    /// Play scenario files on live processes, a process a host, in real time
+    Live(LiveArgs),
     /// Run one live node over sockets, until a signal
     Node(Box<NodeArgs>),
     /// Ask a live node something, through its control socket
@@ -101,6 +103,45 @@ pub(crate) struct CheckArgs {
     /// files with `--format json`
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) resolved: bool,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LiveArgs {
+    /// Scenario files; of a folder, all `.ron` files in it and below
+    #[arg(required_unless_present = "clean", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only files with this tag, or with one of several
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+    /// No file with this tag
+    #[arg(long, value_name = "TAG")]
+    pub(crate) skip_tag: Vec<String>,
+    /// The seed of nodes and workload; one more for each further run [default: the file's own, else 0]
+    #[arg(long, value_name = "N", value_parser = crate::seeds::seed, allow_negative_numbers = true)]
+    pub(crate) seed: Option<u64>,
+    /// How often to play each
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) runs: u64,
+    /// Only this rule set [default: all of the protocol's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    /// Give each host a network namespace, and have the kernel make the cuts; it takes root
+    #[arg(long)]
+    pub(crate) netns: bool,
+    /// Keep the folder of every run, and not of those alone that are not as expected
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// End what runs have left behind whose program was killed, and play nothing
+    #[arg(long, conflicts_with_all = ["files", "netns", "keep"])]
+    pub(crate) clean: bool,
+    /// The folder in which each run has one [default: squall-live-UID in the folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Tell the story of every violation, expected or not
+    #[arg(long, short = 'v', conflicts_with = "quiet")]
+    pub(crate) story: bool,
     #[command(flatten)]
     pub(crate) how: How,
 }

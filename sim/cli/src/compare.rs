@@ -2,8 +2,7 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::io::Write as _;
-use std::ops::{ControlFlow, Range};
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -54,7 +53,7 @@ pub(crate) fn compare(
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
     let asked = args.seeds.range();
-    if asked.end - asked.start > MOST_SEEDS {
+    if asked.end() - asked.start() >= MOST_SEEDS {
         bail!(
             "--seeds has more than {MOST_SEEDS} seeds, and what is compared of each run is kept until the end"
         );
@@ -193,7 +192,7 @@ impl Compared<'_> {
             rules,
             expect: prepared.expect(),
             asked: Worlds {
-                simulated: seeds.end - seeds.start,
+                simulated: seeds.end() - seeds.start() + 1,
                 live: self.args.live_runs,
             },
             support: self.args.support,
@@ -232,7 +231,7 @@ impl Compared<'_> {
         session: &mut Session<'_>,
     ) -> anyhow::Result<Option<Gathered>> {
         let (seeds, facts) = (self.args.seeds.range(), self.runner.facts());
-        let count = seeds.end - seeds.start;
+        let count = seeds.end() - seeds.start() + 1;
         let bar = session.begin(count);
         session.doing(format!("{} under {}", prepared.scenario(), prepared.rules()));
         let stop = session.surroundings.stop;
@@ -244,9 +243,9 @@ impl Compared<'_> {
             stop,
         };
         let piece = |place: usize| {
-            let first = seeds.start + place as u64 * PIECE;
-            let last = seeds.end.min(first.saturating_add(PIECE));
-            some_simulated(prepared, first..last, facts, stop)
+            let first = seeds.start() + place as u64 * PIECE;
+            let last = *seeds.end().min(&first.saturating_add(PIECE - 1));
+            some_simulated(prepared, first..=last, facts, stop)
         };
         let mut gathered = Gathered::default();
         let mut panicked = None;
@@ -284,7 +283,10 @@ impl Compared<'_> {
         made: &mut Made,
         session: &mut Session<'_>,
     ) -> anyhow::Result<Gathered> {
-        let first = self.args.live_seed.unwrap_or(self.args.seeds.range().end);
+        let first = self
+            .args
+            .live_seed
+            .unwrap_or(self.args.seeds.range().end().saturating_add(1));
         let kept = Mutex::new(Vec::new());
         let keep = |progress: Progress| {
             if let (Progress::Kept { folder }, Ok(mut kept)) = (progress, kept.lock()) {
@@ -354,7 +356,7 @@ impl Compared<'_> {
 /// Some simulated runs, on one worker. What is stopped on the way is left out.
 fn some_simulated(
     prepared: &dyn Prepared,
-    seeds: Range<u64>,
+    seeds: RangeInclusive<u64>,
     facts: &[&str],
     stop: &std::sync::atomic::AtomicBool,
 ) -> Result<Gathered, RunPanicked> {

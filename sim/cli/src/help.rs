@@ -79,6 +79,27 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "live",
+        &[
+            Example {
+                words: "live scenarios/hac --tag live",
+                what: "every file of the folder that is for it, under every rule set",
+            },
+            Example {
+                words: "live x.ron --rules Hardened --runs 10",
+                what: "one, ten times",
+            },
+            Example {
+                words: "live x.ron --netns --keep",
+                what: "as root, with cuts by the kernel; what the hosts wrote is kept",
+            },
+            Example {
+                words: "live --clean",
+                what: "ends what is left of runs whose program was killed",
+            },
+        ],
+    ),
+    (
         "node",
         &[
             Example {
