@@ -18,7 +18,7 @@ use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::node::{Living, living};
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{ask, check, live, manual, node, replay, run, sweep};
+use crate::{ask, check, compare, live, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
@@ -26,8 +26,8 @@ pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
     doors: Vec<Box<dyn Living>>,
-    stages: Vec<Box<dyn Staged>>,
     replays: Vec<Box<dyn Replays>>,
+    stages: Vec<Box<dyn Staged>>,
 }
 
 impl App {
@@ -52,11 +52,11 @@ impl App {
         let door = living::<P>();
         self.doors.retain(|other| other.name() != door.name());
         self.doors.push(door);
+        self.replays.retain(|other| other.name() != P::NAME);
+        self.replays.push(replays::<P>());
         let stage = staged::<P>();
         self.stages.retain(|other| other.name() != stage.name());
         self.stages.push(stage);
-        self.replays.retain(|other| other.name() != P::NAME);
-        self.replays.push(replays::<P>());
         self
     }
 
@@ -159,6 +159,9 @@ impl App {
             Ok(Typed {
                 command: Command::Replay(args),
             }) => replay::replay(&self.replays, &args, &mut session),
+            Ok(Typed {
+                command: Command::Compare(args),
+            }) => compare::compare(&self.runners, &self.stages, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),
