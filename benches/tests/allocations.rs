@@ -1,4 +1,5 @@
-//! What a message costs in allocations: none. What it costs to persist is not promised here. It has a program of its own since the counting allocator is the whole program's.
+//! What a message costs in allocations, and a write to a disk: none. It has a program of its own since the counting allocator is
+//! the whole program's.
 
 use std::net::SocketAddrV4;
 
@@ -15,15 +16,18 @@ use squall_sim::{Outcome, Verdict, prepare};
 
 /// How often a run of a worker that has run before asks for memory.
 fn allocations(prepared: &dyn Prepared) -> u64 {
-    counted(prepared, |outcome| {
+    counted(prepared, 1, |outcome| {
         assert_eq!(workload::sound(outcome), Ok(()));
     })
 }
 
-fn counted(prepared: &dyn Prepared, check: impl Fn(&Outcome)) -> u64 {
+fn counted(prepared: &dyn Prepared, runs_before: u32, check: impl Fn(&Outcome)) -> u64 {
     let mut worker = prepared.worker();
-    // The first run takes what room the run needs, and a worker keeps it.
-    check(&worker.run(1));
+    // The first run takes what room the run needs, and a worker keeps it. What waits behind writes takes more of it in another order
+    // of the spares, until each has as much as any of them needs.
+    for _ in 0..runs_before {
+        check(&worker.run(1));
+    }
     let mut outcome = None;
     let counted = measure(|| outcome = Some(worker.run(1)));
     check(&outcome.expect("it ran"));
@@ -85,8 +89,32 @@ fn neither_long_messages_nor_what_links_do_to_them_take_allocations() {
     // Within what lies in an event itself, and beyond; one byte more than that, too.
     for bytes in [8, 32, 33, 1_200] {
         for law in &laws {
-            let runs = SECONDS.map(|seconds| said(Talk { bytes }, law, seconds));
+            let talk = Talk {
+                bytes,
+                writes: Writes::Never,
+            };
+            let runs = SECONDS.map(|seconds| said(talk, law, MILLISECOND, seconds));
             assert_eq!(runs[0], runs[1], "{bytes} bytes over {law:?}");
+        }
+    }
+}
+
+#[test]
+fn writes_to_disks_and_what_waits_behind_them_take_no_allocations() {
+    let law = LinkLaw::delaying(Latency::Uniform(Span::from_millis(1), Span::from_millis(10)));
+    for (writes, each_round) in [
+        (Writes::Once, 1),
+        (Writes::Growing, 1),
+        (Writes::AfterEachMessage, 4),
+    ] {
+        // Done before the next round; and now and then so late that what is asked for in several rounds waits.
+        let late = Latency::Uniform(PAUSE / (10 * each_round), PAUSE * 3 / (2 * each_round));
+        for bytes in [8, 33, 1_200] {
+            for persist in [MILLISECOND, late.clone()] {
+                let talk = Talk { bytes, writes };
+                let runs = [3, 6].map(|seconds| said(talk, &law, persist.clone(), seconds));
+                assert_eq!(runs[0], runs[1], "{talk:?}, each of which takes {persist:?}");
+            }
         }
     }
 }
@@ -95,9 +123,11 @@ fn neither_long_messages_nor_what_links_do_to_them_take_allocations() {
 const SECONDS: [u64; 2] = [20, 40];
 const PORT: u16 = 7000;
 const PAUSE: Span = Span::from_millis(10);
+/// How long a write takes where nobody writes anything, or hardly.
+const MILLISECOND: Latency = Latency::Constant(Span::from_millis(1));
 
 /// The allocations of a run in which three nodes talk to each other.
-fn said(talk: Talk, law: &LinkLaw, seconds: u64) -> u64 {
+fn said(talk: Talk, law: &LinkLaw, persist: Latency, seconds: u64) -> u64 {
     let host = |id: u32| {
         let name = format!("n{id}");
         PlannedHost {
@@ -117,7 +147,7 @@ fn said(talk: Talk, law: &LinkLaw, seconds: u64) -> u64 {
         rules: "Standard",
         hosts: (0..TALKERS).map(host).collect(),
         network: Network::of(law.clone()),
-        persist: Latency::Constant(Span::from_millis(1)),
+        persist,
         timeline: Vec::new(),
         workload: Vec::new(),
         limit: Span::from_secs(seconds),
@@ -131,7 +161,8 @@ fn said(talk: Talk, law: &LinkLaw, seconds: u64) -> u64 {
         },
         live_tolerance: Span::ZERO,
     };
-    counted(&prepare(plan, 0), |outcome| {
+    let runs_before = if talk.writes == Writes::Never { 1 } else { 4 };
+    counted(&prepare(plan, 0), runs_before, |outcome| {
         assert_eq!(outcome.verdict, Verdict::Held);
         assert!(outcome.traffic.sent > 500 * seconds, "{:?}", outcome.traffic);
     })
@@ -141,14 +172,30 @@ const TALKERS: u32 = 3;
 
 struct Talks;
 
-/// What a node says each time, to everyone.
+/// What a node says each time, to everyone, and writes to its disk.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Talk {
     bytes: usize,
+    writes: Writes,
+}
+
+/// How often a node writes to its disk as much as it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Writes {
+    Never,
+    /// Before it says anything: all of it waits.
+    Once,
+    /// Before, between and after what it says to one and another.
+    AfterEachMessage,
+    /// As `Once`, but another length each time.
+    Growing,
 }
 
 #[derive(Clone)]
-struct Talker(Talk);
+struct Talker {
+    talk: Talk,
+    rounds: usize,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Next;
@@ -175,7 +222,10 @@ impl Node for Talker {
     type Fact = Claim;
 
     fn boot(talk: &Talk, (): &(), _disk: Option<&[u8]>, _rng: NodeRng) -> Self {
-        Talker(*talk)
+        Talker {
+            talk: *talk,
+            rounds: 0,
+        }
     }
 
     fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
@@ -183,10 +233,24 @@ impl Node for Talker {
             Input::Start => out.bind(PORT),
             Input::Timer(Next) => {
                 const WORDS: [u8; 1_200] = [7; 1_200];
-                let words = &WORDS[..self.0.bytes];
+                let Talk { bytes, writes } = self.talk;
+                let words = &WORDS[..bytes];
+                self.rounds += 1;
+                match writes {
+                    Writes::Never => {}
+                    Writes::Once | Writes::AfterEachMessage => {
+                        out.persist(words);
+                    }
+                    Writes::Growing => {
+                        out.persist(&words[..1 + self.rounds % bytes]);
+                    }
+                }
                 let payload = out.payload(words);
                 for host in 0..TALKERS {
                     out.send(PORT, SocketAddrV4::new(address_of(HostId(host)), PORT), payload);
+                    if writes == Writes::AfterEachMessage {
+                        out.persist(words);
+                    }
                 }
             }
             _ => return,

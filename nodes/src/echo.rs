@@ -137,7 +137,7 @@
 //!
 //! With that, `squall::App::new().protocol::<Echo>()` runs, sweeps and judges it like any other.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +147,7 @@ use crate::outbox::Outbox;
 use crate::protocol::{Describe, InvariantKind, Misfit, Placed, Protocol, Setup, Tolerance};
 use crate::rng::NodeRng;
 use crate::seen::{Change, Seen};
+use crate::start::{Outside, Unusable, port};
 use crate::time::{Span, Time};
 use crate::world::{Group, World};
 
@@ -195,6 +196,49 @@ impl Protocol for Echo {
             }
         }
         if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+    }
+
+    const WORDS: &'static [(&'static str, &'static str)] = &[
+        (
+            "server PORT",
+            "send back what is asked at this port of 127.0.0.1, or of --address",
+        ),
+        ("asker HOST PORT", "ask the server at this host and port"),
+    ];
+
+    fn start(words: &[String], config: Config, outside: &dyn Outside) -> Result<Placed<EchoNode>, Unusable> {
+        let plain: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (role, ip, config) = match plain.as_slice() {
+            ["server", own] => {
+                let port = port(own)?;
+                (Role::Server, Ipv4Addr::LOCALHOST, Config { port, ..config })
+            }
+            ["asker", host, there] => {
+                let there = port(there)?;
+                let lost = |why| Unusable::new(format!("`{host}` cannot be asked: {why}"));
+                let server = outside.resolve(host).map_err(lost)?;
+                let ip = outside.address_towards(server).map_err(lost)?;
+                let port = outside.free_port(ip).map_err(lost)?;
+                let server = Some(SocketAddrV4::new(server, there));
+                (
+                    Role::Asker,
+                    ip,
+                    Config {
+                        port,
+                        server,
+                        ..config
+                    },
+                )
+            }
+            _ => return Err(Unusable::form(Self::NAME, words, Self::WORDS)),
+        };
+        let name = plain[0].to_owned();
+        Ok(Placed {
+            name,
+            ip,
+            role,
+            config,
+        })
     }
 
     fn invariants() -> Vec<InvariantKind<EchoNode>> {

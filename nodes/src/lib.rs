@@ -4,7 +4,7 @@
 //! - [`time`] and [`rng`]: instants, spans and the node's own random stream.
 //! - [`seen`], [`world`] and [`invariant`]: what is seen of a run, the questions to it, and the promises held against it.
 //! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real.
-//! - [`protocol`]: what a scenario file names.
+//! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
 //! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster.
 //!
 //! Nothing here reads a clock, opens a socket or a file, starts a thread, or knows of the simulator.
@@ -22,8 +22,10 @@ pub mod link;
 pub mod node;
 pub mod outbox;
 pub mod protocol;
+pub mod recording;
 pub mod rng;
 pub mod seen;
+pub mod start;
 pub mod time;
 pub mod transport;
 pub mod world;
@@ -39,6 +41,7 @@ pub use protocol::{
 };
 pub use rng::{HostKey, NodeRng};
 pub use seen::{Change, Crash, Cut, DiskAtBoot, DiskState, Seen};
+pub use start::{Outside, Unusable};
 pub use time::{Span, SpanError, Time};
 pub use transport::{Delivery, Transport, Unwitnessed, Witness, drive};
 pub use world::{Group, Links, Resident, World};

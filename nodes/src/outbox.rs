@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 use std::slice;
 
-use crate::node::{CallId, ConnId, Node, Token};
+use crate::node::{CallId, ConnId, Fact, Node, Timer, Token};
+use crate::recording::{Content, Outline};
 use crate::time::Time;
 
 /// Bytes that were put in an [`Outbox`] once and may be sent many times, until the input is handled.
@@ -407,6 +408,68 @@ pub struct Effects<'a, N: Node> {
     records: slice::Iter<'a, Record<N::Timer>>,
     facts: &'a mut VecDeque<N::Fact>,
     answers: &'a mut VecDeque<N::Answer>,
+}
+
+impl<N: Node> Effects<'_, N> {
+    /// How many there are still.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is none any more.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Looks at those that there are still, in order, and takes none.
+    pub fn look(&self) -> impl Iterator<Item = (Outline, Content<'_, N>)> {
+        let (mut facts, mut answers) = (self.facts.iter(), self.answers.iter());
+        let bytes =
+            |payload: Payload| Content::Bytes(&self.arena[payload.start as usize..][..payload.len as usize]);
+        self.records.clone().map(move |record| match *record {
+            Record::Bind { port } => (Outline::Bind { port }, Content::Nothing),
+            Record::Listen { port } => (Outline::Listen { port }, Content::Nothing),
+            Record::Send { port, to, payload } => {
+                let len = payload.len;
+                (Outline::Send { port, to, len }, bytes(payload))
+            }
+            Record::Multicast { port, group, payload } => {
+                let len = payload.len;
+                (Outline::Multicast { port, group, len }, bytes(payload))
+            }
+            Record::Join { group } => (Outline::Join { group }, Content::Nothing),
+            Record::Leave { group } => (Outline::Leave { group }, Content::Nothing),
+            Record::Dial { conn, to } => (Outline::Dial { conn, to }, Content::Nothing),
+            Record::Write { conn, payload } => {
+                let len = payload.len;
+                (Outline::Write { conn, len }, bytes(payload))
+            }
+            Record::PauseReading { conn } => (Outline::PauseReading { conn }, Content::Nothing),
+            Record::ResumeReading { conn } => (Outline::ResumeReading { conn }, Content::Nothing),
+            Record::Close { conn } => (Outline::Close { conn }, Content::Nothing),
+            Record::Arm { timer, at } => {
+                let code = timer.code();
+                (Outline::Arm { timer: code, at }, Content::Timer(timer))
+            }
+            Record::Disarm { timer } => {
+                let code = timer.code();
+                (Outline::Disarm { timer: code }, Content::Timer(timer))
+            }
+            Record::Persist { token, payload } => {
+                let len = payload.len;
+                (Outline::Persist { token, len }, bytes(payload))
+            }
+            Record::Claim => {
+                let fact = facts.next().expect("a fact was put in with each claim");
+                let index = fact.index() as u32;
+                (Outline::Claim { fact: index }, Content::Fact(fact))
+            }
+            Record::Answer { call } => {
+                let answer = answers.next().expect("an answer was put in with each record");
+                (Outline::Answer { call }, Content::Answer(answer))
+            }
+        })
+    }
 }
 
 impl<'a, N: Node> Iterator for Effects<'a, N> {

@@ -1,5 +1,6 @@
 //! What a scenario file names: a protocol with its rule sets, profiles, invariants, and its way to read its own packets.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use serde::Deserialize;
@@ -7,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::invariant::{Always, InQuiet, Invariant, always, in_quiet};
 use crate::node::Node;
+use crate::start::{Outside, Unusable};
 use crate::time::Span;
 
 /// A protocol that can be named in a scenario file and run under every command.
@@ -27,12 +29,41 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 
     /// Fills in what each host's settings say of the others (addresses, members), and refuses what cannot be.
     ///
+    /// A live node is assembled alone, with what its settings say of others already in them: what is there is kept.
+    ///
     /// # Errors
     ///
     /// All that is wrong with the settings or the cast of hosts.
     fn assemble(hosts: &mut [Placed<Self::Node>]) -> Result<(), Vec<Misfit>> {
         let _ = hosts;
         Ok(())
+    }
+
+    /// The arguments that a live node can be started with, each with what it does: those of the source document, for help and
+    /// for complaints.
+    const WORDS: &'static [(&'static str, &'static str)] = &[];
+
+    /// Who a live node is by arguments of the protocol's own, `["client", "10.0.0.1", "7101"]`: its name, address, role and
+    /// settings, which are `config` in all that the arguments do not say. It is [assembled](Protocol::assemble) afterwards, alone.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the arguments; that there are none for this protocol, unless it says otherwise.
+    fn start(
+        words: &[String],
+        config: ConfigOf<Self>,
+        outside: &dyn Outside,
+    ) -> Result<Placed<Self::Node>, Unusable> {
+        let _ = (words, config, outside);
+        Err(
+            Unusable::new(format!("{} has no arguments of its own", Self::NAME))
+                .hint("describe the node in a file: `Node(…)`"),
+        )
+    }
+
+    /// What to ask of a node that runs, so that it tells how it stands: nothing, unless the protocol says so.
+    fn status_command() -> Option<<Self::Node as Node>::Command> {
+        None
     }
 
     /// What the protocol promises.
@@ -49,7 +80,7 @@ pub trait Protocol: Sized + Send + Sync + 'static {
 pub type ConfigOf<P> = <<P as Protocol>::Node as Node>::Config;
 
 /// A host in its place in the cluster, before it boots.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Placed<N: Node> {
     /// Its name in the scenario.
     pub name: String,
@@ -59,6 +90,18 @@ pub struct Placed<N: Node> {
     pub role: N::Role,
     /// Its settings.
     pub config: N::Config,
+}
+
+// By hand: a node does not have to have a form for people.
+impl<N: Node> fmt::Debug for Placed<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Placed")
+            .field("name", &self.name)
+            .field("ip", &self.ip)
+            .field("role", &self.role)
+            .field("config", &self.config)
+            .finish()
+    }
 }
 
 /// Something in the settings or in the cast of hosts that cannot be.

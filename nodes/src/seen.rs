@@ -200,17 +200,47 @@ pub enum Cut {
     },
     /// Each host's group, by host; nothing passes from one group to another, but everything to and from the hosts of
     /// [`Cut::BRIDGE`], which are in all of them.
-    Bridge(Vec<u32>),
+    Bridge(#[serde(with = "or_none")] Vec<u32>),
     /// Hosts in a ring, each of which reaches those that are no more than a number of places away, on either side. The hosts
     /// that are outside it reach each other, and nobody in it.
     Ring {
         /// Each host's place in the ring, counted from 0 and each given once, or [`Cut::OUTSIDE`]; by host.
+        #[serde(with = "or_none")]
         place: Vec<u32>,
         /// How many hosts are in the ring.
         len: u32,
         /// How many places away a host reaches.
         reach: u32,
     },
+}
+
+/// Numbers of which [`u32::MAX`] stands for none. For people it is no number; where only programs look, as in digests, it stays one.
+mod or_none {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(numbers: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_seq(
+                numbers
+                    .iter()
+                    .map(|number| (*number != u32::MAX).then_some(number)),
+            )
+        } else {
+            numbers.serialize(serializer)
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+        if deserializer.is_human_readable() {
+            let numbers = Vec::<Option<u32>>::deserialize(deserializer)?;
+            Ok(numbers
+                .into_iter()
+                .map(|number| number.unwrap_or(u32::MAX))
+                .collect())
+        } else {
+            Vec::deserialize(deserializer)
+        }
+    }
 }
 
 impl Cut {

@@ -33,6 +33,12 @@ pub trait Transport<N: Node> {
 
 /// Someone who is shown what every node is told and what it asks for, before any of that is done: a flight recorder.
 pub trait Witness<N: Node> {
+    /// The node on `host`, in this life, is about to be told `input` at `now`. What comes of it is shown next, unless it panics.
+    #[inline]
+    fn told(&mut self, host: HostId, incarnation: u32, now: Time, input: &Input<'_, N>) {
+        let _ = (host, incarnation, now, input);
+    }
+
     /// The node on `host`, in this life, was told `input` at `now`, and asks for `effects`.
     fn handled(
         &mut self,
@@ -53,6 +59,30 @@ impl<N: Node> Witness<N> for Unwitnessed {
     fn handled(&mut self, _: HostId, _: u32, _: Time, _: &Input<'_, N>, _: &Effects<'_, N>) {}
 }
 
+/// Whoever is there looks.
+impl<N: Node, W: Witness<N>> Witness<N> for Option<W> {
+    #[inline]
+    fn told(&mut self, host: HostId, incarnation: u32, now: Time, input: &Input<'_, N>) {
+        if let Some(witness) = self {
+            witness.told(host, incarnation, now, input);
+        }
+    }
+
+    #[inline]
+    fn handled(
+        &mut self,
+        host: HostId,
+        incarnation: u32,
+        now: Time,
+        input: &Input<'_, N>,
+        effects: &Effects<'_, N>,
+    ) {
+        if let Some(witness) = self {
+            witness.handled(host, incarnation, now, input, effects);
+        }
+    }
+}
+
 /// Runs the nodes of `transport` until it has no more inputs. It is the only caller of [`Node::handle`].
 ///
 /// `outbox` is the scratch space; keep it from run to run and nothing is allocated for it twice. `witness` is shown everything.
@@ -71,6 +101,7 @@ pub fn drive<N: Node>(
     }) = transport.receive()
     {
         outbox.begin(*ids);
+        witness.told(host, incarnation, now, &input);
         node.handle(now, input, outbox);
         *ids = outbox.ids();
         let effects = outbox.effects();

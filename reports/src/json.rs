@@ -4,18 +4,45 @@
 //! time, counted from the beginning of the run, but for `wall_ms`; digests are 32 hexadecimal digits. `expect` is `"held"`, or
 //! the list of the invariants of which one is to be violated.
 
+mod compare;
+pub mod replay;
+
 use serde::{Serialize, Serializer};
-use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, SweepOutcome, Traffic};
+use squall_sim::live::LiveRun;
+use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Traffic};
 use squall_sim::plan::Expect;
-use squall_sim::runner::Promise;
+use squall_sim::runner::{Happens, Promise};
 use squall_sim::trace::{Trace, TraceEvent};
 
+pub use self::compare::compare;
 use crate::text::{Checked, CheckedRules};
 
 /// A run as a line, without its end. `notes` are what the program has to say besides: bounds that were loosened, promises
 /// that were never judged.
 pub fn run(outcome: &Outcome, notes: &[String]) -> String {
-    line(&Run {
+    line(&run_of(outcome, notes))
+}
+
+/// A live run as a line, without its end: as a simulated one, and at the end under `live` what the machine had to do with it.
+pub fn live(run: &LiveRun, notes: &[String]) -> String {
+    let host = |host: &squall_sim::live::HostUse| LiveHost {
+        name: host.name.clone(),
+        cpu_ns: host.cpu.as_nanos(),
+        peak_memory: host.peak_memory,
+    };
+    line(&Live {
+        run: run_of(&run.outcome, notes),
+        live: Machine {
+            tolerance_ns: run.tolerance.as_nanos(),
+            stalls: run.stalls.count,
+            longest_stall_ns: run.stalls.longest.as_nanos(),
+            hosts: run.hosts.iter().map(host).collect(),
+        },
+    })
+}
+
+fn run_of<'a>(outcome: &'a Outcome, notes: &'a [String]) -> Run<'a> {
+    Run {
         scenario: &outcome.scenario,
         rules: outcome.rules,
         seed: outcome.seed,
@@ -57,7 +84,7 @@ pub fn run(outcome: &Outcome, notes: &[String]) -> String {
                 since_ns: quiet.since.as_nanos(),
                 bound_ns: quiet.bound.as_nanos(),
             }),
-    })
+    }
 }
 
 /// A sweep as a line, without its end. `wall_ms` is how long it took, by a clock that is not ours.
@@ -68,7 +95,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String]) -> String {
     line(&Sweep {
         scenario: &outcome.scenario,
         rules: outcome.rules,
-        seeds: [outcome.seeds.0, outcome.seeds.0 + outcome.runs],
+        seeds: outcome.done(),
         held: outcome.held,
         violated: outcome.violated,
         inconclusive: outcome.inconclusive,
@@ -84,7 +111,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String]) -> String {
             .collect(),
         digest: outcome.digest.to_string(),
         wall_ms,
-        asked: [outcome.seeds.0, outcome.seeds.1],
+        asked: outcome.seeds,
         expect: Expected(&outcome.expect),
         measures: outcome.measures.iter().map(Distribution::of).collect(),
         samples_left_out: outcome.samples_left_out,
@@ -144,6 +171,8 @@ pub fn check(checked: &Checked) -> String {
         rules: checked.rules.iter().map(CheckRules::of).collect(),
         notes: &checked.notes,
         resolved: checked.resolved.as_deref(),
+        timeline: checked.timeline.iter().map(Entry::of).collect(),
+        workload: checked.workload.iter().map(Entry::of).collect(),
     })
 }
 
@@ -166,8 +195,39 @@ pub fn trace_event(event: &TraceEvent) -> String {
 }
 
 /// All that is written here is plain data with text for keys, which `serde_json` cannot refuse.
+/// How something stands to what a file expects, in a word.
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::AsExpected => "as_expected",
+        Standing::Otherwise => "otherwise",
+        Standing::Unknown => "unknown",
+    }
+}
+
 fn line<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain data has a JSON form")
+}
+
+#[derive(Serialize)]
+struct Live<'a> {
+    #[serde(flatten)]
+    run: Run<'a>,
+    live: Machine,
+}
+
+#[derive(Serialize)]
+struct Machine {
+    tolerance_ns: u64,
+    stalls: u64,
+    longest_stall_ns: u64,
+    hosts: Vec<LiveHost>,
+}
+
+#[derive(Serialize)]
+struct LiveHost {
+    name: String,
+    cpu_ns: u64,
+    peak_memory: u64,
 }
 
 #[derive(Serialize)]
@@ -319,7 +379,7 @@ struct Quiet {
 struct Sweep<'a> {
     scenario: &'a str,
     rules: &'a str,
-    seeds: [u64; 2],
+    seeds: (u64, u128),
     held: u64,
     violated: u64,
     inconclusive: u64,
@@ -327,7 +387,7 @@ struct Sweep<'a> {
     failures: Vec<Failures<'a>>,
     digest: String,
     wall_ms: u64,
-    asked: [u64; 2],
+    asked: (u64, u128),
     expect: Expected<'a>,
     measures: Vec<Distribution<'a>>,
     samples_left_out: u64,
@@ -395,6 +455,24 @@ struct Check<'a> {
     notes: &'a [String],
     /// The resolved form of the file, where it was asked for.
     resolved: Option<&'a str>,
+    timeline: Vec<Entry<'a>>,
+    workload: Vec<Entry<'a>>,
+}
+
+/// What happens when, in the words that people read.
+#[derive(Serialize)]
+struct Entry<'a> {
+    when: &'a str,
+    what: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn of(happens: &'a Happens) -> Self {
+        Entry {
+            when: &happens.when,
+            what: &happens.what,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -428,6 +506,13 @@ struct CheckRules<'a> {
     rules: &'a str,
     expect: Expected<'a>,
     promises: Vec<PromiseMade<'a>>,
+    tolerated: Tolerated,
+}
+
+#[derive(Serialize)]
+struct Tolerated {
+    loss: f64,
+    latency_ns: u64,
 }
 
 #[derive(Serialize)]
@@ -453,6 +538,10 @@ impl<'a> CheckRules<'a> {
                     default_bound_ns: bound_ns(&made.by_default),
                 })
                 .collect(),
+            tolerated: Tolerated {
+                loss: checked.tolerated.loss,
+                latency_ns: checked.tolerated.latency.as_nanos(),
+            },
         }
     }
 }

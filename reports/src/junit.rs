@@ -63,7 +63,8 @@ enum CameTo {
         /// In full, with the command that repeats it.
         text: String,
     },
-    NotBegun,
+    /// It has no verdict: why it was not done.
+    NotDone(&'static str),
 }
 
 impl Junit {
@@ -105,7 +106,7 @@ impl Junit {
     /// What a sweep came to.
     pub fn sweep(&mut self, outcome: &SweepOutcome, notes: &[String], taken: Notes) {
         let (scenario, rules) = (&outcome.scenario, outcome.rules);
-        let seeds = (outcome.seeds.0, outcome.seeds.0.saturating_add(outcome.runs));
+        let seeds = outcome.done();
         let command = self.look.sweep_command(scenario, rules, seeds);
         let bad = |kind| {
             let mut reasons = String::new();
@@ -191,10 +192,19 @@ impl Junit {
 
     /// What was not begun, since something ended the command before.
     pub fn not_begun(&mut self, scenario: &str, rules: &str) {
+        self.not_done(scenario, rules, "not begun");
+    }
+
+    /// What was stopped on the way, and has no verdict.
+    pub fn stopped(&mut self, scenario: &str, rules: &str) {
+        self.not_done(scenario, rules, "stopped");
+    }
+
+    fn not_done(&mut self, scenario: &str, rules: &str, why: &'static str) {
         let case = Case {
             name: rules.to_owned(),
             time: Duration::ZERO,
-            came_to: CameTo::NotBegun,
+            came_to: CameTo::NotDone(why),
             notes: Vec::new(),
         };
         self.add(scenario, case);
@@ -285,9 +295,9 @@ impl Case {
                 status.set_description(lines(text));
                 status
             }
-            CameTo::NotBegun => {
+            CameTo::NotDone(why) => {
                 let mut status = TestCaseStatus::skipped();
-                status.set_message("not begun");
+                status.set_message(*why);
                 status
             }
         };

@@ -92,7 +92,7 @@ impl Look {
     }
 
     /// The command that repeats a sweep.
-    pub fn sweep_command(&self, scenario: &str, rules: &str, seeds: (u64, u64)) -> String {
+    pub fn sweep_command(&self, scenario: &str, rules: &str, seeds: (u64, u128)) -> String {
         let (program, scenario, rules) = (&self.program, file(scenario), quoted(rules));
         format!(
             "{program} sweep {scenario} --rules {rules} --seeds {}..{}",
@@ -106,7 +106,7 @@ impl Look {
     }
 
     /// The command that repeats the runs of some seeds on one thread, each of them twice.
-    pub fn recheck_command(&self, scenario: &str, rules: &str, seeds: (u64, u64)) -> String {
+    pub fn recheck_command(&self, scenario: &str, rules: &str, seeds: (u64, u128)) -> String {
         format!(
             "{} --jobs 1 --recheck 100%",
             self.sweep_command(scenario, rules, seeds)
@@ -123,14 +123,37 @@ fn file(name: &str) -> String {
     }
 }
 
-/// A word as a POSIX shell reads it back.
+/// A word as a POSIX shell reads it back. What a terminal would obey is written in numbers.
 pub fn quoted(word: &str) -> String {
+    if word.chars().any(is_obeyed) {
+        return quoted_in_numbers(word);
+    }
     let plain = |c: char| c.is_alphanumeric() || "_-./,:+@%=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
+}
+
+/// A word in the quotes that know escapes, `$'…'`: each byte of a character that a terminal would obey in three octal digits, which no
+/// digit that follows can be taken for a part of.
+fn quoted_in_numbers(word: &str) -> String {
+    let mut out = "$'".to_owned();
+    for c in word.chars() {
+        match c {
+            '\'' | '\\' => out.extend(['\\', c]),
+            c if is_obeyed(c) => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    // Writing to a string cannot fail.
+                    let _ = write!(out, "\\{byte:03o}");
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
 }
 
 /// Nanoseconds as milliseconds with three decimals, cut, not rounded: `2310.123`.
@@ -170,12 +193,12 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// `1 run`, `2 runs`.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub(crate) fn listed<T: AsRef<str>>(names: &[T]) -> String {
+pub fn listed<T: AsRef<str>>(names: &[T]) -> String {
     match names {
         [] => String::new(),
         [one] => one.as_ref().to_owned(),
@@ -196,7 +219,7 @@ pub(crate) fn harmless(text: &str, longest: usize) -> String {
         }
         match c {
             '\n' | '\r' | '\t' => out.push(' '),
-            c if c.is_control() || is_reordering(c) => {
+            c if is_obeyed(c) => {
                 // Writing to a string cannot fail.
                 let _ = write!(out, "{}", c.escape_unicode());
             }
@@ -204,6 +227,11 @@ pub(crate) fn harmless(text: &str, longest: usize) -> String {
         }
     }
     out
+}
+
+/// Whether a terminal would do something else with a character than show it.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || is_reordering(c)
 }
 
 /// Whether a character changes the direction of those around it.
@@ -231,6 +259,14 @@ mod tests {
         assert_eq!(
             look.run_command("my it's.ron", "A", 0),
             r"squall run 'my it'\''s.ron' --rules A --seed 0"
+        );
+        assert_eq!(
+            look.run_command("a\u{1b}[31m'1\\.ron", "A", 0),
+            r"squall run $'a\033[31m\'1\\.ron' --rules A --seed 0"
+        );
+        assert_eq!(
+            look.check_command("\u{202e}7.ron"),
+            r"squall check $'\342\200\2567.ron'"
         );
         assert_eq!(
             look.sweep_command("-x.ron", "A", (3, 9)),

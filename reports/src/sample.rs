@@ -5,7 +5,7 @@ use squall_sim::outcome::{
     Traffic, Verdict, Violation,
 };
 use squall_sim::plan::{Expect, Origin};
-use squall_sim::trace::{Change, Crash, Fate, Happening, HostId, Span, Time, Trace, TraceEvent};
+use squall_sim::trace::{Cause, Change, Crash, Fate, Happening, HostId, Span, Time, Trace, TraceEvent};
 
 pub(crate) fn held() -> Outcome {
     Outcome {
@@ -124,6 +124,7 @@ pub(crate) fn trace() -> Trace {
         Happening::World {
             change,
             fault: "power_cut(s)".to_owned(),
+            cause: cause("power_cut(s)"),
         },
     ));
     events.push(event(
@@ -146,6 +147,24 @@ pub(crate) fn trace() -> Trace {
     ));
     let ips = vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into(), [10, 0, 0, 3].into()];
     Trace { hosts, ips, events }
+}
+
+/// The entry of a timeline that has a fault, each fault in one of its own; none for what comes of itself.
+pub(crate) fn cause(fault: &str) -> Option<Cause> {
+    let kind = match fault.split_once('(') {
+        Some((kind, _)) => kind,
+        None if fault == "heal_all" => fault,
+        None => return None,
+    };
+    let entry = fault
+        .bytes()
+        .fold(7, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    Some(Cause {
+        entry,
+        kind: kind.to_owned(),
+        actor: None,
+        when: None,
+    })
 }
 
 pub(crate) fn swept() -> SweepOutcome {

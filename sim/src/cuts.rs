@@ -5,8 +5,29 @@ use squall_nodes::{Cut, HostId};
 use crate::plan::{CutPlan, Target};
 
 impl CutPlan {
+    /// How few hosts a ring may have in which each reaches so many neighbours on either side: with fewer, everyone in it reaches
+    /// everyone.
+    pub(crate) fn smallest_ring(reach: u32) -> u64 {
+        2 * u64::from(reach) + 2
+    }
+
+    /// Whether it is a ring of fewer hosts than that because `actor`, who did what triggered it, is named in it besides.
+    pub fn is_no_ring(&self, actor: Option<HostId>) -> bool {
+        let CutPlan::Ring { hosts, reach } = self else {
+            return false;
+        };
+        // Of hosts alone, files have no smaller one, and plans may.
+        if !hosts.contains(&Target::Actor) {
+            return false;
+        }
+        let mut ring: Vec<HostId> = hosts.iter().filter_map(|target| target.host(actor)).collect();
+        ring.sort_unstable();
+        ring.dedup();
+        (ring.len() as u64) < CutPlan::smallest_ring(*reach)
+    }
+
     /// The cut for a world of so many hosts, where `actor` did what triggered it; without one, who did it is nobody.
-    pub(crate) fn resolve(&self, hosts: usize, actor: Option<HostId>) -> Cut {
+    pub fn resolve(&self, hosts: usize, actor: Option<HostId>) -> Cut {
         let meant = |who: &[Target]| -> Vec<usize> {
             let host = |target: &Target| match target {
                 Target::Host(host) => Some(host.index()),

@@ -215,7 +215,7 @@ impl fmt::Display for Told<'_> {
             Happening::Fact { says, .. } => write!(f, "claims {says}"),
             Happening::Call { call, says } => write!(f, "is asked {says} by call {call}"),
             Happening::Answer { call, says } => write!(f, "answers {says} to call {call}"),
-            Happening::World { change, fault } => write!(f, "changes by {fault}: {change:?}"),
+            Happening::World { change, fault, .. } => write!(f, "changes by {fault}: {change:?}"),
             Happening::Violated { invariant } => write!(f, "breaks {invariant}"),
         }
     }

@@ -226,8 +226,8 @@ pub struct SweepOutcome {
     pub scenario: String,
     /// The rule set.
     pub rules: &'static str,
-    /// The first seed, and the one after the last that was asked for.
-    pub seeds: (u64, u64),
+    /// The first seed, and the one after the last that was asked for, which may be one more than a seed can be.
+    pub seeds: (u64, u128),
     /// How many runs were done; fewer than asked for when the sweep was stopped.
     pub runs: u64,
     /// How many of them were done a second time, and came out the same in all that an [`Outcome`] holds.
@@ -268,7 +268,7 @@ pub struct FaultOverRuns {
     pub affected: u64,
 }
 
-/// Runs that did not hold for the same reason.
+/// Runs that did not hold for the same reason. A run that is inconclusive for several counts under each of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures {
     /// The reason: an invariant's full name, or `inconclusive: ` and the doubt.

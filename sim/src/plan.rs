@@ -270,7 +270,8 @@ pub enum CutPlan {
         sides: Vec<Vec<Target>>,
     },
     /// Hosts in a ring, in this order, each of which reaches `reach` neighbours on either side and nobody else. Hosts that it does
-    /// not name reach each other, and nobody in it.
+    /// not name reach each other, and nobody in it. Where it names [`Target::Actor`] who is named besides, so that fewer than
+    /// 2 × `reach` + 2 hosts are left, it is not laid, and the run is inconclusive.
     Ring {
         /// The ring.
         hosts: Vec<Target>,
@@ -286,6 +287,16 @@ pub enum Target {
     Host(HostId),
     /// Whoever did what triggered the fault.
     Actor,
+}
+
+impl Target {
+    /// The host meant; none where nobody did anything.
+    pub fn host(self, actor: Option<HostId>) -> Option<HostId> {
+        match self {
+            Target::Host(host) => Some(host),
+            Target::Actor => actor,
+        }
+    }
 }
 
 /// What a restarted host finds on its disk. What it finds is what is there from then on: no later restart brings back what a

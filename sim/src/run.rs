@@ -1,14 +1,20 @@
 //! Runs: a plan and a seed in, an outcome out. This is the one public path to the engine.
 
-use squall_nodes::{Outbox, Placed, Promise, Protocol, Setup, Span, Unwitnessed, drive, ron_options};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use squall_nodes::{
+    Outbox, Placed, Promise, Protocol, Setup, Span, Tolerance, Unwitnessed, drive, ron_options,
+};
 
 use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
-use crate::outcome::{FaultDone, InvariantDone, Outcome, Verdict};
-use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan};
-use crate::runner::{HostCast, LawCast, Prepared, PromiseMade, Runner, Worker};
+use crate::machine::{Calibrated, Machine};
+use crate::outcome::Outcome;
+use crate::plan::{Expect, Plan};
+use crate::runner::{Happens, HostCast, LOOK_EACH, LawCast, Prepared, PromiseMade, Runner, Stopped, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
-use crate::tracer::Tracer;
+use crate::tracer::{Depth, Tracer};
+use crate::verdict::{Answer, Done};
 
 /// A protocol for the command line, behind an object-safe door.
 pub fn registered<P: Protocol>() -> Box<dyn Runner> {
@@ -68,6 +74,17 @@ impl<P: Protocol> Runner for Registered<P> {
         Ok(Box::new(prepare(resolve::<P>(file, rules)?, file.seed())))
     }
 
+    fn prepare_on(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        machine: &Machine,
+    ) -> Result<(Box<dyn Prepared>, Calibrated), Complaints> {
+        let mut plan = resolve::<P>(file, rules)?;
+        let calibrated = machine.lay_under(&mut plan);
+        Ok((Box::new(prepare(plan, file.seed())), calibrated))
+    }
+
     fn resolved(&self, file: &ScenarioFile) -> Result<String, Complaints> {
         resolved::<P>(file)
     }
@@ -115,6 +132,18 @@ impl<P: Protocol> Prepared for Ready<P> {
         crate::words::laws(&self.plan)
     }
 
+    fn tolerated(&self) -> Tolerance {
+        self.plan.tolerated
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        crate::words::timeline(&self.plan)
+    }
+
+    fn workload(&self) -> Vec<Happens> {
+        crate::words::workload(&self.plan)
+    }
+
     fn promises(&self) -> Vec<PromiseMade> {
         let setup = Setup {
             hosts: &self.placed,
@@ -153,11 +182,21 @@ impl<P: Protocol> Prepared for Ready<P> {
 }
 
 impl<P: Protocol> Worker for Bench<'_, P> {
-    fn run(&mut self, seed: u64) -> Outcome {
-        self.run_with(seed, None)
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped> {
+        self.run_with(seed, None, stop)
     }
 
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+    fn seen_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        self.traced(seed, Depth::Seen, stop)
+    }
+
+    fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        self.traced(seed, Depth::All, stop)
+    }
+}
+
+impl<P: Protocol> Bench<'_, P> {
+    fn traced(&mut self, seed: u64, depth: Depth, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
         let hosts = self
             .ready
             .placed
@@ -165,17 +204,27 @@ impl<P: Protocol> Worker for Bench<'_, P> {
             .map(|placed| placed.name.clone())
             .collect();
         let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
-        let tracer = Tracer::new(hosts, ips, P::describer());
-        let outcome = self.run_with(seed, Some(Box::new(tracer)));
-        (outcome, self.engine.take_trace().unwrap_or_default())
+        let tracer = Tracer::new(hosts, ips, P::describer(), depth);
+        let outcome = self.run_with(seed, Some(Box::new(tracer)), stop);
+        let trace = self.engine.take_trace().unwrap_or_default();
+        Ok((outcome?, trace))
     }
-}
 
-impl<P: Protocol> Bench<'_, P> {
-    fn run_with(&mut self, seed: u64, tracer: Option<Box<Tracer>>) -> Outcome {
+    fn run_with(
+        &mut self,
+        seed: u64,
+        tracer: Option<Box<Tracer>>,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, Stopped> {
         self.engine.reset(seed, tracer);
-        drive(&mut self.engine, &mut self.outbox, &mut Unwitnessed);
-        self.outcome(seed)
+        while self.engine.ended.is_none() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Stopped { at: self.engine.now });
+            }
+            self.engine.rest_at = self.engine.events.saturating_add(LOOK_EACH);
+            drive(&mut self.engine, &mut self.outbox, &mut Unwitnessed);
+        }
+        Ok(self.outcome(seed))
     }
 
     fn outcome(&mut self, seed: u64) -> Outcome {
@@ -187,21 +236,23 @@ impl<P: Protocol> Bench<'_, P> {
             engine.trace(None, || Happening::Violated { invariant });
         }
         let invariants = engine.judge.done();
-        let doubts = if violation.is_some() {
-            Vec::new()
-        } else {
-            self.doubts(&invariants)
-        };
-        let verdict = match (&violation, doubts.is_empty()) {
-            (Some(_), _) => Verdict::Violated,
-            (None, true) => Verdict::Held,
-            (None, false) => Verdict::Inconclusive,
-        };
-        let as_expected = match (&plan.expect, &violation) {
-            (Expect::Held, _) => verdict == Verdict::Held,
-            (Expect::Violated(names), Some(violation)) => names.contains(&violation.invariant),
-            (Expect::Violated(_), None) => false,
-        };
+        let cut_short = cut_short(&self.engine);
+        let engine = &self.engine;
+        let Answer {
+            verdict,
+            as_expected,
+            doubts,
+        } = Answer::of(
+            plan,
+            violation.as_ref(),
+            &Done {
+                faults: &engine.faults,
+                calls: &engine.calls_made,
+                invariants: &invariants,
+                unlaid: &engine.unlaid,
+            },
+            cut_short,
+        );
         let engine = &mut self.engine;
         Outcome {
             scenario: plan.scenario.clone(),
@@ -221,108 +272,42 @@ impl<P: Protocol> Bench<'_, P> {
             traffic: engine.traffic,
         }
     }
-
-    /// What keeps a run without a violation from being an answer: it was cut short, or something that the file asks for
-    /// never happened.
-    fn doubts(&self, invariants: &[InvariantDone]) -> Vec<String> {
-        let (engine, plan) = (&self.engine, self.engine.plan);
-        let mut doubts = Vec::new();
-        match engine.ended {
-            Some(End::TooManyEvents) => doubts.push(format!(
-                "the run was stopped after {} events, at {}; raise max_events, lower limit, or take fewer hosts",
-                plan.max_events, engine.now
-            )),
-            Some(End::QueueFull) => {
-                doubts.push(format!("the run was stopped at {}, when more events were waiting than fit", engine.now));
-            }
-            Some(End::TooMuchHeld) => doubts.push(format!(
-                "the run was stopped at {}, when more than {} GiB waited behind writes to disks, for paused hosts and on \
-                 their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
-                engine.now,
-                MOST_HELD >> 30
-            )),
-            Some(End::TooMuchEffort) => doubts.push(format!(
-                "the run was stopped at {}, when it had taken more than {} billion steps to follow who reaches whom \
-                 and what faults wait for; let faults come less often, heal cuts, let fewer wait, or take fewer hosts",
-                engine.now,
-                MOST_EFFORT / 1_000_000_000
-            )),
-            Some(End::TooManyLayers) => doubts.push(format!(
-                "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links or over the hosts; \
-                 heal them, or lay them less often",
-                engine.now
-            )),
-            Some(End::NotSimulated { host, what }) => doubts.push(format!(
-                "the run was stopped at {}: {} asked for {what}, which this version does not simulate",
-                engine.now,
-                plan.hosts[host.index()].placed.name
-            )),
-            Some(End::Limit | End::Violated) | None => {}
-        }
-        if doubts.is_empty() {
-            let done = engine.faults.iter().zip(&plan.timeline);
-            doubts.extend(done.filter_map(|(fault, step)| fault.doubt(&step.fault)));
-            let silent = |(work, calls): (&crate::plan::Work<_>, &u64)| {
-                (*calls == 0).then(|| format!("{} made no call: nobody it could ask was up", work.label))
-            };
-            doubts.extend(plan.workload.iter().zip(&engine.calls_made).filter_map(silent));
-            doubts.extend(invariants.iter().filter_map(InvariantDone::doubt));
-        }
-        doubts
-    }
 }
 
-impl FaultDone {
-    fn doubt(&self, planned: &Fault) -> Option<String> {
-        let label = &self.fault;
-        match (self.at, self.affected) {
-            (None, _) => Some(format!("{label} never happened: what triggers it did not come")),
-            (Some(at), 0) => Some(match (planned, planned.missed()) {
-                (Fault::Restart { .. }, Some(missed)) => {
-                    format!("{label} damaged nothing when it happened at {at}: {missed}")
-                }
-                (_, Some(missed)) => format!("{label} touched nothing, laid at {at}: {missed}"),
-                (_, None) => format!("{label} touched nothing when it happened at {at}"),
-            }),
-            (Some(_), _) => None,
-        }
-    }
-}
-
-impl Fault {
-    /// What there was not for a fault that touched nothing, where more can be said than that.
-    fn missed(&self) -> Option<&'static str> {
-        match self {
-            Fault::Restart {
-                disk: DiskOnRestart::Stale | DiskOnRestart::Torn | DiskOnRestart::Corrupt,
-                ..
-            } => Some("whoever came up again had no write on its disk to damage"),
-            Fault::Lay(Layer::SlowDisk { .. }) => Some("no write began while it was there"),
-            Fault::Lay(Layer::FailingDisk { .. }) => {
-                Some("no write was due while it was there, or none that it made fail")
-            }
-            Fault::Lay(Layer::Slow { .. }) => Some("nothing came in while it was there"),
-            Fault::Lay(Layer::Drift { .. }) => {
-                Some("nothing came in while it was there, or the clock went as fast without it")
-            }
-            Fault::Lay(Layer::Links { .. }) => {
-                Some("no datagram crossed the links while it was there, or it changed nothing")
-            }
-            Fault::Lay(Layer::Cut(_) | Layer::Flap { .. })
-            | Fault::Crash(..)
-            | Fault::Restart { .. }
-            | Fault::Pause(_)
-            | Fault::Resume(_)
-            | Fault::Heal(_)
-            | Fault::HealAll
-            | Fault::Jump { .. } => None,
-        }
-    }
-}
-
-impl InvariantDone {
-    fn doubt(&self) -> Option<String> {
-        (self.judged == 0 && self.origin == Origin::Written)
-            .then(|| format!("{} is written in the file and was never judged", self.name))
+/// Why a run was stopped before its end, if it was.
+fn cut_short<P: Protocol>(engine: &Engine<'_, P>) -> Option<String> {
+    let plan = engine.plan;
+    match engine.ended {
+        Some(End::TooManyEvents) => Some(format!(
+            "the run was stopped after {} events, at {}; raise max_events, lower limit, or take fewer hosts",
+            plan.max_events, engine.now
+        )),
+        Some(End::QueueFull) => Some(format!(
+            "the run was stopped at {}, when more events were waiting than fit",
+            engine.now
+        )),
+        Some(End::TooMuchHeld) => Some(format!(
+            "the run was stopped at {}, when more than {} GiB lay on disks, waited behind writes and for paused hosts, and \
+             were on their way; make persist, the pauses or latencies shorter, lower limit, or take fewer hosts",
+            engine.now,
+            MOST_HELD >> 30
+        )),
+        Some(End::TooMuchEffort) => Some(format!(
+            "the run was stopped at {}, when it had taken more than {} billion steps to follow who reaches whom \
+             and what faults wait for; let faults come less often, heal cuts, let fewer wait, or take fewer hosts",
+            engine.now,
+            MOST_EFFORT / 1_000_000_000
+        )),
+        Some(End::TooManyLayers) => Some(format!(
+            "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links or over the hosts; \
+             heal them, or lay them less often",
+            engine.now
+        )),
+        Some(End::NotSimulated { host, what }) => Some(format!(
+            "the run was stopped at {}: {} asked for {what}, which this version does not simulate",
+            engine.now,
+            plan.hosts[host.index()].placed.name
+        )),
+        Some(End::Limit | End::Violated) | None => None,
     }
 }

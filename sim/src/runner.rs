@@ -1,9 +1,12 @@
 //! What the command line sees of a protocol: object-safe doors to plans and runs, behind which everything is monomorphic.
 
-// Whoever reads a `PromiseMade` finds its words here.
-pub use squall_nodes::Promise;
-use squall_nodes::Span;
+use std::sync::atomic::AtomicBool;
 
+// Whoever reads a `PromiseMade` finds its words here.
+pub use squall_nodes::{Promise, Tolerance};
+use squall_nodes::{Span, Time};
+
+use crate::machine::{Calibrated, Machine};
 use crate::outcome::Outcome;
 use crate::plan::{Clock, Expect, Origin};
 use crate::scenario::{Complaints, ScenarioFile};
@@ -31,6 +34,18 @@ pub trait Runner: Send + Sync {
     /// Everything that is wrong with the file, with places.
     fn prepare(&self, file: &ScenarioFile, rules: &'static str) -> Result<Box<dyn Prepared>, Complaints>;
 
+    /// Resolves a file under one of the rule sets, to run with the latency that a machine was measured to have.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the file, with places.
+    fn prepare_on(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        machine: &Machine,
+    ) -> Result<(Box<dyn Prepared>, Calibrated), Complaints>;
+
     /// Writes the [resolved form](crate::scenario::resolved()) of a file.
     ///
     /// # Errors
@@ -55,6 +70,12 @@ pub trait Prepared: Send + Sync {
     fn hosts(&self) -> Vec<HostCast>;
     /// What links and disks are like, in words: all links first, then those that differ, then the disks.
     fn laws(&self) -> Vec<LawCast>;
+    /// How bad links may be while liveness is asked for.
+    fn tolerated(&self) -> Tolerance;
+    /// What is done to the world, in the order of the file.
+    fn timeline(&self) -> Vec<Happens>;
+    /// What clients and operators ask, in the order of the file.
+    fn workload(&self) -> Vec<Happens>;
     /// What is judged, and when each promise holds: as the file has it, and by the protocol's own formula.
     fn promises(&self) -> Vec<PromiseMade>;
     /// Which promises of quiet no run can judge, since the file never keeps any group quiet for long enough, and why: a sentence
@@ -75,6 +96,15 @@ pub struct HostCast {
     pub zone: Option<String>,
     /// How its clock stands and goes when a run begins.
     pub clock: Clock,
+}
+
+/// An entry of the timeline or the workload of a prepared scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happens {
+    /// When, in words: `2s`, `every 1s from 1s to 9s`, `when anyone claims promoted, 20ms later`.
+    pub when: String,
+    /// What, as reports name it.
+    pub what: String,
 }
 
 /// What some links of a prepared scenario are like, or its disks.
@@ -103,8 +133,53 @@ pub struct PromiseMade {
 
 /// Runs a prepared scenario, again and again.
 pub trait Worker {
-    /// One run, with its digest and nothing kept.
-    fn run(&mut self, seed: u64) -> Outcome;
-    /// One run with its trace.
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace);
+    /// One run, with its digest and nothing kept, unless `stop` is true before it is over. That is looked at each
+    /// [`LOOK_EACH`] events, and changes nothing about a run that is not stopped.
+    ///
+    /// # Errors
+    ///
+    /// When it was stopped: there is no outcome then.
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped>;
+
+    /// One run with what was seen of it, as of a live one: claims, calls and answers, and changes of the world; unless it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until`](Worker::run_until).
+    fn seen_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped>;
+
+    /// One run with its trace, unless it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_until`](Worker::run_until).
+    fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped>;
+
+    /// One run that nobody stops.
+    fn run(&mut self, seed: u64) -> Outcome {
+        unstopped(|never| self.run_until(seed, never))
+    }
+
+    /// One run that nobody stops, with its trace.
+    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+        unstopped(|never| self.trace_until(seed, never))
+    }
+}
+
+/// After so many events of a run it is looked whether it is to stop: a thousand inputs are done in well under a second, whatever
+/// they are.
+pub const LOOK_EACH: u64 = 1024;
+
+/// A run was stopped before it was over, so that it has no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// How far it had come, in virtual time.
+    pub at: Time,
+}
+
+fn unstopped<T>(run: impl FnOnce(&AtomicBool) -> Result<T, Stopped>) -> T {
+    match run(&AtomicBool::new(false)) {
+        Ok(done) => done,
+        Err(Stopped { at }) => unreachable!("a run that nobody stops was stopped at {at}"),
+    }
 }

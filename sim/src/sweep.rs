@@ -7,8 +7,8 @@
 //! deterministic. Nothing here runs an event, reads a clock, or knows a protocol.
 
 use std::any::Any;
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Range, RangeInclusive};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ use crate::outcome::{
     Digest, Failures, FaultOverRuns, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Verdict,
 };
 use crate::plan::Expect;
-use crate::runner::{Prepared, Worker};
+use crate::runner::{Prepared, Stopped, Worker};
 
 mod sample;
 
@@ -36,7 +36,7 @@ pub const KEPT_DOUBTS: usize = 100;
 pub struct SweepOptions<'a> {
     /// How many threads; 0 is taken as 1.
     pub jobs: usize,
-    /// Once this is true, the runs under way are finished and no other is begun.
+    /// Once this is true, the runs under way are given up, as if they had not been begun, and no other is begun.
     pub stop: &'a AtomicBool,
     /// Which share of the runs is done a second time and compared. Where there is a share at all, a sweep that is too short to
     /// have such a run rechecks its last.
@@ -67,6 +67,33 @@ pub struct SweepOptions<'a> {
 pub fn sweep(
     prepared: &dyn Prepared,
     seeds: Range<u64>,
+    options: &SweepOptions<'_>,
+) -> Result<SweepOutcome, Box<Difference>> {
+    sweep_all(prepared, seeds.start.into()..seeds.end.into(), options)
+}
+
+/// The same for seeds up to and with the last, which may be the greatest that there is.
+///
+/// # Errors
+///
+/// As those of [`sweep`].
+///
+/// # Panics
+///
+/// As [`sweep`] does.
+pub fn sweep_through(
+    prepared: &dyn Prepared,
+    seeds: RangeInclusive<u64>,
+    options: &SweepOptions<'_>,
+) -> Result<SweepOutcome, Box<Difference>> {
+    let (first, last) = seeds.into_inner();
+    sweep_all(prepared, first.into()..u128::from(last) + 1, options)
+}
+
+/// The end is one more than a seed may be, so that there is one for every range.
+fn sweep_all(
+    prepared: &dyn Prepared,
+    seeds: Range<u128>,
     options: &SweepOptions<'_>,
 ) -> Result<SweepOutcome, Box<Difference>> {
     let asked = seeds.end.saturating_sub(seeds.start);
@@ -131,7 +158,18 @@ impl SweepOutcome {
 
     /// Whether fewer runs were done than asked for.
     pub fn was_stopped(&self) -> bool {
-        self.runs < self.seeds.1.saturating_sub(self.seeds.0)
+        self.runs < self.asked()
+    }
+
+    /// How many runs were asked for; of more than 2⁶⁴ − 1, so many.
+    pub fn asked(&self) -> u64 {
+        let asked = self.seeds.1.saturating_sub(self.seeds.0.into());
+        u64::try_from(asked).unwrap_or(u64::MAX)
+    }
+
+    /// The seeds of the runs that were done: the first, and the one after the last.
+    pub fn done(&self) -> (u64, u128) {
+        (self.seeds.0, u128::from(self.seeds.0) + u128::from(self.runs))
     }
 }
 
@@ -141,7 +179,7 @@ const INCONCLUSIVE: &str = "inconclusive: ";
 struct Field<'a> {
     prepared: &'a dyn Prepared,
     options: &'a SweepOptions<'a>,
-    seeds: Range<u64>,
+    seeds: Range<u128>,
     sample: Sample,
     /// How many seeds a chunk has, but for the last.
     chunk: u64,
@@ -177,6 +215,19 @@ enum Times {
     Twice,
 }
 
+/// Why nothing came of a seed.
+enum Undone {
+    /// It was stopped on the way.
+    Stopped,
+    Differs(Box<Difference>),
+}
+
+impl From<Stopped> for Undone {
+    fn from(_: Stopped) -> Undone {
+        Undone::Stopped
+    }
+}
+
 /// What ends a sweep without an outcome.
 enum Trouble {
     Panicked(RunPanicked),
@@ -198,7 +249,7 @@ impl<'a> Field<'a> {
 
     fn new(
         prepared: &'a dyn Prepared,
-        seeds: Range<u64>,
+        seeds: Range<u128>,
         jobs: usize,
         options: &'a SweepOptions<'a>,
     ) -> Self {
@@ -209,7 +260,9 @@ impl<'a> Field<'a> {
             options,
             sample: Sample::of(&seeds, options.recheck),
             seeds,
-            chunk: (asked / (jobs * 16)).clamp(1, Self::LARGEST_CHUNK),
+            chunk: u64::try_from(asked / u128::from(jobs * 16))
+                .unwrap_or(u64::MAX)
+                .clamp(1, Self::LARGEST_CHUNK),
             window: jobs * 4,
             done: AtomicU64::new(0),
             ledger: Mutex::new(Ledger {
@@ -229,13 +282,14 @@ impl<'a> Field<'a> {
         while let Some((number, seeds)) = self.take() {
             let worker = worker.get_or_insert_with(|| self.prepared.worker());
             let mut all = Vec::with_capacity((seeds.end - seeds.start) as usize);
-            for seed in seeds {
-                if self.is_stopped() {
-                    break;
-                }
+            // What is below the end is a seed.
+            for seed in seeds.map(|seed| seed as u64) {
                 match catch_unwind(AssertUnwindSafe(|| self.run(worker.as_mut(), seed))) {
                     Ok(Ok(done)) => all.push(done),
-                    Ok(Err(difference)) => return self.give_up(Trouble::Differs(difference)),
+                    Ok(Err(Undone::Stopped)) => break,
+                    Ok(Err(Undone::Differs(difference))) => {
+                        return self.give_up(Trouble::Differs(difference));
+                    }
                     Err(payload) => {
                         let panicked = RunPanicked::new(seed, payload.as_ref());
                         return self.give_up(Trouble::Panicked(panicked));
@@ -249,8 +303,9 @@ impl<'a> Field<'a> {
 
     /// Runs a seed, and once more if it is in the sample. The two are one piece of work: a sweep that is stopped has
     /// rechecked what a shorter one would have.
-    fn run(&self, worker: &mut dyn Worker, seed: u64) -> Result<Done, Box<Difference>> {
-        let outcome = worker.run(seed);
+    fn run(&self, worker: &mut dyn Worker, seed: u64) -> Result<Done, Undone> {
+        let stop = self.options.stop;
+        let outcome = worker.run_until(seed, stop)?;
         if !self.sample.has(seed) {
             return Ok(Done {
                 outcome,
@@ -259,34 +314,33 @@ impl<'a> Field<'a> {
         }
         // A worker that is kept for rechecks would have the same runs behind it where all runs are rechecked, and carry the
         // same from one to the next.
-        let again = self.prepared.worker().run(seed);
+        let again = self.prepared.worker().run_until(seed, stop)?;
         match Difference::seen_by(worker, self.prepared, &outcome, &again) {
             None => Ok(Done {
                 outcome,
                 times: Times::Twice,
             }),
-            Some(difference) => Err(difference),
+            Some(difference) => Err(Undone::Differs(difference)),
         }
     }
 
-    fn take(&self) -> Option<(u64, Range<u64>)> {
+    /// The seeds of a chunk; none of one behind the last.
+    fn chunk(&self, number: u64) -> Range<u128> {
+        let first = self.seeds.start + u128::from(number) * u128::from(self.chunk);
+        first..(first + u128::from(self.chunk)).min(self.seeds.end)
+    }
+
+    fn take(&self) -> Option<(u64, Range<u128>)> {
         let mut ledger = self.ledger();
         loop {
-            let first = ledger
-                .next
-                .checked_mul(self.chunk)
-                .and_then(|offset| self.seeds.start.checked_add(offset));
-            let first = first.filter(|&first| first < self.seeds.end && !self.is_stopped())?;
-            if ledger.trouble.is_some() {
+            let seeds = self.chunk(ledger.next);
+            if seeds.is_empty() || self.is_stopped() || ledger.trouble.is_some() {
                 return None;
             }
             if ledger.next - ledger.due < self.window {
                 let number = ledger.next;
                 ledger.next += 1;
-                return Some((
-                    number,
-                    first..first.saturating_add(self.chunk).min(self.seeds.end),
-                ));
+                return Some((number, seeds));
             }
             // Whoever has the chunk that is due is not waiting here, and will hand it in or give up.
             ledger = self.folded.wait(ledger).unwrap_or_else(PoisonError::into_inner);
@@ -300,8 +354,8 @@ impl<'a> Field<'a> {
             let due = ledger.due;
             ledger.early.remove(&due)
         } {
-            let first = self.seeds.start + ledger.due * self.chunk;
-            let cut_short = first + (all.len() as u64) < first.saturating_add(self.chunk).min(self.seeds.end);
+            let seeds = self.chunk(ledger.due);
+            let cut_short = seeds.start + (all.len() as u128) < seeds.end;
             for done in all {
                 ledger.fold.rechecked += u64::from(done.times == Times::Twice);
                 ledger.fold.add(done.outcome);
@@ -353,7 +407,8 @@ struct Fold {
     inconclusive: u64,
     digest: Xxh3,
     failures: BTreeMap<String, Tally>,
-    doubts: usize,
+    /// The doubts that are told apart.
+    doubts: BTreeSet<String>,
     measures: Vec<Measured>,
     samples_left_out: u64,
     faults: Vec<FaultOverRuns>,
@@ -374,8 +429,8 @@ impl Fold {
             Verdict::Violated => self.violated += 1,
             Verdict::Inconclusive => self.inconclusive += 1,
         }
-        if outcome.verdict != Verdict::Held {
-            let signature = self.signature(&outcome);
+        // A reason that is told twice of a run is still one, and so are those that share a line.
+        for signature in self.signatures(&outcome) {
             let tally = self.failures.entry(signature).or_insert(Tally {
                 count: 0,
                 first_seed: outcome.seed,
@@ -404,23 +459,31 @@ impl Fold {
         }
     }
 
-    fn signature(&mut self, outcome: &Outcome) -> String {
-        if let (Verdict::Violated, Some(violation)) = (outcome.verdict, &outcome.violation) {
-            return violation.invariant.clone();
+    /// What kept a run from holding: the promise that was broken, or all its doubts.
+    fn signatures(&mut self, outcome: &Outcome) -> BTreeSet<String> {
+        match (outcome.verdict, &outcome.violation) {
+            (Verdict::Held, _) => BTreeSet::new(),
+            (Verdict::Violated, Some(violation)) => BTreeSet::from([violation.invariant.clone()]),
+            (Verdict::Violated, None) | (Verdict::Inconclusive, _) if outcome.doubts.is_empty() => {
+                BTreeSet::from([self.doubt("no reason given")])
+            }
+            (Verdict::Violated, None) | (Verdict::Inconclusive, _) => {
+                outcome.doubts.iter().map(|doubt| self.doubt(doubt)).collect()
+            }
         }
-        let signature = format!(
-            "{INCONCLUSIVE}{}",
-            outcome.doubts.first().map_or("no reason given", String::as_str)
-        );
-        if self.failures.contains_key(&signature) {
+    }
+
+    /// What a doubt is counted as.
+    fn doubt(&mut self, doubt: &str) -> String {
+        let signature = format!("{INCONCLUSIVE}{doubt}");
+        if self.doubts.contains(&signature) {
             return signature;
         }
-        self.doubts += 1;
-        if self.doubts > KEPT_DOUBTS {
-            format!("{INCONCLUSIVE}another reason")
-        } else {
-            signature
+        if self.doubts.len() == KEPT_DOUBTS {
+            return format!("{INCONCLUSIVE}another reason");
         }
+        self.doubts.insert(signature.clone());
+        signature
     }
 
     fn add_measured(&mut self, nth: usize, mut measured: Measured) {
@@ -439,7 +502,7 @@ impl Fold {
         }
     }
 
-    fn finish(self, prepared: &dyn Prepared, seeds: Range<u64>) -> SweepOutcome {
+    fn finish(self, prepared: &dyn Prepared, seeds: Range<u128>) -> SweepOutcome {
         let mut failures: Vec<Failures> = self
             .failures
             .into_iter()
@@ -453,7 +516,7 @@ impl Fold {
         let mut outcome = SweepOutcome {
             scenario: prepared.scenario().to_owned(),
             rules: prepared.rules(),
-            seeds: (seeds.start, seeds.end),
+            seeds: (seeds.start as u64, seeds.end),
             runs: self.runs,
             rechecked: self.rechecked,
             held: self.held,

@@ -121,14 +121,32 @@ pub enum Happening {
     World {
         /// How.
         change: Change,
-        /// The fault that changed it, as reports name it.
+        /// The fault that changed it, as reports name it, with the name of whoever triggered it in place of `@actor`.
         fault: String,
+        /// The entry of the timeline that has this fault; `None` for what comes of itself: a first boot, a datagram that is late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
     },
     /// A promise was broken: the run ends here.
     Violated {
         /// The invariant's full name.
         invariant: String,
     },
+}
+
+/// The entry of the timeline that changed the world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Its place in the timeline, counted from 0: that of its fault among [`Outcome::faults`](crate::outcome::Outcome::faults).
+    pub entry: u32,
+    /// The kind of its fault, as [`Fault::kind`](crate::plan::Fault::kind) has it.
+    pub kind: String,
+    /// Who did what triggered it; `None` where it has its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<HostId>,
+    /// What triggered it, in words: `when c4 had completed a write`, `1s after c1 claimed promoted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }
 
 /// What becomes of a datagram when it is sent.

@@ -3,13 +3,25 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use squall_nodes::{Describe, HostId, Time};
+use squall_nodes::{Change, Describe, HostId, Time};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::plan::host_at;
-use crate::trace::{Fate, Happening, Trace, TraceEvent};
+use crate::engine::By;
+use crate::plan::{Cue, Step, Trigger, host_at};
+use crate::trace::{Cause, Fate, Happening, Trace, TraceEvent};
+use crate::words::ordinal;
+
+/// How much of a run is taken down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Everything that happens.
+    All,
+    /// What anyone outside the nodes can know of it: claims, calls and answers, changes of the world, and a violation.
+    Seen,
+}
 
 pub(crate) struct Tracer {
+    depth: Depth,
     trace: Trace,
     describer: Box<dyn Describe>,
     /// For each host the text of an address that datagrams come from or go to: most hosts have but one.
@@ -17,14 +29,20 @@ pub(crate) struct Tracer {
 }
 
 impl Tracer {
-    /// A blank record. Packets are put into words by `describer`.
-    pub(crate) fn new(hosts: Vec<String>, ips: Vec<Ipv4Addr>, describer: Box<dyn Describe>) -> Self {
+    /// A blank record of such a depth. Packets are put into words by `describer`.
+    pub(crate) fn new(
+        hosts: Vec<String>,
+        ips: Vec<Ipv4Addr>,
+        describer: Box<dyn Describe>,
+        depth: Depth,
+    ) -> Self {
         let addresses = ips
             .iter()
             .map(|ip| SocketAddrV4::new(*ip, 0))
             .map(|address| (address, address.to_string().into()))
             .collect();
         Tracer {
+            depth,
             addresses,
             trace: Trace {
                 hosts,
@@ -36,7 +54,17 @@ impl Tracer {
     }
 
     pub(crate) fn note(&mut self, at: Time, host: Option<HostId>, what: Happening) {
-        self.trace.events.push(TraceEvent { at, host, what });
+        let is_seen = matches!(
+            what,
+            Happening::Fact { .. }
+                | Happening::Call { .. }
+                | Happening::Answer { .. }
+                | Happening::World { .. }
+                | Happening::Violated { .. }
+        );
+        if is_seen || self.depth == Depth::All {
+            self.trace.events.push(TraceEvent { at, host, what });
+        }
     }
 
     pub(crate) fn sent(
@@ -48,6 +76,9 @@ impl Tracer {
         bytes: &[u8],
         fate: Fate,
     ) {
+        if self.depth == Depth::Seen {
+            return;
+        }
         let says = self.describer.datagram(from, to, bytes);
         let (len, hash) = (bytes.len() as u32, xxh3_64(bytes));
         let to = self.text_of(to);
@@ -72,6 +103,9 @@ impl Tracer {
         to: SocketAddrV4,
         bytes: &[u8],
     ) {
+        if self.depth == Depth::Seen {
+            return;
+        }
         let says = self.describer.datagram(from, to, bytes);
         let (len, hash) = (bytes.len() as u32, xxh3_64(bytes));
         let from = self.text_of(from);
@@ -85,6 +119,19 @@ impl Tracer {
                 hash,
             },
         );
+    }
+
+    /// The world changed, by a step of a timeline or by itself. `facts` are the names of all facts.
+    pub(crate) fn changed(
+        &mut self,
+        at: Time,
+        change: &Change,
+        by: By<'_>,
+        timeline: &[Step],
+        facts: &[&str],
+    ) {
+        let what = changed(change, by, timeline, facts, &self.trace.hosts);
+        self.note(at, None, what);
     }
 
     pub(crate) fn finish(self) -> Trace {
@@ -105,4 +152,65 @@ impl Tracer {
             None => address.to_string().into(),
         }
     }
+}
+
+/// A change of the world, by a step of a timeline or by itself, as a trace has it. `hosts` and `facts` are all names of both.
+pub(crate) fn changed(
+    change: &Change,
+    by: By<'_>,
+    timeline: &[Step],
+    facts: &[&str],
+    hosts: &[String],
+) -> Happening {
+    let fault = match by.actor.and_then(|actor| hosts.get(actor.index())) {
+        Some(actor) => by.label.replace("@actor", actor),
+        None => by.label.to_owned(),
+    };
+    let planned = by.step.and_then(|place| Some((place, timeline.get(place)?)));
+    let cause = planned.map(|(place, step)| Cause {
+        entry: place as u32,
+        kind: step.fault.kind().to_owned(),
+        actor: by.actor,
+        when: by
+            .actor
+            .and_then(|actor| when(actor, &step.trigger, hosts, facts)),
+    });
+    let change = change.clone();
+    Happening::World { change, fault, cause }
+}
+
+/// What triggered a fault, in words: `when c4 had completed a write`, `1s after c1 claimed promoted`.
+fn when(actor: HostId, trigger: &Trigger, hosts: &[String], facts: &[&str]) -> Option<String> {
+    /// More receivers than that are counted.
+    const MOST_NAMED: usize = 3;
+    let Trigger::When { cue, by, nth, after } = trigger else {
+        return None;
+    };
+    let name = |host: &HostId| hosts.get(host.index()).map_or("?", String::as_str);
+    let did = match cue {
+        Cue::Fact(fact) => format!("claimed {}", facts.get(*fact).copied().unwrap_or("a fact")),
+        Cue::PersistBegun => "had begun a write".to_owned(),
+        Cue::PersistCompleted => "had completed a write".to_owned(),
+        Cue::Send(to) => match to.as_slice() {
+            [] => "had sent a datagram".to_owned(),
+            [one] => format!("had sent a datagram to {}", name(one)),
+            few if few.len() <= MOST_NAMED => {
+                let names: Vec<&str> = few.iter().map(name).collect();
+                format!("had sent a datagram to one of {}", names.join(" "))
+            }
+            many => format!("had sent a datagram to one of {} hosts", many.len()),
+        },
+    };
+    // Where several are waited for, what each of them does counts.
+    let count = match (nth, by.as_slice()) {
+        (1, _) => String::new(),
+        (nth, [_]) => format!(" for the {} time", ordinal(*nth)),
+        (nth, _) => format!(", the {} time in all", ordinal(*nth)),
+    };
+    let actor = name(&actor);
+    Some(if after.is_zero() {
+        format!("when {actor} {did}{count}")
+    } else {
+        format!("{after} after {actor} {did}{count}")
+    })
 }

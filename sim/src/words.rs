@@ -1,12 +1,12 @@
-//! Laws of links and disks in words, for people who look a file over.
+//! Laws of links and disks, and what happens when, in words, for people who look a file over.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use squall_nodes::{HostId, Node, Protocol};
+use squall_nodes::{Fact, HostId, Node, Protocol, Time};
 
-use crate::plan::{Latency, LinkLaw, Plan, PlannedHost};
-use crate::runner::LawCast;
+use crate::plan::{Cue, Latency, LinkLaw, Plan, PlannedHost, Trigger};
+use crate::runner::{Happens, LawCast};
 
 /// The laws of a plan: of all links, of those between zones and those that differ by themselves, and of disks.
 pub(crate) fn laws<P: Protocol>(plan: &Plan<P>) -> Vec<LawCast> {
@@ -49,6 +49,87 @@ pub(crate) fn laws<P: Protocol>(plan: &Plan<P>) -> Vec<LawCast> {
         says: latency_in_words(&plan.persist),
     });
     laws
+}
+
+/// What is done to the world, in the order of the file.
+pub(crate) fn timeline<P: Protocol>(plan: &Plan<P>) -> Vec<Happens> {
+    let step = |step: &crate::plan::Step| Happens {
+        when: trigger_in_words(plan, &step.trigger),
+        what: step.label.clone(),
+    };
+    plan.timeline.iter().map(step).collect()
+}
+
+/// What is asked, in the order of the file.
+pub(crate) fn workload<P: Protocol>(plan: &Plan<P>) -> Vec<Happens> {
+    let work = |work: &crate::plan::Work<P::Node>| Happens {
+        when: match work.interval {
+            Some(interval) => format!(
+                "every {interval} from {} to {}",
+                since(work.first),
+                since(work.until)
+            ),
+            None => since(work.first),
+        },
+        what: work.label.clone(),
+    };
+    plan.workload.iter().map(work).collect()
+}
+
+/// `2s`, `every 1s from 1s to 9s`, `when anyone claims promoted for the 2nd time, 20ms later`.
+fn trigger_in_words<P: Protocol>(plan: &Plan<P>, trigger: &Trigger) -> String {
+    let (cue, by, nth, after) = match trigger {
+        Trigger::At(at) => return since(*at),
+        Trigger::Every {
+            first,
+            interval,
+            until,
+        } => return format!("every {interval} from {} to {}", since(*first), since(*until)),
+        Trigger::When { cue, by, nth, after } => (cue, by, nth, after),
+    };
+    let who = match by.as_slice() {
+        [] => "anyone".to_owned(),
+        [one] => names(&plan.hosts, &[*one]),
+        many => format!("one of {}", names(&plan.hosts, many)),
+    };
+    let does = match cue {
+        Cue::Fact(fact) => format!("claims {}", <<P::Node as Node>::Fact as Fact>::NAMES[*fact]),
+        Cue::PersistBegun => "begins a write".to_owned(),
+        Cue::PersistCompleted => "has completed a write".to_owned(),
+        Cue::Send(to) => match to.as_slice() {
+            [] => "has sent a datagram".to_owned(),
+            [one] => format!("has sent a datagram to {}", names(&plan.hosts, &[*one])),
+            many => format!("has sent a datagram to one of {}", names(&plan.hosts, many)),
+        },
+    };
+    let nth = match (nth, by.as_slice()) {
+        (1, _) => String::new(),
+        (nth, [_]) => format!(" for the {} time", ordinal(*nth)),
+        (nth, _) => format!(", the {} time in all", ordinal(*nth)),
+    };
+    let after = match after.is_zero() {
+        true => String::new(),
+        false => format!(", {after} later"),
+    };
+    format!("when {who} {does}{nth}{after}")
+}
+
+fn since(time: Time) -> String {
+    match time.since(Time::ZERO) {
+        span if span.is_zero() => "0s".to_owned(),
+        span => span.to_string(),
+    }
+}
+
+/// `2nd`, `13th`.
+pub(crate) fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, tens) if tens != 11 => "st",
+        (2, tens) if tens != 12 => "nd",
+        (3, tens) if tens != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 /// `64 KiB`, `1500 bytes`.
@@ -177,6 +258,17 @@ mod tests {
             law_in_words(&law),
             "2ms, 7 % lost, 0.1 % doubled, 50 % held back by up to 20ms, 100 % corrupted, \
              1500 kbit/s with a queue of 64 KiB, packets up to 1500 bytes"
+        );
+    }
+
+    #[test]
+    fn numbers_are_counted_as_people_do() {
+        let told = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111, 1_013].map(ordinal);
+        assert_eq!(
+            told,
+            [
+                "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th", "1013th"
+            ]
         );
     }
 

@@ -4,13 +4,17 @@
 //! - [`door`]: how it is asked things from other threads; [`status`]: how it is.
 //! - [`line`]: what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
+//! - [`service`]: what it has around it: signals, pages, a control socket.
+//! - [`client`]: who asks it things over that socket; [`outside`]: what arguments may ask of the machine.
 //! - [`clock`] and [`disk`]: the machine's time, and where a node persists; [`error`]: why it does not start, or has to stop.
 //! - Inside: `host` is the transport, made of the `barrier` (the effects behind a write), `timers`, `udp` sockets, the `edge` (policies
 //!   at work) and the `teller` of lines.
+//! - [`record`]: the flight recorder, and replays of what it recorded.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
 
 mod barrier;
+pub mod client;
 pub mod clock;
 pub mod disk;
 pub mod door;
@@ -18,9 +22,12 @@ mod edge;
 pub mod error;
 mod host;
 pub mod line;
+pub mod outside;
 pub mod policy;
+pub mod record;
 pub mod request;
 pub mod run;
+pub mod service;
 pub mod settings;
 pub mod status;
 mod teller;
@@ -33,8 +40,10 @@ pub use door::{Door, Gone, Handle, Replies, Stop, door};
 pub use error::LiveError;
 pub use line::Line;
 pub use policy::{Peer, Policy, Way};
+pub use record::FlightRecorder;
 pub use request::{Reply, Request};
 pub use run::{Boot, Ended, Recorder, run};
+pub use service::{Around, Service, ServiceError};
 pub use settings::Settings;
 pub use status::{Gauge, Recording, Status};
 pub use wires::Wires;

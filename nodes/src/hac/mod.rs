@@ -24,7 +24,7 @@
 //! - [`wire`]: the packets, byte for byte; [`table`]: what a list of entries becomes; [`Describer`]: both in words.
 //! - `member`: a node of a client-server cluster, whatever it does; `client`: seeking and following; `server`: serving;
 //!   `failover`: from one to the other; `disk`: what outlives a crash; `book`: whom a node
-//!   knows. `peer`: a node of the other mode.
+//!   knows. `peer`: a node of the other mode. `start`: the source's own arguments.
 //! - [`Config`]: the settings and what cannot be; [`HacFact`]: what is claimed; `invariants`: what is promised, with the
 //!   bounds and how they are derived.
 //!
@@ -81,24 +81,25 @@
 //!
 //! ## By which it is shown
 //!
-//! Each row by files of `scenarios/hac`, in which all its promises are judged, over many seeds, in `sim/cli/tests/promises.rs`.
+//! Each row by files of `scenarios/hac`: for each fault that it names, every promise is judged after the fault in one of them, over
+//! many seeds, in `sim/cli/tests/promises.rs`. That ids are granted once is shown by newcomers, who start when the fault is there.
 //!
 //! | fault | scenarios |
 //! |---|---|
-//! | loss, duplicates, reordering | `loss`, `duplication`, `reordering`, `bad_link`, `loss_peers` |
+//! | loss, duplicates, reordering | `loss`, `duplication`, `reordering`, `bad_link`, `loss_peers`, `held_back`, `disorder_peers` |
 //! | corruption | `corruption`, `corruption_peers` |
-//! | bandwidth, MTU | `narrow_link`, `black_hole`, `zones`, `narrow_link_peers` |
-//! | link changes | `link_degrades`, `narrow_link`, `link_degrades_peers` |
-//! | crash, restart | `kill_server`, `power_cut_server`, `restart_server_at_once`, `returns_as_client`, `kill_peer`, `restart_peer` |
-//! | crash at an effect | `kill_between_persist_and_send`, `kill_when_a_write_begins`, `kill_after_first_send`, `kill_peer_when_it_speaks` |
-//! | pause | `pause_server`, `pause_client`, `pause_peer` |
-//! | slow host | `slow_host`, `slow_peer` |
-//! | partition, one-way cut | `partition_and_rejoin`, `one_way_from_server`, `one_way_to_server`, `partition_peers_and_rejoin` |
-//! | bridge, ring, flapping cut | `bridge`, `flap`, `ring` |
-//! | slow, failing disk | `slow_disk`, `failing_disk`, `found_said_without_a_disk` |
+//! | bandwidth, MTU | `narrow_link`, `black_hole`, `zones`, `narrow_link_peers`, `newcomer_behind_a_narrow_link`, `newcomer_black_hole`, `black_hole_peers` |
+//! | link changes | `link_degrades`, `narrow_link`, `link_degrades_peers`, `newcomer_black_hole` |
+//! | crash, restart | `kill_server`, `power_cut_server`, `restart_server_at_once`, `returns_as_client`, `kill_peer`, `restart_peer`, `late_joiner` |
+//! | crash at an effect | `kill_between_persist_and_send`, `kill_when_a_write_begins`, `kill_after_first_send`, `kill_peer_when_it_speaks`, `newcomers_at_the_worst_moment` |
+//! | pause | `pause_server`, `pause_client`, `pause_peer`, `newcomer_asks_paused_server` |
+//! | slow host | `slow_host`, `slow_peer`, `newcomer_asks_slow_server` |
+//! | partition, one-way cut | `partition_and_rejoin`, `one_way_from_server`, `one_way_to_server`, `partition_peers_and_rejoin`, `newcomer_in_a_partition`, `newcomer_hears_nothing`, `one_way_peers` |
+//! | bridge, ring, flapping cut | `bridge`, `flap`, `ring`, `newcomer_is_a_bridge`, `newcomer_in_a_ring`, `newcomer_with_a_loose_contact`, `bridge_peers`, `flap_peers` |
+//! | slow, failing disk | `slow_disk`, `failing_disk`, `found_said_without_a_disk`, `newcomer_asks_without_a_disk` |
 //! | wiped disk | `wipe_server`, `wipe_client` |
-//! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk` |
-//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump`, `clock_peers`, `drifting_peers` |
+//! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk`, `newcomer_asks_stale_disk` |
+//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump`, `clock_peers`, `drifting_peers`, `newcomer_after_clock_jump` |
 //!
 //! # What `Hardened` changes
 //!
@@ -135,7 +136,7 @@
 //! # What did not hold at first
 //!
 //! Random storms over `Hardened` broke promises, and one more flaw was thought of on the way. Each is told by a file of
-//! `scenarios/hac` that holds by now. What mends it is taken out again in `sim/cli/tests/found.rs`, where it is a change.
+//! `scenarios/hac` that holds by now. What mends it, a change or another mend, is taken out again in `sim/cli/tests/found.rs`.
 //!
 //! | scenario | the flaw | the mend |
 //! |---|---|---|
@@ -157,6 +158,7 @@ mod invariants;
 mod member;
 mod peer;
 mod server;
+mod start;
 pub mod table;
 pub mod wire;
 
@@ -172,6 +174,7 @@ use crate::node::{self, Input, Node};
 use crate::outbox::Outbox;
 use crate::protocol::{ConfigOf, Describe, InvariantKind, Misfit, Placed, Protocol};
 use crate::rng::NodeRng;
+use crate::start::{Outside, Unusable};
 use crate::time::{Span, Time};
 use member::Member;
 use peer::Peer;
@@ -201,6 +204,16 @@ impl Protocol for Hac {
 
     fn assemble(hosts: &mut [Placed<HacNode>]) -> Result<(), Vec<Misfit>> {
         config::assemble(hosts)
+    }
+
+    const WORDS: &'static [(&'static str, &'static str)] = start::WORDS;
+
+    fn start(words: &[String], config: Config, outside: &dyn Outside) -> Result<Placed<HacNode>, Unusable> {
+        start::start(words, config, outside)
+    }
+
+    fn status_command() -> Option<Command> {
+        Some(Command::Status)
     }
 
     fn invariants() -> Vec<InvariantKind<HacNode>> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use squall_sim::plan::{Clock, Expect, Origin};
-use squall_sim::runner::{HostCast, LawCast, Promise, PromiseMade};
+use squall_sim::runner::{Happens, HostCast, LawCast, Promise, PromiseMade, Tolerance};
 use squall_sim::scenario::Complaint;
 use squall_sim::trace::Span;
 
@@ -23,6 +23,10 @@ pub struct Checked {
     pub hosts: Vec<HostCast>,
     /// What its links and disks are like.
     pub laws: Vec<LawCast>,
+    /// What is done to the world.
+    pub timeline: Vec<Happens>,
+    /// What clients and operators ask.
+    pub workload: Vec<Happens>,
     /// When its runs end.
     pub limit: Option<Span>,
     /// The seed that `run` takes.
@@ -42,6 +46,8 @@ pub struct Checked {
 pub struct CheckedRules {
     /// The rule set.
     pub rules: &'static str,
+    /// How bad links may be while liveness is asked for.
+    pub tolerated: Tolerance,
     /// What the file expects.
     pub expect: Expect,
     /// What is judged.
@@ -59,13 +65,14 @@ impl Checked {
 pub fn check(checked: &Checked, look: &Look) -> String {
     if !checked.is_ok() {
         let wrong = counted(checked.complaints.len() as u64, "complaint", "complaints");
-        return format!("{} {}  {wrong}\n", look.paint(Ink::Bad, "✗"), checked.scenario);
+        let scenario = harmless(&checked.scenario, usize::MAX);
+        return format!("{} {scenario}  {wrong}\n", look.paint(Ink::Bad, "✗"));
     }
     let protocol = checked.protocol.as_deref().unwrap_or_default();
     let mut text = format!(
         "{} {}  {protocol}",
         look.paint(Ink::Good, "✓ ok"),
-        look.paint(Ink::Strong, &checked.scenario)
+        look.paint(Ink::Strong, &harmless(&checked.scenario, usize::MAX))
     );
     if !checked.tags.is_empty() {
         let _ = write!(text, "  [{}]", harmless(&checked.tags.join(", "), 200));
@@ -77,9 +84,12 @@ pub fn check(checked: &Checked, look: &Look) -> String {
         .map(|rules| rules.rules.chars().count())
         .max()
         .unwrap_or(0)
-        .max("hosts".len());
+        .max("tolerated".len());
     let _ = writeln!(text, "    {}  {}", padded("hosts", width), cast(&checked.hosts));
     laws(&mut text, &checked.laws, width);
+    tolerated(&mut text, &checked.rules, width);
+    happens(&mut text, "timeline", &checked.timeline, width);
+    happens(&mut text, "workload", &checked.workload, width);
     for rules in &checked.rules {
         let expect = match &rules.expect {
             Expect::Held => "is expected to hold".to_owned(),
@@ -182,6 +192,55 @@ fn laws(text: &mut String, laws: &[LawCast], width: usize) {
             let _ = writeln!(text, "    {}  … and {} more", padded("", width), hidden.len());
         }
         let _ = writeln!(text, "    {}  {}", padded(&disks.of, width), disks.says);
+    }
+}
+
+/// What is tolerated, in one line where all rule sets agree.
+fn tolerated(text: &mut String, rules: &[CheckedRules], width: usize) {
+    let Some((first, rest)) = rules.split_first() else {
+        return;
+    };
+    let says = match rest.iter().all(|of| of.tolerated == first.tolerated) {
+        true => tolerance(&first.tolerated),
+        false => {
+            let each = rules
+                .iter()
+                .map(|of| format!("{}: {}", of.rules, tolerance(&of.tolerated)));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    let _ = writeln!(text, "    {}  {says}", padded("tolerated", width));
+}
+
+/// `5 % lost, 100ms of latency`.
+fn tolerance(tolerated: &Tolerance) -> String {
+    // What is a ratio in decimals is a percentage in decimals, but for what the binary form adds to it.
+    let percent = (tolerated.loss * 1e8).round() / 1e6;
+    format!("{percent} % lost, {} of latency", bound_of(tolerated.latency))
+}
+
+/// What happens when, an entry a line, the first beside the name of the list.
+fn happens(text: &mut String, name: &str, entries: &[Happens], width: usize) {
+    const MOST_SHOWN: usize = 12;
+    const LONGEST: usize = 160;
+    let shown = match entries.len() {
+        // The line that would say how many more there are has room for one.
+        few if few <= MOST_SHOWN + 1 => entries,
+        _ => &entries[..MOST_SHOWN],
+    };
+    let of_when = shown
+        .iter()
+        .map(|entry| entry.when.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (nth, entry) in shown.iter().enumerate() {
+        let name = if nth == 0 { name } else { "" };
+        let (when, what) = (padded(&entry.when, of_when), harmless(&entry.what, LONGEST));
+        let _ = writeln!(text, "    {}  {when}  {what}", padded(name, width));
+    }
+    if shown.len() < entries.len() {
+        let more = entries.len() - shown.len();
+        let _ = writeln!(text, "    {}  … and {more} more", padded("", width));
     }
 }
 

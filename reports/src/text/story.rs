@@ -103,7 +103,7 @@ fn why_now(quiet: Quiet, trace: &Trace) -> String {
         .filter(|event| event.at == quiet.since)
         .filter_map(|event| match &event.what {
             Happening::World { change, .. } => Some(harmless(
-                &world::change_of(change, "", &laid, trace),
+                &world::change_of(change, None, &laid, trace),
                 LONGEST_SAYING,
             )),
             _ => None,

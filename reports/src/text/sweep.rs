@@ -17,7 +17,7 @@ const MOST_REASONS: usize = 10;
 pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String], look: &Look) -> String {
     let scenario = padded(&harmless(&outcome.scenario, usize::MAX), look.columns.scenario);
     let rules = padded(outcome.rules, look.columns.rules);
-    let (from, to) = (outcome.seeds.0, outcome.seeds.0 + outcome.runs);
+    let (from, to) = outcome.done();
     let standing = outcome.standing();
     let mut text = format!(
         "{} {scenario}  {rules}  seeds {from}..{to}  {}",
@@ -33,14 +33,12 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String], look: &Look
         reason(&mut text, failures, outcome, look);
     }
     if outcome.failures.len() > MOST_REASONS {
-        let others: u64 = outcome.failures[MOST_REASONS..]
-            .iter()
-            .map(|failures| failures.count)
-            .sum();
+        // Not the runs: one may have several of them.
+        let others = (outcome.failures.len() - MOST_REASONS) as u64;
         let _ = writeln!(
             text,
-            "    and {} for other reasons",
-            counted(others, "run", "runs")
+            "    and {}",
+            counted(others, "other reason", "other reasons")
         );
     }
     for measured in &outcome.measures {
@@ -71,7 +69,7 @@ pub fn sweep(outcome: &SweepOutcome, wall_ms: u64, notes: &[String], look: &Look
 
 /// How far a sweep that was stopped has come.
 pub(crate) fn stopped(outcome: &SweepOutcome) -> String {
-    let asked = outcome.seeds.1.saturating_sub(outcome.seeds.0);
+    let asked = outcome.asked();
     format!(
         "stopped after {} of {} seeds",
         grouped(outcome.runs),

@@ -17,6 +17,8 @@ pub struct Tally {
     pub panicked: u64,
     /// Those in which a run did not come out the same again, which says nothing of the file either.
     pub differing: u64,
+    /// Those that were stopped on the way, and have no verdict.
+    pub stopped: u64,
     /// Those that were not begun, since the command was stopped, or one of those before them panicked or differed.
     pub not_begun: u64,
     /// Among those that are as expected: those that strictness fails.
@@ -64,6 +66,7 @@ impl Tally {
             (self.panicked, "panicked"),
             (self.differing, "not deterministic"),
             (self.too_loose, "too loose for --strict"),
+            (self.stopped, "stopped"),
             (self.not_begun, "not begun"),
         ];
         parts.extend(
@@ -77,6 +80,7 @@ impl Tally {
                 unknown: 0,
                 panicked: 0,
                 differing: 0,
+                stopped: 0,
                 not_begun: 0,
                 too_loose: 0,
                 ..
@@ -114,10 +118,10 @@ mod tests {
         );
         tally.add(Standing::Otherwise, 1);
         tally.add(Standing::Unknown, 1);
-        tally.not_begun = 4;
+        (tally.stopped, tally.not_begun) = (2, 4);
         assert_eq!(
             tally.summary(Tallied::Sweeps, &look),
-            "3 sweeps, 1 002 runs: 1 as expected, 1 not as expected, 1 inconclusive, 4 not begun\n"
+            "3 sweeps, 1 002 runs: 1 as expected, 1 not as expected, 1 inconclusive, 2 stopped, 4 not begun\n"
         );
         tally.panicked = 1;
         let summary = tally.summary(Tallied::Sweeps, &look);

@@ -2,7 +2,7 @@
 
 use squall_sim::outcome::{Outcome, Traffic};
 use squall_sim::plan::{Clock, Expect, Origin};
-use squall_sim::runner::{HostCast, LawCast, Promise, PromiseMade};
+use squall_sim::runner::{Happens, HostCast, LawCast, Promise, PromiseMade, Tolerance};
 use squall_sim::trace::{Happening, HostId, Span, Time, TraceEvent};
 
 use super::{Checked, CheckedRules};
@@ -272,6 +272,10 @@ fn a_check_tells_hosts_promises_and_bounds() {
         of: of.to_owned(),
         says: says.to_owned(),
     };
+    let happens = |when: &str, what: &str| Happens {
+        when: when.to_owned(),
+        what: what.to_owned(),
+    };
     let mut checked = Checked {
         scenario: "x.ron".to_owned(),
         protocol: Some("hac".to_owned()),
@@ -286,6 +290,11 @@ fn a_check_tells_hosts_promises_and_bounds() {
             law("in eu", "1ms"),
             law("disks", "500us to 2ms"),
         ],
+        timeline: vec![
+            happens("2s", "partition(s)"),
+            happens("when anyone claims it", "kill(@actor)"),
+        ],
+        workload: vec![happens("every 1s from 1s to 9s", "Status of s")],
         limit: Some(Span::from_secs(20)),
         seed: Some(0),
         tags: vec!["flaw".to_owned()],
@@ -295,6 +304,10 @@ fn a_check_tells_hosts_promises_and_bounds() {
         ]
         .map(|(rules, expect)| CheckedRules {
             rules,
+            tolerated: Tolerance {
+                loss: 0.05,
+                latency: Span::from_millis(100),
+            },
             expect,
             promises: vec![
                 made("hac.one_server", 1_000, 4_200, Origin::Written),
@@ -306,12 +319,16 @@ fn a_check_tells_hosts_promises_and_bounds() {
     };
     let expected = "\
 ✓ ok x.ron  hac  [flaw]
-    hosts     s Server; c1 … c3 Client (3)
-    links     1ms to 10ms, 2 % lost
-              in eu: 1ms
-    disks     500us to 2ms
-    Original  is expected to violate hac.one_server
-    Hardened  is expected to hold
+    hosts      s Server; c1 … c3 Client (3)
+    links      1ms to 10ms, 2 % lost
+               in eu: 1ms
+    disks      500us to 2ms
+    tolerated  5 % lost, 100ms of latency
+    timeline   2s                     partition(s)
+               when anyone claims it  kill(@actor)
+    workload   every 1s from 1s to 9s  Status of s
+    Original   is expected to violate hac.one_server
+    Hardened   is expected to hold
       hac.one_server  in quiet for 1s (by default 4.2s), written: It is so.
       hac.unique      always: It is so.
     limit 20s, seed 0
@@ -320,7 +337,7 @@ fn a_check_tells_hosts_promises_and_bounds() {
     // Where only some is promised alike, it is told once all the same, with who promises it.
     checked.rules[1].promises[0] = made("hac.one_server", 5_000, 4_200, Origin::Written);
     let expected = "
-    Hardened  is expected to hold
+    Hardened   is expected to hold
       hac.one_server  Original            in quiet for 1s (by default 4.2s), written: It is so.
       hac.one_server  Hardened            in quiet for 5s (by default 4.2s), written: It is so.
       hac.unique      Original, Hardened  always: It is so.
@@ -341,18 +358,37 @@ fn a_check_tells_hosts_promises_and_bounds() {
             .collect::<Vec<_>>(),
     );
     let expected = "
-    hosts     s Server; c1 Client; c2 Client in eu; c3 Client, clock 3s ahead and 200 ppm slow
-    links     1ms to 10ms, 2 % lost
-              s > c0: 1ms
+    hosts      s Server; c1 Client; c2 Client in eu; c3 Client, clock 3s ahead and 200 ppm slow
+    links      1ms to 10ms, 2 % lost
+               s > c0: 1ms
 ";
     let text = super::check(&checked, &look());
     assert!(text.contains(expected), "{text}");
     let expected = "
-              s > c10: 1ms
-              … and 9 more
-    disks     500us to 2ms
-    Original";
+               s > c10: 1ms
+               … and 9 more
+    disks      500us to 2ms
+    tolerated";
     assert!(text.contains(expected), "{text}");
+    // So it is with entries of the timeline; and what rule sets differ in is told of each.
+    checked.timeline = (0..20)
+        .map(|nth| happens(&format!("{nth}s"), "heal_all"))
+        .collect();
+    checked.rules[1].tolerated.latency = Span::from_secs(2);
+    let text = super::check(&checked, &look());
+    for expected in [
+        "
+    tolerated  Original: 5 % lost, 100ms of latency; Hardened: 5 % lost, 2s of latency
+    timeline   0s   heal_all
+               1s   heal_all
+",
+        "
+               11s  heal_all
+               … and 8 more
+    workload   every",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(crate) struct Abreast<'a> {
     pub(crate) count: usize,
     /// On how many threads they are done; on the asking thread itself with one.
     pub(crate) jobs: usize,
-    /// Once this is true, the pieces under way are finished and no other is begun.
+    /// Once this is true, no other piece is begun. Those under way are handed over as what they come to.
     pub(crate) stop: &'a AtomicBool,
 }
 

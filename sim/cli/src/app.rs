@@ -7,21 +7,27 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
+use squall_live::record::{Replays, replays};
 use squall_nodes::Protocol;
 use squall_reports::look::quoted;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
+use squall_stage::{Staged, staged};
 
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
+use crate::node::{Living, living};
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{check, manual, run, sweep};
+use crate::{ask, check, live, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
 pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
+    doors: Vec<Box<dyn Living>>,
+    stages: Vec<Box<dyn Staged>>,
+    replays: Vec<Box<dyn Replays>>,
 }
 
 impl App {
@@ -43,23 +49,33 @@ impl App {
         let runner = registered::<P>();
         self.runners.retain(|other| other.name() != runner.name());
         self.runners.push(runner);
+        let door = living::<P>();
+        self.doors.retain(|other| other.name() != door.name());
+        self.doors.push(door);
+        let stage = staged::<P>();
+        self.stages.retain(|other| other.name() != stage.name());
+        self.stages.push(stage);
+        self.replays.retain(|other| other.name() != P::NAME);
+        self.replays.push(replays::<P>());
         self
     }
 
-    /// Reads the command line of this process and does what it says. The first Ctrl-C stops in good order, the second at
-    /// once.
+    /// Reads the command line of this process and does what it says. The first Ctrl-C gives up the runs under way and
+    /// reports those that are done, the second stops at once.
     pub fn main(self) -> ExitCode {
         static STOP: AtomicBool = AtomicBool::new(false);
-        // Without the handler Ctrl-C stops at once, which is no reason not to begin.
-        let _ = ctrlc::set_handler(|| {
-            if STOP.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted.code().into());
-            }
-            let _ = writeln!(
-                io::stderr(),
-                "\nstopping after the runs under way; Ctrl-C again stops at once"
-            );
-        });
+        let stop_between_runs = || {
+            // Without the handler Ctrl-C stops at once, which is no reason not to begin.
+            let _ = ctrlc::set_handler(|| {
+                if STOP.swap(true, Ordering::Relaxed) {
+                    std::process::exit(Exit::Interrupted.code().into());
+                }
+                let _ = writeln!(
+                    io::stderr(),
+                    "\nstopping, without the runs under way; Ctrl-C again stops at once"
+                );
+            });
+        };
         let reader = |is_terminal| {
             if is_terminal {
                 Reader::Terminal
@@ -78,6 +94,7 @@ impl App {
                 Colours::Welcome
             },
             stop: &STOP,
+            stop_between_runs: &stop_between_runs,
         };
         let words: Vec<OsString> = std::env::args_os().collect();
         self.run_in(&words, &mut io::stdout().lock(), &mut io::stderr(), surroundings)
@@ -99,6 +116,7 @@ impl App {
             stderr: Reader::Other,
             colours: Colours::Unwanted,
             stop: &never,
+            stop_between_runs: &|| {},
         };
         self.run_in(&words, stdout, stderr, surroundings)
     }
@@ -112,7 +130,13 @@ impl App {
     ) -> Exit {
         let program = self.program(words);
         let mut session = Session::new(program, stdout, stderr, surroundings);
-        let done = match Typed::read(&session.program, &self.runners, words) {
+        let typed = Typed::read(&session.program, &self.runners, words);
+        // A live node takes signals in its own way; one who asks it something stops at once.
+        let takes_signals = |typed: &Typed| matches!(typed.command, Command::Node(_) | Command::Ask(_));
+        if !typed.as_ref().is_ok_and(takes_signals) {
+            (session.surroundings.stop_between_runs)();
+        }
+        let done = match typed {
             Err(error) => return help_or_usage(&error, &mut session),
             Ok(Typed {
                 command: Command::Run(args),
@@ -123,6 +147,18 @@ impl App {
             Ok(Typed {
                 command: Command::Check(args),
             }) => check::check(&self.runners, &args, &mut session),
+            Ok(Typed {
+                command: Command::Live(args),
+            }) => live::live(&self.runners, &self.stages, &args, &mut session),
+            Ok(Typed {
+                command: Command::Node(args),
+            }) => node::node(&self.doors, &args, &mut session),
+            Ok(Typed {
+                command: Command::Ask(args),
+            }) => ask::ask(&self.doors, &args, &mut session),
+            Ok(Typed {
+                command: Command::Replay(args),
+            }) => replay::replay(&self.replays, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use squall_nodes::Span;
 use squall_sim::runner::Runner;
 use squall_sim::sweep::Share;
 
@@ -29,6 +30,14 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     /// Validate scenario files, and show what they promise
     Check(CheckArgs),
+    /// Play scenario files on live processes, a process a host, in real time
+    Live(LiveArgs),
+    /// Run one live node over sockets, until a signal
+    Node(Box<NodeArgs>),
+    /// Ask a live node something, through its control socket
+    Ask(AskArgs),
+    /// Live recorded lives of nodes again, and name the first effect that is not as it was recorded
+    Replay(ReplayArgs),
     /// Print what a shell needs to complete the words of this program
     Completions(CompletionsArgs),
     /// Print the manual page of this program
@@ -48,6 +57,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
     /// Write the trace of the one run, an event a line, as JSON; `-` for stdout, with the result on stderr
+    ///
+    /// It is kept in memory until the run is over, some hundred bytes an event, and then written to a file beside OUT that takes its
+    /// place: whoever kills the program meanwhile finds a `.squall-….part` there, which may be deleted.
     #[arg(long, value_name = "OUT")]
     pub(crate) trace: Option<PathBuf>,
     /// Tell the story of every violation, expected or not
@@ -91,6 +103,180 @@ pub(crate) struct CheckArgs {
     pub(crate) resolved: bool,
     #[command(flatten)]
     pub(crate) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LiveArgs {
+    /// Scenario files; of a folder, all `.ron` files in it and below
+    #[arg(required_unless_present = "clean", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only files with this tag, or with one of several
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+    /// No file with this tag
+    #[arg(long, value_name = "TAG")]
+    pub(crate) skip_tag: Vec<String>,
+    /// The seed of nodes and workload; one more for each further run [default: the file's own, else 0]
+    #[arg(long, value_name = "N", value_parser = crate::seeds::seed, allow_negative_numbers = true)]
+    pub(crate) seed: Option<u64>,
+    /// How often to play each
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) runs: u64,
+    /// Only this rule set [default: all of the protocol's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    /// Give each host a network namespace, and have the kernel make the cuts; it takes root
+    #[arg(long)]
+    pub(crate) netns: bool,
+    /// Keep the folder of every run, and not of those alone that are not as expected
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// End what runs have left behind whose program was killed, and play nothing
+    #[arg(long, conflicts_with_all = ["files", "netns", "keep"])]
+    pub(crate) clean: bool,
+    /// The folder in which each run has one [default: squall-live-UID in the folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Tell the story of every violation, expected or not
+    #[arg(long, short = 'v', conflicts_with = "quiet")]
+    pub(crate) story: bool,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// A file that describes the node, `….ron`; or a protocol and its own arguments
+    #[arg(required = true, value_name = "CONFIG.ron|PROTOCOL WORD")]
+    pub(crate) words: Vec<String>,
+    /// A file that lists the members of the cluster, for arguments that want one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) members: Option<String>,
+    /// The rule set [default: the file's, else the protocol's last]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    /// The profile [default: the file's, else the protocol's first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// What the node is called
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The IPv4 address that its sockets are bound to, and by which others know it
+    #[arg(long, value_name = "IP")]
+    pub(crate) address: Option<std::net::Ipv4Addr>,
+    /// Settings in place of others, as files write them: `(port: 7102)`
+    #[arg(long, value_name = "SETTINGS")]
+    pub(crate) config: Option<String>,
+    /// The folder in which it keeps what it persists [default: the file's, else none]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Serve `/status` and `/metrics` at this address and port
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) http: Option<std::net::SocketAddr>,
+    /// Take commands through a unix socket at this path
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) control: Option<PathBuf>,
+    /// Record its flight into this folder, for `replay`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// The seed of its random streams [default: the file's, else drawn]
+    #[arg(long, value_name = "N", value_parser = crate::seeds::seed, allow_negative_numbers = true)]
+    pub(crate) seed: Option<u64>,
+    /// Append all that is seen of it to this file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lines: Option<PathBuf>,
+    /// Print the file that all this amounts to, with paths as they are from here, and run nothing
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) print_config: bool,
+    /// Say whether all this is in order, and run nothing
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Move aside what it has persisted, and start without
+    #[arg(long)]
+    pub(crate) wipe: bool,
+    /// The log, on stderr: text for people, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) log: Format,
+    /// What the log says: claims of the node are `info`, datagrams that the link policy drops `debug`
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    pub(crate) log_level: Level,
+    /// Colours
+    #[arg(
+        long,
+        visible_alias = "color",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t
+    )]
+    pub(crate) colour: When,
+    /// Whoever started it attends it: lines go to stdout, requests come from stdin
+    #[arg(long, hide = true)]
+    pub(crate) attended: bool,
+    /// Wait to be told to go
+    #[arg(long, hide = true, requires = "attended")]
+    pub(crate) wait: bool,
+    /// How often it tells what it has come to
+    #[arg(long, hide = true, requires = "attended", value_name = "SPAN", value_parser = crate::node::span)]
+    pub(crate) mark_every: Option<Span>,
+    /// How long it may be kept from running before it tells
+    #[arg(long, hide = true, requires = "attended", value_name = "SPAN", value_parser = crate::node::span)]
+    pub(crate) stall: Option<Span>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AskArgs {
+    /// The node's control socket
+    #[arg(value_name = "SOCKET")]
+    pub(crate) socket: PathBuf,
+    /// A command of the node's protocol, as scenarios write it; without one, the node's whole status is printed
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+    /// How long to wait for it
+    #[arg(long, value_name = "SPAN", default_value = "2s", value_parser = crate::node::span)]
+    pub(crate) timeout: Span,
+    /// Print every answer that comes in that time, and not the first alone
+    #[arg(long, requires = "command")]
+    pub(crate) all: bool,
+    /// As files would write it, or as JSON on one line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Recordings of flights, as nodes with `record` in their settings write them
+    #[arg(required = true, value_name = "RECORD")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What the node would have done under these rules, told the same [default: the rules that were recorded]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    /// What it would have done with another setting, told the same; VALUE is JSON or a word, FIELD as deployment files call it
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = setting)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Tell every input and what came of it
+    #[arg(long, short = 'v')]
+    pub(crate) story: bool,
+    /// Tell the inputs from this one on; the first is 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) from: Option<u64>,
+    /// Tell the inputs up to this one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) to: Option<u64>,
+    /// Text for people, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Colours
+    #[arg(
+        long,
+        visible_alias = "color",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t
+    )]
+    pub(crate) colour: When,
+    /// Say only what is not identical
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]
@@ -162,6 +348,18 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How much a log says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    Off,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
     /// On a terminal, unless NO_COLOR is set
@@ -187,5 +385,15 @@ impl Typed {
     ) -> Result<Typed, clap::Error> {
         let matches = help::command(program, runners).try_get_matches_from(words)?;
         Typed::from_arg_matches(&matches)
+    }
+}
+
+/// A setting and its value, of `misses=3`.
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err("it is written as FIELD=VALUE, such as misses=3 or round=500ms".to_owned()),
     }
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use squall_reports::look::Look;
 use squall_sim::gate::Difference;
 use squall_sim::outcome::Outcome;
-use squall_sim::runner::Prepared;
+use squall_sim::runner::{Prepared, Stopped};
 use squall_sim::sweep::RunPanicked;
 use squall_sim::trace::Trace;
 
@@ -62,7 +62,7 @@ pub(crate) fn guarded<T>(seed: u64, call: impl FnOnce() -> T) -> Result<T, RunPa
     catch_unwind(AssertUnwindSafe(call)).map_err(|payload| RunPanicked::new(seed, payload.as_ref()))
 }
 
-/// The trace of one run by itself, for a story.
+/// The trace of one run by itself, for a story, unless Ctrl-C is pressed before it is over.
 ///
 /// # Errors
 ///
@@ -72,8 +72,9 @@ pub(crate) fn traced(
     seed: u64,
     look: &Look,
     session: &mut Session<'_>,
-) -> Result<(Outcome, Trace), Bug> {
-    guarded(seed, || prepared.worker().trace(seed))
+) -> Result<Result<(Outcome, Trace), Stopped>, Bug> {
+    let stop = session.surroundings.stop;
+    guarded(seed, || prepared.worker().trace_until(seed, stop))
         .map_err(|panicked| Bug::panicked(prepared, &panicked, look, session))
 }
 

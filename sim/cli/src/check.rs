@@ -130,6 +130,8 @@ fn in_order(ready: &Ready<'_>) -> Checked {
         protocol: Some(ready.runner.name().to_owned()),
         hosts: first.map(|prepared| prepared.hosts()).unwrap_or_default(),
         laws: first.map(|prepared| prepared.laws()).unwrap_or_default(),
+        timeline: first.map(|prepared| prepared.timeline()).unwrap_or_default(),
+        workload: first.map(|prepared| prepared.workload()).unwrap_or_default(),
         limit: first.map(|prepared| prepared.limit()),
         seed: first.map(|prepared| prepared.seed()),
         tags: ready.file.tags().to_vec(),
@@ -138,6 +140,7 @@ fn in_order(ready: &Ready<'_>) -> Checked {
             .iter()
             .map(|prepared| CheckedRules {
                 rules: prepared.rules(),
+                tolerated: prepared.tolerated(),
                 expect: prepared.expect().clone(),
                 promises: prepared.promises(),
             })

@@ -40,8 +40,8 @@ impl Exit {
     /// What it means, in a line.
     pub(crate) fn says(self) -> &'static str {
         match self {
-            Exit::AsExpected => "every verdict is as its file expects",
-            Exit::Otherwise => "some verdict is not",
+            Exit::AsExpected => "every verdict is as its file expects, and every replay as it was recorded",
+            Exit::Otherwise => "some verdict or replay is not",
             Exit::Unusable => "the command or a file cannot be used; nothing was run",
             Exit::Unknown => "some verdict is not known",
             Exit::Bug => "a run panicked, or gave two results for one seed: a bug of the node or of Squall",

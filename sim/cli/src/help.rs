@@ -79,6 +79,82 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "live",
+        &[
+            Example {
+                words: "live scenarios/hac --tag live",
+                what: "every file of the folder that is for it, under every rule set",
+            },
+            Example {
+                words: "live x.ron --rules Hardened --runs 10",
+                what: "one, ten times",
+            },
+            Example {
+                words: "live x.ron --netns --keep",
+                what: "as root, with cuts by the kernel; what the hosts wrote is kept",
+            },
+            Example {
+                words: "live --clean",
+                what: "ends what is left of runs whose program was killed",
+            },
+        ],
+    ),
+    (
+        "node",
+        &[
+            Example {
+                words: "node hac server 7101 --http 127.0.0.1:9100",
+                what: "a server of hac at 127.0.0.1:7101, with pages to look at",
+            },
+            Example {
+                words: "node hac client 127.0.0.1 7101 --data c1 --control c1.sock",
+                what: "a client that comes back from a crash as who it was, and takes commands",
+            },
+            Example {
+                words: "node hac server 7101 --print-config > s.ron",
+                what: "the same as a file, to be completed",
+            },
+            Example {
+                words: "node s.ron",
+                what: "a node by a file, until SIGTERM or SIGINT: the first stops it in order, the second at once",
+            },
+        ],
+    ),
+    (
+        "ask",
+        &[
+            Example {
+                words: "ask c1.sock Status",
+                what: "how the node at that socket stands",
+            },
+            Example {
+                words: "ask c1.sock",
+                what: "everything there is to know of it",
+            },
+        ],
+    ),
+    (
+        "replay",
+        &[
+            Example {
+                words: "replay flights/flight-000003.sqf",
+                what: "the same node, told the same: does it ask for the same?",
+            },
+            Example {
+                words: "replay flight-000003.sqf --from 50 --to 60",
+                what: "with some of the inputs, and what came of each",
+            },
+            Example {
+                words: "replay flight-000003.sqf --rules Original --story",
+                what: "what it would have done under other rules",
+            },
+            Example {
+                words: "replay flights/flight-000001.sqf flights/flight-000002.sqf --format json",
+                what: "several lives, for a program",
+            },
+        ],
+    ),
+    (
         "completions",
         &[Example {
             words: "completions bash > ~/.local/share/bash-completion/completions/PROGRAM",

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! - [`App`]: the registry of protocols and the way in; [`Exit`]: what a command came to.
-//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `manual`: the commands. `files`: from paths to prepared scenarios.
+//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `live`, `replay`, `manual`: the commands;
+//!   `node`, `ask`: those of live nodes. `files`: from paths to prepared scenarios.
 //! - `session`: where output goes. `outfile`, `tracefile`, `junit`: files that are written. `abreast`: work on several threads.
 //!   `bug`: calls into the engine that look out for bugs.
 //!   `seeds`, `share`, `strict`: what the commands share.
@@ -20,14 +21,18 @@
 mod abreast;
 mod app;
 mod args;
+mod ask;
 mod bug;
 mod check;
 mod exit;
 mod files;
 mod help;
 mod junit;
+mod live;
 mod manual;
+mod node;
 mod outfile;
+mod replay;
 mod run;
 mod seeds;
 mod session;

@@ -1,9 +1,11 @@
 //! `completions` and `man`: what a shell and a reader of manuals want to know of this program, under its own name.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
+use clap::builder::PossibleValuesParser;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use squall_sim::runner::Runner;
@@ -26,9 +28,23 @@ pub(crate) fn completions(
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
     let mut text = Vec::new();
-    let mut command = help::command(name, runners);
+    let mut command = with_rule_sets(help::command(name, runners), runners);
     clap_complete::generate(args.shell, &mut command, name, &mut text);
     session.say(&String::from_utf8_lossy(&text))
+}
+
+/// The command line with the rule sets that there are. Only a shell is told them: what is typed is refused with what each protocol has.
+fn with_rule_sets(command: clap::Command, runners: &[Box<dyn Runner>]) -> clap::Command {
+    let names: BTreeSet<&'static str> = runners
+        .iter()
+        .flat_map(|runner| runner.rules())
+        .copied()
+        .collect();
+    let known = PossibleValuesParser::new(names);
+    ["run", "sweep"].into_iter().fold(command, |command, of| {
+        let known = known.clone();
+        command.mut_subcommand(of, |of| of.mut_arg("rules", |rules| rules.value_parser(known)))
+    })
 }
 
 /// The manual page of the program of this name, or a page for each of its commands in a folder.

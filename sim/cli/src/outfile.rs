@@ -54,8 +54,7 @@ pub(crate) fn look_ahead(path: &Path, kind: &Kind, named: &[PathBuf]) -> anyhow:
     is_no_scenario(path, kind, named)?;
     let cannot = || cannot(path, kind);
     match Place::of(path).with_context(cannot)? {
-        // To open a pipe and to close it again would be the end of the file to whoever reads it.
-        Place::Device => Ok(()),
+        Place::Device => probe(path).with_context(cannot),
         Place::File(path) => beside(&path).map(drop).with_context(cannot),
     }
 }
@@ -125,6 +124,32 @@ fn cannot(path: &Path, kind: &Kind) -> String {
     format!("{} cannot be written to {}", kind.what, path.display())
 }
 
+/// Finds out whether something that is no plain file takes anything: a device that is full says so only when it is written to, by a
+/// line end, which is nothing to a reader of lines.
+///
+/// To open a pipe and to close it again would be the end of the file to whoever reads it, and a terminal is seen by people: these are
+/// left alone.
+#[cfg(unix)]
+fn probe(path: &Path) -> io::Result<()> {
+    use std::io::IsTerminal as _;
+    use std::os::unix::fs::FileTypeExt as _;
+
+    if !fs::metadata(path)?.file_type().is_char_device() {
+        return Ok(());
+    }
+    let mut device = File::options().write(true).open(path)?;
+    if device.is_terminal() {
+        return Ok(());
+    }
+    device.write_all(b"\n")?;
+    device.flush()
+}
+
+#[cfg(not(unix))]
+fn probe(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Where a path leads.
 enum Place {
     /// To a plain file, or to none yet: here, when links have been followed.
@@ -151,13 +176,12 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".squall-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // As any file that is made: readable to whom the user's mask leaves it.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
+    // Made by us, so that it is readable to whom the user's mask leaves it, as any file that is made; and so that an error is the
+    // system's own and has no name of a file in it that nobody has asked for.
+    tempfile::Builder::new()
+        .prefix(".squall-")
+        .suffix(".part")
+        .make_in(folder, |path| {
+            File::options().write(true).create_new(true).open(path)
+        })
 }

@@ -3,13 +3,14 @@
 use std::io::BufWriter;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::bail;
 use squall_reports::json;
 use squall_reports::look::Look;
 use squall_reports::text::{self, Tallied, Tally};
 use squall_sim::outcome::{Outcome, Standing, Verdict};
-use squall_sim::runner::{Prepared, Runner};
+use squall_sim::runner::{Prepared, Runner, Stopped};
 use squall_sim::scenario::ScenarioFile;
 use squall_sim::sweep::RunPanicked;
 use squall_sim::trace::Trace;
@@ -96,11 +97,13 @@ pub(crate) fn run(
         stop: session.surroundings.stop,
     };
     let mut handed_over = 0;
+    let stop = session.surroundings.stop;
     let begun = runs.each(
-        |place| first_run(prepared[place], args),
+        |place| first_run(prepared[place], args, stop),
         |place, done| {
             match done {
-                Ok(run) => report.one(prepared[place], files[place], run, session)?,
+                Ok(Ok(run)) => report.one(prepared[place], files[place], run, session)?,
+                Ok(Err(stopped)) => report.stopped(prepared[place], stopped, session),
                 Err(panicked) => {
                     let bug = Bug::panicked(prepared[place], &panicked, &report.look, session);
                     report.bug(prepared[place], &bug);
@@ -198,6 +201,16 @@ impl Report<'_> {
         Ok(())
     }
 
+    /// A run that was stopped has no verdict: nothing is said of it where results are.
+    fn stopped(&mut self, prepared: &dyn Prepared, Stopped { at }: Stopped, session: &mut Session<'_>) {
+        let (scenario, rules) = (prepared.scenario(), prepared.rules());
+        self.tally.stopped += 1;
+        self.junit.note(|junit| junit.stopped(scenario, rules));
+        session.tell(&format!(
+            "{scenario} under {rules} was stopped at {at}, without a verdict"
+        ));
+    }
+
     fn bug(&mut self, prepared: &dyn Prepared, bug: &Bug) {
         let (scenario, rules) = (prepared.scenario(), prepared.rules());
         self.junit
@@ -224,7 +237,10 @@ impl Report<'_> {
         let trace = match trace {
             Some(trace) => trace,
             None => {
-                let (again, trace) = traced(prepared, outcome.seed, look, session)?;
+                let Ok((again, trace)) = traced(prepared, outcome.seed, look, session)? else {
+                    // Whoever stops does not wait for stories.
+                    return Ok(());
+                };
                 are_one(prepared, [outcome, &again], look, session)?;
                 trace
             }
@@ -254,12 +270,14 @@ impl Report<'_> {
         let Tally {
             as_expected,
             too_loose,
+            stopped,
             not_begun,
             ..
         } = self.tally;
+        let undone = stopped + not_begun;
         let is_worth_it =
-            !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || not_begun > 0;
-        if is_worth_it && self.tally.done() + not_begun > 1 {
+            !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || undone > 0;
+        if is_worth_it && self.tally.done() + undone > 1 {
             let summary = self.tally.summary(Tallied::Runs, &self.look);
             self.say(&format!("\n{summary}"), session)?;
         }
@@ -285,22 +303,31 @@ impl Report<'_> {
     }
 }
 
-/// The one run, with its trace where that is asked for.
-fn first_run(prepared: &dyn Prepared, args: &RunArgs) -> Result<(Outcome, Option<Trace>), RunPanicked> {
+/// The one run, with its trace where that is asked for, unless it is stopped.
+fn first_run(
+    prepared: &dyn Prepared,
+    args: &RunArgs,
+    stop: &AtomicBool,
+) -> Result<Result<(Outcome, Option<Trace>), Stopped>, RunPanicked> {
     let seed = args.seed.unwrap_or_else(|| prepared.seed());
     guarded(seed, || {
         let mut worker = prepared.worker();
         if args.trace.is_some() {
-            let (outcome, trace) = worker.trace(seed);
-            (outcome, Some(trace))
+            let traced = worker.trace_until(seed, stop);
+            traced.map(|(outcome, trace)| (outcome, Some(trace)))
         } else {
-            (worker.run(seed), None)
+            worker.run_until(seed, stop).map(|outcome| (outcome, None))
         }
     })
 }
 
 /// What there is to say of a run besides its verdict, and whether strictness fails it.
-fn notes(prepared: &dyn Prepared, file: &ScenarioFile, outcome: &Outcome, how: &How) -> (Vec<String>, bool) {
+pub(crate) fn notes(
+    prepared: &dyn Prepared,
+    file: &ScenarioFile,
+    outcome: &Outcome,
+    how: &How,
+) -> (Vec<String>, bool) {
     let mut notes = strict::loosened(&prepared.promises());
     notes.extend(strict::undone(outcome, file));
     // A run that a violation ended early has not had the time to judge everything.

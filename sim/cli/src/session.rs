@@ -35,8 +35,10 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) stderr: Reader,
     /// What is asked of colours by the environment.
     pub(crate) colours: Colours,
-    /// True once Ctrl-C was pressed.
+    /// True once Ctrl-C was pressed, since it was asked that it be.
     pub(crate) stop: &'a AtomicBool,
+    /// Asks that Ctrl-C set that.
+    pub(crate) stop_between_runs: &'a dyn Fn(),
 }
 
 /// Who reads a stream.
@@ -83,8 +85,13 @@ impl<'a> Session<'a> {
 
     /// How results look.
     pub(crate) fn look(&self, how: &How, columns: Columns) -> Look {
+        self.look_in(how.colour, columns)
+    }
+
+    /// How results look in these colours.
+    pub(crate) fn look_in(&self, colour: When, columns: Columns) -> Look {
         Look {
-            colour: self.colour(how.colour, self.surroundings.stdout),
+            colour: self.colour(colour, self.surroundings.stdout),
             program: self.program.clone(),
             columns,
         }
@@ -115,11 +122,21 @@ impl<'a> Session<'a> {
 
     /// Draws complaints about a file.
     pub(crate) fn complain(&mut self, complaints: &Complaints, how: &How) {
-        let style = match self.colour(how.colour, self.surroundings.stderr) {
+        self.complain_in(complaints, how.colour);
+    }
+
+    /// As [`complain`](Session::complain), for commands that say less of how.
+    pub(crate) fn complain_in(&mut self, complaints: &Complaints, colour: When) {
+        let style = match self.colour(colour, self.surroundings.stderr) {
             Colour::Plain => Style::Plain,
             Colour::Ansi => Style::Coloured,
         };
         self.tell(&complaints.render(style));
+    }
+
+    /// Whether a log has colours.
+    pub(crate) fn log_colour(&self, when: When) -> Colour {
+        self.colour(when, self.surroundings.stderr)
     }
 
     /// Shows, on a terminal only, that so many things are to be done. What is being done is set by

@@ -92,7 +92,7 @@ impl Report<'_> {
         } else {
             asked.clone()
         };
-        let bar = session.begin(seeds.end - seeds.start);
+        let bar = session.begin((seeds.end() - seeds.start()).saturating_add(1));
         session.doing(format!("{} under {}", prepared.scenario(), prepared.rules()));
         let progress = |done| bar.set_position(done);
         let options = SweepOptions {
@@ -103,7 +103,7 @@ impl Report<'_> {
         };
         let began = Instant::now();
         let swept = catch_unwind(AssertUnwindSafe(|| {
-            squall_sim::sweep::sweep(prepared, seeds.clone(), &options)
+            squall_sim::sweep::sweep_through(prepared, seeds.clone(), &options)
         }));
         let wall_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         session.end();
@@ -111,7 +111,7 @@ impl Report<'_> {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(difference)) => {
                 // The runs ahead of it are repeated with it, in their order: one of them may be what it takes.
-                let seeds = (seeds.start, difference.seed + 1);
+                let seeds = (*seeds.start(), u128::from(difference.seed) + 1);
                 let command = self
                     .look
                     .recheck_command(prepared.scenario(), prepared.rules(), seeds);
@@ -144,7 +144,8 @@ impl Report<'_> {
         if seeds != asked {
             notes.push(format!(
                 "tagged {SCALE}: the first {SCALE_SEEDS} seeds of {}..{}",
-                asked.start, asked.end
+                asked.start(),
+                u128::from(*asked.end()) + 1
             ));
         }
         session.came_to(outcome.standing().into());
@@ -194,8 +195,18 @@ impl Report<'_> {
             .failures
             .iter()
             .filter(|failures| !is_expected(&failures.signature));
-        for failures in unexpected.take(MOST_STORIES) {
-            let (run, trace) = traced(prepared, failures.first_seed, &self.look, session)?;
+        // One run may stand for several reasons, as a run does that has several doubts.
+        let mut seeds: Vec<u64> = Vec::new();
+        for failures in unexpected {
+            if !seeds.contains(&failures.first_seed) {
+                seeds.push(failures.first_seed);
+            }
+        }
+        for seed in seeds.into_iter().take(MOST_STORIES) {
+            let Ok((run, trace)) = traced(prepared, seed, &self.look, session)? else {
+                // Whoever stops does not wait for stories.
+                break;
+            };
             let comment = Some(ready.file.story()).filter(|story| !story.trim().is_empty());
             self.stories.push(text::story(&run, &trace, comment, &self.look));
         }

@@ -1,8 +1,10 @@
 //! hac's table of promises, held to what happens: each cell of the table in `nodes/src/hac/mod.rs` is shown by the scenarios that
-//! stand beside its row, in which the promise is judged and holds under every seed, one of quiet late enough that its bound has
-//! gone by; or it has a note that says why there is nothing to show, and begins with these words. The table is read from where
-//! people read it. Of a promise that holds always, what is judged before the fault strikes counts as well: that a cell has its
-//! scenario does not say that the promise had much to do after it.
+//! stand beside its row, for each of the faults that the row names: one of them has the fault, it makes a difference there, the
+//! promise is judged once it has, one of quiet late enough after all that happens that its bound has gone by, and it holds under every
+//! seed. Or the cell has a note that says why there is nothing to show, and begins with these words. The table is read from where
+//! people read it.
+//!
+//! What is judged before a fault does not count for it. How much that is, the same run tells that ends when the fault strikes.
 //!
 //! `SQUALL_SEEDS` says how many seeds each file is run with.
 
@@ -11,10 +13,12 @@ mod library;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use squall_nodes::hac::{Hac, HacNode};
-use squall_nodes::{Placed, Promise, Protocol, Setup, Span};
+use squall_nodes::hac::{Hac, HacFact, HacNode};
+use squall_nodes::{Fact, Placed, Promise, Protocol, Setup, Span, Time};
 use squall_sim::Outcome;
-use squall_sim::plan::{Clock, Cue, DiskOnRestart, Fault, Layer, LinkLaw, Plan, Step, Trigger};
+use squall_sim::plan::{
+    Clock, Cue, DiskOnRestart, Fault, Layer, LinkChange, LinkLaw, Measure, Moment, Plan, Step, Trigger,
+};
 use squall_sim::runner::Prepared;
 use squall_sim::scenario::{ScenarioFile, resolve};
 use squall_sim::{Verdict, prepare};
@@ -39,49 +43,75 @@ struct Cell {
     notes: Vec<u32>,
 }
 
-/// Whether a scenario has what a row of the table is about.
-fn has_fault(row: &str, plan: &Plan<Hac>) -> bool {
-    let law = |is: fn(&LinkLaw) -> bool| plan.network.laws().any(is);
-    let kind = |kinds: &[&str]| {
-        let mut steps = plan.timeline.iter();
-        steps.any(|step| kinds.contains(&step.fault.kind()))
+impl Row {
+    /// The faults that the row names: `slow` and `failing disk` of `slow, failing disk`.
+    fn faults(&self) -> impl Iterator<Item = &str> {
+        self.fault.split(", ")
+    }
+}
+
+/// Since when there is a fault that a row names in a run; never, where the file does not have it or nothing came of it in the end. What
+/// a network does to its datagrams it does from the beginning, and so does a clock that is wrong from the beginning.
+fn strikes(fault: &str, plan: &Plan<Hac>, outcome: &Outcome) -> Option<Time> {
+    let traffic = &outcome.traffic;
+    let law = |is: fn(&LinkLaw) -> bool, touched: bool| {
+        let is_there = touched && plan.network.laws().any(is);
+        is_there.then_some(Time::ZERO)
     };
-    let disk = |disks: &[DiskOnRestart]| {
-        let mut steps = plan.timeline.iter();
-        steps.any(|step| matches!(&step.fault, Fault::Restart { disk, .. } if disks.contains(disk)))
+    let clock = |is: fn(&Clock) -> bool| {
+        let is_there = plan.hosts.iter().any(|host| is(&host.clock));
+        is_there.then_some(Time::ZERO)
     };
-    match row {
-        "loss, duplicates, reordering" => {
-            law(|law| law.loss > 0.0 || law.duplicate > 0.0 || law.reorder > 0.0)
-        }
-        "corruption" => law(|law| law.corrupt > 0.0),
-        "bandwidth, MTU" => {
-            let is_set = |step: &Step| match &step.fault {
-                Fault::Lay(Layer::Links { change, .. }) => change.bandwidth.is_some() || change.mtu.is_some(),
-                _ => false,
-            };
-            law(|law| law.bandwidth.is_some() || law.mtu.is_some()) || plan.timeline.iter().any(is_set)
-        }
-        "link changes" => kind(&["link"]),
-        "crash, restart" => kind(&["kill", "power_cut"]),
-        "crash at an effect" => plan.timeline.iter().any(|step| {
+    let step = |is: &dyn Fn(&Step) -> bool| {
+        let steps = plan.timeline.iter().zip(&outcome.faults);
+        let done = steps.filter(|(step, done)| is(step) && done.affected > 0);
+        done.filter_map(|(_, done)| done.at).min()
+    };
+    let kind = |kind: &str| step(&|step| step.fault.kind() == kind);
+    let change = |is: fn(&LinkChange) -> bool| {
+        step(&|step| matches!(&step.fault, Fault::Lay(Layer::Links { change, .. }) if is(change)))
+    };
+    let restart = |found: DiskOnRestart| {
+        step(&|step| matches!(&step.fault, Fault::Restart { disk, .. } if *disk == found))
+    };
+    let crash = |at_effect: bool| {
+        step(&|step| {
             let is_effect = |cue: &Cue| !matches!(cue, Cue::Fact(_));
-            let at_effect = matches!(&step.trigger, Trigger::When { cue, .. } if is_effect(cue));
-            at_effect && matches!(step.fault, Fault::Crash(..))
-        }),
-        "pause" => kind(&["pause"]),
-        "slow host" => kind(&["slow"]),
-        "partition, one-way cut" => kind(&["partition", "one_way"]),
-        "bridge, ring, flapping cut" => kind(&["bridge", "ring", "flap"]),
-        "slow, failing disk" => kind(&["slow_disk", "failing_disk"]),
-        "wiped disk" => disk(&[DiskOnRestart::Wiped]),
-        "stale, torn, corrupt disk" => {
-            disk(&[DiskOnRestart::Stale, DiskOnRestart::Torn, DiskOnRestart::Corrupt])
+            let is_at_effect = matches!(&step.trigger, Trigger::When { cue, .. } if is_effect(cue));
+            matches!(step.fault, Fault::Crash(..)) && is_at_effect == at_effect
+        })
+    };
+    match fault {
+        "loss" => law(|law| law.loss > 0.0, traffic.lost > 0),
+        "duplicates" => law(|law| law.duplicate > 0.0, traffic.duplicated > 0),
+        "reordering" => law(|law| law.reorder > 0.0, true),
+        "corruption" => law(|law| law.corrupt > 0.0, traffic.corrupted > 0),
+        "bandwidth" => {
+            let always = law(|law| law.bandwidth.is_some(), true);
+            always.or_else(|| change(|change| change.bandwidth.is_some()))
         }
-        "clock offset, drift, jump" => {
-            let is_off = |clock: &Clock| *clock != Clock::default();
-            kind(&["drift", "jump"]) || plan.hosts.iter().any(|host| is_off(&host.clock))
-        }
+        "MTU" if traffic.too_long == 0 => None,
+        "MTU" => law(|law| law.mtu.is_some(), true).or_else(|| change(|change| change.mtu.is_some())),
+        "link changes" => kind("link"),
+        "crash" => crash(false),
+        "restart" => restart(DiskOnRestart::Kept),
+        "crash at an effect" => crash(true),
+        "pause" => kind("pause"),
+        "slow host" => kind("slow"),
+        "partition" => kind("partition"),
+        "one-way cut" => kind("one_way"),
+        "bridge" => kind("bridge"),
+        "ring" => kind("ring"),
+        "flapping cut" => kind("flap"),
+        "slow" => kind("slow_disk"),
+        "failing disk" => kind("failing_disk"),
+        "wiped disk" => restart(DiskOnRestart::Wiped),
+        "stale" => restart(DiskOnRestart::Stale),
+        "torn" => restart(DiskOnRestart::Torn),
+        "corrupt disk" => restart(DiskOnRestart::Corrupt),
+        "clock offset" => clock(|clock| !clock.offset.is_zero()),
+        "drift" => clock(|clock| clock.drift_ppm != 0).or_else(|| kind("drift")),
+        "jump" => kind("jump"),
         other => panic!("nobody here knows what \"{other}\" is"),
     }
 }
@@ -172,20 +202,141 @@ fn bounds(plan: &Plan<Hac>) -> BTreeMap<String, Span> {
             Promise::Always => Span::ZERO,
             Promise::InQuiet { bound } => bound,
         };
-        (format!("hac.{}", kind.name()), bound)
+        (kind.name().to_owned(), bound)
     };
     Hac::invariants().iter().map(bound).collect()
 }
 
-/// The promises that were judged in a run, those of quiet after the last thing that was done to the world.
-fn judged<'a>(outcome: &'a Outcome, bounds: &'a BTreeMap<String, Span>) -> impl Iterator<Item = &'a str> {
-    let last = outcome.faults.iter().filter_map(|fault| fault.at).max();
-    outcome.invariants.iter().filter_map(move |done| {
-        let quiet = last.map_or(Span::ZERO, |last| last.since(squall_nodes::Time::ZERO));
-        let was_quiet = quiet + bounds[&done.name] <= outcome.virtual_time;
-        (done.judged > 0 && was_quiet).then(|| done.name.trim_start_matches("hac."))
-    })
+/// A scenario beside a row.
+struct Shown {
+    name: String,
+    file: ScenarioFile,
+    plan: Plan<Hac>,
+    bounds: BTreeMap<String, Span>,
 }
+
+impl Shown {
+    fn new(name: &str) -> Self {
+        let file = file(name);
+        let plan = plan(&file);
+        Shown {
+            name: name.to_owned(),
+            bounds: bounds(&plan),
+            file,
+            plan,
+        }
+    }
+
+    /// Runs the file under seeds from 0. Takes the promises that are judged after each of the faults into `shown`, and what is
+    /// wrong into `wrong`.
+    fn run(&self, seeds: u64, shown: &mut BTreeMap<&str, BTreeSet<String>>, wrong: &mut Vec<String>) {
+        let name = &self.name;
+        let prepared = prepare(plan(&self.file), 0);
+        let mut worker = prepared.worker();
+        let (mut is_conclusive, mut has_fault) = (false, false);
+        for seed in 0..seeds {
+            let outcome = worker.run(seed);
+            is_conclusive |= outcome.verdict != Verdict::Inconclusive;
+            if let Some(violation) = &outcome.violation {
+                let (at, invariant, detail) = (violation.at, &violation.invariant, &violation.detail);
+                wrong.push(format!("{name}, seed {seed}: {invariant} at {at}: {detail}"));
+                break;
+            }
+            for (fault, shown) in &mut *shown {
+                let Some(struck) = strikes(fault, &self.plan, &outcome) else {
+                    continue;
+                };
+                has_fault = true;
+                // Runs that can show nothing new need not be looked at twice.
+                if self.judged(&outcome).any(|(promise, _)| !shown.contains(promise)) {
+                    shown.extend(self.judged_after(struck, &outcome));
+                }
+            }
+        }
+        if !is_conclusive {
+            wrong.push(format!("{name} is inconclusive whatever the seed"));
+        }
+        if !has_fault {
+            let faults: Vec<&str> = shown.keys().copied().collect();
+            wrong.push(format!("{name} has nothing of {}", faults.join(", ")));
+        }
+    }
+
+    /// The promises that were judged in a run, and how often. That an id is granted once is judged whenever somebody joins under
+    /// one; what counts here is that there was something to get wrong, which is an id that is given for the first time.
+    fn judged<'a>(&self, outcome: &'a Outcome) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
+        let grants = outcome.measures.iter().find(|measured| measured.name == GRANTS);
+        // The watch is started by one grant and stopped by the next.
+        let grants = grants.map_or(0, |grants| {
+            2 * grants.samples.len() as u64 + u64::from(grants.unfinished)
+        });
+        let judged = outcome.invariants.iter().map(move |done| {
+            let promise = done.name.trim_start_matches("hac.");
+            let judged = if promise == "ids_granted_once" {
+                grants
+            } else {
+                done.judged
+            };
+            (promise, judged)
+        });
+        judged.filter(|(_, judged)| *judged > 0)
+    }
+
+    /// The promises that were judged in a run after a fault had struck: those of quiet when all had happened to the world and their
+    /// bound had gone by, the others at any time.
+    fn judged_after(&self, struck: Time, outcome: &Outcome) -> Vec<String> {
+        let last = outcome.faults.iter().filter_map(|fault| fault.at).max();
+        let last = last.unwrap_or(Time::ZERO);
+        let (before, before_last) = (
+            self.judged_before(struck, outcome),
+            self.judged_before(last, outcome),
+        );
+        let is_shown = |promise: &str, judged: u64| {
+            let more_than =
+                |before: &BTreeMap<String, u64>| judged > before.get(promise).copied().unwrap_or(0);
+            match self.bounds[promise] {
+                Span::ZERO => more_than(&before),
+                bound => more_than(&before_last) && last + bound <= Time::ZERO + outcome.virtual_time,
+            }
+        };
+        let shown = self
+            .judged(outcome)
+            .filter(|(promise, judged)| is_shown(promise, *judged));
+        shown.map(|(promise, _)| promise.to_owned()).collect()
+    }
+
+    /// How often each promise is judged in the run of a seed until a time, and at it.
+    fn judged_before(&self, time: Time, outcome: &Outcome) -> BTreeMap<String, u64> {
+        if time == Time::ZERO {
+            return BTreeMap::new();
+        }
+        let mut plan = plan(&self.file);
+        plan.limit = time.since(Time::ZERO) + Span::from_nanos(1);
+        let cut_short = prepare(plan, 0).worker().run(outcome.seed);
+        let judged = self.judged(&cut_short);
+        judged
+            .map(|(promise, judged)| (promise.to_owned(), judged))
+            .collect()
+    }
+}
+
+/// The plan of a file, with a watch that every grant of an id starts or stops.
+fn plan(file: &ScenarioFile) -> Plan<Hac> {
+    let plan = resolve::<Hac>(file, "Hardened");
+    let mut plan = plan.unwrap_or_else(|complaints| panic!("{}: {complaints:?}", file.name()));
+    let granted = HacFact::NAMES.iter().position(|name| *name == "granted");
+    let granted = Moment::Fact(granted.expect("hac claims what it grants"));
+    plan.measures.push(Measure {
+        name: GRANTS.to_owned(),
+        from: granted.clone(),
+        to: granted,
+        each: None,
+    });
+    plan
+}
+
+/// What the watch is called.
+const GRANTS: &str = "from one grant to the next";
 
 fn file(name: &str) -> ScenarioFile {
     let path = format!("scenarios/hac/{name}.ron");
@@ -218,7 +369,7 @@ fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise() {
     let plans: Vec<Plan<Hac>> = library::files()
         .iter()
         .filter(|file| file.protocol() == "hac")
-        .map(|file| resolve::<Hac>(file, "Hardened").unwrap_or_else(|c| panic!("{}: {c:?}", file.name())))
+        .map(plan)
         .collect();
     // Healings and returns belong to the rows of what they end.
     let faults = plans.iter().flat_map(|plan| &plan.timeline);
@@ -229,45 +380,28 @@ fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise() {
 }
 
 #[test]
-fn every_promise_of_the_table_is_judged_and_holds() {
+fn every_promise_of_the_table_is_judged_after_each_fault_and_holds() {
     let seeds = number("SQUALL_SEEDS").unwrap_or(SEEDS);
     let mut wrong = Vec::new();
     let (rows, notes) = table();
-    for row in rows {
-        let mut shown = BTreeSet::new();
+    for row in &rows {
+        let mut shown: BTreeMap<&str, BTreeSet<String>> =
+            row.faults().map(|fault| (fault, BTreeSet::new())).collect();
         for name in &row.files {
-            let file = file(name);
-            let plan = resolve::<Hac>(&file, "Hardened").unwrap_or_else(|c| panic!("{name}: {c:?}"));
-            if !has_fault(&row.fault, &plan) {
-                wrong.push(format!("{name} has nothing of {}", row.fault));
-            }
-            let bounds = bounds(&plan);
-            let prepared = prepare(plan, 0);
-            let mut worker = prepared.worker();
-            let mut conclusive = 0;
-            for seed in 0..seeds {
-                let outcome = worker.run(seed);
-                conclusive += u64::from(outcome.verdict != Verdict::Inconclusive);
-                if let Some(violation) = &outcome.violation {
-                    let (at, invariant, detail) = (violation.at, &violation.invariant, &violation.detail);
-                    wrong.push(format!("{name}, seed {seed}: {invariant} at {at}: {detail}"));
-                    break;
-                }
-                shown.extend(judged(&outcome, &bounds).map(str::to_owned));
-            }
-            if conclusive == 0 {
-                wrong.push(format!("{name} is inconclusive whatever the seed"));
-            }
+            Shown::new(name).run(seeds, &mut shown, &mut wrong);
         }
         for (promise, cell) in &row.cells {
-            let excused = cell
+            let is_excused = cell
                 .notes
                 .iter()
                 .any(|note| notes[note].starts_with("Nothing to show"));
-            if !shown.contains(promise) && cell.word != "not promised" && !excused {
+            let faults = row.faults().filter(|fault| !shown[fault].contains(promise));
+            let faults: Vec<&str> = faults.collect();
+            if !faults.is_empty() && cell.word != "not promised" && !is_excused {
                 wrong.push(format!(
-                    "{} × {promise} is judged nowhere, and no note says why",
-                    row.fault
+                    "{} × {promise}: judged nowhere after {}, and no note says why",
+                    row.fault,
+                    faults.join(", ")
                 ));
             }
         }

@@ -5,6 +5,7 @@ use squall_nodes::{Change, DiskState, HostId, Node, Protocol, Span};
 
 use super::MOST_LAYERS;
 use super::host::{Barrier, Host, WritePace};
+use super::see::By;
 use super::{End, Engine};
 use crate::draws::Ratio;
 use crate::plan::{Clock, Layer, Target};
@@ -61,7 +62,7 @@ impl Ailments {
 
 impl<P: Protocol> Engine<'_, P> {
     /// Lays a layer over hosts.
-    pub(super) fn ail(&mut self, step: usize, layer: &Layer, actor: Option<HostId>, label: &str) {
+    pub(super) fn ail(&mut self, step: usize, layer: &Layer, actor: Option<HostId>, by: By<'_>) {
         let Some((ailment, who)) = Ailment::of(layer) else {
             return;
         };
@@ -87,7 +88,7 @@ impl<P: Protocol> Engine<'_, P> {
                 let waiting = self.hosts[host.index()].held.as_ref();
                 self.faults[step as usize].affected += waiting.map_or(0, |held| held.len() as u64);
             }
-            self.ailed(*host, ailment, label);
+            self.ailed(*host, ailment, by);
         }
         self.ailments.layers.push(Laid {
             number,
@@ -97,7 +98,7 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// Heals the latest layer over hosts that comes to the same. Returns how many were healed.
-    pub(super) fn heal_ailment(&mut self, layer: &Layer, actor: Option<HostId>, label: &str) -> u64 {
+    pub(super) fn heal_ailment(&mut self, layer: &Layer, actor: Option<HostId>, by: By<'_>) -> u64 {
         let healed =
             Ailment::of(layer).and_then(|(ailment, who)| self.ailments.heal(ailment, &resolve(who, actor)));
         let Some(Laid {
@@ -113,30 +114,36 @@ impl<P: Protocol> Engine<'_, P> {
             ailments.retain(|over| over.number != number);
         }
         for host in &hosts {
-            self.ailed(*host, ailment, label);
+            self.ailed(*host, ailment, by);
         }
         1
     }
 
     /// A layer came to lie over a host, or lies there no more: it goes on as those that do say, and everyone is told.
-    fn ailed(&mut self, id: HostId, ailment: Ailment, label: &str) {
+    fn ailed(&mut self, id: HostId, ailment: Ailment, by: By<'_>) {
         if self.is_worn_out() {
             return;
         }
         let host = &mut self.hosts[id.index()];
         match ailment {
             Ailment::Slow(_) => {
-                let by = host.slow_by();
-                self.set_pace(id, by);
-                self.change(Change::Slowed { host: id, by }, label);
+                let slow_by = host.slow_by();
+                self.set_pace(id, slow_by);
+                self.change(
+                    Change::Slowed {
+                        host: id,
+                        by: slow_by,
+                    },
+                    by,
+                );
             }
-            Ailment::SlowDisk(_) | Ailment::FailingDisk(_) => self.look_at_disk(id, label),
+            Ailment::SlowDisk(_) | Ailment::FailingDisk(_) => self.look_at_disk(id, by),
             Ailment::Drift(_) => {
                 let own = self.plan.hosts[id.index()].clock.drift_ppm;
                 let ppm = host.drift_ppm(own, |_| true);
                 host.drifted_by = host.steps_that_drift(own);
                 self.set_rate(id, ppm);
-                self.change(Change::Drift { host: id, ppm }, label);
+                self.change(Change::Drift { host: id, ppm }, by);
             }
         }
     }
@@ -144,11 +151,11 @@ impl<P: Protocol> Engine<'_, P> {
 
 impl<P: Protocol> Engine<'_, P> {
     /// Tells everyone how a disk is doing if that is not what they know. A write that a layer has made take longer outlasts it.
-    pub(super) fn look_at_disk(&mut self, id: HostId, label: &str) {
+    pub(super) fn look_at_disk(&mut self, id: HostId, by: By<'_>) {
         let host = &mut self.hosts[id.index()];
         let state = host.state_of_disk();
         if std::mem::replace(&mut host.disk_state, state) != state {
-            self.change(Change::Disk { host: id, state }, label);
+            self.change(Change::Disk { host: id, state }, by);
         }
     }
 }

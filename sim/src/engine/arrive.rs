@@ -6,7 +6,7 @@ use squall_nodes::Protocol;
 
 use super::Engine;
 use super::event::{Datagram, Event, Lies};
-use super::queue::{Pending, Place};
+use super::queue::{Place, Popped};
 use super::take::{DueInput, TimerOf, What};
 use crate::digest::Tag;
 use crate::outcome::Digest;
@@ -94,38 +94,49 @@ impl<P: Protocol> Engine<'_, P> {
             from: from.to_string(),
             why,
         });
-        self.payloads.release(&datagram);
+        self.payloads.release(&datagram, &mut self.buffers);
     }
 
     /// The digest of the run that is over, with what is still on its way or held back for a paused or slow host, which is counted as well.
     /// What waits behind a write is not sent.
     pub(crate) fn finish_digest(&mut self) -> Digest {
-        let mut under_way = std::mem::take(&mut self.under_way);
-        under_way.clear();
-        let mut note = |at, ticket, event| {
-            if let Event::Datagram(datagram) = event {
-                under_way.push((at, ticket, datagram));
-            }
-        };
-        for Pending { at, ticket, event } in self.queue.pending() {
-            note(at, ticket, event);
-        }
+        let mut held_back = std::mem::take(&mut self.held_back);
+        held_back.clear();
         let held = self.hosts.iter().filter_map(|host| host.held.as_ref());
         for (ticket, event) in held.flat_map(|held| &held.events).chain(&self.released) {
-            note(0, *ticket, *event);
+            if let Event::Datagram(datagram) = event {
+                held_back.push((*ticket, *datagram));
+            }
         }
-        under_way.sort_unstable_by_key(|(at, ticket, _)| (*at, *ticket));
-        self.traffic.in_flight = under_way.len() as u64 + self.stranded;
+        held_back.sort_unstable_by_key(|(ticket, _)| *ticket);
+        self.traffic.in_flight = self.stranded;
+        // What is held back stands for the beginning of the run, among what the queue has for it. The queue is emptied as it is
+        // told: a list of what is in it would be as long as the queue.
+        let mut held = held_back.iter().peekable();
+        while let Some(Popped { at, ticket, place }) = self.queue.pop() {
+            let Event::Datagram(datagram) = *self.queue.event(place) else {
+                continue;
+            };
+            while let Some((_, earlier)) = held.next_if(|(earlier, _)| (0, *earlier) < (at, ticket)) {
+                self.digest_in_flight(earlier);
+            }
+            self.digest_in_flight(&datagram);
+        }
+        for (_, datagram) in held {
+            self.digest_in_flight(datagram);
+        }
+        self.held_back = held_back;
         debug_assert!(
             self.traffic.is_balanced(),
             "every datagram is accounted for: {:?}",
             self.traffic
         );
-        for (_, _, datagram) in &under_way {
-            self.digest_dropped(datagram, Tag::InFlight, 0);
-        }
-        self.under_way = under_way;
         self.digest.finish()
+    }
+
+    fn digest_in_flight(&mut self, datagram: &Datagram) {
+        self.traffic.in_flight += 1;
+        self.digest_dropped(datagram, Tag::InFlight, 0);
     }
 
     /// Digests a datagram that no node took.

@@ -10,8 +10,8 @@ use crate::outcome::Violation;
 
 /// How many stale entries the queue may hold before anyone counts whether they outweigh the others.
 pub(super) const STALE_AT_LEAST: usize = 1024;
-/// How many bytes may wait behind writes, for paused and slow hosts and as long payloads of datagrams on their way: two gibibytes. What
-/// lies in the queue itself is bounded by the queue.
+/// How many bytes may lie on disks, wait behind writes and for paused and slow hosts, and be on their way as long payloads of datagrams:
+/// two gibibytes. What lies in the queue itself is bounded by the queue.
 pub(crate) const MOST_HELD: usize = 2 << 30;
 /// How many steps the world and the links may take in a run to keep up with what is done to them, and how many entries of the timeline
 /// may be looked at for the deeds that they wait for, together: some ten seconds' worth.

@@ -2,6 +2,7 @@
 
 use squall_nodes::DiskAtBoot;
 
+use super::spares::taken_by;
 use crate::draws::below;
 use crate::plan::DiskOnRestart;
 
@@ -28,20 +29,34 @@ pub(crate) enum Damage {
 }
 
 impl Disk {
+    /// How many bytes of memory all that is there takes.
+    pub(crate) fn taken(&self) -> usize {
+        let before = self.before.as_ref().and_then(|Before(before)| before.as_ref());
+        let all = [self.contents.as_ref(), before, self.lost.as_ref()];
+        all.into_iter().flatten().map(|bytes| taken_by(bytes.len())).sum()
+    }
+
     /// A host begins a new life with what is there.
     pub(crate) fn begin_life(&mut self) {
         self.writes = 0;
         self.lost = None;
     }
 
-    /// A write is on the disk.
-    pub(crate) fn write(&mut self, bytes: Vec<u8>) {
-        self.before = Some(Before(self.contents.replace(bytes)));
+    /// A write is on the disk. Returns what nobody can find there any more.
+    pub(crate) fn write(&mut self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let before = Before(self.contents.replace(bytes));
+        self.before.replace(before).and_then(|Before(gone)| gone)
     }
 
     /// A write was under way when the host went down, and left what was there.
     pub(crate) fn lose(&mut self, bytes: Vec<u8>) {
         self.lost = Some(bytes);
+    }
+
+    /// The buffers of all that is there.
+    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Vec<u8>> {
+        let before = self.before.and_then(|Before(before)| before);
+        self.contents.into_iter().chain(before).chain(self.lost)
     }
 
     /// What a host finds that boots with what is there.

@@ -1,8 +1,6 @@
 //! The persist barrier at work: a write begins, and what waited behind it goes on when it is on the disk, or is dropped when the
 //! write fails; and what a host finds on its disk that is restarted.
 
-use std::collections::VecDeque;
-
 use squall_nodes::{DiskAtBoot, HostId, Protocol, Span, Token};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,21 +22,15 @@ const FAILURES: u64 = 1 << 62;
 const DAMAGE: u64 = 1 << 61;
 
 impl<P: Protocol> Engine<'_, P> {
-    /// Begins a write; what waits behind it is `queue`, of so many bytes.
-    pub(super) fn start_write(
-        &mut self,
-        id: HostId,
-        writing: Write,
-        queue: VecDeque<Waiting<P::Node>>,
-        behind: usize,
-    ) {
+    /// Begins a write; what waits behind it is in `barrier`, whose first tokens are the write's.
+    pub(super) fn start_write(&mut self, id: HostId, writing: Write, mut barrier: Box<Barrier<P::Node>>) {
         let host = &mut self.hosts[id.index()];
         let word = self
             .draws
             .disk(self.keys[id.index()], host.incarnation, host.disk.writes);
         host.disk.writes += 1;
         let (incarnation, len) = (host.incarnation, writing.bytes.len() as u32);
-        let token = writing.tokens.first().map_or(0, |token| token.0);
+        let token = barrier.tokens.front().map_or(0, |token| token.0);
         self.digest
             .head(Tag::Write, self.now.as_nanos(), id.0, token, 0, len);
         self.digest.bytes(&writing.bytes);
@@ -46,19 +38,16 @@ impl<P: Protocol> Engine<'_, P> {
             let hash = xxh3_64(&writing.bytes);
             tracer.note(self.now, Some(id), Happening::Persisting { token, len, hash });
         }
-        let bytes = behind + writing.bytes_taken();
+        barrier.bytes += writing.bytes_taken();
+        barrier.writing = Some(writing);
         let slowed_by = self.slowed_by_disk(id);
-        let pace = if slowed_by.is_zero() {
+        barrier.pace = if slowed_by.is_zero() {
             WritePace::Own
         } else {
             WritePace::Slowed
         };
-        self.hosts[id.index()].barrier = Some(Box::new(Barrier {
-            writing: Some(writing),
-            pace,
-            queue,
-            bytes,
-        }));
+        let bytes = barrier.bytes;
+        self.hosts[id.index()].barrier = Some(barrier);
         self.account(0, bytes);
         let takes = self.plan.persist.draw(word) + slowed_by;
         self.push(
@@ -82,31 +71,31 @@ impl<P: Protocol> Engine<'_, P> {
 
     /// A write is on the disk: what waited behind it goes on, up to the next write. Or it failed.
     pub(super) fn written(&mut self, id: HostId) {
-        let Some(barrier) = self.hosts[id.index()].barrier.take() else {
+        let Some(mut barrier) = self.hosts[id.index()].barrier.take() else {
             return;
         };
-        let Barrier {
-            writing: Some(writing),
-            mut queue,
-            mut bytes,
-            pace: _,
-        } = *barrier
-        else {
+        let Some(writing) = barrier.writing.take() else {
             return;
         };
-        self.account(bytes, 0);
+        self.account(barrier.bytes, 0);
         if self.write_fails(id) {
-            self.drop_behind(id, writing, queue);
+            self.buffers.put(writing.bytes);
+            self.drop_behind(id, barrier);
             return;
         }
-        bytes -= writing.bytes_taken();
+        barrier.bytes -= writing.bytes_taken();
         let host = &mut self.hosts[id.index()];
         let incarnation = host.incarnation;
-        host.disk.write(writing.bytes);
+        let before = host.disk.taken();
+        if let Some(gone) = host.disk.write(writing.bytes) {
+            self.buffers.put(gone);
+        }
+        let after = host.disk.taken();
+        self.account(before, after);
         if !self.cued(id, incarnation, Deed::Persisted) {
             return;
         }
-        for token in writing.tokens {
+        for token in barrier.tokens.drain(..writing.persists) {
             self.push(
                 self.now,
                 Event::Persisted {
@@ -116,11 +105,12 @@ impl<P: Protocol> Engine<'_, P> {
                 },
             );
         }
-        while let Some(waiting) = queue.pop_front() {
-            bytes -= waiting.bytes_taken();
+        while let Some(waiting) = barrier.queue.pop_front() {
+            barrier.bytes -= waiting.bytes_taken();
             match waiting {
                 Waiting::Send { port, to, bytes } => {
                     self.send(id, port, to, &bytes);
+                    self.buffers.put(bytes);
                     if !self.cued(id, incarnation, Deed::SentTo(host_at(*to.ip()))) {
                         return;
                     }
@@ -133,12 +123,13 @@ impl<P: Protocol> Engine<'_, P> {
                 }
                 Waiting::Answer { call, answer } => self.answer(id, call, &answer),
                 Waiting::Persist(write) => {
-                    self.start_write(id, write, queue, bytes);
+                    self.start_write(id, write, barrier);
                     self.cued(id, incarnation, Deed::BegunToPersist);
                     return;
                 }
             }
         }
+        self.barriers.put(barrier, &mut self.buffers);
     }
 
     /// How much longer a write takes that begins now; counts for each layer that makes it so.
@@ -176,16 +167,10 @@ impl<P: Protocol> Engine<'_, P> {
 
     /// A write failed: what waited behind it is dropped, and the persists among it fail too. So it is with what the node asks for
     /// until it is told, which a paused or slow one is much later: all that it knows meanwhile is that it is being written.
-    fn drop_behind(&mut self, id: HostId, writing: Write, queue: VecDeque<Waiting<P::Node>>) {
-        let behind = queue.into_iter().filter_map(|waiting| match waiting {
-            Waiting::Persist(write) => Some(write),
-            Waiting::Send { .. } | Waiting::Claim(_) | Waiting::Answer { .. } => None,
-        });
-        let failed: Vec<Token> = std::iter::once(writing)
-            .chain(behind)
-            .flat_map(|Write { tokens, .. }| tokens)
-            .collect();
-        self.hosts[id.index()].barrier = Some(Box::new(Barrier::failed()));
+    fn drop_behind(&mut self, id: HostId, mut barrier: Box<Barrier<P::Node>>) {
+        let failed = std::mem::take(&mut barrier.tokens);
+        barrier.empty_into(&mut self.buffers);
+        self.hosts[id.index()].barrier = Some(barrier);
         for token in failed {
             self.tell_of_failure(id, token);
         }
@@ -207,6 +192,14 @@ impl<P: Protocol> Engine<'_, P> {
     /// Puts on the disk of a host that is down what it is to find there. What it finds, and whether that is another thing than it
     /// would have found otherwise; a restart with a sound disk touches the host anyhow.
     pub(super) fn replace_disk(&mut self, id: HostId, disk: DiskOnRestart) -> (DiskAtBoot, Effect) {
+        let before = self.hosts[id.index()].disk.taken();
+        let found = self.damage_disk(id, disk);
+        let after = self.hosts[id.index()].disk.taken();
+        self.account(before, after);
+        found
+    }
+
+    fn damage_disk(&mut self, id: HostId, disk: DiskOnRestart) -> (DiskAtBoot, Effect) {
         let host = &mut self.hosts[id.index()];
         let effect = match disk {
             DiskOnRestart::Kept => Effect::Touched,

@@ -2,9 +2,9 @@
 
 use squall_nodes::{CallId, HostId, Token};
 
-use super::host::ALLOCATION;
 use super::network::Flaw;
 use super::queue::{Full, Queue};
+use super::spares::{Buffers, taken_by};
 
 /// Payloads of up to this length lie in the event itself.
 pub(crate) const INLINE: usize = 32;
@@ -124,26 +124,30 @@ impl Datagram {
     }
 }
 
-/// Payloads too long to lie in an event; their buffers are used again.
+/// Payloads too long to lie in an event.
 #[derive(Default)]
 pub(crate) struct Payloads {
     slots: Vec<Vec<u8>>,
+    /// The slots that hold none.
     free: Vec<u32>,
     /// How many bytes of memory those that are kept now take, about.
     bytes: usize,
 }
 
 impl Payloads {
-    /// What each takes besides its bytes.
-    const EACH: usize = size_of::<Vec<u8>>() + ALLOCATION;
+    /// What each takes besides its buffer: a slot, and the number of one that is free.
+    const EACH: usize = size_of::<Vec<u8>>() + size_of::<u32>();
 
     /// How many bytes of memory they take.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self, buffers: &mut Buffers) {
         self.bytes = 0;
+        for slot in &mut self.slots {
+            buffers.put(std::mem::take(slot));
+        }
         self.free.clear();
         self.free.extend(0..self.slots.len() as u32);
     }
@@ -154,7 +158,12 @@ impl Payloads {
     ///
     /// [`Full`] when there is no room for a long payload.
     #[inline]
-    pub(crate) fn store(&mut self, bytes: &[u8], most: usize) -> Result<(Lies, [u8; INLINE]), Full> {
+    pub(crate) fn store(
+        &mut self,
+        bytes: &[u8],
+        most: usize,
+        buffers: &mut Buffers,
+    ) -> Result<(Lies, [u8; INLINE]), Full> {
         // The longest that fit are copied without a loop.
         if let Ok(inline) = <[u8; INLINE]>::try_from(bytes) {
             return Ok((Lies::Inline, inline));
@@ -164,14 +173,19 @@ impl Payloads {
             room.copy_from_slice(bytes);
             return Ok((Lies::Inline, inline));
         }
-        self.store_outside(bytes, most)
+        self.store_outside(bytes, most, buffers)
             .map(|place| (Lies::Outside, place))
     }
 
     #[cold]
-    fn store_outside(&mut self, bytes: &[u8], most: usize) -> Result<[u8; INLINE], Full> {
+    fn store_outside(
+        &mut self,
+        bytes: &[u8],
+        most: usize,
+        buffers: &mut Buffers,
+    ) -> Result<[u8; INLINE], Full> {
         let mut inline = [0; INLINE];
-        let after = self.bytes + bytes.len() + Self::EACH;
+        let after = self.bytes + taken_by(bytes.len()) + Self::EACH;
         if after > most {
             return Err(Full);
         }
@@ -180,9 +194,7 @@ impl Payloads {
             self.slots.push(Vec::new());
             self.slots.len() as u32 - 1
         });
-        let slot = &mut self.slots[place as usize];
-        slot.clear();
-        slot.extend_from_slice(bytes);
+        self.slots[place as usize] = buffers.filled(bytes);
         inline[..4].copy_from_slice(&place.to_le_bytes());
         Ok(inline)
     }
@@ -198,10 +210,11 @@ impl Payloads {
 
     /// Gives back the room of a datagram that is done with.
     #[inline]
-    pub(crate) fn release(&mut self, datagram: &Datagram) {
+    pub(crate) fn release(&mut self, datagram: &Datagram, buffers: &mut Buffers) {
         if let Some(place) = datagram.long() {
+            buffers.put(std::mem::take(&mut self.slots[place as usize]));
             self.free.push(place);
-            self.bytes -= usize::from(datagram.len) + Self::EACH;
+            self.bytes -= taken_by(usize::from(datagram.len)) + Self::EACH;
         }
     }
 }

@@ -3,35 +3,44 @@
 
 use squall_nodes::{Change, Crash, HostId, Protocol, Span};
 
+use super::see::By;
 use super::{End, Engine};
-use crate::plan::{DiskOnRestart, Fault, Target};
+use crate::plan::{DiskOnRestart, Fault, Layer, Target};
 
 impl<P: Protocol> Engine<'_, P> {
     /// Makes an entry of the timeline happen; `actor` did what triggered it.
     pub(crate) fn strike(&mut self, step: usize, actor: Option<HostId>) {
         let planned = &self.plan.timeline[step];
         self.faults[step].at.get_or_insert(self.now);
-        let label = planned.label.as_str();
+        if let Fault::Lay(Layer::Cut(cut) | Layer::Flap { cut, .. }) = &planned.fault
+            && cut.is_no_ring(actor)
+        {
+            self.unlaid.push(step);
+            return;
+        }
+        let by = By::step(step, &planned.label, actor);
         let affected = match &planned.fault {
-            Fault::Crash(how, who) => self.each(who, actor, |engine, host| engine.crash(host, *how, label)),
+            Fault::Crash(how, who) => self.each(who, actor, |engine, host| engine.crash(host, *how, by)),
             Fault::Restart { who, disk } => {
-                self.each(who, actor, |engine, host| engine.restart(host, *disk, label))
+                self.each(who, actor, |engine, host| engine.restart(host, *disk, by))
             }
-            Fault::Pause(who) => self.each(who, actor, |engine, host| engine.pause(host, label)),
-            Fault::Resume(who) => self.each(who, actor, |engine, host| engine.resume(host, label)),
+            Fault::Pause(who) => self.each(who, actor, |engine, host| engine.pause(host, by)),
+            Fault::Resume(who) => self.each(who, actor, |engine, host| engine.resume(host, by)),
             // What a layer touches is counted as it does: by datagrams, inputs and writes.
             Fault::Lay(layer) if layer.is_over_links() => {
-                self.lay_over_links(step, layer, actor, label);
+                self.lay_over_links(step, layer, actor, by);
                 0
             }
             Fault::Lay(layer) => {
-                self.ail(step, layer, actor, label);
+                self.ail(step, layer, actor, by);
                 0
             }
-            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, actor, label),
-            Fault::Heal(layer) => self.heal_ailment(layer, actor, label),
-            Fault::HealAll => self.heal_all(label),
-            Fault::Jump { who, by } => self.each(who, actor, |engine, host| engine.jump(host, *by, label)),
+            Fault::Heal(layer) if layer.is_over_links() => self.heal_over_links(layer, actor, by),
+            Fault::Heal(layer) => self.heal_ailment(layer, actor, by),
+            Fault::HealAll => self.heal_all(by),
+            Fault::Jump { who, by: forward } => {
+                self.each(who, actor, |engine, host| engine.jump(host, *forward, by))
+            }
         };
         self.faults[step].affected += affected;
         if affected > 0 || matches!(planned.fault, Fault::Lay(_)) {
@@ -66,17 +75,17 @@ impl<P: Protocol> Engine<'_, P> {
         self.ended == Some(End::TooMuchEffort)
     }
 
-    fn crash(&mut self, host: HostId, how: Crash, label: &str) -> Effect {
+    fn crash(&mut self, host: HostId, how: Crash, by: By<'_>) -> Effect {
         if !self.hosts[host.index()].is_up() {
             return Effect::Nothing;
         }
         self.take_down(host);
         self.stopwatches.down(host);
-        self.change(Change::Down { host, how }, label);
+        self.change(Change::Down { host, how }, by);
         Effect::Touched
     }
 
-    fn restart(&mut self, host: HostId, disk: DiskOnRestart, label: &str) -> Effect {
+    fn restart(&mut self, host: HostId, disk: DiskOnRestart, by: By<'_>) -> Effect {
         let machine = &mut self.hosts[host.index()];
         // A host that was never switched on has no life to restart.
         if machine.is_up() || machine.boots == 0 {
@@ -91,33 +100,33 @@ impl<P: Protocol> Engine<'_, P> {
                 incarnation,
                 disk: found,
             },
-            label,
+            by,
         );
         effect
     }
 
-    fn pause(&mut self, host: HostId, label: &str) -> Effect {
+    fn pause(&mut self, host: HostId, by: By<'_>) -> Effect {
         let machine = &self.hosts[host.index()];
         if !machine.is_up() || machine.is_paused() {
             return Effect::Nothing;
         }
         self.stop(host);
-        self.change(Change::Paused { host }, label);
+        self.change(Change::Paused { host }, by);
         Effect::Touched
     }
 
-    fn resume(&mut self, host: HostId, label: &str) -> Effect {
+    fn resume(&mut self, host: HostId, by: By<'_>) -> Effect {
         if !self.hosts[host.index()].is_paused() {
             return Effect::Nothing;
         }
         self.go_on(host);
-        self.change(Change::Resumed { host }, label);
+        self.change(Change::Resumed { host }, by);
         Effect::Touched
     }
 
-    fn jump(&mut self, host: HostId, by: Span, label: &str) -> Effect {
-        self.put_forward(host, by);
-        self.change(Change::Jumped { host, by }, label);
+    fn jump(&mut self, host: HostId, forward: Span, by: By<'_>) -> Effect {
+        self.put_forward(host, forward);
+        self.change(Change::Jumped { host, by: forward }, by);
         if self.hosts[host.index()].is_up() {
             Effect::Touched
         } else {
@@ -130,19 +139,4 @@ impl<P: Protocol> Engine<'_, P> {
 pub(super) enum Effect {
     Touched,
     Nothing,
-}
-
-/// The hosts that are meant; where nobody did anything, those whom no actor is.
-pub(super) fn hosts(who: &[Target], actor: Option<HostId>) -> impl Iterator<Item = HostId> + '_ {
-    who.iter().filter_map(move |target| target.host(actor))
-}
-
-impl Target {
-    /// The host meant; none where nobody did anything.
-    pub(super) fn host(self, actor: Option<HostId>) -> Option<HostId> {
-        match self {
-            Target::Host(host) => Some(host),
-            Target::Actor => actor,
-        }
-    }
 }

@@ -9,6 +9,7 @@ use super::ailments::Over;
 use super::clock::Clock;
 use super::contents::Disk;
 use super::event::{Datagram, Event};
+use super::spares::{Barriers, Buffers, taken_by};
 use super::timers::Timers;
 
 /// How many bytes the kernel keeps for a process that does not read them: Linux's default `rmem_default`.
@@ -16,8 +17,6 @@ pub(crate) const RECEIVE_BUFFER: usize = 212_992;
 /// What a datagram costs of the receive buffer besides its payload. Linux charges what it allocates (`truesize`), which comes
 /// to 768 bytes for the smallest: so a buffer is full after 277 of them, however short they are.
 const DATAGRAM_OVERHEAD: usize = 768;
-/// What an allocation of its own costs besides its bytes: its header, and what it is rounded up by.
-pub(crate) const ALLOCATION: usize = 32;
 
 pub(crate) struct Host<N: Node> {
     /// The node while the host is up.
@@ -62,7 +61,9 @@ pub(crate) struct Barrier<N: Node> {
     pub(crate) pace: WritePace,
     /// What waits, in order.
     pub(crate) queue: VecDeque<Waiting<N>>,
-    /// How many bytes both take.
+    /// The persists that the write under way completes, and behind them those of the writes that wait, in order.
+    pub(crate) tokens: VecDeque<Token>,
+    /// How many bytes all of that takes.
     pub(crate) bytes: usize,
 }
 
@@ -76,8 +77,8 @@ pub(crate) enum WritePace {
 }
 
 pub(crate) struct Write {
-    /// All the persists that it completes.
-    pub(crate) tokens: Vec<Token>,
+    /// How many persists it completes: so many of the barrier's tokens are its own.
+    pub(crate) persists: usize,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -140,17 +141,21 @@ impl<N: Node> Host<N> {
         }
     }
 
-    /// Makes it a machine that was never switched on; what was allocated stays.
-    pub(crate) fn clear(&mut self) {
+    /// Makes it a machine that was never switched on; what was allocated stays, here or among the spares.
+    pub(crate) fn clear(&mut self, barriers: &mut Barriers<N>, buffers: &mut Buffers) {
         self.node = None;
         self.ids = Ids::default();
         self.incarnation = 0;
         self.boots = 0;
         self.timers.clear();
         self.ports.clear();
-        self.disk = Disk::default();
+        for buffer in std::mem::take(&mut self.disk).into_buffers() {
+            buffers.put(buffer);
+        }
         self.disk_state = DiskState::Sound;
-        self.barrier = None;
+        if let Some(barrier) = self.barrier.take() {
+            barriers.put(barrier, buffers);
+        }
         self.held = None;
         self.slow_by = Span::ZERO;
         self.ailments.clear();
@@ -203,7 +208,28 @@ impl<N: Node> Barrier<N> {
             writing: None,
             pace: WritePace::Own,
             queue: VecDeque::new(),
+            tokens: VecDeque::new(),
         }
+    }
+
+    /// Empties it, as if its write had failed.
+    pub(crate) fn empty_into(&mut self, buffers: &mut Buffers) {
+        let waiting = self.queue.drain(..).filter_map(|waiting| match waiting {
+            Waiting::Send { bytes, .. } | Waiting::Persist(Write { bytes, .. }) => Some(bytes),
+            Waiting::Claim(_) | Waiting::Answer { .. } => None,
+        });
+        let writing = self.writing.take().map(|writing| writing.bytes);
+        waiting.chain(writing).for_each(|bytes| buffers.put(bytes));
+        self.tokens.clear();
+        self.pace = WritePace::Own;
+        self.bytes = 0;
+    }
+
+    /// How many bytes of memory it takes when it is empty.
+    pub(crate) fn room(&self) -> usize {
+        size_of::<Self>()
+            + self.queue.capacity() * size_of::<Waiting<N>>()
+            + self.tokens.capacity() * size_of::<Token>()
     }
 
     /// Whether the write failed and the node has not been told.
@@ -221,18 +247,16 @@ impl<N: Node> Barrier<N> {
     }
 
     /// Puts a persist behind what waits. One that directly follows another takes its place, and completes both.
-    pub(crate) fn persist(&mut self, token: Token, bytes: &[u8]) {
+    pub(crate) fn persist(&mut self, token: Token, bytes: &[u8], buffers: &mut Buffers) {
+        let bytes = buffers.filled(bytes);
+        self.tokens.push_back(token);
         if let Some(Waiting::Persist(last)) = self.queue.back_mut() {
             self.bytes -= last.bytes_taken();
-            last.tokens.push(token);
-            last.bytes.clear();
-            last.bytes.extend_from_slice(bytes);
+            last.persists += 1;
+            buffers.put(std::mem::replace(&mut last.bytes, bytes));
             self.bytes += last.bytes_taken();
         } else {
-            self.wait(Waiting::Persist(Write {
-                tokens: vec![token],
-                bytes: bytes.to_vec(),
-            }));
+            self.wait(Waiting::Persist(Write { persists: 1, bytes }));
         }
     }
 }
@@ -240,7 +264,7 @@ impl<N: Node> Barrier<N> {
 impl Write {
     /// How many bytes of memory it takes, about.
     pub(crate) fn bytes_taken(&self) -> usize {
-        self.bytes.len() + self.tokens.len() * size_of::<Token>() + 2 * ALLOCATION
+        taken_by(self.bytes.len()) + self.persists * size_of::<Token>()
     }
 }
 
@@ -248,7 +272,7 @@ impl<N: Node> Waiting<N> {
     /// How many bytes of memory it takes, about: what facts and answers point to is not known.
     pub(crate) fn bytes_taken(&self) -> usize {
         let beside = match self {
-            Waiting::Send { bytes, .. } => bytes.len() + ALLOCATION,
+            Waiting::Send { bytes, .. } => taken_by(bytes.len()),
             Waiting::Persist(write) => write.bytes_taken(),
             Waiting::Claim(_) | Waiting::Answer { .. } => 0,
         };

@@ -1,14 +1,12 @@
 //! Layers over links: how they are laid, come and go by themselves, and are healed.
 
-use std::sync::Arc;
-
 use squall_nodes::{Change, HostId, Protocol};
 
 use super::event::Event;
-use super::faults::hosts;
-use super::network::{Flap, Flapped, Laid, Layer, Over, Turn};
+use super::see::By;
 use super::{End, Engine};
-use crate::plan::{Layer as PlannedLayer, Target};
+use crate::layers::{Flapped, Laid, Layer, Turn};
+use crate::plan::Layer as PlannedLayer;
 
 /// How many layers may lie over the links, and how many over hosts, at once. Each costs time for every datagram or input.
 pub(crate) const MOST_LAYERS: usize = 1_000;
@@ -21,22 +19,22 @@ impl<P: Protocol> Engine<'_, P> {
         step: usize,
         planned: &PlannedLayer,
         actor: Option<HostId>,
-        label: &str,
+        by: By<'_>,
     ) {
-        let Some(laid) = self.resolve(step, planned, actor) else {
+        let Some(laid) = Laid::of(step, planned, self.hosts.len(), actor) else {
             return;
         };
         if self.layers.len() >= MOST_LAYERS {
             self.ended.get_or_insert(End::TooManyLayers);
             return;
         }
-        let layer = self.layers.lay(step, laid.clone());
+        let layer = self.layers.lay(step, actor, laid.clone());
         match laid {
-            Laid::Cut(cut) => self.change(Change::Cut { layer, cut }, label),
+            Laid::Cut(cut) => self.change(Change::Cut { layer, cut }, by),
             Laid::Flap(_) => self.turn_over(layer),
             Laid::Links(over) => {
                 self.links.lay(&over);
-                self.change_links(label);
+                self.change_links(by);
             }
         }
     }
@@ -46,42 +44,42 @@ impl<P: Protocol> Engine<'_, P> {
         &mut self,
         planned: &PlannedLayer,
         actor: Option<HostId>,
-        label: &str,
+        by: By<'_>,
     ) -> u64 {
         // An equal layer may have been laid by any step.
-        let equal = self.resolve(0, planned, actor);
+        let equal = Laid::of(0, planned, self.hosts.len(), actor);
         match equal.and_then(|equal| self.layers.heal(&equal)) {
-            Some(layer) => self.healed(layer, label),
+            Some(layer) => self.healed(layer, by),
             None => 0,
         }
     }
 
     /// Takes away all layers, the oldest first. Returns how many.
-    pub(super) fn heal_all(&mut self, label: &str) -> u64 {
+    pub(super) fn heal_all(&mut self, by: By<'_>) -> u64 {
         let mut layers = 0;
         while !self.is_worn_out()
             && let Some(layer) = self.layers.heal_oldest()
         {
-            layers += self.healed(layer, label);
+            layers += self.healed(layer, by);
         }
         layers
     }
 
-    fn healed(&mut self, layer: Layer, label: &str) -> u64 {
+    fn healed(&mut self, layer: Layer, by: By<'_>) -> u64 {
         match layer.what {
-            Laid::Cut(_) => self.change(Change::Healed { layer: layer.number }, label),
+            Laid::Cut(_) => self.change(Change::Healed { layer: layer.number }, by),
             Laid::Flap(flap) => {
                 // Its next turn is still in the queue.
                 self.stale += 1;
                 self.sweep_queue();
                 // While it is open nobody sees that it will not cut again.
                 if let Some(layer) = flap.cutting {
-                    self.change(Change::Healed { layer }, label);
+                    self.change(Change::Healed { layer }, by);
                 }
             }
             Laid::Links(over) => {
                 self.links.heal(&over);
-                self.change_links(label);
+                self.change_links(by);
             }
         }
         1
@@ -97,7 +95,13 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     fn turn_over(&mut self, layer: u32) {
-        let Some(Flapped { step, change, next }) = self.layers.flap(layer) else {
+        let Some(Flapped {
+            step,
+            actor,
+            change,
+            next,
+        }) = self.layers.flap(layer)
+        else {
             return;
         };
         self.push(self.now + next, Event::Flap { layer });
@@ -106,42 +110,11 @@ impl<P: Protocol> Engine<'_, P> {
             Turn::Opens(layer) => Change::Healed { layer },
         };
         let plan = self.plan;
-        self.change(change, &plan.timeline[step].label);
+        self.change(change, By::step(step, &plan.timeline[step].label, actor));
     }
 
-    fn change_links(&mut self, label: &str) {
+    fn change_links(&mut self, by: By<'_>) {
         let beyond = self.links.beyond();
-        self.change(Change::Links { beyond }, label);
-    }
-
-    /// A layer over links for the hosts that there are; `None` for one that lies over something else.
-    fn resolve(&self, step: usize, planned: &PlannedLayer, actor: Option<HostId>) -> Option<Laid> {
-        match planned {
-            PlannedLayer::Cut(plan) => Some(Laid::Cut(plan.resolve(self.hosts.len(), actor))),
-            PlannedLayer::Flap { cut, down, up } => Some(Laid::Flap(Flap {
-                cut: cut.resolve(self.hosts.len(), actor),
-                down: *down,
-                up: *up,
-                cutting: None,
-            })),
-            PlannedLayer::Links { from, to, change } => {
-                let sorted = |who: &[Target]| {
-                    let mut who: Vec<HostId> = hosts(who, actor).collect();
-                    who.sort_unstable();
-                    who.dedup();
-                    who
-                };
-                Some(Laid::Links(Arc::new(Over {
-                    step,
-                    from: sorted(from),
-                    to: sorted(to),
-                    change: change.clone(),
-                })))
-            }
-            PlannedLayer::Slow { .. }
-            | PlannedLayer::SlowDisk { .. }
-            | PlannedLayer::FailingDisk { .. }
-            | PlannedLayer::Drift { .. } => None,
-        }
+        self.change(Change::Links { beyond }, by);
     }
 }

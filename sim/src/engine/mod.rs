@@ -9,7 +9,7 @@
 //! - `faults`: what is done to the world; `layers`: what lies over the links; `ailments`: what lies over hosts, and `slow` hosts;
 //!   `power`: hosts go up and down. `bounds`: what no run may exceed, and how it ends.
 //! - The parts of which a run consists: `queue` (the timing wheel) and the `event`s in it, `host` and its `timers`, its `clock`
-//!   and the `contents` of its disk, `network` (links, their laws, and the layers over them).
+//!   and the `contents` of its disk, the `spares` that are used again, `network` (links, their laws, and the layers over them).
 
 mod ailments;
 mod arrive;
@@ -29,6 +29,7 @@ mod script;
 mod see;
 mod send;
 mod slow;
+mod spares;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ use squall_nodes::{
 
 use crate::digest::Rolling;
 use crate::draws::Draws;
+use crate::layers::Layers;
 use crate::outcome::{FaultDone, Traffic};
 use crate::plan::{Plan, address_of, host_at};
 use crate::trace::{Happening, Trace};
@@ -57,8 +59,10 @@ use clock::Clock;
 use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
 use host::{Host, Waiting, Write};
-use network::{Layers, Links};
+use network::Links;
 use queue::{Full, Queue};
+pub(crate) use see::By;
+use spares::{Barriers, Buffers};
 use take::{DueInput, What};
 use timers::Upkeep;
 
@@ -76,12 +80,18 @@ pub(crate) struct Engine<'p, P: Protocol> {
     at_this_instant: u64,
     most_at_an_instant: u64,
     pub(crate) events: u64,
+    /// After so many events nothing more is received, until this is raised: the run rests, and goes on where it was.
+    pub(crate) rest_at: u64,
     pub(crate) hosts: Vec<Host<P::Node>>,
     links: Links<'p>,
     layers: Layers,
     draws: Draws,
     payloads: Payloads,
-    /// How many bytes wait behind writes and for paused or slow hosts; and how many may, together with the payloads.
+    /// What was allocated and is not used now.
+    buffers: Buffers,
+    barriers: Barriers<P::Node>,
+    /// How many bytes lie on disks, wait behind writes and wait for paused or slow hosts; and how many may, together with the
+    /// payloads.
     held: usize,
     most_held: usize,
     /// The long payload of the datagram that a node was told of last.
@@ -105,6 +115,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     cut_drops: u64,
     last_cut_drop: Vec<u64>,
     pub(crate) faults: Vec<FaultDone>,
+    /// The steps that laid nothing when they happened: rings of too few hosts.
+    pub(crate) unlaid: Vec<usize>,
     /// How many calls each entry of the workload made.
     pub(crate) calls_made: Vec<u64>,
     next_call: u64,
@@ -113,8 +125,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     stranded: u64,
     pub(crate) digest: Rolling,
     data_bytes: Vec<u8>,
-    /// For the datagrams that are on their way when a run ends, with their times and tickets.
-    under_way: Vec<(u64, u64, Datagram)>,
+    /// For the datagrams that are held back when a run ends, with their tickets.
+    held_back: Vec<(u64, Datagram)>,
     pub(crate) tracer: Option<Box<Tracer>>,
     pub(crate) ended: Option<End>,
 }
@@ -136,11 +148,14 @@ impl<'p, P: Protocol> Engine<'p, P> {
             // Everyone may hear everyone at one instant, and a copy of it, and answer.
             most_at_an_instant: 100_000 + 4 * (hosts as u64).pow(2),
             events: 0,
+            rest_at: u64::MAX,
             hosts: (0..hosts).map(|_| Host::new()).collect(),
             links: Links::new(&plan.network, plan.tolerated, hosts),
             layers: Layers::default(),
             draws: Draws::new(0),
             payloads: Payloads::default(),
+            buffers: Buffers::default(),
+            barriers: Barriers::default(),
             held: 0,
             most_held: MOST_HELD,
             told: None,
@@ -156,13 +171,14 @@ impl<'p, P: Protocol> Engine<'p, P> {
             cut_drops: 0,
             last_cut_drop: Vec::new(),
             faults: Vec::new(),
+            unlaid: Vec::new(),
             calls_made: Vec::new(),
             next_call: 0,
             traffic: Traffic::default(),
             stranded: 0,
             digest: Rolling::new(),
             data_bytes: Vec::new(),
-            under_way: Vec::new(),
+            held_back: Vec::new(),
             tracer: None,
             ended: None,
         }
@@ -176,14 +192,15 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.stale = 0;
         self.at_this_instant = 0;
         self.events = 0;
+        self.rest_at = u64::MAX;
         for (host, planned) in self.hosts.iter_mut().zip(&self.plan.hosts) {
-            host.clear();
+            host.clear(&mut self.barriers, &mut self.buffers);
             host.clock = Clock::planned(planned.clock);
         }
         self.links.clear();
         self.layers.clear();
         self.draws = Draws::new(seed);
-        self.payloads.clear();
+        self.payloads.clear(&mut self.buffers);
         self.held = 0;
         self.told = None;
         self.judge = self.fresh_judge.copy();
@@ -201,6 +218,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             at: None,
             affected: 0,
         };
+        self.unlaid.clear();
         self.faults.clear();
         self.faults
             .extend(self.plan.timeline.iter().map(|step| undone(&step.label)));
@@ -318,7 +336,7 @@ impl<P: Protocol> Engine<'_, P> {
                         }
                     }
                     Some(_) => {
-                        let bytes = bytes.to_vec();
+                        let bytes = self.buffers.filled(bytes);
                         self.wait(id, Waiting::Send { port, to, bytes });
                     }
                 },
@@ -337,11 +355,10 @@ impl<P: Protocol> Engine<'_, P> {
                 },
                 Effect::Persist { token, bytes } => match &mut self.hosts[id.index()].barrier {
                     None => {
-                        let writing = Write {
-                            tokens: vec![token],
-                            bytes: bytes.to_vec(),
-                        };
-                        self.start_write(id, writing, VecDeque::new(), 0);
+                        let bytes = self.buffers.filled(bytes);
+                        let mut barrier = self.barriers.take();
+                        barrier.tokens.push_back(token);
+                        self.start_write(id, Write { persists: 1, bytes }, barrier);
                         if !self.cued(id, incarnation, Deed::BegunToPersist) {
                             return;
                         }
@@ -349,7 +366,7 @@ impl<P: Protocol> Engine<'_, P> {
                     Some(barrier) if barrier.has_failed() => self.tell_of_failure(id, token),
                     Some(barrier) => {
                         let before = barrier.bytes;
-                        barrier.persist(token, bytes);
+                        barrier.persist(token, bytes, &mut self.buffers);
                         let after = barrier.bytes;
                         self.account(before, after);
                     }

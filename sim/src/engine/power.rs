@@ -5,6 +5,7 @@ use squall_nodes::{HostId, Node, NodeRng, Protocol};
 use super::Engine;
 use super::event::Event;
 use super::host::Held;
+use super::see::By;
 use crate::trace::DropCause;
 
 impl<P: Protocol> Engine<'_, P> {
@@ -14,7 +15,9 @@ impl<P: Protocol> Engine<'_, P> {
         host.incarnation = host.boots;
         host.boots += 1;
         host.ids = squall_nodes::Ids::default();
+        let before = host.disk.taken();
         host.disk.begin_life();
+        let lost = before - host.disk.taken();
         let rng = NodeRng::new(self.seed, self.keys[id.index()], host.incarnation);
         let placed = &self.placed[id.index()];
         host.node = Some(P::Node::boot(
@@ -27,6 +30,7 @@ impl<P: Protocol> Engine<'_, P> {
             host.held = Some(Box::default());
         }
         let incarnation = host.incarnation;
+        self.account(lost, 0);
         self.push(
             self.now,
             Event::Start {
@@ -42,8 +46,8 @@ impl<P: Protocol> Engine<'_, P> {
         host.node = None;
         host.ports.clear();
         self.stale += host.timers.clear();
-        if let Some(barrier) = host.barrier.take()
-            && let Some(writing) = barrier.writing
+        if let Some(mut barrier) = host.barrier.take()
+            && let Some(writing) = barrier.writing.take()
         {
             // Its own ordinal: the one of the write itself says how long the write takes.
             let word = self.draws.disk(
@@ -51,15 +55,20 @@ impl<P: Protocol> Engine<'_, P> {
                 host.incarnation,
                 u64::MAX - host.disk.writes,
             );
-            self.held -= barrier.bytes;
+            let before = barrier.bytes + host.disk.taken();
             if word & 1 == 1 {
-                host.disk.write(writing.bytes);
+                if let Some(gone) = host.disk.write(writing.bytes) {
+                    self.buffers.put(gone);
+                }
             } else {
                 host.disk.lose(writing.bytes);
             }
+            let after = host.disk.taken();
+            self.account(before, after);
+            self.barriers.put(barrier, &mut self.buffers);
         }
         let mut unread = Vec::new();
-        if let Some(held) = host.held.take() {
+        if let Some(held) = self.hosts[id.index()].held.take() {
             self.stale += usize::from(held.work.is_some());
             unread.extend(held.events);
         }
@@ -83,6 +92,6 @@ impl<P: Protocol> Engine<'_, P> {
             }
         }
         self.sweep_queue();
-        self.look_at_disk(id, "slow_disk");
+        self.look_at_disk(id, By::itself("slow_disk"));
     }
 }

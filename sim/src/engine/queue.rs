@@ -86,14 +86,6 @@ pub(crate) struct Popped {
     pub(crate) place: Place,
 }
 
-/// An event that is in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pending<T> {
-    pub(crate) at: u64,
-    pub(crate) ticket: u64,
-    pub(crate) event: T,
-}
-
 impl<T: Copy> Queue<T> {
     /// How many events it can hold: a gigabyte of them.
     pub(crate) const CAPACITY: usize = PLACES as usize;
@@ -226,27 +218,6 @@ impl<T: Copy> Queue<T> {
         self.write(Record { at, order, event }, NONE);
         self.lent = place;
         Ok(Place(place))
-    }
-
-    /// Everything that is in it, in no order that means anything.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = Pending<T>> + '_ {
-        let keys = self.late.iter().chain(&self.far);
-        let heaps = keys.map(|Reverse(key)| (key.order & PLACES) as u32);
-        let current = self.current.iter().map(|in_slot| in_slot.place());
-        let wheel = slots(self.occupied).flat_map(move |slot| {
-            let there = |place: u32| (place != NONE).then_some(place);
-            std::iter::successors(there(self.heads[slot]), move |place| {
-                there(self.next[*place as usize])
-            })
-        });
-        current.chain(heaps).chain(wheel).map(|place| {
-            let record = &self.slab[place as usize];
-            Pending {
-                at: record.at,
-                ticket: record.order,
-                event: record.event,
-            }
-        })
     }
 
     /// Drops every event of which `keep` is false. It takes time in proportion to the whole queue.
@@ -563,11 +534,6 @@ mod tests {
                     prop_assert!(queue.crowd().count() + 1 >= CROWD);
                 }
             }
-            let mut pending: Vec<_> = queue.pending().map(|popped| (popped.at, popped.ticket, popped.event)).collect();
-            let mut expected: Vec<_> = naive.heap.iter().map(|Reverse(key)| *key).collect();
-            pending.sort_unstable();
-            expected.sort_unstable();
-            prop_assert_eq!(pending, expected);
             while let Some(expected) = naive.pop() {
                 prop_assert_eq!(queue.pop().map(|popped| (popped.at, *queue.event(popped.place))), Some(expected));
             }

@@ -4,6 +4,7 @@ use squall_nodes::{CallId, Change, HostId, Protocol, Seen, Time, encode_data};
 
 use super::Engine;
 use super::event::Event;
+use super::see::By;
 use crate::digest::Tag;
 use crate::plan::Trigger;
 use crate::trace::Happening;
@@ -114,7 +115,7 @@ impl<P: Protocol> Engine<'_, P> {
                 incarnation,
                 disk,
             },
-            "start",
+            By::itself("start"),
         );
     }
 }

@@ -10,6 +10,37 @@ use super::{End, Engine};
 use crate::digest::Tag;
 use crate::trace::Happening;
 
+/// What changes the world.
+#[derive(Clone, Copy)]
+pub(crate) struct By<'p> {
+    /// As files write it.
+    pub(crate) label: &'p str,
+    /// Its place in the timeline; `None` for what comes of itself.
+    pub(crate) step: Option<usize>,
+    /// Who did what triggered it.
+    pub(crate) actor: Option<HostId>,
+}
+
+impl<'p> By<'p> {
+    /// A step of the timeline.
+    pub(super) fn step(step: usize, label: &'p str, actor: Option<HostId>) -> Self {
+        By {
+            label,
+            step: Some(step),
+            actor,
+        }
+    }
+
+    /// Nothing in the timeline, at that moment.
+    pub(super) fn itself(label: &'p str) -> Self {
+        By {
+            label,
+            step: None,
+            actor: None,
+        }
+    }
+}
+
 impl<P: Protocol> Engine<'_, P> {
     /// A claim is seen, and counts for what waits for it.
     pub(super) fn claim(&mut self, id: HostId, fact: <P::Node as Node>::Fact) {
@@ -52,17 +83,17 @@ impl<P: Protocol> Engine<'_, P> {
     }
 
     /// The world changed.
-    pub(super) fn change(&mut self, change: Change, fault: &str) {
+    pub(super) fn change(&mut self, change: Change, by: By<'_>) {
         self.data_bytes.clear();
         encode_data(&change, &mut self.data_bytes);
         let len = self.data_bytes.len() as u32;
         self.digest
             .head(Tag::World, self.now.as_nanos(), u32::MAX, 0, 0, len);
         self.digest.bytes(&self.data_bytes);
-        self.trace(None, || Happening::World {
-            change: change.clone(),
-            fault: fault.to_owned(),
-        });
+        if let Some(tracer) = &mut self.tracer {
+            let facts = <<P::Node as Node>::Fact as Fact>::NAMES;
+            tracer.changed(self.now, &change, by, &self.plan.timeline, facts);
+        }
         self.see(&Seen::World(&change));
         self.weigh_effort();
     }

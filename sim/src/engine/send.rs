@@ -7,6 +7,7 @@ use squall_nodes::{Change, HostId, Protocol, Span, Time};
 use super::event::{Datagram, Event};
 use super::network::{Departure, Flaw, Passage};
 use super::queue::Full;
+use super::see::By;
 use super::{End, Engine};
 use crate::digest::Tag;
 use crate::plan::{address_of, host_at};
@@ -77,12 +78,12 @@ impl<P: Protocol> Engine<'_, P> {
             Passage::Flawed { latency, flaw, copy } => self.launch_flawed(latency, flaw, copy, letter),
             Passage::Congested => {
                 self.traffic.congested += 1;
-                self.choke(letter, Fate::Congested, "queue");
+                self.choke(letter, Fate::Congested, By::itself("queue"));
                 return;
             }
             Passage::TooLong => {
                 self.traffic.too_long += 1;
-                self.choke(letter, Fate::TooLong, "mtu");
+                self.choke(letter, Fate::TooLong, By::itself("mtu"));
                 return;
             }
         };
@@ -115,10 +116,11 @@ impl<P: Protocol> Engine<'_, P> {
 
     #[inline(always)]
     fn launch(&mut self, latency: Span, flaw: Option<Flaw>, letter: Letter<'_>) {
-        let Ok((lies, bytes)) = self
-            .payloads
-            .store(letter.bytes, self.most_held.saturating_sub(self.held))
-        else {
+        let Ok((lies, bytes)) = self.payloads.store(
+            letter.bytes,
+            self.most_held.saturating_sub(self.held),
+            &mut self.buffers,
+        ) else {
             self.ended.get_or_insert(End::TooMuchHeld);
             self.stranded += 1;
             return;
@@ -175,7 +177,7 @@ impl<P: Protocol> Engine<'_, P> {
 
     /// A link has no room for a datagram, and those who watch are told.
     #[cold]
-    fn choke(&mut self, letter: Letter<'_>, fate: Fate, by: &str) {
+    fn choke(&mut self, letter: Letter<'_>, fate: Fate, by: By<'_>) {
         self.give_up(letter, fate);
         let Letter {
             from, receiver: to, ..

@@ -5,6 +5,7 @@ use squall_nodes::{CallId, Change, HostId, Node, Protocol, Time, Token};
 use super::event::Event;
 use super::host::{Held, Pace};
 use super::queue::{Full, Place, Popped};
+use super::see::By;
 use super::timers::Due;
 use super::{End, Engine};
 use crate::digest::Tag;
@@ -34,13 +35,13 @@ pub(super) enum What<T> {
 pub(super) type TimerOf<P> = <<P as Protocol>::Node as Node>::Timer;
 
 impl<P: Protocol> Engine<'_, P> {
-    /// Pops events until one is an input for a running node; `None` when the run is over.
+    /// Pops events until one is an input for a running node; `None` when the run is over or rests.
     pub(super) fn next_due(&mut self) -> Option<DueInput<TimerOf<P>>> {
         if let Some(datagram) = self.told.take() {
-            self.payloads.release(&datagram);
+            self.payloads.release(&datagram, &mut self.buffers);
         }
         loop {
-            if self.ended.is_some() {
+            if self.ended.is_some() || self.events >= self.rest_at {
                 return None;
             }
             let due = if let Some((ticket, event)) = self.released.pop_front() {
@@ -161,7 +162,7 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Event::Straggler { from, to } => {
                 self.count()?;
-                self.change(Change::Straggled { from, to }, "link");
+                self.change(Change::Straggled { from, to }, By::itself("link"));
                 None
             }
             Event::Judge if ticket != self.judge_entry.1 => {
@@ -275,7 +276,7 @@ impl<P: Protocol> Engine<'_, P> {
             Event::Written { host, .. } => {
                 self.count()?;
                 self.written(host);
-                self.look_at_disk(host, "slow_disk");
+                self.look_at_disk(host, By::itself("slow_disk"));
                 return None;
             }
             Event::Start { host, incarnation } => {

@@ -1,6 +1,7 @@
 //! What no run shows from outside: that the queue stays short whatever nodes and invariants do with time.
 
 mod alarms;
+mod untold;
 
 use std::cell::Cell;
 use std::net::SocketAddrV4;
@@ -434,14 +435,15 @@ fn an_invariant_that_changes_its_mind_leaves_the_queue_as_short_as_it_was() {
     assert!(left <= STALE_AT_LEAST + 8, "{left} events lie in the queue");
 }
 
-/// How a run ends of which no more than `most` bytes may be held back, and how many are then.
+/// How a run ends of which no more than `most` bytes may be held back, and how many are then, besides what lies on disks.
 fn held_after(plan: &Plan<Wear>, most: usize) -> (Option<End>, usize) {
     let placed: Vec<_> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
     let mut engine = Engine::new(plan, &placed);
     engine.most_held = most;
     engine.reset(1, None);
     drive(&mut engine, &mut Outbox::new(), &mut Unwitnessed);
-    (engine.ended, engine.held)
+    let on_disks: usize = engine.hosts.iter().map(|host| host.disk.taken()).sum();
+    (engine.ended, engine.held - on_disks)
 }
 
 const MEGABYTE: usize = 1 << 20;

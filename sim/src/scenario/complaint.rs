@@ -59,7 +59,7 @@ pub enum Style {
 impl Complaints {
     /// Complaints about the file called `name` with this text, in the order of their places, each once; `untold` more
     /// were not kept.
-    pub(super) fn new(name: &str, text: Arc<str>, mut list: Vec<Complaint>, untold: usize) -> Self {
+    pub(crate) fn new(name: &str, text: Arc<str>, mut list: Vec<Complaint>, untold: usize) -> Self {
         list.sort_by_key(|complaint| {
             complaint
                 .place
@@ -96,7 +96,7 @@ impl Complaints {
     }
 
     /// One complaint about a file as a whole.
-    pub(super) fn about_all(name: &str, message: String, hint: Option<String>) -> Self {
+    pub(crate) fn about_all(name: &str, message: String, hint: Option<String>) -> Self {
         Complaints::new(
             name,
             "".into(),
@@ -136,7 +136,10 @@ impl Complaints {
             .collect();
         let hidden = self.list.len().saturating_sub(MOST_SHOWN) + self.untold;
         if hidden > 0 {
-            drawn.push(format!("… and {hidden} more in {}", self.name));
+            drawn.push(format!(
+                "… and {hidden} more in {}",
+                normalize_untrusted_str(&self.name)
+            ));
         }
         drawn.join("\n\n")
     }
@@ -150,8 +153,11 @@ impl Complaints {
         let group = match &complaint.place {
             Some(place) => match self.lines_of(place) {
                 Some((lines, span)) => {
-                    let snippet =
-                        |lines, first| Snippet::source(lines).line_start(first).path(self.name.as_str());
+                    let snippet = |lines, first| {
+                        Snippet::source(lines)
+                            .line_start(first)
+                            .path(normalize_untrusted_str(&self.name))
+                    };
                     let snippet = match complaint
                         .opening
                         .as_ref()
@@ -236,7 +242,7 @@ impl std::error::Error for Complaints {}
 
 impl Place {
     /// The place of these bytes of a text. Bytes that are not there are brought inside.
-    pub(super) fn of(text: &str, span: Range<usize>) -> Self {
+    pub(crate) fn of(text: &str, span: Range<usize>) -> Self {
         let start = text.floor_char_boundary(span.start);
         let end = text.floor_char_boundary(span.end).max(start);
         let before = &text[..start];
@@ -250,7 +256,7 @@ impl Place {
 }
 
 /// The name nearest to what was written, as a question; or all that there are, when none is near.
-pub(super) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     /// Comparing costs the product of the lengths, for each name.
     const MOST_COMPARED: usize = 2_000;
     let known: Vec<&str> = known.into_iter().take(MOST_COMPARED).collect();
@@ -267,7 +273,7 @@ pub(super) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'
 }
 
 /// Whether one name may be a slip of the other.
-pub(super) fn is_near(written: &str, name: &str) -> bool {
+pub(crate) fn is_near(written: &str, name: &str) -> bool {
     distance(written, name) <= 1 + name.len().min(written.len()) / 4
 }
 

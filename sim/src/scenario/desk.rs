@@ -17,7 +17,7 @@ use super::places::{Field, Item, Shape, plain_name};
 const MOST_KEPT: usize = 300;
 
 /// A text under reading, and what is wrong with it so far.
-pub(super) struct Desk<'f> {
+pub(crate) struct Desk<'f> {
     text: &'f str,
     complaints: Vec<Complaint>,
     untold: usize,
@@ -25,16 +25,16 @@ pub(super) struct Desk<'f> {
 
 /// The named fields of a value.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'f> {
+pub(crate) struct Fields<'f> {
     /// The value that they are of.
-    pub(super) item: &'f Item,
+    pub(crate) item: &'f Item,
     text: &'f str,
     list: &'f [Field],
 }
 
 impl<'f> Fields<'f> {
     /// A field's value, when it is written.
-    pub(super) fn get(&self, name: &str) -> Option<&'f Item> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'f Item> {
         self.list
             .iter()
             .find(|field| plain_name(&self.text[field.name.clone()]) == name)
@@ -43,7 +43,7 @@ impl<'f> Fields<'f> {
 }
 
 impl<'f> Desk<'f> {
-    pub(super) fn new(text: &'f str) -> Self {
+    pub(crate) fn new(text: &'f str) -> Self {
         Desk {
             text,
             complaints: Vec::new(),
@@ -52,22 +52,22 @@ impl<'f> Desk<'f> {
     }
 
     /// How many complaints there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.complaints.len() + self.untold
     }
 
     /// Whether further complaints are only counted.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.complaints.len() == MOST_KEPT
     }
 
     /// The whole text.
-    pub(super) fn whole_text(&self) -> &'f str {
+    pub(crate) fn whole_text(&self) -> &'f str {
         self.text
     }
 
     /// The end of the reading: fine, or all that is wrong.
-    pub(super) fn close(self, name: &str, text: &Arc<str>) -> Result<(), Complaints> {
+    pub(crate) fn close(self, name: &str, text: &Arc<str>) -> Result<(), Complaints> {
         if self.complaints.is_empty() {
             return Ok(());
         }
@@ -79,12 +79,12 @@ impl<'f> Desk<'f> {
         ))
     }
 
-    pub(super) fn complain(&mut self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
+    pub(crate) fn complain(&mut self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) {
         self.complain_within(span, message, hint, None);
     }
 
     /// Complains about something inside a bracket that is part of the matter.
-    pub(super) fn complain_within(
+    pub(crate) fn complain_within(
         &mut self,
         span: Range<usize>,
         message: impl Into<String>,
@@ -107,17 +107,17 @@ impl<'f> Desk<'f> {
     }
 
     /// The text of a value.
-    pub(super) fn slice(&self, item: &Item) -> &'f str {
+    pub(crate) fn slice(&self, item: &Item) -> &'f str {
         &self.text[item.span.clone()]
     }
 
     /// The name ahead of a value, or that it is: `Kill` of `Kill("c1")`.
-    pub(super) fn head(&self, item: &Item) -> Option<&'f str> {
+    pub(crate) fn head(&self, item: &Item) -> Option<&'f str> {
         item.name.clone().map(|name| plain_name(&self.text[name]))
     }
 
     /// The bytes by which a value is pointed at: its name, if it has one and is more than a word.
-    pub(super) fn point(&self, item: &Item) -> Range<usize> {
+    pub(crate) fn point(&self, item: &Item) -> Range<usize> {
         match (&item.shape, &item.name) {
             (Shape::List(_) | Shape::Map(_) | Shape::Tuple(_) | Shape::Struct(_), Some(name)) => name.clone(),
             (Shape::Struct(_), None) => item.span.start..item.span.start + 1,
@@ -126,7 +126,18 @@ impl<'f> Desk<'f> {
     }
 
     /// The fields of `what`, all of them among the known ones. A field that is not is complained about and passed over.
-    pub(super) fn fields(&mut self, item: &'f Item, what: &str, known: &[&str]) -> Option<Fields<'f>> {
+    pub(crate) fn fields(&mut self, item: &'f Item, what: &str, known: &[&str]) -> Option<Fields<'f>> {
+        self.fields_called(item, what, known, &[])
+    }
+
+    /// The same of something whose fields others call otherwise: `called` has what they say, and what it is here.
+    pub(super) fn fields_called(
+        &mut self,
+        item: &'f Item,
+        what: &str,
+        known: &[&str],
+        called: &[(&str, &str)],
+    ) -> Option<Fields<'f>> {
         let list = match &item.shape {
             Shape::Struct(fields) => fields.as_slice(),
             Shape::Tuple(items) if items.is_empty() => &[],
@@ -143,11 +154,11 @@ impl<'f> Desk<'f> {
             let name = plain_name(&self.text[field.name.clone()]);
             if !known.contains(&name) {
                 let message = format!("{what} has no field `{name}`");
-                self.complain(
-                    field.name.clone(),
-                    message,
-                    did_you_mean(name, known.iter().copied()),
-                );
+                let hint = match called.iter().find(|(other, _)| *other == name) {
+                    Some((_, here)) => Some(format!("it is `{here}` here")),
+                    None => did_you_mean(name, known.iter().copied()),
+                };
+                self.complain(field.name.clone(), message, hint);
             }
         }
         Some(Fields {
@@ -158,7 +169,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A field that has to be there.
-    pub(super) fn required(&mut self, fields: &Fields<'f>, name: &str, example: &str) -> Option<&'f Item> {
+    pub(crate) fn required(&mut self, fields: &Fields<'f>, name: &str, example: &str) -> Option<&'f Item> {
         let found = fields.get(name);
         if found.is_none() {
             let span = self.point(fields.item);
@@ -172,7 +183,7 @@ impl<'f> Desk<'f> {
     }
 
     /// The parts of a list.
-    pub(super) fn list(&mut self, item: &'f Item, what: &str) -> &'f [Item] {
+    pub(crate) fn list(&mut self, item: &'f Item, what: &str) -> &'f [Item] {
         match &item.shape {
             Shape::List(items) => items,
             _ => {
@@ -188,7 +199,7 @@ impl<'f> Desk<'f> {
     }
 
     /// The parts of a list, of which there is at least one.
-    pub(super) fn filled_list(&mut self, item: &'f Item, what: &str) -> &'f [Item] {
+    pub(crate) fn filled_list(&mut self, item: &'f Item, what: &str) -> &'f [Item] {
         let before = self.count();
         let items = self.list(item, what);
         if items.is_empty() && self.count() == before {
@@ -203,7 +214,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A string.
-    pub(super) fn text(&mut self, item: &Item, what: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, item: &Item, what: &str) -> Option<String> {
         if item.shape != Shape::Text {
             let hint = match item.shape {
                 Shape::Word => Some(format!("put it in quotes: `\"{}\"`", self.slice(item))),
@@ -216,7 +227,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A string, or a bare word.
-    pub(super) fn name(&mut self, item: &Item, what: &str) -> Option<String> {
+    pub(crate) fn name(&mut self, item: &Item, what: &str) -> Option<String> {
         match item.shape {
             Shape::Word => self.head(item).map(str::to_owned),
             _ => self.text(item, what),
@@ -224,7 +235,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A length of time.
-    pub(super) fn span(&mut self, item: &Item) -> Option<Span> {
+    pub(crate) fn span(&mut self, item: &Item) -> Option<Span> {
         if item.shape != Shape::Text {
             let message = "expected a length of time: a number and a unit, in quotes";
             let hint = match item.shape {
@@ -241,7 +252,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A whole number within bounds.
-    pub(super) fn whole(&mut self, item: &Item, within: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn whole(&mut self, item: &Item, within: RangeInclusive<u64>) -> Option<u64> {
         let read =
             (item.shape == Shape::Number).then(|| ron_options().from_str::<u64>(self.slice(item)).ok());
         match read.flatten().filter(|number| within.contains(number)) {
@@ -267,7 +278,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A whole number within bounds, which may be less than nothing.
-    pub(super) fn signed(&mut self, item: &Item, within: RangeInclusive<i64>) -> Option<i64> {
+    pub(crate) fn signed(&mut self, item: &Item, within: RangeInclusive<i64>) -> Option<i64> {
         let read =
             (item.shape == Shape::Number).then(|| ron_options().from_str::<i64>(self.slice(item)).ok());
         let read = read.flatten().filter(|number| within.contains(number));
@@ -284,7 +295,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A number, of any size that is finite.
-    pub(super) fn number(&mut self, item: &Item) -> Option<f64> {
+    pub(crate) fn number(&mut self, item: &Item) -> Option<f64> {
         if !is_finite(self.slice(item)) {
             // Complained about by [`inspect`](Desk::inspect).
             return None;
@@ -303,7 +314,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A ratio, from 0 to 1.
-    pub(super) fn ratio(&mut self, item: &Item) -> Option<f64> {
+    pub(crate) fn ratio(&mut self, item: &Item) -> Option<f64> {
         if !is_finite(self.slice(item)) {
             // Complained about by [`inspect`](Desk::inspect).
             return None;
@@ -337,7 +348,7 @@ impl<'f> Desk<'f> {
     }
 
     /// A value of a type that only the protocol knows.
-    pub(super) fn typed<T: DeserializeOwned>(&mut self, item: &Item) -> Option<T> {
+    pub(crate) fn typed<T: DeserializeOwned>(&mut self, item: &Item) -> Option<T> {
         match parse_typed(self.slice(item)) {
             Ok(value) => Some(value),
             Err(Mistyped { path, error }) => {
@@ -350,7 +361,7 @@ impl<'f> Desk<'f> {
 
     /// Complains about `item`, or a place inside it, in which `error` was found. The error's positions count from the
     /// byte `base` of the file.
-    pub(super) fn mistyped(&mut self, item: &Item, base: usize, error: &SpannedError) {
+    pub(crate) fn mistyped(&mut self, item: &Item, base: usize, error: &SpannedError) {
         let reading = &self.text[base..];
         let from = base + offset_of(reading, error.span.start.line, error.span.start.col);
         let to = base + offset_of(reading, error.span.end.line, error.span.end.col);
@@ -408,7 +419,7 @@ impl<'f> Desk<'f> {
     }
 
     /// Complains about everything that no file may have, wherever it stands: a name twice, a number without end.
-    pub(super) fn inspect(&mut self, item: &Item) {
+    pub(crate) fn inspect(&mut self, item: &Item) {
         match &item.shape {
             Shape::Number if !is_finite(self.slice(item)) => {
                 self.complain(
@@ -454,13 +465,13 @@ impl<'f> Desk<'f> {
 }
 
 /// Why a text is not of a type: where in the value, and what.
-pub(super) struct Mistyped {
-    pub(super) path: Path,
-    pub(super) error: Box<SpannedError>,
+pub(crate) struct Mistyped {
+    pub(crate) path: Path,
+    pub(crate) error: Box<SpannedError>,
 }
 
 /// Reads one value of a type, to the end of the text.
-pub(super) fn parse_typed<T: DeserializeOwned>(text: &str) -> Result<T, Mistyped> {
+pub(crate) fn parse_typed<T: DeserializeOwned>(text: &str) -> Result<T, Mistyped> {
     let nowhere = |error| Mistyped {
         path: serde_path_to_error::Track::new().path(),
         error: Box::new(error),
@@ -475,7 +486,7 @@ pub(super) fn parse_typed<T: DeserializeOwned>(text: &str) -> Result<T, Mistyped
 }
 
 /// The part of a value that a path leads to, as far as it can be followed.
-pub(super) fn follow<'i>(text: &str, item: &'i Item, path: &Path) -> &'i Item {
+pub(crate) fn follow<'i>(text: &str, item: &'i Item, path: &Path) -> &'i Item {
     let mut at = item;
     for segment in path.iter() {
         let next = match segment {
@@ -494,7 +505,7 @@ pub(super) fn follow<'i>(text: &str, item: &'i Item, path: &Path) -> &'i Item {
 }
 
 /// The byte at a line and a column, both counted from 1, the column in characters.
-pub(super) fn offset_of(text: &str, line: usize, column: usize) -> usize {
+pub(crate) fn offset_of(text: &str, line: usize, column: usize) -> usize {
     let start = match line {
         0 | 1 => 0,
         _ => text
@@ -509,7 +520,7 @@ pub(super) fn offset_of(text: &str, line: usize, column: usize) -> usize {
 }
 
 /// The library's sentence as a fragment in lower case, unless it begins with a quotation or a name.
-pub(super) fn fragment(sentence: &str) -> String {
+pub(crate) fn fragment(sentence: &str) -> String {
     let mut chars = sentence.chars();
     match (chars.next(), chars.clone().next()) {
         (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),

@@ -179,7 +179,13 @@ impl<'r> Faults<'r> {
                     if CUTS.contains(&name) {
                         unreadable(desk, item, name);
                     } else {
-                        let hint = did_you_mean(name, CUTS.iter().copied());
+                        let hint = match LAYERS.iter().any(|(layer, _)| *layer == name) {
+                            true => Some(format!(
+                                "the cuts are {}; a `{name}` comes and goes by an `Every` that lays it and an `Every` that heals it",
+                                CUTS.map(|cut| format!("`{cut}`")).join(", ")
+                            )),
+                            false => did_you_mean(name, CUTS.iter().copied()),
+                        };
                         desk.complain(desk.point(item), "only a cut can flap", hint);
                     }
                     None
@@ -357,7 +363,7 @@ impl<'r> Faults<'r> {
     }
 
     fn ring(&self, desk: &mut Desk<'_>, item: &Item, hosts: Vec<Target>, reach: u32) -> Option<CutPlan> {
-        let least = 2 * u64::from(reach) + 2;
+        let least = CutPlan::smallest_ring(reach);
         if !hosts.is_empty() && (hosts.len() as u64) < least {
             let hint = match reach {
                 1 => "a ring has at least 4 hosts".to_owned(),

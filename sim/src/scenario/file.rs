@@ -2,7 +2,7 @@
 //! says about the protocol is [`resolve`](super::resolve())d when the protocol is known.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,34 +78,8 @@ impl ScenarioFile {
     ///
     /// Why it cannot be read, or the complaints of [`parse`](ScenarioFile::parse).
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Complaints> {
-        let path = path.as_ref();
-        let name = path.display().to_string();
-        let unreadable =
-            |why: &std::io::Error| Complaints::about_all(&name, format!("cannot be read: {why}"), None);
-        let mut bytes = Vec::new();
-        // One byte beyond the bound is enough to know; a device that never ends is not read to its end.
-        File::open(path)
-            .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
-            .map_err(|why| unreadable(&why))?;
-        if bytes.len() > LARGEST {
-            return Err(too_large(&name));
-        }
-        match String::from_utf8(bytes) {
-            Ok(text) => ScenarioFile::parse(&name, text),
-            Err(error) => {
-                let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-                    .iter()
-                    .filter(|b| **b == b'\n')
-                    .count()
-                    + 1;
-                let hint = "save it as UTF-8".to_owned();
-                Err(Complaints::about_all(
-                    &name,
-                    format!("line {line} is not UTF-8"),
-                    Some(hint),
-                ))
-            }
-        }
+        let (name, text) = read_text(path.as_ref())?;
+        ScenarioFile::parse(&name, text)
     }
 
     /// Takes in the text of a file; `name` is what it is called in complaints and results.
@@ -232,14 +206,45 @@ impl ScenarioFile {
     }
 }
 
-fn too_large(name: &str) -> Complaints {
+/// The text of a file, and what the file is called.
+pub(crate) fn read_text(path: &Path) -> Result<(String, String), Complaints> {
+    let name = path.display().to_string();
+    // Who opens a pipe waits for somebody at its other end. One that is named otherwise was meant to be read from.
+    let is_named_so = path.extension().is_some_and(|extension| extension == "ron");
+    if is_named_so && fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let hint =
+            "it has to be a plain file; a pipe can be read from under a name without `.ron`".to_owned();
+        let message = "is a pipe, a socket or a device, and no file".to_owned();
+        return Err(Complaints::about_all(&name, message, Some(hint)));
+    }
+    let mut bytes = Vec::new();
+    // One byte beyond the bound is enough to know; a device that never ends is not read to its end.
+    File::open(path)
+        .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|why| Complaints::about_all(&name, format!("cannot be read: {why}"), None))?;
+    if bytes.len() > LARGEST {
+        return Err(too_large(&name));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("line {line} is not UTF-8");
+            let hint = "save it as UTF-8".to_owned();
+            Err(Complaints::about_all(&name, message, Some(hint)))
+        }
+    }
+}
+
+pub(crate) fn too_large(name: &str) -> Complaints {
     let hint =
         "a scenario fits in 1 MiB; ranges such as `\"c1..c100\"` and `Every(…)` keep it short".to_owned();
     Complaints::about_all(name, "larger than 1 MiB".to_owned(), Some(hint))
 }
 
 /// Reads the text by our own reader, which finds the places and bounds the nesting, then by the library, whose word is law.
-fn well_formed(name: &str, text: &Arc<str>) -> Result<Item, Complaints> {
+pub(crate) fn well_formed(name: &str, text: &Arc<str>) -> Result<Item, Complaints> {
     let complaint = |span, message: String, hint, opening| {
         let mut desk = Desk::new(text);
         desk.complain_within(span, message.clone(), hint, opening);
@@ -387,7 +392,7 @@ impl About {
 }
 
 /// The comments ahead of everything else, as one text.
-fn story(text: &str) -> String {
+pub(crate) fn story(text: &str) -> String {
     let mut lines = Vec::new();
     let mut rest = text.trim_start();
     loop {

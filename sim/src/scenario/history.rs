@@ -1,15 +1,20 @@
-//! What a timeline can and cannot come to, found without running it: what undoes something has something to undo.
+//! What a timeline can and cannot come to, found without running it: what undoes something has something to undo. `heals` counts
+//! what is left to heal.
+
+mod heals;
+mod key;
 
 use std::collections::BTreeMap;
 
 use squall_nodes::{HostId, Time};
 
+use self::key::{Key, key, names_the_actor};
 use super::cast::{Cast, host_of};
 use super::desk::Desk;
 use super::faults::written_as;
 use super::timeline::Timeline;
 use super::triggers::{earliest, latest};
-use crate::plan::{CutPlan, Fault, Layer, Target};
+use crate::plan::{CutPlan, Fault, Layer, Step, Target};
 
 /// When something can first happen, and its place in the file, which decides between equals.
 type First = (Time, usize);
@@ -18,13 +23,15 @@ type First = (Time, usize);
 ///
 /// What may have happened counts as if it had: a trigger on what a node does may go off at any time, and do it to anyone.
 pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
+    let hosts = cast.names.len();
+    let too_late = heals::too_late(&timeline.steps, hosts);
     let mut first = Firsts::default();
     for (index, step) in timeline.steps.iter().enumerate() {
         let at = (earliest(&step.trigger), index);
         match &step.fault {
             Fault::Crash(_, who) => first.downs.note(who, at),
             Fault::Pause(who) => first.pauses.note(who, at),
-            Fault::Lay(layer) => first.layers.note(layer, at),
+            Fault::Lay(layer) => first.layers.note(layer, hosts, at),
             Fault::Restart { .. }
             | Fault::Resume(_)
             | Fault::Jump { .. }
@@ -57,9 +64,12 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
                     desk.complain(span, format!("`{name}` can never be paused by then"), Some(hint));
                 }
             }
-            Fault::Heal(layer) if !first.layers.reach(layer, by) => {
+            Fault::Heal(layer) if !first.layers.reach(layer, hosts, by) => {
                 let kind = written_as(layer.kind());
                 let hint = match first.layers.of_kind.contains_key(layer.kind()) {
+                    _ if is_ring_in_another_order(&timeline.steps, layer) => {
+                        "in a ring the order of the hosts counts, and where it begins: name them as where it is laid".to_owned()
+                    }
                     true => {
                         format!("a heal repeats the `{kind}` that it heals, with the same hosts and figures")
                     }
@@ -71,9 +81,41 @@ pub(super) fn undoings(desk: &mut Desk<'_>, timeline: &Timeline, cast: &Cast) {
                 let hint = "a `Partition`, a `Link` or another fault over links has to come first".to_owned();
                 desk.complain(span, "this heals what was never there by then", Some(hint));
             }
+            Fault::Heal(_) | Fault::HealAll => {
+                if let Some(healed) = too_late.get(&index) {
+                    let hint =
+                        format!("it was healed at {healed}: lay it once more before this, or leave this out");
+                    desk.complain(span, "this heals what is already healed by then", Some(hint));
+                }
+            }
             _ => {}
         }
     }
+}
+
+/// Whether a ring is laid somewhere of the same hosts in another order.
+fn is_ring_in_another_order(steps: &[Step], layer: &Layer) -> bool {
+    let ring = |layer: &Layer| {
+        let (cut, turns) = match layer {
+            Layer::Cut(cut) => (cut.clone(), None),
+            Layer::Flap { cut, down, up } => (cut.clone(), Some((*down, *up))),
+            _ => return None,
+        };
+        let CutPlan::Ring { hosts, reach } = cut else {
+            return None;
+        };
+        let order: Vec<_> = hosts.iter().map(host_of).collect();
+        let mut hosts = order.clone();
+        hosts.sort_unstable();
+        Some((order, (hosts, reach, turns)))
+    };
+    let Some((order, same)) = ring(layer) else {
+        return false;
+    };
+    steps.iter().any(|step| match &step.fault {
+        Fault::Lay(laid) => ring(laid).is_some_and(|(other, of)| of == same && other != order),
+        _ => false,
+    })
 }
 
 #[derive(Default)]
@@ -128,8 +170,8 @@ struct Layers {
 }
 
 impl Layers {
-    fn note(&mut self, layer: &Layer, at: First) {
-        let key = key(layer);
+    fn note(&mut self, layer: &Layer, hosts: usize, at: First) {
+        let key = key(layer, hosts);
         let earliest = |known: &mut First| *known = (*known).min(at);
         if names_the_actor(&key) {
             self.of_actor
@@ -148,8 +190,8 @@ impl Layers {
     }
 
     /// Whether an equal layer can have been laid before `by`.
-    fn reach(&self, layer: &Layer, by: First) -> bool {
-        let key = key(layer);
+    fn reach(&self, layer: &Layer, hosts: usize, by: First) -> bool {
+        let key = key(layer, hosts);
         let same = match names_the_actor(&key) {
             true => self.of_kind.get(layer.kind()),
             false => self.by_key.get(&key),
@@ -161,37 +203,4 @@ impl Layers {
 
 fn note(known: &mut Option<First>, at: First) {
     *known = Some(known.map_or(at, |known| known.min(at)));
-}
-
-/// What equal layers have in common, in an order: the kind, the hosts, and all else in words.
-type Key = (&'static str, Vec<Vec<Option<HostId>>>, String);
-
-fn names_the_actor((_, hosts, _): &Key) -> bool {
-    hosts.iter().flatten().any(Option::is_none)
-}
-
-fn key(layer: &Layer) -> Key {
-    let hosts = |targets: &Vec<Target>| targets.iter().map(host_of).collect::<Vec<_>>();
-    let of_cut = |cut: &CutPlan| match cut {
-        CutPlan::Partition(groups) => (groups.iter().map(hosts).collect(), String::new()),
-        CutPlan::OneWay { from, to } => (vec![hosts(from), hosts(to)], String::new()),
-        CutPlan::Bridge { over, sides } => {
-            let all = std::iter::once(over).chain(sides).map(hosts);
-            (all.collect(), String::new())
-        }
-        CutPlan::Ring { hosts: ring, reach } => (vec![hosts(ring)], reach.to_string()),
-    };
-    let (hosts, rest) = match layer {
-        Layer::Cut(cut) => of_cut(cut),
-        Layer::Flap { cut, down, up } => {
-            let (hosts, rest) = of_cut(cut);
-            let kind = Layer::Cut(cut.clone()).kind();
-            (hosts, format!("{kind} {rest} {down} {up}"))
-        }
-        Layer::Links { from, to, change } => (vec![hosts(from), hosts(to)], format!("{change:?}")),
-        Layer::Slow { who, by } | Layer::SlowDisk { who, by } => (vec![hosts(who)], by.to_string()),
-        Layer::FailingDisk { who, share } => (vec![hosts(who)], share.to_string()),
-        Layer::Drift { who, ppm } => (vec![hosts(who)], ppm.to_string()),
-    };
-    (layer.kind(), hosts, rest)
 }

@@ -30,10 +30,15 @@ fn layer_label(cast: &Cast, layer: &Layer) -> String {
         Layer::Cut(plan) => cut_label(cast, plan),
         Layer::Flap { cut, down, up } => format!("{kind}({}, {down} down, {up} up)", cut_label(cast, cut)),
         Layer::Links { from, to, change } => {
+            // Between a host and itself there is no link: where one host is to all, it is to all others.
+            let others: Vec<Target> = match from.as_slice() {
+                [one] => to.iter().copied().filter(|target| target != one).collect(),
+                _ => to.clone(),
+            };
             format!(
                 "{kind}({} > {}, {})",
                 cast.label(from),
-                cast.label(to),
+                cast.label(&others),
                 parts(change).join(", ")
             )
         }

@@ -18,6 +18,18 @@ const FORMS: [(&str, &str); 7] = [
     ("Empirical", "`Empirical([\"80us\", \"100us\", \"5ms\"])`"),
 ];
 
+/// What the parts of laws are called elsewhere, and here.
+const CALLED: &[(&str, &str)] = &[
+    ("scale", "min"),
+    ("xm", "min"),
+    ("alpha", "shape"),
+    ("std", "deviation"),
+    ("stddev", "deviation"),
+    ("sigma", "deviation"),
+    ("mu", "mean"),
+    ("offset", "min"),
+];
+
 /// Reads a law of latency, of which nothing that can be said beforehand is longer than the run.
 pub(super) fn latency<'f>(desk: &mut Desk<'f>, item: &'f Item, limit: Span) -> Option<Latency> {
     let head = desk.head(item).unwrap_or_default();
@@ -28,7 +40,7 @@ pub(super) fn latency<'f>(desk: &mut Desk<'f>, item: &'f Item, limit: Span) -> O
         ("Uniform", Shape::Tuple(parts)) if parts.len() == 2 => uniform(desk, item, parts, limit),
         ("Empirical", Shape::Tuple(parts)) if parts.len() == 1 => empirical(desk, &parts[0], limit),
         ("Normal", Shape::Struct(_)) => {
-            let fields = desk.fields(item, "`Normal`", &["mean", "deviation"])?;
+            let fields = desk.fields_called(item, "`Normal`", &["mean", "deviation"], CALLED)?;
             let mean = part(desk, &fields, "mean", "\"20ms\"", limit);
             let deviation = part(desk, &fields, "deviation", "\"3ms\"", limit);
             Some(Latency::Normal {
@@ -54,7 +66,7 @@ pub(super) fn latency<'f>(desk: &mut Desk<'f>, item: &'f Item, limit: Span) -> O
             })
         }
         ("Exponential", Shape::Struct(_)) => {
-            let fields = desk.fields(item, "`Exponential`", &["mean", "min"])?;
+            let fields = desk.fields_called(item, "`Exponential`", &["mean", "min"], CALLED)?;
             let mean = something(desk, &fields, "mean", "\"5ms\"", limit);
             let min = match fields.get("min") {
                 Some(item) => bounded(desk, item, limit),
@@ -66,7 +78,7 @@ pub(super) fn latency<'f>(desk: &mut Desk<'f>, item: &'f Item, limit: Span) -> O
             })
         }
         ("Pareto", Shape::Struct(_)) => {
-            let fields = desk.fields(item, "`Pareto`", &["min", "shape"])?;
+            let fields = desk.fields_called(item, "`Pareto`", &["min", "shape"], CALLED)?;
             let min = something(desk, &fields, "min", "\"1ms\"", limit);
             let shape = desk.required(&fields, "shape", "1.5");
             let shape = shape.and_then(|item| {

@@ -39,7 +39,7 @@ pub(super) const BANDWIDTHS: [(&str, u64); 4] = [
 ];
 
 /// The units of a size, and how many bytes each is; the least comes first.
-pub(super) const SIZES: [(&str, u64); 5] = [
+pub(crate) const SIZES: [(&str, u64); 5] = [
     ("B", 1),
     ("kB", 1_000),
     ("KiB", 1 << 10),
@@ -223,7 +223,13 @@ fn mtu(desk: &mut Desk<'_>, item: &Item) -> Option<u32> {
 }
 
 /// A whole number with a unit, in quotes, in the least of the units.
-fn amount(desk: &mut Desk<'_>, item: &Item, what: &str, example: &str, units: &[(&str, u64)]) -> Option<u64> {
+pub(crate) fn amount(
+    desk: &mut Desk<'_>,
+    item: &Item,
+    what: &str,
+    example: &str,
+    units: &[(&str, u64)],
+) -> Option<u64> {
     let names: Vec<String> = units.iter().map(|(name, _)| format!("`{name}`")).collect();
     let hint = format!(
         "a whole number and one of {}, such as `\"{example}\"`",

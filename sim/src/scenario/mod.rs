@@ -176,7 +176,8 @@
 //!
 //! ## Timeline
 //!
-//! - `At("2s", fault)`: at a time before the end.
+//! - `At("2s", fault)`: at a time before the end. Hosts that begin with the run have started, and have said what they say first, when
+//!   anything at `"0s"` happens; what is to be there before them, such as a law of a link, stands in `network`.
 //! - `Every(interval: "1s", from: "1s", until: "9s", do: fault)`: again and again, `until` excluded. The interval is at least
 //!   [`SHORTEST_INTERVAL`], the times are at most [`MOST_TIMES`]. Without `from` the first time is one interval after the
 //!   beginning; without `until` it goes on to the end.
@@ -208,7 +209,7 @@
 //! | `Partition([["a", "b"], ["c"]])` | nothing passes between the groups; hosts that none names are one more group |
 //! | `OneWay(from: "a", to: ["b", "c"])` | nothing passes from the first to the second |
 //! | `Bridge(over: "c", sides: [["a", "b"], ["d", "e"]])` | nothing passes between the sides, but everything to and from those between them; hosts that nothing names are one more side |
-//! | `Ring(["a", "b", "c", "d", "e"])` | each reaches its neighbours in this order, on either side, and nobody else; `Ring(hosts: […], reach: 2)` those up to two places away. At least 2 × reach + 2 hosts. Hosts that it does not name reach each other, and nobody in it |
+//! | `Ring(["a", "b", "c", "d", "e"])` | each reaches its neighbours in this order, on either side, and nobody else; `Ring(hosts: […], reach: 2)` those up to two places away. At least 2 × reach + 2 hosts. Hosts that it does not name reach each other, and nobody in it. Where `"@actor"` turns out to be one whom it names besides, and so few are left, it is not laid, and the run is inconclusive |
 //! | `Flap(cut: Partition([["a"]]), down: "300ms", up: "200ms")` | any of these four, cut and open and cut again: first cut. Each at least [`SHORTEST_INTERVAL`], [`MOST_TIMES`] times at most before the end |
 //! | `Link(from: "a", to: "*", loss: 0.5)` | links get other laws: any fields of `network` but `zones` and `links`. Of several over a link, the one laid last has the last word on each field. It touches the datagrams whose law would be another one without it |
 //! | `Slow(who: "a", by: "20ms")` | each input takes so long, one after the other; several add up |
@@ -238,12 +239,13 @@
 //!
 //! [`resolved()`] writes a file with everything in it that it leaves out: settings, hosts one by one, every part of every law, bounds
 //! of promises. It says the same under each rule set, to the digest of every run, and goes on doing so when a default is changed in
-//! a later version. `format: 1` leads it. What rule sets have by themselves is told in comments.
+//! a later version. `format: 1` leads it. What rule sets have by themselves, where they differ, no file can say, and is told in
+//! comments: it follows the protocol.
 //!
 //! # What cannot be
 //!
 //! A file larger than 1 MiB ([`LARGEST`]) or nested deeper than [`places::DEEPEST`] levels is not read. Beyond unknown names
-//! and numbers out of bounds, a file is refused that heals what was never there, restarts who can never be down, resumes who
+//! and numbers out of bounds, a file is refused that heals what was never there or, at known times, what is already healed, restarts who can never be down, resumes who
 //! can never be paused, names a fault or a time that is never reached, has a zone of which nothing is said, measures from a fault
 //! that is not in it, or asks in writing for a promise of quiet that it leaves no time for.
 //!
@@ -260,23 +262,23 @@
 //! Nobody is ever quiet where `network` or `persist` is beyond what is tolerated by itself.
 
 mod cast;
-mod complaint;
-mod desk;
+pub(crate) mod complaint;
+pub(crate) mod desk;
 mod faults;
-mod file;
+pub(crate) mod file;
 mod history;
 mod labels;
 mod latencies;
-mod laws;
+pub(crate) mod laws;
 mod measures;
-mod names;
+pub(crate) mod names;
 mod network;
 pub mod places;
 mod promises;
 mod quiet;
 mod resolve;
-mod resolved;
-mod settings;
+pub(crate) mod resolved;
+pub(crate) mod settings;
 mod timeline;
 mod triggers;
 mod workload;

@@ -4,14 +4,14 @@
 const LONGEST_NAME: usize = 64;
 
 /// What a string names: a host, or a range of them.
-pub(super) enum Pattern<'a> {
+pub(crate) enum Pattern<'a> {
     One(&'a str),
     Range { prefix: &'a str, first: u64, last: u64 },
 }
 
 impl<'a> Pattern<'a> {
     /// Reads a name or a range, or says what is wrong and what would be right.
-    pub(super) fn read(text: &'a str) -> Result<Self, (String, String)> {
+    pub(crate) fn read(text: &'a str) -> Result<Self, (String, String)> {
         let Some((from, to)) = text.split_once("..") else {
             return if is_name(text) {
                 Ok(Pattern::One(text))
@@ -38,14 +38,14 @@ impl<'a> Pattern<'a> {
         Ok(Pattern::Range { prefix, first, last })
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         match self {
             Pattern::One(_) => 1,
             Pattern::Range { first, last, .. } => (last - first).saturating_add(1),
         }
     }
 
-    pub(super) fn each(&self, mut take: impl FnMut(String)) {
+    pub(crate) fn each(&self, mut take: impl FnMut(String)) {
         match self {
             Pattern::One(name) => take((*name).to_owned()),
             Pattern::Range { prefix, first, last } => {
@@ -64,7 +64,7 @@ fn numbered(name: &str) -> Option<(&str, u64)> {
 }
 
 /// Whether one name is the next after another in a range.
-pub(super) fn follows(one: &str, next: &str) -> bool {
+pub(crate) fn follows(one: &str, next: &str) -> bool {
     match (numbered(one), numbered(next)) {
         (Some((letters, number)), Some((same, after))) => {
             letters == same && number.checked_add(1) == Some(after)
@@ -73,8 +73,17 @@ pub(super) fn follows(one: &str, next: &str) -> bool {
     }
 }
 
+/// Says what is wrong with the name of a live node, which is called as hosts are, and what would be right.
+pub(crate) fn node_name(name: &str) -> Result<(), (String, String)> {
+    if is_name(name) {
+        Ok(())
+    } else {
+        Err(not_a("node", name))
+    }
+}
+
 /// Says what is wrong with the name of a zone, and what would be right.
-pub(super) fn zone_name(name: &str) -> Result<(), (String, String)> {
+pub(crate) fn zone_name(name: &str) -> Result<(), (String, String)> {
     if is_name(name) {
         Ok(())
     } else {

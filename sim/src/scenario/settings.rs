@@ -10,44 +10,57 @@ use super::desk::{Desk, Fields, Mistyped, follow, parse_typed};
 use super::places::{Field, Item, Shape, plain_name};
 
 /// The settings that every host begins with.
-pub(super) struct Settings<P: Protocol> {
+pub(crate) struct Settings<P: Protocol> {
     /// Them.
-    pub(super) config: ConfigOf<P>,
+    pub(crate) config: ConfigOf<P>,
     /// The profile that they are of.
-    pub(super) profile: &'static str,
+    pub(crate) profile: &'static str,
 }
 
 impl<P: Protocol> Settings<P> {
     /// The settings of the file's profile under a rule set, with the file's own in place of what they replace.
-    pub(super) fn read<'f>(desk: &mut Desk<'f>, scenario: &Fields<'f>, rules: &str) -> Self {
-        let mut profile = P::PROFILES.first().copied().unwrap_or("default");
-        if let Some(item) = scenario.get("profile")
-            && let Some(written) = desk.text(item, "a profile's name")
-        {
-            match P::PROFILES.iter().find(|known| **known == written) {
-                Some(known) => profile = known,
-                None => {
-                    let hint = did_you_mean(&written, P::PROFILES.iter().copied());
-                    desk.complain(
-                        item.span.clone(),
-                        format!("{} has no profile `{written}`", P::NAME),
-                        hint,
-                    );
-                }
-            }
+    pub(crate) fn read<'f>(desk: &mut Desk<'f>, scenario: &Fields<'f>, rules: &str) -> Self {
+        let profile = Self::profile(desk, scenario);
+        Self::of(desk, scenario, rules, profile)
+    }
+
+    /// The profile that the file names; the first when it names none.
+    pub(crate) fn profile<'f>(desk: &mut Desk<'f>, fields: &Fields<'f>) -> &'static str {
+        let first = P::PROFILES.first().copied().unwrap_or("default");
+        let Some(item) = fields.get("profile") else {
+            return first;
+        };
+        let Some(written) = desk.text(item, "a profile's name") else {
+            return first;
+        };
+        let known = P::PROFILES.iter().find(|known| **known == written);
+        if known.is_none() {
+            let hint = did_you_mean(&written, P::PROFILES.iter().copied());
+            let message = format!("{} has no profile `{written}`", P::NAME);
+            desk.complain(item.span.clone(), message, hint);
         }
+        known.copied().unwrap_or(first)
+    }
+
+    /// The settings of a profile under a rule set, with the file's own in place of what they replace.
+    pub(crate) fn of<'f>(
+        desk: &mut Desk<'f>,
+        fields: &Fields<'f>,
+        rules: &str,
+        profile: &'static str,
+    ) -> Self {
         let settings = Settings {
             config: P::config(profile, rules),
             profile,
         };
-        match scenario.get("config").and_then(|item| settings.with(desk, item)) {
+        match fields.get("config").and_then(|item| settings.with(desk, item)) {
             Some(config) => Settings { config, profile },
             None => settings,
         }
     }
 
     /// These settings with what `item` has in place of single fields; `None` after a complaint.
-    pub(super) fn with<'f>(&self, desk: &mut Desk<'f>, item: &'f Item) -> Option<ConfigOf<P>> {
+    pub(crate) fn with<'f>(&self, desk: &mut Desk<'f>, item: &'f Item) -> Option<ConfigOf<P>> {
         let base = match ron_options().to_string(&self.config) {
             Ok(base) => base,
             Err(error) => {

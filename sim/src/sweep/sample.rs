@@ -32,12 +32,12 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub(super) fn of(seeds: &Range<u64>, share: Share) -> Self {
-        let is_empty = || !seeds.clone().any(|seed| is_chosen(seed, share));
+    pub(super) fn of(seeds: &Range<u128>, share: Share) -> Self {
+        let is_empty = || !seeds.clone().any(|seed| is_chosen(seed as u64, share));
         Sample {
             share,
             last_resort: (share > Share::NONE && is_empty())
-                .then(|| seeds.end.checked_sub(1))
+                .then(|| seeds.end.checked_sub(1).map(|last| last as u64))
                 .flatten(),
         }
     }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     fn chosen(seeds: Range<u64>, parts: u32) -> Vec<u64> {
-        let sample = Sample::of(&seeds, Share::millionths(parts));
+        let sample = Sample::of(&(seeds.start.into()..seeds.end.into()), Share::millionths(parts));
         seeds.filter(|&seed| sample.has(seed)).collect()
     }
 

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use squall_nodes::{HostId, Span, Time};
+use squall_nodes::{HostId, Span, Time, Tolerance};
 
 use super::*;
 use crate::outcome::{FaultDone, Traffic, Violation};
 use crate::plan::Origin;
-use crate::runner::{HostCast, LawCast, PromiseMade, Worker};
+use crate::runner::{Happens, HostCast, LawCast, PromiseMade, Worker};
 use crate::trace::{Happening, Trace, TraceEvent};
 
 /// A scenario whose runs are looked up instead of run.
@@ -20,7 +20,7 @@ struct Table {
 enum Answer {
     Held,
     Violated(&'static str),
-    Doubt(String),
+    Doubts(Vec<String>),
 }
 
 impl Table {
@@ -37,7 +37,7 @@ impl Table {
         let verdict = match &answer {
             Answer::Held => Verdict::Held,
             Answer::Violated(_) => Verdict::Violated,
-            Answer::Doubt(_) => Verdict::Inconclusive,
+            Answer::Doubts(_) => Verdict::Inconclusive,
         };
         let violation = match &answer {
             Answer::Violated(name) => Some(Violation {
@@ -58,10 +58,9 @@ impl Table {
             as_expected: false,
             expect: self.expect.clone(),
             violation,
-            doubts: if let Answer::Doubt(doubt) = answer {
-                vec![doubt]
-            } else {
-                Vec::new()
+            doubts: match answer {
+                Answer::Doubts(doubts) => doubts,
+                Answer::Held | Answer::Violated(_) => Vec::new(),
             },
             digest: Digest(u128::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
             events: 1,
@@ -113,6 +112,21 @@ impl Prepared for Table {
         Vec::new()
     }
 
+    fn tolerated(&self) -> Tolerance {
+        Tolerance {
+            loss: 0.0,
+            latency: Span::ZERO,
+        }
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        Vec::new()
+    }
+
+    fn workload(&self) -> Vec<Happens> {
+        Vec::new()
+    }
+
     fn promises(&self) -> Vec<PromiseMade> {
         Vec::new()
     }
@@ -125,11 +139,17 @@ impl Prepared for Table {
 struct Reader<'a>(&'a Table);
 
 impl Worker for Reader<'_> {
-    fn run(&mut self, seed: u64) -> Outcome {
-        self.0.outcome(seed)
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped> {
+        match stop.load(Ordering::Relaxed) {
+            true => Err(Stopped { at: Time::ZERO }),
+            false => Ok(self.0.outcome(seed)),
+        }
     }
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
-        (self.0.outcome(seed), Trace::default())
+    fn seen_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        self.trace_until(seed, stop)
+    }
+    fn trace_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        Ok((self.run_until(seed, stop)?, Trace::default()))
     }
 }
 
@@ -152,7 +172,7 @@ fn mixed(seed: u64) -> Answer {
     match seed % 10 {
         3 | 5 => Answer::Violated("t.a"),
         4 => Answer::Violated("t.b"),
-        7 => Answer::Doubt("nothing was killed".to_owned()),
+        7 => Answer::Doubts(vec!["nothing was killed".to_owned()]),
         _ => Answer::Held,
     }
 }
@@ -240,13 +260,45 @@ fn samples_beyond_the_bound_are_counted_and_not_kept() {
 #[test]
 fn doubts_that_are_all_different_do_not_fill_the_memory() {
     let outcome = swept(
-        &Table::new(Expect::Held, |seed| Answer::Doubt(format!("no {seed}"))),
+        &Table::new(Expect::Held, |seed| Answer::Doubts(vec![format!("no {seed}")])),
         0..1000,
         2,
     );
     assert_eq!(outcome.failures.len(), KEPT_DOUBTS + 1);
     assert_eq!(outcome.failures[0].signature, "inconclusive: another reason");
     assert_eq!(outcome.failures[0].count, 900);
+}
+
+#[test]
+fn a_run_counts_under_each_of_its_doubts_and_once_under_each() {
+    fn doubts(seed: u64) -> Vec<String> {
+        let every = |nth: u64, doubt: &str| seed.is_multiple_of(nth).then(|| doubt.to_owned());
+        [
+            every(1, "always"),
+            every(2, "even"),
+            every(5, "fifth"),
+            every(5, "fifth"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+    let table = Table::new(Expect::Held, |seed| Answer::Doubts(doubts(seed)));
+    let outcome = swept(&table, 1..101, 3);
+    let told: Vec<(&str, u64, u64)> = outcome
+        .failures
+        .iter()
+        .map(|failures| (failures.signature.as_str(), failures.count, failures.first_seed))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("inconclusive: always", 100, 1),
+            ("inconclusive: even", 50, 2),
+            ("inconclusive: fifth", 20, 5)
+        ]
+    );
+    assert_eq!((outcome.runs, outcome.inconclusive), (100, 100));
 }
 
 #[test]
@@ -278,7 +330,7 @@ fn a_stopped_sweep_tells_what_a_sweep_over_its_prefix_tells() {
         );
         assert!(jobs > 1 || stopped.runs == 333);
         assert_eq!(stopped.seeds, (100, 100_000));
-        stopped.seeds.1 = 100 + stopped.runs;
+        stopped.seeds.1 = 100 + u128::from(stopped.runs);
         let options = SweepOptions {
             recheck: Share::ALL,
             ..options(1)
@@ -374,12 +426,12 @@ fn what_is_expected_decides_how_a_sweep_stands() {
     };
     let doubtful: fn(u64) -> Answer = |seed| match seed {
         9 => Answer::Violated("t.a"),
-        8 => Answer::Doubt("why".to_owned()),
+        8 => Answer::Doubts(vec!["why".to_owned()]),
         _ => Answer::Held,
     };
     let only_doubt: fn(u64) -> Answer = |seed| {
         if seed == 8 {
-            Answer::Doubt("why".to_owned())
+            Answer::Doubts(vec!["why".to_owned()])
         } else {
             Answer::Held
         }
@@ -456,6 +508,21 @@ impl Prepared for Unforgetting {
         Vec::new()
     }
 
+    fn tolerated(&self) -> Tolerance {
+        Tolerance {
+            loss: 0.0,
+            latency: Span::ZERO,
+        }
+    }
+
+    fn timeline(&self) -> Vec<Happens> {
+        Vec::new()
+    }
+
+    fn workload(&self) -> Vec<Happens> {
+        Vec::new()
+    }
+
     fn promises(&self) -> Vec<PromiseMade> {
         self.table.promises()
     }
@@ -465,10 +532,14 @@ impl Prepared for Unforgetting {
 }
 
 impl Worker for Rememberer<'_> {
-    fn run(&mut self, seed: u64) -> Outcome {
-        self.trace(seed).0
+    fn seen_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
+        self.trace_until(seed, stop)
     }
-    fn trace(&mut self, seed: u64) -> (Outcome, Trace) {
+
+    fn run_until(&mut self, seed: u64, stop: &AtomicBool) -> Result<Outcome, Stopped> {
+        Ok(self.trace_until(seed, stop)?.0)
+    }
+    fn trace_until(&mut self, seed: u64, _stop: &AtomicBool) -> Result<(Outcome, Trace), Stopped> {
         let mut outcome = self.of.table.outcome(seed);
         let has_begun = self.behind >= self.of.from;
         // Not the digest: all that an outcome holds is compared.
@@ -488,7 +559,7 @@ impl Worker for Rememberer<'_> {
             ips: vec![[10, 0, 0, 1].into()],
             events: vec![event(1, "all is well"), event(2, tells)],
         };
-        (outcome, trace)
+        Ok((outcome, trace))
     }
 }
 

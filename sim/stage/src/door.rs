@@ -72,6 +72,11 @@ pub enum Progress {
         /// The last words of its log.
         said: String,
     },
+    /// The run is over, and its folder stays.
+    Kept {
+        /// Which.
+        folder: PathBuf,
+    },
 }
 
 /// A protocol whose scenarios can be played live.
@@ -103,6 +108,16 @@ pub trait Staged: Send + Sync {
         seed: u64,
         stage: &Stage<'_>,
     ) -> Result<LiveRun, StageError>;
+}
+
+impl StageError {
+    /// The system refused what was tried.
+    pub(crate) fn system(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
+        StageError::System {
+            what: what.into(),
+            why: why.to_string(),
+        }
+    }
 }
 
 /// Why a scenario was not played to its end.

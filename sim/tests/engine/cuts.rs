@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use squall_nodes::{Change, HostId, Span};
 use squall_sim::Verdict;
-use squall_sim::plan::{Fault, Latency, LinkChange};
+use squall_sim::plan::{CutPlan, Fault, Latency, LinkChange, Target};
+use squall_sim::trace::Trace;
 
-use crate::node::{Rule, beat, send, start};
+use crate::node::{Do, On, Rule, SAID, beat, on, say, send, start};
 use crate::plans::{
-    A, B, C, D, Draft, bridge, changed, flap, heal, lay, link, ms, one_way, partition, plan, ring, us,
+    A, B, C, D, Draft, bridge, changed, flap, heal, lay, lay_over, link, ms, one_way, partition, plan, ring,
+    targets, us,
 };
 use crate::stories::Story;
 
@@ -299,6 +301,84 @@ fn layers_without_end_stop_the_run_before_they_stop_the_machine() {
                 "the run was stopped at 0.001001s, when more than 1000 layers lay over the links or over the hosts; heal them, or lay them less often"
             ],
             "{kind}"
+        );
+    }
+}
+
+#[test]
+fn in_a_trace_who_is_outside_a_ring_and_who_is_over_a_bridge_have_no_number() {
+    let story = talkers()
+        .at(ms(1), lay(ring(&[D, A, B], 1)))
+        .at(ms(2), lay(bridge(&[C], &[&[A], &[B, D]])))
+        .limit(ms(3))
+        .trace(1);
+    let cuts = |text: &str| -> Vec<String> {
+        let lines = text.split("\"cut\":").skip(1);
+        lines
+            .map(|line| line.split("},\"fault").next().unwrap().to_owned())
+            .collect()
+    };
+    let text = serde_json::to_string(&story.trace).unwrap();
+    assert_eq!(
+        cuts(&text),
+        [
+            r#"{"Ring":{"place":[1,2,null,0],"len":3,"reach":1}}}"#,
+            r#"{"Bridge":[0,1,null,1]}}"#
+        ]
+    );
+    let read: Trace = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, story.trace, "and nothing of it is lost");
+}
+
+/// A ring of these and of whoever triggers it.
+fn ring_with_actor(hosts: &[HostId]) -> CutPlan {
+    let mut named = targets(hosts);
+    named.push(Target::Actor);
+    CutPlan::Ring {
+        hosts: named,
+        reach: 1,
+    }
+}
+
+#[test]
+fn a_ring_in_which_who_triggered_it_is_named_besides_is_not_laid_when_it_is_too_small() {
+    let laid = |fault: Fault| {
+        // It claims in the end, so that the rest of its day is under the ring.
+        let mut claims = talker(A);
+        claims.push(on(On::Timer(2), [say("now")]));
+        claims.push(start([Do::Arm(2, ms(5))]));
+        plan()
+            .host("a", claims)
+            .host("b", talker(B))
+            .host("c", talker(C))
+            .host("d", talker(D))
+            .host("e", [])
+            .when(SAID, fault)
+            .limit(ms(50))
+            .trace(1)
+    };
+    for fault in [
+        lay(ring_with_actor(&[A, B, C])),
+        lay_over(flap(ring_with_actor(&[A, B, C]), ms(1), ms(1))),
+    ] {
+        let story = laid(fault);
+        assert_eq!(story.changes(), [], "nothing is laid");
+        assert_eq!((story.affected(), story.outcome.traffic.cut), (vec![0], 0));
+        assert_eq!(story.outcome.verdict, Verdict::Inconclusive);
+        let doubts = &story.outcome.doubts;
+        assert!(
+            doubts.len() == 1
+                && doubts[0].contains("was not laid at 0.005s: whoever triggered it is one of those"),
+            "{doubts:?}"
+        );
+    }
+    // With another who triggers it, or with enough others, it is one.
+    for hosts in [&[B, C, D][..], &ALL] {
+        let story = laid(lay(ring_with_actor(hosts)));
+        assert_eq!(story.changes().len(), 1, "{hosts:?}");
+        assert!(
+            story.affected()[0] > 0 && story.outcome.verdict == Verdict::Held,
+            "{hosts:?}"
         );
     }
 }

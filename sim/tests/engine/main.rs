@@ -7,6 +7,7 @@ mod promises;
 mod stories;
 
 mod ailments;
+mod causes;
 mod clocks;
 mod crashes;
 mod cuts;
@@ -21,6 +22,7 @@ mod measures;
 mod pause;
 mod persist;
 mod slow_hosts;
+mod stops;
 mod table;
 mod triggers;
 mod verdicts;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddrV4;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use squall_nodes::{
@@ -80,9 +80,14 @@ pub(crate) enum Do {
     },
     /// Writes such a number to its disk.
     TickToDisk,
+    /// Stops the run that watches [`STOP`].
+    Stop,
     Dial(SocketAddrV4),
     Join(SocketAddrV4),
 }
+
+/// True once a node of this process has stopped what watches it.
+pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
 facts! {
     /// What the nodes of these tests claim.
@@ -249,6 +254,7 @@ impl Puppet {
             Do::ArmAt(code, at) => out.arm(Alarm(*code), *at),
             Do::ArmWithin(code, low, high) => out.arm(Alarm(*code), now + self.rng.span(*low, *high)),
             Do::Disarm(code) => out.disarm(Alarm(*code)),
+            Do::Stop => STOP.store(true, Ordering::Relaxed),
             Do::Dial(to) => {
                 out.dial(*to);
             }

@@ -183,6 +183,14 @@ impl Draft {
         self
     }
 
+    /// What reports call the step that was added last.
+    pub(crate) fn labelled(mut self, label: &str) -> Self {
+        if let Some(step) = self.0.timeline.last_mut() {
+            label.clone_into(&mut step.label);
+        }
+        self
+    }
+
     pub(crate) fn call(mut self, after: Span, of: HostId, command: &str) -> Self {
         self.0.workload.push(Work {
             first: at(after),

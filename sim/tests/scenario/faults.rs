@@ -96,6 +96,19 @@ fn every_fault_that_lasts_is_laid_and_healed_as_it_is_written() {
             "link(s > c1 c2, corrupt: 0.25, mtu: 576)",
         ),
         (
+            // A host has no link to itself.
+            "Link(from: \"s\", to: [\"c1\", \"s\"], loss: 0.5)",
+            Layer::Links {
+                from: vec![host(0)],
+                to: vec![host(0), host(1)],
+                change: LinkChange {
+                    loss: Some(0.5),
+                    ..LinkChange::default()
+                },
+            },
+            "link(s > c1, loss: 0.5)",
+        ),
+        (
             "Slow(who: [\"c1\", \"s\"], by: \"20ms\")",
             Layer::Slow {
                 who: vec![host(0), host(1)],

@@ -64,6 +64,7 @@ impl<N: Node> Host<N> {
     pub(super) fn claim(&mut self, fact: N::Fact) {
         let at = self.tick();
         let name = fact.name();
+        tracing::info!(fact = name, says = ?fact, "claims");
         *self.tally.claims.entry(name).or_default() += 1;
         if self.teller.is_heard() {
             self.teller.tell::<N>(&Line::Fact {

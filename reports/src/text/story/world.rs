@@ -3,9 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use squall_sim::trace::{Change, Crash, DiskAtBoot, DiskState, Happening, HostId, Time, Trace};
+use squall_sim::trace::{Cause, Change, Crash, DiskAtBoot, DiskState, Happening, HostId, Time, Trace};
 
 use crate::look::millis;
+
+/// The kinds of the faults that take a layer away, and that lay one which comes and goes.
+const HEAL: &str = "heal";
+const FLAP: &str = "flap";
 
 /// How many of the changes that were the first of a fault, but touched none of the hosts involved, are shown: the last.
 const LAST_FIRSTS: usize = 24;
@@ -20,7 +24,7 @@ pub(super) struct World<'t> {
     lines: BTreeMap<usize, Line<'t>>,
     /// All events that are told.
     told: BTreeSet<usize>,
-    laid: BTreeMap<u32, &'t str>,
+    laid: BTreeMap<u32, Laid<'t>>,
 }
 
 impl<'t> World<'t> {
@@ -59,7 +63,7 @@ impl<'t> World<'t> {
     /// The line that stands at a place.
     pub(super) fn says(&self, nth: usize, trace: &Trace) -> Option<String> {
         let line = self.lines.get(&nth)?;
-        let Happening::World { change, fault } = &trace.events.get(nth)?.what else {
+        let Happening::World { change, fault, cause } = &trace.events.get(nth)?.what else {
             return None;
         };
         let (first, last) = (line.events.first()?, line.events.last()?);
@@ -72,13 +76,13 @@ impl<'t> World<'t> {
         );
         let name = |host: &HostId| name(*host, trace);
         Some(match (line.fold, change) {
-            (Some(Fold::Flap(flap)), _) if line.events.len() > 1 => {
+            (Some(Fold::Flap(..)), _) if line.events.len() > 1 => {
                 let times = if line.times == 1 {
                     format!("once, until {} ms", millis(at(last).as_nanos()))
                 } else {
                     when
                 };
-                format!("links flap {times}: {flap}")
+                with_fault(&format!("links flap {times}"), &told(fault, cause.as_ref()))
             }
             (Some(Fold::Late { .. }), Change::Straggled { from, to }) if line.times > 1 => {
                 format!("datagrams from {} to {} come late, {when}", name(from), name(to))
@@ -88,25 +92,42 @@ impl<'t> World<'t> {
                 name(from),
                 name(to)
             ),
-            _ => change_of(change, fault, &self.laid, trace),
+            _ => change_of(change, Some((fault, cause.as_ref())), &self.laid, trace),
         })
     }
 }
 
+/// What laid a layer of cuts.
+#[derive(Clone, Copy)]
+pub(super) struct Laid<'t> {
+    fault: &'t str,
+    /// The entry of the timeline that did.
+    entry: Option<u32>,
+}
+
 /// What laid each layer of cuts, by the layer's number.
-pub(super) fn laid(trace: &Trace) -> BTreeMap<u32, &str> {
+pub(super) fn laid(trace: &Trace) -> BTreeMap<u32, Laid<'_>> {
     let laid = trace.events.iter().filter_map(|event| match &event.what {
         Happening::World {
             change: Change::Cut { layer, .. },
             fault,
-        } => Some((*layer, fault.as_str())),
+            cause,
+        } => {
+            let entry = cause.as_ref().map(|cause| cause.entry);
+            Some((*layer, Laid { fault, entry }))
+        }
         _ => None,
     });
     laid.collect()
 }
 
-/// A change in words, with the fault that made it unless that is empty.
-pub(super) fn change_of(change: &Change, fault: &str, laid: &BTreeMap<u32, &str>, trace: &Trace) -> String {
+/// A change in words, with the fault that made it where one is given.
+pub(super) fn change_of(
+    change: &Change,
+    fault: Option<(&str, Option<&Cause>)>,
+    laid: &BTreeMap<u32, Laid<'_>>,
+    trace: &Trace,
+) -> String {
     let name = |host: &HostId| name(*host, trace);
     let what = match change {
         Change::Up {
@@ -175,22 +196,36 @@ pub(super) fn change_of(change: &Change, fault: &str, laid: &BTreeMap<u32, &str>
         Change::Jumped { host, by } => format!("{}'s clock jumps {by} forward", name(host)),
         other => format!("{other:?}"),
     };
-    with_fault(what.trim_end(), fault)
+    match fault {
+        Some((fault, cause)) => with_fault(what.trim_end(), &told(fault, cause)),
+        None => what.trim_end().to_owned(),
+    }
 }
 
 /// That a cut was taken away: which, and by what, unless that says no more.
-fn healed(laid: Option<&str>, fault: &str) -> String {
-    let Some(laid) = laid else {
-        return with_fault("links are healed", fault);
+fn healed(laid: Option<Laid<'_>>, fault: Option<(&str, Option<&Cause>)>) -> String {
+    let what = match laid {
+        Some(laid) => format!("links are healed of {}", laid.fault),
+        None => "links are healed".to_owned(),
     };
-    let by = fault
-        .strip_prefix("heal(")
-        .and_then(|fault| fault.strip_prefix(laid))
-        .and_then(|fault| fault.strip_prefix(')'));
-    match by {
-        Some(when) => format!("links are healed of {laid}{when}"),
-        None if fault == laid => format!("links are healed of {laid}"),
-        None => with_fault(&format!("links are healed of {laid}"), fault),
+    match (laid, fault) {
+        (_, None) => what,
+        // It is over by itself.
+        (Some(laid), Some((_, Some(cause)))) if laid.entry == Some(cause.entry) => what,
+        // What is healed is what the healing names.
+        (Some(_), Some((_, Some(cause)))) if cause.kind == HEAL => match &cause.when {
+            Some(when) => format!("{what}, {when}"),
+            None => what,
+        },
+        (_, Some((fault, cause))) => with_fault(&what, &told(fault, cause)),
+    }
+}
+
+/// A fault, with what triggered it.
+fn told(fault: &str, cause: Option<&Cause>) -> String {
+    match cause.and_then(|cause| cause.when.as_deref()) {
+        Some(when) => format!("{fault}, {when}"),
+        None => fault.to_owned(),
     }
 }
 
@@ -218,8 +253,8 @@ struct Line<'t> {
 /// What is told in one line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fold<'t> {
-    /// The turns of a flap.
-    Flap(&'t str),
+    /// The turns of a flap that an entry of the timeline laid.
+    Flap(u32),
     /// Late datagrams of a link.
     Late { from: HostId, to: HostId },
     /// Datagrams that a link had no room for under one fault.
@@ -258,7 +293,7 @@ impl Rank {
 fn gather<'t>(
     trace: &'t Trace,
     involved: &[usize],
-    laid: &BTreeMap<u32, &'t str>,
+    laid: &BTreeMap<u32, Laid<'t>>,
 ) -> BTreeMap<usize, Line<'t>> {
     let mut lines: BTreeMap<usize, Line<'t>> = BTreeMap::new();
     let mut folds: BTreeMap<Fold<'t>, usize> = BTreeMap::new();
@@ -266,14 +301,14 @@ fn gather<'t>(
     // The cuts that touch the hosts involved: their healing does too.
     let mut touching = BTreeSet::new();
     for (nth, event) in trace.events.iter().enumerate() {
-        let Happening::World { change, fault } = &event.what else {
+        let Happening::World { change, fault, cause } = &event.what else {
             continue;
         };
         let of = match change {
-            Change::Healed { layer } => laid.get(layer).copied().unwrap_or_default(),
-            _ => "",
+            Change::Healed { layer } => laid.get(layer).copied(),
+            _ => None,
         };
-        let fold = Fold::of(change, fault, of);
+        let fold = Fold::of(change, fault, cause.as_ref(), of);
         let open = fold
             .and_then(|fold| folds.get(&fold))
             .and_then(|first| lines.get_mut(first));
@@ -282,9 +317,9 @@ fn gather<'t>(
             line.times += usize::from(!matches!(change, Change::Healed { .. }));
             continue;
         }
-        if let (Change::Healed { .. }, true) = (change, fault != of) {
+        if let (None, Some(entry)) = (fold, of.and_then(|laid| laid.entry)) {
             // A flap that is laid again later is another.
-            folds.remove(&Fold::Flap(of));
+            folds.remove(&Fold::Flap(entry));
         }
         let touches = match change {
             Change::Cut { layer, cut } => {
@@ -306,7 +341,11 @@ fn gather<'t>(
         };
         // A fault over many hosts is a cause for each of those involved.
         let whose = host_of(change).filter(|_| touches && !involved.is_empty());
-        let rank = match (fold, known.insert((fault.as_str(), of, whose)), touches) {
+        let rank = match (
+            fold,
+            known.insert((fault.as_str(), of.map(|laid| laid.fault), whose)),
+            touches,
+        ) {
             (Some(Fold::Late { .. } | Fold::Choked { .. }), _, _) => Rank::Link,
             (_, true, true) => Rank::Cause,
             (_, true, false) => Rank::First,
@@ -328,11 +367,14 @@ fn gather<'t>(
 
 impl<'t> Fold<'t> {
     /// What a change is told with; `of` is what laid the cut that it takes away.
-    fn of(change: &Change, fault: &'t str, of: &str) -> Option<Self> {
+    fn of(change: &Change, fault: &'t str, cause: Option<&Cause>, of: Option<Laid<'_>>) -> Option<Self> {
+        let flap = cause.filter(|cause| cause.kind == FLAP).map(|cause| cause.entry);
         match change {
-            Change::Cut { .. } if fault.starts_with("flap(") => Some(Fold::Flap(fault)),
+            Change::Cut { .. } => flap.map(Fold::Flap),
             // Healed by what laid it: it opens by itself.
-            Change::Healed { .. } if fault == of && fault.starts_with("flap(") => Some(Fold::Flap(fault)),
+            Change::Healed { .. } => flap
+                .filter(|flap| of.is_some_and(|laid| laid.entry == Some(*flap)))
+                .map(Fold::Flap),
             Change::Straggled { from, to } => Some(Fold::Late { from: *from, to: *to }),
             Change::Choked { from, to } => Some(Fold::Choked {
                 from: *from,
@@ -369,16 +411,18 @@ mod tests {
 
     /// The story of a violation of `c1` and `c2` after these changes, each 1 ms after the last.
     fn story(changes: Vec<(Change, &str)>) -> String {
+        let with_cause = |(change, fault): (Change, &str)| (change, (fault.to_owned(), sample::cause(fault)));
+        story_of(changes.into_iter().map(with_cause).collect())
+    }
+
+    fn story_of(changes: Vec<(Change, (String, Option<Cause>))>) -> String {
         let events = changes
             .into_iter()
             .enumerate()
-            .map(|(nth, (change, fault))| TraceEvent {
+            .map(|(nth, (change, (fault, cause)))| TraceEvent {
                 at: Time::ZERO + Span::from_millis(nth as u64),
                 host: None,
-                what: Happening::World {
-                    change,
-                    fault: fault.to_owned(),
-                },
+                what: Happening::World { change, fault, cause },
             });
         let trace = Trace {
             events: events.collect(),
@@ -397,6 +441,46 @@ mod tests {
         Change::Straggled {
             from: HostId(from),
             to: HostId(0),
+        }
+    }
+
+    #[test]
+    fn a_triggered_fault_is_told_with_what_triggered_it_and_the_healing_of_it_in_short() {
+        let by = |kind: &str, entry, fault: &str, when: &str| {
+            let cause = Cause {
+                entry,
+                kind: kind.to_owned(),
+                actor: Some(HostId(1)),
+                when: Some(when.to_owned()),
+            };
+            (fault.to_owned(), Some(cause))
+        };
+        let laid = || by("partition", 0, "partition(c1)", "when c1 had completed a write");
+        let flaps = || {
+            by(
+                "flap",
+                1,
+                "flap(partition(c1), 1ms down, 1ms up)",
+                "1s after c1 claimed promoted",
+            )
+        };
+        let heal = by("heal", 2, "heal(partition(c1))", "when c1 claimed joined");
+        let heal_all = by("heal_all", 3, "heal_all", "when c2 claimed joined");
+        let said = story_of(vec![
+            (cut(1), laid()),
+            (Change::Healed { layer: 1 }, heal),
+            (cut(2), flaps()),
+            (Change::Healed { layer: 2 }, flaps()),
+            (cut(3), flaps()),
+            (Change::Healed { layer: 3 }, heal_all),
+        ]);
+        for told in [
+            "world  links are cut: partition(c1), when c1 had completed a write\n",
+            "world  links are healed of partition(c1), when c1 claimed joined\n",
+            "world  links flap 2 times from 2.000 to 4.000 ms: flap(partition(c1), 1ms down, 1ms up), 1s after c1 claimed promoted\n",
+            "world  links are healed of flap(partition(c1), 1ms down, 1ms up): heal_all, when c2 claimed joined\n",
+        ] {
+            assert!(said.contains(told), "{told} in {said}");
         }
     }
 

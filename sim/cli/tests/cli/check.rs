@@ -14,11 +14,14 @@ fn a_file_in_order_shows_its_hosts_promises_and_bounds() {
     let expected = format!(
         "\
 ✓ ok {file}  watch  [flaw]
-    hosts    b Beacon; k1, k2 Keeper
-    links    1ms to 10ms
-    disks    500us to 2ms
-    Hasty    is expected to violate watch.true_alarm
-    Patient  is expected to hold
+    hosts      b Beacon; k1, k2 Keeper
+    links      1ms to 10ms
+    disks      500us to 2ms
+    tolerated  5 % lost, 316ms of latency
+    timeline   2s  partition(b | k1 k2)
+               4s  heal_all
+    Hasty      is expected to violate watch.true_alarm
+    Patient    is expected to hold
       watch.true_alarm  always: The alarm is raised only when the beacon is down.
       watch.heard       in quiet for 2.85s: Every keeper that is left in peace with the beacon hears it.
     limit 8s, seed 7

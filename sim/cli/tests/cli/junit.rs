@@ -284,6 +284,8 @@ fn a_report_never_takes_the_place_of_a_scenario_and_nothing_runs_when_it_has_no_
                 "{command} {out}"
             );
             assert!(said.stderr.contains(why), "{command} {out}: {}", said.stderr);
+            // The file that would take its place has a name that nobody knows.
+            assert!(!said.stderr.contains(".part"), "{}", said.stderr);
         }
     }
     assert_eq!(fs::read_to_string(&plain).expect("a scenario"), FLAW);
@@ -306,4 +308,33 @@ fn a_report_never_takes_the_place_of_a_scenario_and_nothing_runs_when_it_has_no_
     ]);
     assert_eq!(both.exit, Exit::Unusable);
     assert!(both.stderr.contains("cannot both"), "{}", both.stderr);
+}
+
+/// A device that never takes anything, where there is one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_that_is_full_is_found_out_before_anything_runs() {
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    for words in [
+        &["run", &calm, "--junit", "/dev/full"][..],
+        &["run", &calm, "--rules", "Hasty", "--trace", "/dev/full"],
+        &["sweep", &calm, "--seeds", "1", "--junit", "/dev/full"],
+    ] {
+        let said = watch(words);
+        assert_eq!(
+            (said.exit, said.stdout.as_str()),
+            (Exit::Unusable, ""),
+            "{words:?}"
+        );
+        assert!(
+            said.stderr.contains("cannot be written to /dev/full: "),
+            "{}",
+            said.stderr
+        );
+    }
+    assert_eq!(
+        watch(&["run", &calm, "--junit", "/dev/null"]).exit,
+        Exit::AsExpected
+    );
 }

@@ -34,6 +34,11 @@ fn every_shell_is_told_of_every_command_under_the_name_of_the_program() {
         for option in ["recheck", "junit", "trace"] {
             assert!(said.stdout.contains(option), "{shell} does not know --{option}");
         }
+        if matches!(shell, "bash" | "zsh" | "fish") {
+            for rules in ["Hasty", "Patient"] {
+                assert!(said.stdout.contains(rules), "{shell} does not know {rules}");
+            }
+        }
         assert!(!said.stdout.contains("squall"), "{shell}");
     }
     let said = watch(&["completions", "csh"]);
@@ -52,7 +57,7 @@ fn the_page_of_the_program_has_its_commands_protocols_and_exit_codes() {
     for part in [
         ".TH WATCH 1 ",
         "\n.SH NAME\nwatch \\- ",
-        "\n.SH \"EXIT STATUS\"\n.TP\n\\fB0\\fR\nevery verdict is as its file expects\n",
+        "\n.SH \"EXIT STATUS\"\n.TP\n\\fB0\\fR\nevery verdict is as its file expects, and every replay as it was recorded\n",
         "\\fB101\\fR\na run panicked, or gave two results for one seed",
         "\\fB130\\fR\n",
         "\n.SH PROTOCOLS\n.TP\n\\fBwatch\\fR\nkeepers listen to a beacon",

@@ -299,3 +299,43 @@ fn the_runs_that_were_rechecked_are_counted() {
         .expect("a number");
     assert!((1..=20).contains(&told), "{told} of 1000 are not about 1 %");
 }
+
+#[test]
+fn the_greatest_seeds_are_swept_and_the_command_takes_them_back() {
+    let folder = Folder::new();
+    let flaw = folder.file("flaw.ron", FLAW);
+    for seeds in [
+        "18446744073709551613..=18446744073709551615",
+        "18446744073709551613..18446744073709551616",
+    ] {
+        let words = [
+            "sweep", &flaw, "--rules", "Patient", "--seeds", seeds, "--format", "json",
+        ];
+        let said = watch(&words);
+        assert_eq!(said.exit, Exit::AsExpected, "{}", said.stderr);
+        for part in [
+            r#""seeds":[18446744073709551613,18446744073709551616]"#,
+            r#""asked":[18446744073709551613,18446744073709551616]"#,
+            r#""held":3,"#,
+        ] {
+            assert!(said.stdout.contains(part), "{part} in {}", said.stdout);
+        }
+        assert_eq!(
+            watch(&[&words[..], &["-j", "3", "--recheck", "100%"]].concat()).exit,
+            Exit::AsExpected
+        );
+        let said = watch(&["sweep", &flaw, "--rules", "Patient", "--seeds", seeds]);
+        assert!(
+            said.stdout
+                .contains("seeds 18446744073709551613..18446744073709551616  3 held"),
+            "{}",
+            said.stdout
+        );
+    }
+    let said = watch(&["sweep", &flaw, "--seeds", "5..=18446744073709551616"]);
+    assert!(
+        said.exit == Exit::Unusable && said.stderr.contains("from 0 to 18446744073709551615"),
+        "{}",
+        said.stderr
+    );
+}

@@ -66,6 +66,50 @@ fn files_that_are_no_text_are_named() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let folder = Folder::new();
+    // A device that never ends, under the name of a scenario; the same holds of a pipe.
+    let device = folder.at("x.ron");
+    std::os::unix::fs::symlink("/dev/zero", &device).expect("a link");
+    let path = folder.path().to_str().expect("UTF-8");
+    for command in ["run", "sweep", "check"] {
+        let said = watch(&[command, path]);
+        assert_eq!(said.exit, Exit::Unusable, "{}", said.stdout);
+        assert!(
+            said.stderr.contains("x.ron: is a pipe, a socket or a device"),
+            "{}",
+            said.stderr
+        );
+    }
+}
+
+#[test]
+fn a_name_that_a_terminal_would_obey_is_shown_and_not_obeyed() {
+    let folder = Folder::new();
+    let flaw = folder.file("f\u{1b}[31m.ron", FLAW);
+    let wrong = folder.file("w\u{1b}[31m.ron", "Scenario(protocol: 7)");
+    for words in [
+        &["run", &flaw, "-v"][..],
+        &["sweep", &flaw, "--seeds", "9"],
+        &["check", &flaw],
+        &["check", &wrong],
+        &["run", &wrong],
+    ] {
+        let said = watch(words);
+        for text in [&said.stdout, &said.stderr] {
+            assert!(!text.contains('\u{1b}'), "{words:?}: {text:?}");
+        }
+    }
+    let said = watch(&["run", &flaw, "-v"]);
+    assert!(
+        said.stdout.contains("f\\033[31m.ron' --rules Hasty"),
+        "{}",
+        said.stdout
+    );
+}
+
 #[test]
 fn a_file_that_is_named_twice_is_run_once() {
     let folder = Folder::new();

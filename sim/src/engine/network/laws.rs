@@ -6,24 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use squall_nodes::{HostId, Span, Tolerance};
+use squall_nodes::{HostId, Tolerance};
 
 use super::law::Law;
-use crate::plan::{LinkChange, LinkLaw, Network};
+use crate::layers::{Effective, Over};
+use crate::plan::{LinkLaw, Network};
 
 type Pair = (HostId, HostId);
-
-/// A layer that changes the laws of links.
-#[derive(Debug)]
-pub(crate) struct Over {
-    /// The place in the timeline of what laid it.
-    pub(crate) step: usize,
-    /// From whom: sorted, each once.
-    pub(crate) from: Vec<HostId>,
-    /// To whom: sorted, each once.
-    pub(crate) to: Vec<HostId>,
-    pub(crate) change: LinkChange,
-}
 
 pub(super) struct Laws<'p> {
     network: &'p Network,
@@ -189,15 +178,13 @@ impl<'p> Laws<'p> {
             return base;
         }
         let plain = self.bases[base as usize];
-        let law = laid_on(plain, layers.iter());
-        let mut steps = last_words(&layers);
+        let Effective {
+            law,
+            steps,
+            looked_at,
+        } = Effective::under(plain, &layers);
         // Once for the law, and once for each step without which it is looked at.
-        self.effort += Self::LAYER * layers.len() as u64 * (1 + steps.len() as u64);
-        let effective = in_force(law.clone());
-        steps.retain(|step| {
-            let others = layers.iter().filter(|layer| layer.step != *step);
-            in_force(laid_on(plain, others)) != effective
-        });
+        self.effort += Self::LAYER * layers.len() as u64 * (1 + looked_at as u64);
         let made = Made {
             base,
             layers,
@@ -236,75 +223,8 @@ impl<'p> Laws<'p> {
     }
 }
 
-/// What a law becomes under layers.
-fn laid_on<'o>(plain: &LinkLaw, layers: impl Iterator<Item = &'o Arc<Over>>) -> LinkLaw {
-    layers.fold(plain.clone(), |law, layer| layer.change.over(&law))
-}
-
-/// The steps that have the last word on some part of the law, sorted. Without any other step the law is the same.
-fn last_words(layers: &[Arc<Over>]) -> Vec<usize> {
-    let mut last = [None; 9];
-    for layer in layers {
-        let LinkChange {
-            latency,
-            loss,
-            duplicate,
-            reorder,
-            reorder_by,
-            corrupt,
-            bandwidth,
-            queue,
-            mtu,
-        } = &layer.change;
-        let says = [
-            latency.is_some(),
-            loss.is_some(),
-            duplicate.is_some(),
-            reorder.is_some(),
-            reorder_by.is_some(),
-            corrupt.is_some(),
-            bandwidth.is_some(),
-            queue.is_some(),
-            mtu.is_some(),
-        ];
-        for (last, says) in last.iter_mut().zip(says) {
-            if says {
-                *last = Some(layer.step);
-            }
-        }
-    }
-    let mut steps: Vec<usize> = last.into_iter().flatten().collect();
-    steps.sort_unstable();
-    steps.dedup();
-    steps
-}
-
-/// A law with nothing in it that does nothing: how far the held back are held back where none is, the queue of no bandwidth.
-fn in_force(mut law: LinkLaw) -> LinkLaw {
-    if law.reorder == 0.0 || law.reorder_by.is_zero() {
-        (law.reorder, law.reorder_by) = (0.0, Span::ZERO);
-    }
-    if law.bandwidth.is_none() {
-        law.queue = LinkLaw::QUEUE;
-    }
-    law
-}
-
 #[derive(Clone, Copy)]
 enum Edit {
     Lay,
     Heal,
-}
-
-impl Over {
-    /// The links that it lies over, sorted.
-    fn pairs(&self) -> impl Iterator<Item = Pair> + '_ {
-        let to = |from: HostId| {
-            self.to
-                .iter()
-                .filter(move |to| **to != from)
-                .map(move |to| (from, *to))
-        };
-        self.from.iter().copied().flat_map(to)
-    }
 }

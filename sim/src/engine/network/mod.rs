@@ -2,12 +2,10 @@
 //!
 //! - Here: the links that are used, each with its law and its ordinal.
 //! - `law`: a law at work, and the queue of a link with a bandwidth.
-//! - `laws`: which law each link has, with the layers that change it.
-//! - `layers`: what lies over the links now, cuts and changes.
+//! - `laws`: which law each link has, with the [layers](crate::layers) that change it.
 
 mod law;
 mod laws;
-mod layers;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +14,11 @@ use std::sync::Arc;
 use squall_nodes::{HostId, HostKey, Span, Time, Tolerance};
 
 use crate::draws::{Draws, Purpose, between};
+use crate::layers::Over;
 use crate::outcome::FaultDone;
 use crate::plan::Network;
 
 pub(crate) use law::{Flaw, Passage};
-pub(crate) use laws::Over;
-pub(crate) use layers::{Flap, Flapped, Laid, Layer, Layers, Turn};
 
 use law::Admission;
 use laws::Laws;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use squall_nodes::Cut;
 
 use super::*;
+use crate::layers::{Flap, Flapped, Laid, Layers, Turn};
 use crate::plan::{HEADERS, Latency, LinkChange, LinkLaw, Zones};
 
 const HOSTS: [&str; 3] = ["a", "b", "c"];
@@ -430,9 +431,9 @@ fn equal_cuts_are_healed_latest_first_and_others_are_left() {
         || Laid::Cut(Cut::Groups(vec![0, 1, 1])),
         || Laid::Cut(Cut::Groups(vec![0, 0, 1])),
     );
-    layers.lay(0, first());
-    layers.lay(1, second());
-    layers.lay(2, first());
+    layers.lay(0, None, first());
+    layers.lay(1, None, second());
+    layers.lay(2, None, first());
     assert_eq!(layers.between(A, B).collect::<Vec<_>>(), [0, 2]);
     assert_eq!(layers.heal(&first()).unwrap().step, 2);
     assert!(layers.heal(&Laid::Cut(Cut::Groups(vec![0, 1, 2]))).is_none());
@@ -472,10 +473,11 @@ fn a_flap_is_one_layer_whether_it_cuts_or_not() {
             cutting: None,
         })
     };
-    let number = layers.lay(4, flap());
+    let number = layers.lay(4, Some(HostId(2)), flap());
     assert!(!layers.cut_any());
     let Some(Flapped {
         step: 4,
+        actor: Some(HostId(2)),
         change,
         next,
     }) = layers.flap(number)

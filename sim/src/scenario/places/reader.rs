@@ -15,7 +15,7 @@ pub(super) fn read(text: &str) -> Result<Item, Unreadable> {
         return Err(unreadable(
             reader.at..end,
             "there is something after the end",
-            "a file holds one `Scenario(…)`",
+            "a file holds one thing, such as one `Scenario(…)`",
         ));
     }
     Ok(item)
@@ -77,7 +77,7 @@ impl Reader<'_> {
                 let end = self.at + 1;
                 return Err(unreadable(
                     start..end,
-                    "attributes have no place in a scenario",
+                    "attributes have no place in a file",
                     "take it away",
                 ));
             }
@@ -104,7 +104,7 @@ impl Reader<'_> {
         let open = self.at..self.at + 1;
         if depth == DEEPEST {
             let message = format!("nested deeper than {DEEPEST} levels");
-            return Err(unreadable(open, &message, "no scenario needs that much"));
+            return Err(unreadable(open, &message, "no file needs that much"));
         }
         self.at += 1;
         let mut parts = Vec::new();

@@ -1,21 +1,26 @@
 //! The resolved form of a file: a plain scenario in which nothing is left to be known. It is read like any other, and each of its
 //! runs has the digest of the run that it was made from.
 //!
-//! It is one file for all rule sets. What these have in common is written out: the profile with everything that the file puts in
-//! place of it, hosts one by one, every part of every law, the bounds of promises. What a rule set has by itself stays with it,
-//! and is told in a comment: settings in which rule sets differ, promises that judge without being written, and what is
-//! tolerated where the shortest timeout decides that and rule sets differ in it. (Were such a promise written, it would have to
-//! have something to judge.)
+//! It is one file for all rule sets, and read back it is an equal plan under each of them. What these have in common is written out:
+//! the profile with everything that the file puts in place of it, hosts one by one, every part of every law, the bounds of promises;
+//! and what the file expects of each, which is the one thing that the format lets differ by rule set.
+//!
+//! What a rule set has by itself is told in a comment, and is the protocol's to say again when the form is read: settings in which rule
+//! sets differ, and what is tolerated where the shortest timeout decides that and rule sets differ in it. It cannot be written. `config`
+//! and `tolerated` are said once for all rule sets, and a value of one would be put in place of the others', so that none but the one
+//! had the plan of its file. That is on purpose: a file says of a cluster what is so whichever rules its nodes go by, or else two rule
+//! sets under one file could not be compared. Nor are promises written that judge by themselves, since a written one has to have
+//! something to judge. So these three follow the protocol when a later version of it changes them, and nothing else does.
 //!
 //! `settings` are trees of settings, `network` laws and links, `timeline` faults and triggers, `promises` what is
 //! judged, `names` hosts, `page` the layout.
 //! Every plan is taken apart field by field, so that what is added to plans is missed here by the compiler.
 
 mod names;
-pub(super) mod network;
-mod page;
+pub(crate) mod network;
+pub(crate) mod page;
 mod promises;
-mod settings;
+pub(crate) mod settings;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -325,7 +330,7 @@ fn command_as_written<C: Data>(command: &C, label: &str) -> String {
 }
 
 /// A value of the protocol's.
-fn ron<T: Data>(value: &T) -> String {
+pub(crate) fn ron<T: Data>(value: &T) -> String {
     // What cannot be written could not have been read either.
     ron_options()
         .to_string(value)

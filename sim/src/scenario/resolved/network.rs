@@ -117,7 +117,7 @@ pub(in crate::scenario) fn change(change: &LinkChange) -> Vec<String> {
 }
 
 /// A whole number in the largest unit that is exact.
-fn amount(number: u64, units: &[(&str, u64)]) -> String {
+pub(crate) fn amount(number: u64, units: &[(&str, u64)]) -> String {
     let exact = units.iter().filter(|(_, size)| number.is_multiple_of(*size));
     // Each list of units begins with the least, which measures everything.
     let (unit, size) = exact.max_by_key(|(_, size)| *size).unwrap_or(&units[0]);

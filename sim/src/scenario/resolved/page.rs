@@ -3,31 +3,31 @@
 use std::fmt::{Display, Write};
 
 /// A file that is being written.
-pub(super) struct Page {
+pub(crate) struct Page {
     text: String,
     depth: usize,
 }
 
 impl Page {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Page {
             text: String::new(),
             depth: 0,
         }
     }
 
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.text.push_str(&"    ".repeat(self.depth));
         self.text.push_str(line);
         self.text.push('\n');
     }
 
-    pub(super) fn comment(&mut self, comment: &str) {
+    pub(crate) fn comment(&mut self, comment: &str) {
         self.line(format!("// {comment}").trim_end());
     }
 
     /// A field on one line.
-    pub(super) fn field(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn field(&mut self, name: &str, value: impl Display) {
         let mut line = String::new();
         // Writing to a string cannot fail.
         let _ = write!(line, "{name}: {value},");
@@ -35,18 +35,18 @@ impl Page {
     }
 
     /// Something whose parts follow, a line each.
-    pub(super) fn open(&mut self, line: &str) {
+    pub(crate) fn open(&mut self, line: &str) {
         self.line(line);
         self.depth += 1;
     }
 
-    pub(super) fn close(&mut self, line: &str) {
+    pub(crate) fn close(&mut self, line: &str) {
         self.depth = self.depth.saturating_sub(1);
         self.line(line);
     }
 
     /// A field that is a list, an entry a line, each with its comma; nothing when it is empty, which is what leaving it out says.
-    pub(super) fn list(&mut self, name: &str, entries: impl Iterator<Item = String>) {
+    pub(crate) fn list(&mut self, name: &str, entries: impl Iterator<Item = String>) {
         let mut entries = entries.peekable();
         if entries.peek().is_none() {
             return;
@@ -58,7 +58,7 @@ impl Page {
         self.close("],");
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 }

@@ -7,7 +7,7 @@ use crate::scenario::places::{Item, Shape};
 
 /// Settings, or a part of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tree {
+pub(crate) enum Tree {
     /// A value that is replaced as a whole, as RON.
     Leaf(String),
     /// Named fields, after a name or not.
@@ -18,7 +18,7 @@ pub(super) enum Tree {
 }
 
 impl Tree {
-    pub(super) fn of<T: Data>(settings: &T) -> Self {
+    pub(crate) fn of<T: Data>(settings: &T) -> Self {
         let text = ron_options().to_string(settings).unwrap_or_default();
         match Item::read(&text) {
             Ok(item) => Tree::read(&text, &item),
@@ -49,7 +49,7 @@ impl Tree {
     }
 
     /// What all of the trees have in common; `None` when that is nothing.
-    pub(super) fn agreed(trees: &[Tree]) -> Option<Tree> {
+    pub(crate) fn agreed(trees: &[Tree]) -> Option<Tree> {
         let (first, rest) = trees.split_first()?;
         if rest.iter().all(|other| other == first) {
             return Some(first.clone());
@@ -58,7 +58,7 @@ impl Tree {
     }
 
     /// What the trees have in place of others, each of which stands below one of them; `None` when they are the same.
-    pub(super) fn in_place_of(trees: &[Tree], others: &[Tree]) -> Option<Tree> {
+    pub(crate) fn in_place_of(trees: &[Tree], others: &[Tree]) -> Option<Tree> {
         if trees == others {
             return None;
         }
@@ -111,7 +111,7 @@ impl Tree {
     }
 
     /// What this has and a part of it has not, each with its path.
-    pub(super) fn beyond(&self, part: Option<&Tree>) -> Vec<String> {
+    pub(crate) fn beyond(&self, part: Option<&Tree>) -> Vec<String> {
         let mut rest = Vec::new();
         self.collect_beyond(part, "", &mut rest);
         rest
@@ -140,7 +140,7 @@ impl Tree {
     }
 
     /// On one line.
-    pub(super) fn inline(&self) -> String {
+    pub(crate) fn inline(&self) -> String {
         match self {
             Tree::Leaf(text) => text.clone(),
             Tree::Fields { name, fields } => {
@@ -154,7 +154,7 @@ impl Tree {
     }
 
     /// As a field of this name, with its own fields a line each. Settings that are nothing are left out.
-    pub(super) fn write(&self, page: &mut Page, name: &str) {
+    pub(crate) fn write(&self, page: &mut Page, name: &str) {
         match self {
             Tree::Leaf(text) if text == "()" => {}
             Tree::Leaf(text) => page.field(name, text),

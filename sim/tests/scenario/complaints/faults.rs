@@ -168,6 +168,11 @@ fn what_flaps_is_a_cut_and_takes_its_time() {
         "`OneWay`",
     );
     one(
+        &flap("⟦Link⟧(from: \"s\", to: \"*\", loss: 1)", "\"1s\"", "\"1s\""),
+        "only a cut can flap",
+        "a `Link` comes and goes by an `Every` that lays it",
+    );
+    one(
         &flap("⟦Partition(\"s\", \"c1\")⟧", "\"1s\"", "\"1s\""),
         "does not look like this",
         "`Partition(",

@@ -136,7 +136,7 @@ fn laws_of_latency_have_the_parts_that_they_need_within_their_bounds() {
     one(
         &law("Normal(mean: \"1ms\", ⟦sigma⟧: \"1ms\", deviation: \"1ms\")"),
         "no field `sigma`",
-        "`mean`, `deviation`",
+        "it is `deviation` here",
     );
     one(
         &law("LogNormal(median: \"1ms\", sigma: ⟦-0.1⟧)"),
@@ -167,6 +167,11 @@ fn laws_of_latency_have_the_parts_that_they_need_within_their_bounds() {
         &law("Exponential(mean: \"1ms\", min: ⟦\"30s\"⟧)"),
         "longer than the whole run",
         "ends at 30s",
+    );
+    one(
+        &law("Pareto(min: \"1ms\", shape: 2, ⟦scale⟧: \"1ms\")"),
+        "`Pareto` has no field `scale`",
+        "it is `min` here",
     );
     one(
         &law("Pareto(min: \"1ms\", shape: ⟦0⟧)"),

@@ -339,7 +339,14 @@ proptest! {
                 (name: \"c3\", role: Client, clock: (drift_ppm: {drift_ppm})), (name: \"late\", role: Client, starts: \"3s\")],
              {invariants} timeline: [{timeline}])"
         );
-        let mut free = plan(&text("")).unwrap_or_else(|complaints| panic!("{complaints}"));
+        let mut free = match plan(&text("")) {
+            Ok(free) => free,
+            // One story's `HealAll` leaves another nothing to heal.
+            Err(complaints) if complaints.to_string().contains("already healed by then") => {
+                return Err(TestCaseError::reject("heals what is healed"));
+            }
+            Err(complaints) => panic!("{complaints}"),
+        };
         let judged = free.invariants.iter_mut().find(|planned| planned.name == "hac.tables_agree");
         judged.expect("it applies by itself").params.clone_from(&bound);
         let outcome = prepare(free, 0).worker().run(0);

@@ -244,6 +244,13 @@ fn nothing_is_undone_that_was_never_done() {
         "the same hosts",
     );
     one(
+        &timeline(
+            "At(\"1s\", Ring([\"s\", \"c1\", \"c2\", \"c3\"])), At(\"2s\", ⟦Heal(Ring([\"c1\", \"c2\", \"c3\", \"s\"]))⟧)",
+        ),
+        "never there",
+        "the order of the hosts counts, and where it begins",
+    );
+    one(
         &timeline("At(\"2s\", ⟦Restart(\"s\")⟧)"),
         "`s` can never be down",
         "`Kill` or a `PowerCut`",
@@ -275,7 +282,6 @@ fn nothing_is_undone_that_was_never_done() {
 #[test]
 fn a_heal_repeats_what_it_heals_with_its_hosts_and_figures() {
     for (laid, healed) in [
-        ("Ring(\"c1..c4\")", "Ring([\"c4\", \"c1\", \"c2\", \"c3\"])"),
         ("Ring(\"c1..c4\")", "Ring([\"s\", \"c1..c4\"])"),
         (
             "Bridge(over: \"s\", sides: [[\"c1\"]])",
@@ -322,6 +328,70 @@ fn a_heal_repeats_what_it_heals_with_its_hosts_and_figures() {
         "never there",
         "over links",
     );
+}
+
+#[test]
+fn nothing_is_healed_more_often_than_it_was_laid() {
+    let cut = "Partition([[\"s\"]])";
+    for (before, heal, healed) in [
+        (
+            format!("At(\"1s\", {cut}), At(\"2s\", Heal({cut}))"),
+            format!("Heal({cut})"),
+            "healed at 2s",
+        ),
+        (
+            format!("At(\"1s\", {cut}), At(\"2s\", HealAll)"),
+            format!("Heal({cut})"),
+            "healed at 2s",
+        ),
+        (
+            format!("At(\"1s\", {cut}), At(\"3s\", Heal({cut}))"),
+            "HealAll".to_owned(),
+            "healed at 3s",
+        ),
+        (
+            // The same cut: hosts that none names are one more group.
+            format!("At(\"1s\", {cut}), At(\"2s\", Heal(Partition([[\"c1..c4\"]])))"),
+            format!("Heal({cut})"),
+            "healed at 2s",
+        ),
+        (
+            "Every(interval: \"1s\", until: \"4s\", do: Slow(who: \"s\", by: \"1ms\")), \
+             Every(interval: \"1s\", until: \"4s\", do: Heal(Slow(who: \"s\", by: \"1ms\")))"
+                .to_owned(),
+            "Heal(Slow(who: \"s\", by: \"1ms\"))".to_owned(),
+            "healed at 3s",
+        ),
+    ] {
+        one(
+            &with(&format!("timeline: [{before}, At(\"5s\", ⟦{heal}⟧)],")),
+            "already healed by then",
+            healed,
+        );
+    }
+    for entries in [
+        format!("At(\"1s\", {cut}), At(\"1s\", {cut}), At(\"2s\", Heal({cut})), At(\"3s\", Heal({cut}))"),
+        format!("At(\"1s\", {cut}), At(\"2s\", Heal({cut})), At(\"3s\", {cut}), At(\"4s\", HealAll)"),
+        // Only some of the times find nothing.
+        format!("Every(interval: \"2s\", do: {cut}), Every(interval: \"1s\", do: Heal({cut}))"),
+        // Who triggers it may lay it once more, or not heal it.
+        format!(
+            "At(\"1s\", {cut}), At(\"2s\", Heal({cut})), When(fact: \"promoted\", do: {cut}), At(\"9s\", Heal({cut}))"
+        ),
+        format!("At(\"1s\", {cut}), When(fact: \"promoted\", do: Heal({cut})), At(\"9s\", Heal({cut}))"),
+        // Two equal cuts, each written in its way.
+        format!(
+            "At(\"1s\", {cut}), At(\"1s\", Partition([[\"c1..c4\"]])), At(\"2s\", Heal({cut})), At(\"3s\", Heal({cut}))"
+        ),
+        // A `HealAll` leaves what lies over hosts.
+        format!(
+            "At(\"1s\", {cut}), At(\"1s\", Slow(who: \"s\", by: \"1ms\")), At(\"2s\", HealAll), At(\"3s\", Heal(Slow(who: \"s\", by: \"1ms\")))"
+        ),
+    ] {
+        if let Err(complaints) = plan(&with(&format!("timeline: [{entries}],"))) {
+            panic!("{complaints}");
+        }
+    }
 }
 
 #[test]

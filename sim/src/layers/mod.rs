@@ -1,15 +1,21 @@
-//! The layers that lie over the links now, of all kinds, in the order in which they were laid.
+//! The layers that lie over the links now, of all kinds, in the order in which they were laid: in a simulated run and in a live one.
+//!
+//! `over` is the kind that changes laws, and what becomes of a law under several.
+
+mod over;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use squall_nodes::{Cut, HostId, Span};
 
-use super::laws::Over;
+use crate::plan::{Layer as PlannedLayer, Target};
+
+pub use over::{Effective, Over};
 
 /// The layers that lie over the links.
 #[derive(Default)]
-pub(crate) struct Layers {
+pub struct Layers {
     layers: Vec<Layer>,
     /// How many of them cut links at present.
     cutting: usize,
@@ -17,34 +23,45 @@ pub(crate) struct Layers {
     numbers: u32,
 }
 
-pub(crate) struct Layer {
+/// One of them.
+pub struct Layer {
     /// What it is known by. No other layer, and no other time that a flap cuts, has the same.
-    pub(crate) number: u32,
+    pub number: u32,
     /// The place in the timeline of what laid it.
-    pub(crate) step: usize,
-    pub(crate) what: Laid,
+    pub step: usize,
+    /// Who did what triggered it.
+    pub actor: Option<HostId>,
+    /// What was laid.
+    pub what: Laid,
 }
 
 /// What was laid. Two are equal when they come to the same for every host.
 #[derive(Clone, Debug)]
-pub(crate) enum Laid {
+pub enum Laid {
+    /// Links are cut.
     Cut(Cut),
+    /// Links are cut, and open, and cut again.
     Flap(Flap),
+    /// Links have other laws.
     Links(Arc<Over>),
 }
 
 /// A cut that comes and goes.
 #[derive(Clone, Debug)]
-pub(crate) struct Flap {
-    pub(crate) cut: Cut,
-    pub(crate) down: Span,
-    pub(crate) up: Span,
+pub struct Flap {
+    /// Which links.
+    pub cut: Cut,
+    /// For how long they are cut each time.
+    pub down: Span,
+    /// For how long they are open each time.
+    pub up: Span,
     /// Under which number it cuts; `None` while it is open.
-    pub(crate) cutting: Option<u32>,
+    pub cutting: Option<u32>,
 }
 
 impl Layers {
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
         self.layers.clear();
         self.cutting = 0;
         self.numbers = 0;
@@ -52,21 +69,35 @@ impl Layers {
 
     /// Whether any link is cut.
     #[inline]
-    pub(crate) fn cut_any(&self) -> bool {
+    pub fn cut_any(&self) -> bool {
         self.cutting > 0
     }
 
+    /// Those that change the laws of links, in the order in which they were laid.
+    pub fn over_laws(&self) -> impl Iterator<Item = &Arc<Over>> {
+        self.layers.iter().filter_map(|layer| match &layer.what {
+            Laid::Links(over) => Some(over),
+            Laid::Cut(_) | Laid::Flap(_) => None,
+        })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
     /// How many there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.layers.len()
     }
 
     /// Lays a layer, a flap open. Returns its number.
-    pub(crate) fn lay(&mut self, step: usize, what: Laid) -> u32 {
+    pub fn lay(&mut self, step: usize, actor: Option<HostId>, what: Laid) -> u32 {
         self.numbers += 1;
         let layer = Layer {
             number: self.numbers,
             step,
+            actor,
             what,
         };
         self.cutting += usize::from(layer.cuts().is_some());
@@ -75,13 +106,13 @@ impl Layers {
     }
 
     /// Takes away the latest layer that is equal.
-    pub(crate) fn heal(&mut self, what: &Laid) -> Option<Layer> {
+    pub fn heal(&mut self, what: &Laid) -> Option<Layer> {
         let place = self.layers.iter().rposition(|layer| layer.what == *what)?;
         Some(self.take(place))
     }
 
     /// Takes away the oldest layer.
-    pub(crate) fn heal_oldest(&mut self) -> Option<Layer> {
+    pub fn heal_oldest(&mut self) -> Option<Layer> {
         (!self.layers.is_empty()).then(|| self.take(0))
     }
 
@@ -92,14 +123,16 @@ impl Layers {
     }
 
     /// Whether there is a layer of this number.
-    pub(crate) fn has(&self, number: u32) -> bool {
+    pub fn has(&self, number: u32) -> bool {
         self.place(number).is_some()
     }
 
     /// Turns a flap over: one that cuts is open now, and the other way round. `None` when it is healed.
-    pub(crate) fn flap(&mut self, number: u32) -> Option<Flapped> {
+    pub fn flap(&mut self, number: u32) -> Option<Flapped> {
         let place = self.place(number)?;
-        let Layer { step, what, .. } = &mut self.layers[place];
+        let Layer {
+            step, actor, what, ..
+        } = &mut self.layers[place];
         let Laid::Flap(flap) = what else {
             return None;
         };
@@ -117,13 +150,14 @@ impl Layers {
         };
         Some(Flapped {
             step: *step,
+            actor: *actor,
             change,
             next,
         })
     }
 
     /// The places in the timeline of what keeps `from` from reaching `to`.
-    pub(crate) fn between(&self, from: HostId, to: HostId) -> impl Iterator<Item = usize> + '_ {
+    pub fn between(&self, from: HostId, to: HostId) -> impl Iterator<Item = usize> + '_ {
         self.layers
             .iter()
             .filter(move |layer| layer.cuts().is_some_and(|cut| cut.blocks(from, to)))
@@ -139,15 +173,19 @@ impl Layers {
 }
 
 /// What comes of a flap that is turned over.
-pub(crate) struct Flapped {
+pub struct Flapped {
     /// The place in the timeline of what laid it.
-    pub(crate) step: usize,
-    pub(crate) change: Turn,
+    pub step: usize,
+    /// Who did what triggered that.
+    pub actor: Option<HostId>,
+    /// What becomes of it.
+    pub change: Turn,
     /// For how long it stays so.
-    pub(crate) next: Span,
+    pub next: Span,
 }
 
-pub(crate) enum Turn {
+/// What becomes of a flap that is turned over.
+pub enum Turn {
     /// It cuts, under a number.
     Cuts(u32, Cut),
     /// It does not cut any more, as it did under a number.
@@ -161,6 +199,40 @@ impl Layer {
             Laid::Cut(cut) => Some(cut),
             Laid::Flap(flap) => flap.cutting.is_some().then_some(&flap.cut),
             Laid::Links(_) => None,
+        }
+    }
+}
+
+impl Laid {
+    /// A layer over links that `step` of a timeline lays over so many hosts, where `actor` did what triggered it; `None` for a layer that
+    /// lies over something else.
+    pub fn of(step: usize, planned: &PlannedLayer, hosts: usize, actor: Option<HostId>) -> Option<Laid> {
+        match planned {
+            PlannedLayer::Cut(plan) => Some(Laid::Cut(plan.resolve(hosts, actor))),
+            PlannedLayer::Flap { cut, down, up } => Some(Laid::Flap(Flap {
+                cut: cut.resolve(hosts, actor),
+                down: *down,
+                up: *up,
+                cutting: None,
+            })),
+            PlannedLayer::Links { from, to, change } => {
+                let sorted = |who: &[Target]| {
+                    let mut who: Vec<HostId> = who.iter().filter_map(|target| target.host(actor)).collect();
+                    who.sort_unstable();
+                    who.dedup();
+                    who
+                };
+                Some(Laid::Links(Arc::new(Over {
+                    step,
+                    from: sorted(from),
+                    to: sorted(to),
+                    change: change.clone(),
+                })))
+            }
+            PlannedLayer::Slow { .. }
+            | PlannedLayer::SlowDisk { .. }
+            | PlannedLayer::FailingDisk { .. }
+            | PlannedLayer::Drift { .. } => None,
         }
     }
 }

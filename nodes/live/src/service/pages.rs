@@ -1,0 +1,186 @@
+//! Which pages there are, and the asking that they need.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::Value;
+use squall_nodes::Node;
+
+use super::{metrics, page};
+use crate::door::Handle;
+use crate::request::{Reply, Request};
+use crate::status::Status;
+
+/// How long a node may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The media types of what is answered.
+const JSON: &str = "application/json";
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Asks a node how it is.
+pub(super) struct Asker<N: Node> {
+    handle: Handle<N>,
+    status: Option<N::Command>,
+}
+
+/// How a node is, as it says itself.
+pub(super) struct Told {
+    /// Its status.
+    pub(super) status: Status,
+    /// Its answer to what its protocol has for that question.
+    pub(super) answer: Option<Value>,
+    /// The same, in the words of its protocol.
+    pub(super) says: Option<String>,
+}
+
+impl<N: Node> Clone for Asker<N> {
+    fn clone(&self) -> Self {
+        Asker {
+            handle: self.handle.clone(),
+            status: self.status.clone(),
+        }
+    }
+}
+
+impl<N: Node> Asker<N> {
+    pub(super) fn new(handle: Handle<N>, status: Option<N::Command>) -> Self {
+        Asker { handle, status }
+    }
+
+    /// How the node is; `None` when it does not say in time.
+    pub(super) async fn status(&self) -> Option<Status> {
+        let asked = tokio::time::timeout(PATIENCE, self.handle.status()).await;
+        asked.ok()?.ok()
+    }
+
+    /// How the node is and stands; `None` when it does not say in time.
+    pub(super) async fn told(&self) -> Option<Told> {
+        let status = self.status().await?;
+        let (mut answer, mut says) = (None, None);
+        if let Some(command) = self.status.clone().filter(|_| status.booted.is_some()) {
+            let call = Request::Call { call: 0, command };
+            let asked = async { self.handle.ask(call).await.next().await };
+            if let Ok(Some(Reply::Answer { answer: given, .. })) = tokio::time::timeout(PATIENCE, asked).await
+            {
+                answer = serde_json::to_value(&given).ok();
+                says = Some(format!("{given:#?}"));
+            }
+        }
+        Some(Told { status, answer, says })
+    }
+}
+
+impl Told {
+    /// As JSON: the status, with what the node answers.
+    pub(super) fn to_json(&self) -> Value {
+        let mut json = self.status.to_json();
+        if let (Value::Object(fields), Some(answer)) = (&mut json, &self.answer) {
+            fields.insert("answer".to_owned(), answer.clone());
+        }
+        json
+    }
+}
+
+/// The pages. There is nothing that they could be sent.
+pub(super) fn router<N: Node>(asker: Asker<N>) -> Router {
+    Router::new()
+        .route("/", get(status::<N>))
+        .route("/status", get(status::<N>))
+        .route("/status.json", get(status_json::<N>))
+        .route("/metrics", get(figures::<N>))
+        .route("/healthz", get(health::<N>))
+        .with_state(asker)
+}
+
+/// For programs that ask for JSON, and for people.
+async fn status<N: Node>(asker: State<Asker<N>>, headers: HeaderMap) -> Response {
+    let accepted = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    if accepted.is_some_and(wants_json) {
+        return status_json(asker).await;
+    }
+    match asker.told().await {
+        Some(told) => typed(HTML, page::html(&told)),
+        None => silent(),
+    }
+}
+
+async fn status_json<N: Node>(asker: State<Asker<N>>) -> Response {
+    match asker.told().await {
+        Some(told) => typed(JSON, told.to_json().to_string()),
+        None => silent(),
+    }
+}
+
+async fn figures<N: Node>(asker: State<Asker<N>>) -> Response {
+    match asker.status().await.map(|status| metrics::text::<N>(&status)) {
+        Some(Ok(text)) => typed(METRICS, text),
+        // It is written to memory.
+        Some(Err(why)) => (StatusCode::INTERNAL_SERVER_ERROR, why.to_string()).into_response(),
+        None => silent(),
+    }
+}
+
+async fn health<N: Node>(asker: State<Asker<N>>) -> Response {
+    match asker.status().await {
+        Some(_) => "ok\n".into_response(),
+        None => silent(),
+    }
+}
+
+/// Whether JSON is named before HTML.
+fn wants_json(accept: &str) -> bool {
+    let place = |media: &str| {
+        accept
+            .split(',')
+            .position(|one| one.split(';').next().map(str::trim) == Some(media))
+    };
+    match (place(JSON), place("text/html")) {
+        (Some(json), Some(html)) => json < html,
+        (json, _) => json.is_some(),
+    }
+}
+
+fn typed(media: &'static str, text: String) -> Response {
+    // What is on these pages is of this moment.
+    (
+        [(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "no-store")],
+        text,
+    )
+        .into_response()
+}
+
+fn silent() -> Response {
+    let text = "the node does not answer: it stops, or it was kept from running\n";
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_for_those_who_ask_for_it_first() {
+        for accept in [
+            "application/json",
+            "application/json; q=0.9, text/html",
+            "text/plain, application/json",
+        ] {
+            assert!(wants_json(accept), "{accept}");
+        }
+        for accept in [
+            "*/*",
+            "text/html, application/json",
+            "text/html,application/xhtml+xml,*/*;q=0.8",
+            "",
+        ] {
+            assert!(!wants_json(accept), "{accept}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What is to be cleaned up after a live run, written down before anything is started: so that whatever happens to the stage itself, the
+//! next `squall live --clean` finds what it left behind, and ends it.
+//!
+//! A journal is one file of JSON in the folder of all runs. It names the stage's process, the run's own folder, by whose path the
+//! processes of its hosts are known (it stands in their command lines), and the network namespaces that the run has. It is removed
+//! when all of these are gone.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+
+use crate::door::StageError;
+use crate::netns;
+
+/// What a journal's file is called: this, the run's name, and `.json`.
+const PREFIX: &str = "journal-";
+
+/// The flag that every host of a run is started with.
+pub const ATTENDED: &str = "--attended";
+
+/// What one run is to have cleaned up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Journal {
+    /// The version of this form: 1.
+    format: u32,
+    /// The run's name.
+    pub run: String,
+    /// The process that plays it.
+    stage: Process,
+    /// The folder of the run, an absolute path that no other run has.
+    pub folder: PathBuf,
+    /// The network namespaces that it makes.
+    pub namespaces: Vec<String>,
+}
+
+/// A process, told apart from a later one with the same number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Process {
+    pid: u32,
+    /// When it was started, in the kernel's ticks since the machine was.
+    started: u64,
+    /// The boot of the machine that it belongs to.
+    boot: String,
+}
+
+/// What a cleaning came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// The runs that had left something behind.
+    pub runs: Vec<String>,
+    /// How many processes were killed.
+    pub processes: usize,
+    /// How many namespaces were removed.
+    pub namespaces: usize,
+    /// The runs whose stage is alive; nothing of theirs was touched.
+    pub alive: Vec<String>,
+    /// Journals that cannot be read, each with the reason; nothing that they may speak of was touched.
+    pub unreadable: Vec<(PathBuf, String)>,
+}
+
+impl Journal {
+    /// The journal of a run of this process. `folder` is where the run will have its own; nothing is written yet.
+    ///
+    /// # Errors
+    ///
+    /// That the system does not say which process this is.
+    pub fn new(run: String, folder: PathBuf, namespaces: Vec<String>) -> Result<Self, StageError> {
+        let pid = std::process::id();
+        let started = started(pid)
+            .ok_or_else(|| StageError::system("find this process in /proc", "it is not there"))?;
+        Ok(Journal {
+            format: 1,
+            run,
+            stage: Process {
+                pid,
+                started,
+                boot: boot_id(),
+            },
+            folder,
+            namespaces,
+        })
+    }
+
+    /// Writes the journal into the folder of all runs, so that it is there after a loss of power.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn write(&self, runs: &Path) -> Result<(), StageError> {
+        let path = self.path(runs);
+        let whole = || -> io::Result<()> {
+            fs::create_dir_all(runs)?;
+            let mut file = tempfile::NamedTempFile::new_in(runs)?;
+            serde_json::to_writer(&mut file, self)?;
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            fs::File::open(runs)?.sync_all()
+        };
+        whole().map_err(|why| StageError::system(format!("write {}", path.display()), why))
+    }
+
+    /// Removes the journal: nothing is left to be cleaned.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn remove(&self, runs: &Path) -> Result<(), StageError> {
+        let path = self.path(runs);
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                Err(StageError::system(format!("remove {}", path.display()), why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn path(&self, runs: &Path) -> PathBuf {
+        runs.join(format!("{PREFIX}{}.json", self.run))
+    }
+
+    /// Whether the process that plays the run is still there.
+    fn is_alive(&self) -> bool {
+        self.stage.boot == boot_id() && started(self.stage.pid) == Some(self.stage.started)
+    }
+
+    /// Ends what the run has left behind: its processes, whichever they are, and its namespaces.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. What could be ended is.
+    pub fn clean(&self) -> Result<Cleaned, StageError> {
+        let mut cleaned = Cleaned {
+            runs: vec![self.run.clone()],
+            ..Cleaned::default()
+        };
+        // A host may be about to start its successor's twin; what is gone the second time has not come back.
+        for _ in 0..3 {
+            let hosts = hosts_of(&self.folder);
+            if hosts.is_empty() {
+                break;
+            }
+            for pid in hosts {
+                // A process that has gone meanwhile needs no signal.
+                if kill_process(pid, Signal::KILL).is_ok() {
+                    cleaned.processes += 1;
+                }
+            }
+        }
+        cleaned.namespaces = netns::remove(&self.namespaces)?;
+        Ok(cleaned)
+    }
+}
+
+/// Cleans up after all runs whose journal is in `runs` and whose stage is gone. Folders of runs stay: what is in them may be wanted.
+///
+/// # Errors
+///
+/// That the folder cannot be read. That a single run cannot be cleaned up is an error too, after the others were.
+pub fn clean(runs: &Path) -> Result<Cleaned, StageError> {
+    let mut cleaned = Cleaned::default();
+    let mut failed = None;
+    for path in journals(runs)? {
+        let journal = match read(&path) {
+            Ok(journal) => journal,
+            Err(why) => {
+                cleaned.unreadable.push((path, why));
+                continue;
+            }
+        };
+        if journal.is_alive() {
+            cleaned.alive.push(journal.run);
+            continue;
+        }
+        match journal.clean().and_then(|own| journal.remove(runs).map(|()| own)) {
+            Ok(own) => {
+                cleaned.runs.extend(own.runs);
+                cleaned.processes += own.processes;
+                cleaned.namespaces += own.namespaces;
+            }
+            Err(why) => failed = Some(why),
+        }
+    }
+    failed.map_or(Ok(cleaned), Err)
+}
+
+/// The files of journals in the folder of all runs, in the order of their names; none when there is no such folder.
+fn journals(runs: &Path) -> Result<Vec<PathBuf>, StageError> {
+    let cannot = |why: io::Error| StageError::system(format!("read {}", runs.display()), why);
+    let entries = match fs::read_dir(runs) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(cannot)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(cannot)?.path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if name.starts_with(PREFIX) && name.ends_with(".json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<Journal, String> {
+    let text = fs::read_to_string(path).map_err(|why| why.to_string())?;
+    let journal: Journal = serde_json::from_str(&text).map_err(|why| why.to_string())?;
+    // Whatever a file says, nobody is killed for having `/` in the command line.
+    let is_own = journal.folder.is_absolute()
+        && journal
+            .folder
+            .file_name()
+            .is_some_and(|name| name == &*journal.run);
+    match (journal.format, is_own) {
+        (1, true) if !journal.run.is_empty() => Ok(journal),
+        (1, _) => Err("the folder that it names is not the run's".to_owned()),
+        (format, _) => Err(format!("its format is {format}, and this version knows 1")),
+    }
+}
+
+/// The processes of hosts: those that were told that they are attended, with something of the folder among their words. An editor that has
+/// a file of it open is none.
+fn hosts_of(folder: &Path) -> Vec<Pid> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let own = std::process::id();
+    let mut pids = Vec::new();
+    for entry in entries.flatten() {
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            continue;
+        };
+        // One that is gone, or another user's, has nothing to say.
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let mut words = words.split(|byte| *byte == 0).map(OsStr::from_bytes);
+        let is_host = words.clone().any(|word| word == ATTENDED)
+            && words.any(|word| Path::new(word).starts_with(folder));
+        if is_host && pid.as_raw_nonzero().get().unsigned_abs() != own {
+            pids.push(pid);
+        }
+    }
+    pids
+}
+
+/// When a process was started, in ticks since the machine was; `None` when there is none of that number, or it is a dead one that nobody
+/// has asked after.
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name in parentheses, which may hold anything.
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    let state = fields.next()?;
+    let started = fields.nth(18)?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(started)
+}
+
+/// Which boot of the machine this is.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,189 @@
+//! Cuts that the kernel makes: what a switch lets pass, what it drops, what it counts, and that nothing of it stays behind. Where
+//! namespaces cannot be had, the reason is told instead.
+
+use std::net::{SocketAddrV4, UdpSocket};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use squall_stage::journal::{ATTENDED, Journal, clean};
+use squall_stage::netns::{CutWays, Switch, address_of, names, remove, unavailable};
+
+/// A run that no other test has, nor any other run of this test.
+fn run(test: &str) -> String {
+    format!("test-{test}-{}", std::process::id())
+}
+
+/// A socket of a host.
+fn socket(run: &str, host: usize) -> UdpSocket {
+    let name = names(run, host + 1)[host + 1].clone();
+    let opened = std::thread::spawn(move || {
+        let namespace = std::fs::File::open(format!("/var/run/netns/{name}")).unwrap();
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+        UdpSocket::bind(SocketAddrV4::new(address_of(host), 7000)).unwrap()
+    });
+    let socket = opened.join().unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket
+}
+
+fn there(run: &str) -> usize {
+    let listed = Command::new("ip").args(["netns", "list"]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    listed
+        .lines()
+        .filter(|line| line.contains(&format!("squall-{run}-")))
+        .count()
+}
+
+/// Whether namespaces can be had; where not, that somebody is told why.
+fn can() -> bool {
+    match unavailable() {
+        None => true,
+        Some(why) => {
+            assert!(why.contains("root") || why.contains("iproute2"), "{why}");
+            false
+        }
+    }
+}
+
+#[test]
+fn what_a_switch_cuts_is_dropped_one_way_and_counted_and_healed() {
+    if !can() {
+        return;
+    }
+    let run = run("cuts");
+    let mut switch = Switch::build(&run, 3).unwrap();
+    assert_eq!(there(&run), 4);
+    let sockets = [0, 1, 2].map(|host| socket(&run, host));
+    let send = |from: usize, to: usize, what: &[u8]| {
+        let to = SocketAddrV4::new(address_of(to), 7000);
+        sockets[from].send_to(what, to).unwrap();
+    };
+    let heard = |host: usize| {
+        let mut bytes = [0; 64];
+        let (len, from) = sockets[host].recv_from(&mut bytes).unwrap();
+        (bytes[..len].to_vec(), from.ip().to_string())
+    };
+    send(0, 1, b"open");
+    assert_eq!(heard(1), (b"open".to_vec(), "10.77.0.1".to_owned()));
+
+    let both = vec![(0, 1), (0, 2)];
+    switch
+        .cut(&[
+            CutWays {
+                by: 3,
+                ways: both.clone(),
+            },
+            CutWays {
+                by: 8,
+                ways: vec![(0, 1)],
+            },
+        ])
+        .unwrap();
+    // What is dropped is not heard before what was sent after it and is let pass.
+    send(0, 1, b"cut");
+    send(0, 2, b"cut");
+    send(2, 1, b"past it");
+    send(1, 0, b"back");
+    assert_eq!(heard(1).0, b"past it");
+    assert_eq!(heard(0).0, b"back");
+    let dropped: Vec<(u32, u64)> = switch.dropped().unwrap().into_iter().collect();
+    assert_eq!(dropped, [(3, 2), (8, 1)]);
+
+    switch.cut(&[CutWays { by: 3, ways: both }]).unwrap();
+    send(0, 1, b"cut");
+    send(2, 1, b"past it");
+    assert_eq!(heard(1).0, b"past it");
+    switch.cut(&[]).unwrap();
+    send(0, 1, b"healed");
+    assert_eq!(heard(1).0, b"healed");
+    let dropped: Vec<(u32, u64)> = switch.dropped().unwrap().into_iter().collect();
+    assert_eq!(dropped, [(3, 3), (8, 1)]);
+
+    drop(switch);
+    assert_eq!(there(&run), 0);
+}
+
+#[test]
+fn a_run_whose_stage_was_killed_is_cleaned_up_from_its_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run("left");
+    let own = folder.path().join(&run);
+    std::fs::create_dir(&own).unwrap();
+    let namespaces = if can() { names(&run, 1) } else { Vec::new() };
+    let journal = Journal::new(run.clone(), own.clone(), namespaces.clone()).unwrap();
+    journal.write(folder.path()).unwrap();
+
+    // While its stage lives, nothing is touched.
+    let alive = clean(folder.path()).unwrap();
+    assert_eq!((alive.alive, alive.runs), (vec![run.clone()], vec![]));
+
+    // What a stage that was killed leaves: a process with the folder in its words, and namespaces.
+    let start = |words: &[&str]| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "read line"]).args(words).arg(own.join("s.ron"));
+        shell.stdin(Stdio::piped()).spawn().unwrap()
+    };
+    let mut host = start(&["sh", ATTENDED]);
+    let mut editor = start(&["sh"]);
+    for name in &namespaces {
+        assert!(
+            Command::new("ip")
+                .args(["netns", "add", name])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    let path = folder.path().join(format!("journal-{run}.json"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut dead: serde_json::Value = serde_json::from_str(&text).unwrap();
+    dead["stage"]["started"] = 1.into();
+    std::fs::write(&path, dead.to_string()).unwrap();
+    let cleaned = clean(folder.path());
+    let ended = host.wait().unwrap();
+    let edited = editor.try_wait().unwrap();
+    drop(editor.stdin.take());
+    editor.wait().unwrap();
+    assert_eq!(edited, None, "whoever looks at the files of a run is let live");
+    let cleaned = cleaned.unwrap();
+    assert_eq!(cleaned.runs, vec![run]);
+    assert!(cleaned.processes >= 1);
+    assert_eq!(cleaned.namespaces, namespaces.len());
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9));
+    assert!(!path.exists());
+    assert!(own.exists(), "what the run has left in its folder may be wanted");
+    assert_eq!(remove(&namespaces).unwrap(), 0);
+    assert_eq!(clean(folder.path()).unwrap().runs, Vec::<String>::new());
+}
+
+#[test]
+fn a_journal_that_says_too_much_kills_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("journal-a.json", "{");
+    write(
+        "journal-b.json",
+        r#"{"format":1,"run":"b","stage":{"pid":1,"started":1,"boot":"x"},"folder":"/","namespaces":[]}"#,
+    );
+    write(
+        "journal-c.json",
+        r#"{"format":2,"run":"c","stage":{"pid":1,"started":1,"boot":"x"},"folder":"/tmp/c","namespaces":[]}"#,
+    );
+    let cleaned = clean(folder.path()).unwrap();
+    let names: Vec<_> = cleaned
+        .unreadable
+        .iter()
+        .map(|(path, _)| path.file_name().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["journal-a.json", "journal-b.json", "journal-c.json"]);
+    assert_eq!(cleaned.processes, 0);
+    assert!(
+        clean(&folder.path().join("nowhere"))
+            .unwrap()
+            .unreadable
+            .is_empty()
+    );
+}
