@@ -79,6 +79,7 @@ impl<'s> Stage<'s> {
             policies: 0,
             seen: Seen {
                 said: vec![Vec::new(); story.hosts.len()],
+                lives: vec![Vec::new(); story.hosts.len()],
                 ..Seen::default()
             },
             before: vec![0; story.hosts.len()],
@@ -305,6 +306,7 @@ impl<'s> Stage<'s> {
                     *state = State::Ready;
                 }
             }
+            Line::Booted { incarnation, .. } => self.seen.lives[place].push(incarnation),
             Line::Fact { fact, .. } => {
                 let text = text_of(&format!("{fact:?}"));
                 if let Some(state) = state
