@@ -33,6 +33,10 @@ pub(crate) enum Command {
     /// Play scenario files on live processes, a process a host, in real time
     Live(LiveArgs),
     /// Run one live node over sockets, until a signal
+    ///
+    /// The first SIGTERM or SIGINT stops it in order, which is exit code 0, the second at once, which is 130. 2 is a file, an argument,
+    /// a port or a data folder that cannot be used, and 101 a bug of the node or of Squall. A protocol's own arguments are told when
+    /// they are left out.
     Node(Box<NodeArgs>),
     /// Ask a live node something, through its control socket
     Ask(AskArgs),
@@ -309,7 +313,10 @@ pub(crate) struct CompareArgs {
     /// Write all samples of both worlds as comma-separated values
     #[arg(long, value_name = "OUT")]
     pub(crate) samples: Option<PathBuf>,
-    /// Keep the folders of the live runs in this one [default: a new one for temporary files, and only of runs that are not as expected]
+    /// Keep the folder of every live run, and not of those alone that are not as expected
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// The folder in which each live run has one, and writes are measured [default: squall-live-UID in the folder for temporary files]
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]
