@@ -22,7 +22,7 @@ pub fn door<N: Node>() -> (Handle<N>, Door<N>) {
     let door = Door {
         asked,
         stopped,
-        handle: handle.clone(),
+        asker: handle.clone(),
         wires: None,
     };
     (handle, door)
@@ -38,7 +38,7 @@ pub struct Handle<N: Node> {
 pub struct Door<N: Node> {
     pub(crate) asked: mpsc::Receiver<Ask<N>>,
     pub(crate) stopped: mpsc::Receiver<Stop>,
-    pub(crate) handle: Handle<N>,
+    pub(crate) asker: Handle<N>,
     pub(crate) wires: Option<Wires>,
 }
 
