@@ -18,7 +18,7 @@ use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::node::{Living, living};
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{ask, check, live, manual, node, replay, run, sweep};
+use crate::{ask, check, compare, live, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
@@ -159,6 +159,9 @@ impl App {
             Ok(Typed {
                 command: Command::Replay(args),
             }) => replay::replay(&self.replays, &args, &mut session),
+            Ok(Typed {
+                command: Command::Compare(args),
+            }) => compare::compare(&self.runners, &self.stages, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),

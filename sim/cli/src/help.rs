@@ -155,6 +155,19 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "compare",
+        &[
+            Example {
+                words: "compare x.ron --rules Hardened",
+                what: "30 live runs beside 1000 simulated ones",
+            },
+            Example {
+                words: "compare x.ron --calibrate --live-runs 100 --samples x.csv",
+                what: "simulated with what this machine takes, and all samples to plot",
+            },
+        ],
+    ),
+    (
         "completions",
         &[Example {
             words: "completions bash > ~/.local/share/bash-completion/completions/PROGRAM",

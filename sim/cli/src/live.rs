@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, anyhow, bail};
 use indicatif::ProgressBar;
-use squall_nodes::Time;
+use squall_nodes::{Span, Time};
 use squall_reports::json;
 use squall_reports::look::{Look, counted};
 use squall_reports::text::{self, Tallied, Tally};
@@ -322,7 +322,8 @@ fn of_the_machine(live: &LiveRun, file: &ScenarioFile) -> Vec<String> {
             "the machine kept hosts from running for longer than {}: {}, for {} at most",
             live.tolerance,
             counted(live.stalls.count, "time", "times"),
-            live.stalls.longest
+            // Nobody needs it to the nanosecond.
+            Span::from_millis(live.stalls.longest.as_nanos().div_ceil(1_000_000))
         ));
     }
     if file.place("persist").is_some() {
@@ -353,7 +354,7 @@ fn clean(folder: &std::path::Path, session: &mut Session<'_>) -> anyhow::Result<
 }
 
 /// The folder of all runs of a user, when no other one is named.
-fn default_folder() -> PathBuf {
+pub(crate) fn default_folder() -> PathBuf {
     use std::os::unix::fs::MetadataExt as _;
     let user = std::fs::metadata("/proc/self").map_or(0, |own| own.uid());
     std::env::temp_dir().join(format!("squall-live-{user}"))

@@ -278,3 +278,6 @@ fn is_for_want_of_room(why: &io::Error) -> bool {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
 }
+
+#[cfg(test)]
+mod tests;
