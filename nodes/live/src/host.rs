@@ -42,6 +42,8 @@ pub(crate) struct Host<N: Node> {
     ids: Ids,
     pub(super) found: Found,
     pub(super) seed: u64,
+    /// When it was told to boot.
+    go_at: Option<Time>,
     booted: Option<Time>,
     start: Started,
     timers: Timers<N::Timer>,
@@ -147,6 +149,7 @@ impl<N: Node> Host<N> {
             now: monotonic(),
             node: None,
             ids: Ids::default(),
+            go_at: None,
             booted: None,
             start: Started::NotYet,
             timers: Timers::new(),

@@ -5,9 +5,9 @@ use squall_nodes::{Node, Time};
 
 use crate::policy::Policy;
 
-/// One request.
+/// One request: `{"call":{"call":1,"command":…}}`, or `"stop"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "snake_case", bound = "")]
+#[serde(rename_all = "snake_case", bound = "")]
 pub enum Request<N: Node> {
     /// Boot at this time, or at once when it is past. Only a node that was started to wait for it waits for it.
     Go {
@@ -32,9 +32,9 @@ pub enum Request<N: Node> {
     Stop,
 }
 
-/// What comes back on a control socket.
+/// What comes back on a control socket: `{"answer":{"call":1,"answer":…}}`, or `"done"`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case", bound = "")]
+#[serde(rename_all = "snake_case", bound = "")]
 pub enum Reply<N: Node> {
     /// The node answers a call; it may answer once more.
     Answer {
