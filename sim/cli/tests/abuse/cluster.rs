@@ -30,6 +30,8 @@ pub(crate) struct Cluster {
     network: [u8; 2],
     /// The settings of nodes that say how fast things go.
     pub(crate) timing: &'static str,
+    /// Where the log of the next node goes, when not to its file.
+    pub(crate) stderr: Option<Stdio>,
 }
 
 /// One node and what was seen of it.
@@ -78,6 +80,7 @@ impl Cluster {
             network: [high | 0x80, low],
             // Patient enough for a machine that has other work to do.
             timing: "round: \"100ms\", availability_interval: \"100ms\", client_timeout: \"2s\", misses: 20",
+            stderr: None,
         }
     }
 
@@ -112,7 +115,7 @@ impl Cluster {
     pub(crate) fn start_by(&mut self, program: Command, name: &str, file: &Path) -> usize {
         let place = self.nodes.len();
         let address = SocketAddrV4::new(self.ip(place as u8 + 1), PORT);
-        let child = self.spawn(program, place, name, file);
+        let child = self.spawn(program, place, name, file, &[]);
         self.nodes.push(Living {
             name: name.to_owned(),
             address,
@@ -146,15 +149,19 @@ impl Cluster {
         file
     }
 
-    fn spawn(&self, mut program: Command, place: usize, name: &str, file: &Path) -> Child {
-        let log = File::options().create(true).append(true).open(self.log(name));
+    fn spawn(&mut self, mut program: Command, place: usize, name: &str, file: &Path, more: &[&str]) -> Child {
+        let stderr = self.stderr.take().unwrap_or_else(|| {
+            let log = File::options().create(true).append(true).open(self.log(name));
+            Stdio::from(log.expect("a file"))
+        });
         let mut child = program
             .arg("node")
             .arg(file)
-            .args(["--attended", "--mark-every", "20ms"])
+            .args(["--attended", "--mark-every", "20ms", "--colour", "never"])
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(log.expect("a file"))
+            .stderr(stderr)
             .spawn()
             .expect("the program starts");
         let lines = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -184,13 +191,6 @@ impl Cluster {
             let Ok((place, said)) = self.said.recv_timeout(left) else {
                 panic!("{what}: it did not come to that in {PATIENCE:?}\n{}", self.told());
             };
-            self.take(place, said);
-        }
-    }
-
-    /// Takes in what nodes have said until now.
-    pub(crate) fn catch_up(&mut self) {
-        while let Ok((place, said)) = self.said.try_recv() {
             self.take(place, said);
         }
     }
@@ -263,9 +263,15 @@ impl Cluster {
 
     /// Starts a node again that has ended.
     pub(crate) fn start_again(&mut self, place: usize) {
+        self.start_again_with(place, &[]);
+    }
+
+    /// Starts it again with more words.
+    pub(crate) fn start_again_with(&mut self, place: usize, more: &[&str]) {
         let name = self.nodes[place].name.clone();
+        let file = self.path(&format!("{name}.ron"));
         let program = Command::new(env!("CARGO_BIN_EXE_squall"));
-        let child = self.spawn(program, place, &name, &self.path(&format!("{name}.ron")));
+        let child = self.spawn(program, place, &name, &file, more);
         let node = &mut self.nodes[place];
         node.child = child;
         node.expected_to_end = false;

@@ -48,9 +48,10 @@ fn garbage_is_counted_and_nobody_is_lost() {
     ];
     let enough = |cluster: &Cluster, place: usize| {
         let told = unreadable(cluster, place);
-        kinds
-            .iter()
-            .all(|kind| told.get(&format!("{kind:?}")).is_some_and(|count| *count >= OF_EACH))
+        kinds.iter().all(|kind| {
+            told.get(&format!("{kind:?}"))
+                .is_some_and(|count| *count >= OF_EACH)
+        })
     };
     let mut sent = BTreeMap::<String, u64>::new();
     let mut turn = 0;
@@ -68,17 +69,17 @@ fn garbage_is_counted_and_nobody_is_lost() {
     });
     for place in 0..cluster.nodes.len() {
         for (kind, count) in unreadable(&cluster, place) {
-            assert!(
-                count <= sent[&kind],
-                "{kind}: {count} claimed of {}",
-                sent[&kind]
-            );
+            assert!(count <= sent[&kind], "{kind}: {count} claimed of {}", sent[&kind]);
         }
     }
     cluster.until_whole("with garbage behind it");
     // The longest that there can be, and what is longer than the kernel passes on.
     let long = draws.bytes(LONGEST);
-    let before: Vec<u64> = cluster.nodes.iter().map(|node| node.seen.count("delivered")).collect();
+    let before: Vec<u64> = cluster
+        .nodes
+        .iter()
+        .map(|node| node.seen.count("delivered"))
+        .collect();
     for node in &cluster.nodes {
         socket.send_to(&long, node.address).expect("loopback takes it");
         let longer = socket.send_to(&vec![0; LONGEST + 1], node.address);
@@ -91,7 +92,10 @@ fn garbage_is_counted_and_nobody_is_lost() {
     cluster.until_whole("after the longest datagram");
     for place in 0..cluster.nodes.len() {
         let name = cluster.nodes[place].name.clone();
-        let shown = figure(cluster.nodes[place].address, "squall_facts_total{fact=\"unreadable\"}");
+        let shown = figure(
+            cluster.nodes[place].address,
+            "squall_facts_total{fact=\"unreadable\"}",
+        );
         let claimed = cluster.nodes[place].seen.named("unreadable").count() as u64;
         assert_eq!(shown, claimed, "{name}");
     }
@@ -114,7 +118,10 @@ fn what_finds_no_room_is_counted() {
         cluster.nodes[3].seen.count("overflowed") > 1_000
     });
     let counted = cluster.nodes[3].seen.count("overflowed");
-    let shown = figure(cluster.nodes[3].address, "squall_datagrams_total{fate=\"overflowed\"}");
+    let shown = figure(
+        cluster.nodes[3].address,
+        "squall_datagrams_total{fate=\"overflowed\"}",
+    );
     assert!(counted <= shown && shown <= 2_000, "{counted} and {shown}");
     cluster.until_whole("after the pause");
 }
@@ -163,7 +170,12 @@ fn a_flood_on_every_port_loses_nobody() {
     assert!(sent >= FROM_EACH, "{sent}");
     cluster.until_whole("after the flood");
     for node in &cluster.nodes {
-        let of = |fate| figure(node.address, &format!("squall_datagrams_total{{fate=\"{fate}\"}}"));
+        let of = |fate| {
+            figure(
+                node.address,
+                &format!("squall_datagrams_total{{fate=\"{fate}\"}}"),
+            )
+        };
         let told = of("delivered") + of("overflowed");
         // Each had its share; the kernel may have dropped some on the way to the socket, which nobody is told of.
         assert!(told >= sent / 8, "{}: {told} of {sent}", node.name);

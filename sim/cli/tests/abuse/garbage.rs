@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use squall_nodes::hac::Rules;
-use squall_nodes::hac::wire::{Checksum, Code, Entry, Epoch, Head, Mode, NO_ID, Packet, Part, Status, WireError};
+use squall_nodes::hac::wire::{
+    Checksum, Code, Entry, Epoch, Head, Mode, NO_ID, Packet, Part, Status, WireError,
+};
 
 /// The longest that a datagram can say.
 pub(crate) const LONGEST: usize = 65_507;
@@ -43,7 +45,11 @@ pub(crate) fn packet(code: Code, entries: &[Entry]) -> Vec<u8> {
 pub(crate) fn packet_in(epoch: Epoch, code: Code, entries: &[Entry]) -> Vec<u8> {
     let head = Head {
         rules: Rules::Hardened,
-        mode: if code == Code::Ap { Mode::PeerToPeer } else { Mode::ClientServer },
+        mode: if code == Code::Ap {
+            Mode::PeerToPeer
+        } else {
+            Mode::ClientServer
+        },
         code,
         epoch,
     };
@@ -75,7 +81,9 @@ pub(crate) fn datagram(draws: &mut Draws, turn: usize) -> Vec<u8> {
 }
 
 fn any(draws: &mut Draws, turn: usize) -> Vec<u8> {
-    let rows: Vec<Entry> = (0..=draws.below(40)).map(|id| entry(id as u32, id as u8)).collect();
+    let rows: Vec<Entry> = (0..=draws.below(40))
+        .map(|id| entry(id as u32, id as u8))
+        .collect();
     let codes = [Code::Hc, Code::Hs, Code::Ac, Code::As];
     let code = codes[draws.below(codes.len())];
     let mut real = packet(code, if code == Code::As { &rows } else { &rows[..1] });

@@ -80,7 +80,8 @@ impl Newcomer {
 fn what_a_killed_node_has_said_is_on_its_disk_and_in_its_recording() {
     let mut cluster = Cluster::new();
     // Two rounds of silence, and it serves again.
-    cluster.timing = "round: \"100ms\", availability_interval: \"100ms\", client_timeout: \"110ms\", misses: 2";
+    cluster.timing =
+        "round: \"100ms\", availability_interval: \"100ms\", client_timeout: \"110ms\", misses: 2";
     let server = cluster.start("s", "record: (folder: \"s/flights\", keep: 1000)");
     let address = cluster.nodes[server].address;
     let mut draws = Draws(4);
@@ -110,7 +111,10 @@ fn what_a_killed_node_has_said_is_on_its_disk_and_in_its_recording() {
             let (id, to) = (fact["id"].as_u64().expect("an id"), fact["addr"].as_str());
             let to = to.expect("an address").to_owned();
             // Nothing that was said is taken back, and no id is given away twice.
-            assert!(granted.values().all(|given| *given != id), "{id} is given to {to}");
+            assert!(
+                granted.values().all(|given| *given != id),
+                "{id} is given to {to}"
+            );
             assert_eq!(granted.insert(to, id), None);
         }
         assert_eq!(seen.named("disk_unreadable").count(), 0);
@@ -128,7 +132,9 @@ fn what_a_killed_node_has_said_is_on_its_disk_and_in_its_recording() {
             assert_eq!(u64::from(again), *claimed);
         }
     }
-    cluster.until("it has booted", |cluster| cluster.nodes[server].seen.booted.is_some());
+    cluster.until("it has booted", |cluster| {
+        cluster.nodes[server].seen.booted.is_some()
+    });
     let booted = cluster.nodes[server].seen.booted.as_ref();
     assert_eq!(booted.map(|booted| &booted["disk"]), Some(&"Kept".into()));
     assert!(cluster.stop(server).success());

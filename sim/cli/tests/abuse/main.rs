@@ -3,9 +3,10 @@
 
 mod cluster;
 mod datagrams;
-//DISKS
-//FOLDERS
+mod disks;
+mod folders;
 mod garbage;
 mod killed;
-//LOG
+mod log;
+mod mounts;
 mod operators;

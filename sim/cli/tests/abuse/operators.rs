@@ -25,7 +25,11 @@ fn pages(node: SocketAddrV4) -> TcpStream {
 /// A page of a node: its head and what it says. Who connects while too many are there waits for his turn.
 fn page(node: SocketAddrV4, path: &str) -> String {
     let mut stream = pages(node);
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it is sent");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .expect("it is sent");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("it is answered");
     text
@@ -120,7 +124,10 @@ fn garbage_on_the_control_socket_is_refused() {
             pour(&stream, line);
             let said = reply(&stream).expect("a reply");
             let why = said["refused"]["why"].as_str();
-            assert!(why.is_some_and(|why| why.contains("this is no request")), "{said}");
+            assert!(
+                why.is_some_and(|why| why.contains("this is no request")),
+                "{said}"
+            );
             // And it is shown the door.
             assert_eq!(reply(&stream), None);
         }
@@ -161,7 +168,10 @@ fn endless_lines_and_clients_that_never_read_hold_nobody_up() {
         let mut asked = 0;
         while let Ok(taken) = (&deaf).write(&calls.as_bytes()[asked % calls.len()..]) {
             asked += taken;
-            assert!(asked < 64 << 20, "it takes {asked} bytes from one who never reads");
+            assert!(
+                asked < 64 << 20,
+                "it takes {asked} bytes from one who never reads"
+            );
         }
         cluster.until_whole("while they are there");
         status(&cluster, place);
