@@ -4,7 +4,6 @@
 //! - [`door`]: how it is asked things from other threads; [`status`]: how it is.
 //! - [`line`]: what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
-//! - [`record`]: the flight recorder, and replays of what it recorded.
 //! - [`service`]: what it has around it: signals, pages, a control socket.
 //! - [`client`]: who asks it things over that socket; [`outside`]: what arguments may ask of the machine.
 //! - [`clock`] and [`disk`]: the machine's time, and where a node persists; [`error`]: why it does not start, or has to stop.

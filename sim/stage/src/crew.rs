@@ -426,20 +426,6 @@ impl<N: Node> Host<N> {
         self.process.is_some() && (self.life == Life::Booted || is_starting)
     }
 
-    /// Whether its process is being killed.
-    pub(crate) fn is_dying(&self) -> bool {
-        matches!(
-            self.doing,
-            Some((
-                Act {
-                    what: Do::Kill(_),
-                    ..
-                },
-                _
-            ))
-        )
-    }
-
     /// Whether its process is being stopped, to be let go on later.
     fn is_stopping(&self) -> bool {
         matches!(self.doing, Some((Act { what: Do::Stop, .. }, _)))

@@ -1,7 +1,7 @@
 //! The flight recorder: a node's life in a file, from which it is lived again, effect by effect.
 //!
 //! - [`recorder`]: writes a recording while the node lives; [`folder`]: which recordings there are, and how many are kept.
-//! - [`head`]: who is recorded; [`frame`]: how the file shows what of it is whole.
+//! - [`head`]: who is recorded, by which [`build`](mod@build); [`frame`]: how the file shows what of it is whole.
 //! - [`replay`]: tells a node the inputs of a recording and holds what it asks for against what was recorded; [`door`]: the same for
 //!   whatever protocol a file is of; [`rules`]: settings under other rules than those that were recorded; `words`: inputs and effects
 //!   in words.
@@ -16,6 +16,7 @@
 //!
 //! A recorder that cannot write lets the node go on unrecorded, and says so: a node is worth more than its recording.
 
+pub mod build;
 pub mod door;
 pub mod folder;
 pub mod frame;
@@ -25,6 +26,7 @@ pub mod replay;
 pub mod rules;
 mod words;
 
+pub use build::{VERSION, build};
 pub use door::{Manner, ReplayError, Replays, replays};
-pub use head::{Head, VERSION, build, head_of};
+pub use head::{Head, head_of};
 pub use recorder::{FlightRecorder, RecordError};

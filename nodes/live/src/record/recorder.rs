@@ -217,10 +217,10 @@ impl<N: Node> Witness<N> for FlightRecorder {
 }
 
 impl Drop for FlightRecorder {
-    /// When it is a panicking node that takes it down, the input over which it panics is written down.
+    /// A node that was told something and has not come back has panicked: the input over which it did is written down.
     fn drop(&mut self) {
         let is_told = |flight: &Flight| flight.turn == Turnaround::Told;
-        if std::thread::panicking() && self.flight.as_ref().is_some_and(is_told) {
+        if self.flight.as_ref().is_some_and(is_told) {
             self.write();
         }
     }

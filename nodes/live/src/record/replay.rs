@@ -208,7 +208,7 @@ impl<N: Node> Flight<'_, N> {
     /// Reads the next entry.
     fn next(&mut self) -> Result<Turn, ReplayError> {
         let input = self.number + 1;
-        let next = self.frames.next().map_err(|why| ReplayError::Io {
+        let next = self.frames.read().map_err(|why| ReplayError::Io {
             path: self.path.to_owned(),
             why,
         })?;
@@ -438,7 +438,7 @@ impl<N: Node> Transport<N> for Flight<'_, N> {
 
 /// What comes of a node that panics when it boots: it is as recorded if nothing was recorded that it was told.
 fn boot_panicked(path: &Path, mut frames: Frames, came: Replay, said: String) -> Result<Replay, ReplayError> {
-    let next = frames.next().map_err(|why| ReplayError::Io {
+    let next = frames.read().map_err(|why| ReplayError::Io {
         path: path.to_owned(),
         why,
     })?;

@@ -242,5 +242,5 @@ fn a_node_that_is_not_to_be_recorded_is_not() {
     let rig = Rig::new(&placed, Span::from_secs(1));
     let gauge = fly::<Echo>(rig, &settings, 1, 0, End::Stopped);
     assert_eq!(gauge.read(), Recording::Off);
-    assert_eq!(all(&folder), [String::new(); 0]);
+    assert!(all(&folder).is_empty());
 }

@@ -181,11 +181,11 @@ fn a_length_that_cannot_be_sets_nothing_aside() {
         panic!("it is a recording");
     };
     for _ in 0..4 {
-        assert!(matches!(frames.next(), Ok(Next::Frame(_))));
+        assert!(matches!(frames.read(), Ok(Next::Frame(_))));
     }
     let whole = frames.body().len();
     assert!(matches!(
-        frames.next(),
+        frames.read(),
         Ok(Next::CutOff {
             why: CutWhy::Short,
             ..

@@ -78,7 +78,7 @@ fn a_recorded_failover_is_lived_again_to_the_same_effects() {
     };
     has("start", "bind port 7400");
     has(
-        "datagram from 10.0.0.1:7400 on 10.0.0.2:7400: HS v2",
+        "datagram from 10.0.0.1:7400 on 10.0.0.2:7400: AS v2",
         "claim joined: Joined",
     );
     has("timer Silence", "claim suspected: Suspected");
@@ -238,5 +238,5 @@ fn a_recording_that_is_not_wanted_is_not_made() {
     };
     let gauge = failover(&placed, "Hardened", record, End::Stopped);
     assert_eq!(gauge.read(), Recording::Full { bytes: 0 });
-    assert_eq!(crate::rig::all(&folder), [String::new(); 0]);
+    assert!(crate::rig::all(&folder).is_empty());
 }

@@ -101,6 +101,7 @@ fn persists_with_nothing_between_are_all_completed_and_the_last_is_found_after_a
             assert_eq!(told, ["told of one", "told of two", "told of three"]);
             assert_eq!(said[0], "found None");
             assert_eq!(said[5..], ["found Some(\"three\")", "goes on"]);
+            assert_eq!(seen.lives[A], [0, 1]);
         });
 }
 
@@ -151,5 +152,6 @@ fn a_failed_write_takes_what_rests_on_it_and_the_old_contents_stay() {
             ];
             assert_eq!(seen.said(A), expected);
             assert_eq!(seen.said(B), ["found None", "a:5 > b:6: told"]);
+            assert_eq!(seen.lives, [vec![0, 1, 2], vec![0]]);
         });
 }

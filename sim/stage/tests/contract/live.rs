@@ -79,6 +79,7 @@ impl<'s> Stage<'s> {
             policies: 0,
             seen: Seen {
                 said: vec![Vec::new(); story.hosts.len()],
+                lives: vec![Vec::new(); story.hosts.len()],
                 ..Seen::default()
             },
             before: vec![0; story.hosts.len()],
@@ -284,7 +285,10 @@ impl<'s> Stage<'s> {
                 .unwrap_or_else(|_| panic!("still waiting for {what}; {:#?}", self.seen));
             if let Some(gone) = self.hosts.iter().position(|host| host.thread.is_finished()) {
                 let ended = self.hosts.remove(gone).thread.join();
-                panic!("{gone} has stopped, waiting for {what}: {ended:?}; {:#?}", self.seen);
+                panic!(
+                    "{gone} has stopped, waiting for {what}: {ended:?}; {:#?}",
+                    self.seen
+                );
             }
             let found = is_it(place, &line);
             self.note(place, line);
@@ -302,6 +306,7 @@ impl<'s> Stage<'s> {
                     *state = State::Ready;
                 }
             }
+            Line::Booted { incarnation, .. } => self.seen.lives[place].push(incarnation),
             Line::Fact { fact, .. } => {
                 let text = text_of(&format!("{fact:?}"));
                 if let Some(state) = state

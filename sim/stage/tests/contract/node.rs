@@ -7,6 +7,9 @@ use squall_nodes::{
     CallId, ConfigOf, Describe, Input, InvariantKind, Node, NodeRng, Outbox, Protocol, Span, Time, Timer,
 };
 
+/// What is added to the ports of scripts: those below 1024 take a privilege.
+const PORTS: u16 = 5_000;
+
 /// The protocol of the suite.
 pub(crate) struct Scripted;
 
@@ -170,24 +173,24 @@ impl Actor {
                 let disk = self.disk.as_deref().map(String::from_utf8_lossy);
                 say(out, format!("found {disk:?}"));
             }
-            Act::Bind(port) => out.bind(*port),
+            Act::Bind(port) => out.bind(PORTS + port),
             Act::Send(port, to, text) => {
                 let payload = out.payload(text.as_bytes());
-                out.send(*port, self.address(*to), payload);
+                out.send(PORTS + port, self.address(*to), payload);
             }
             Act::SendLong(port, to, len) => {
                 let payload = out.payload(&pattern(*len));
-                out.send(*port, self.address(*to), payload);
+                out.send(PORTS + port, self.address(*to), payload);
             }
             Act::SendMany(port, to, count, len) => {
                 let payload = out.payload(&pattern(*len));
                 for _ in 0..*count {
-                    out.send(*port, self.address(*to), payload);
+                    out.send(PORTS + port, self.address(*to), payload);
                 }
             }
             Act::SendNow(port, to) => {
                 let payload = out.payload(&now.as_nanos().to_le_bytes());
-                out.send(*port, self.address(*to), payload);
+                out.send(PORTS + port, self.address(*to), payload);
             }
             Act::SayIfLate(least) => {
                 if let Input::Datagram { bytes, .. } = input
@@ -256,13 +259,13 @@ impl Actor {
     }
 
     fn address(&self, (host, port): (usize, u16)) -> SocketAddrV4 {
-        SocketAddrV4::new(self.part.cast[host].1, port)
+        SocketAddrV4::new(self.part.cast[host].1, PORTS + port)
     }
 
     fn name(&self, address: SocketAddrV4) -> String {
         let known = self.part.cast.iter().find(|(_, ip)| ip == address.ip());
         let name = known.map_or("nobody", |(name, _)| name);
-        format!("{name}:{}", address.port())
+        format!("{name}:{}", address.port() - PORTS)
     }
 }
 

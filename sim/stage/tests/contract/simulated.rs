@@ -21,6 +21,7 @@ pub(crate) fn play(story: &Story) -> Seen {
     let traffic = &outcome.traffic;
     let mut seen = Seen {
         said: vec![Vec::new(); story.hosts.len()],
+        lives: vec![Vec::new(); story.hosts.len()],
         sent: traffic.sent,
         delivered: traffic.delivered,
         cut: traffic.cut,
@@ -33,6 +34,7 @@ pub(crate) fn play(story: &Story) -> Seen {
         let Some(host) = event.host else { continue };
         let said = &mut seen.said[host.index()];
         match &event.what {
+            Happening::Booted { incarnation } => seen.lives[host.index()].push(*incarnation),
             Happening::Fact { says, .. } => said.push(text_of(says)),
             Happening::Answer { says, .. } => said.push(format!("answers {says}")),
             Happening::Sent {

@@ -46,6 +46,8 @@ pub(crate) enum Fault {
 pub(crate) struct Seen {
     /// What each host claimed and answered, in order.
     pub(crate) said: Vec<Vec<String>>,
+    /// The numbers of each host's lives.
+    pub(crate) lives: Vec<Vec<u32>>,
     pub(crate) sent: u64,
     pub(crate) delivered: u64,
     pub(crate) cut: u64,
