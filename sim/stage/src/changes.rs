@@ -21,6 +21,14 @@ struct Making {
     policies: BTreeMap<HostId, u64>,
     /// Until when it lasts at least.
     last: Time,
+    /// Whether everyone whom it concerns is named by now.
+    named: Named,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    NotYet,
+    All,
 }
 
 /// A change that is made.
@@ -44,6 +52,7 @@ impl Changes {
             acts: 0,
             policies: BTreeMap::new(),
             last: at,
+            named: Named::NotYet,
         };
         self.making.insert(self.numbers, making);
         self.numbers
@@ -68,9 +77,13 @@ impl Changes {
         }
     }
 
-    /// Whether it takes any time: forgets it when it does not.
+    /// Everyone whom a change concerns is named. Whether it takes any time: it is forgotten when it does not.
     pub(crate) fn takes_time(&mut self, change: u64) -> bool {
-        let takes_time = self.making.get(&change).is_some_and(|making| !making.is_made());
+        let Some(making) = self.making.get_mut(&change) else {
+            return false;
+        };
+        making.named = Named::All;
+        let takes_time = !making.is_made();
         if !takes_time {
             self.making.remove(&change);
         }
@@ -115,7 +128,7 @@ impl Changes {
 
 impl Making {
     fn is_made(&self) -> bool {
-        self.acts == 0 && self.policies.is_empty()
+        self.named == Named::All && self.acts == 0 && self.policies.is_empty()
     }
 }
 
@@ -162,6 +175,9 @@ mod tests {
     fn a_change_that_concerns_nobody_takes_no_time() {
         let mut changes = Changes::default();
         let change = changes.begin(0, cause("heal"), at(1));
+        // As long as it is not known whom it concerns, nothing makes it.
+        assert_eq!(changes.excused(HostId(1), at(1)), []);
+        assert!(changes.cause(change).is_some());
         assert!(!changes.takes_time(change));
         assert_eq!(changes.act_done(change, at(2)), []);
     }

@@ -405,9 +405,13 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
         }
         self.stalls.count += 1;
         self.stalls.longest = self.stalls.longest.max(by);
-        let change = Change::Stalled { host: id, by };
-        let by = itself("the machine");
-        self.merge.put(at, Sight::Change { change, by });
+        // What others said while it did not run is disturbed as well: it is known of that only now, and nothing that came after has
+        // been shown to anybody, since everyone waits for what this host has to tell.
+        for at in [at - by, at] {
+            let change = Change::Stalled { host: id, by };
+            let by = itself("the machine");
+            self.merge.put(at, Sight::Change { change, by });
+        }
     }
 
     /// A host's process has ended: as it was to, or by itself.
