@@ -210,6 +210,7 @@ fn plan(roles: &[Way], hosts: u32) -> Plan<Flood> {
             loss: 0.0,
             latency: UNDER_WAY * 10,
         },
+        live_tolerance: Span::ZERO,
     }
 }
 

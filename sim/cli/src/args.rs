@@ -33,6 +33,10 @@ pub(crate) enum Command {
     /// Play scenario files on live processes, a process a host, in real time
     Live(LiveArgs),
     /// Run one live node over sockets, until a signal
+    ///
+    /// The first SIGTERM or SIGINT stops it in order, which is exit code 0, the second at once, which is 130. 2 is a file, an argument,
+    /// a port or a data folder that cannot be used, and 101 a bug of the node or of Squall. A protocol's own arguments are told when
+    /// they are left out.
     Node(Box<NodeArgs>),
     /// Ask a live node something, through its control socket
     Ask(AskArgs),

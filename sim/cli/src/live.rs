@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context as _, anyhow, bail};
 use indicatif::ProgressBar;
-use squall_nodes::Time;
+use squall_nodes::{Span, Time};
 use squall_reports::json;
 use squall_reports::look::{Look, counted};
 use squall_reports::text::{self, Tallied, Tally};
@@ -322,7 +322,8 @@ fn of_the_machine(live: &LiveRun, file: &ScenarioFile) -> Vec<String> {
             "the machine kept hosts from running for longer than {}: {}, for {} at most",
             live.tolerance,
             counted(live.stalls.count, "time", "times"),
-            live.stalls.longest
+            // Nobody needs it to the nanosecond.
+            Span::from_millis(live.stalls.longest.as_nanos().div_ceil(1_000_000))
         ));
     }
     if file.place("persist").is_some() {

@@ -21,6 +21,16 @@ struct Making {
     policies: BTreeMap<HostId, u64>,
     /// Until when it lasts at least.
     last: Time,
+    /// What kind of fault touches something when it is made.
+    strikes: Option<&'static str>,
+    /// Whether everyone whom it concerns is named by now.
+    named: Named,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    NotYet,
+    All,
 }
 
 /// A change that is made.
@@ -32,6 +42,8 @@ pub(crate) struct Made {
     pub(crate) cause: Cause,
     /// Since when.
     pub(crate) at: Time,
+    /// What kind of fault touches something with it.
+    pub(crate) strikes: Option<&'static str>,
 }
 
 impl Changes {
@@ -44,6 +56,8 @@ impl Changes {
             acts: 0,
             policies: BTreeMap::new(),
             last: at,
+            strikes: None,
+            named: Named::NotYet,
         };
         self.making.insert(self.numbers, making);
         self.numbers
@@ -52,6 +66,13 @@ impl Changes {
     /// What makes a change that is being made.
     pub(crate) fn cause(&self, change: u64) -> Option<&Cause> {
         self.making.get(&change).map(|making| &making.cause)
+    }
+
+    /// A change is a fault of this kind, which touches something when it is made: hosts that start are not there before.
+    pub(crate) fn strikes(&mut self, change: u64, kind: &'static str) {
+        if let Some(making) = self.making.get_mut(&change) {
+            making.strikes = Some(kind);
+        }
     }
 
     /// Something is done to a process for a change.
@@ -68,9 +89,13 @@ impl Changes {
         }
     }
 
-    /// Whether it takes any time: forgets it when it does not.
+    /// Everyone whom a change concerns is named. Whether it takes any time: it is forgotten when it does not.
     pub(crate) fn takes_time(&mut self, change: u64) -> bool {
-        let takes_time = self.making.get(&change).is_some_and(|making| !making.is_made());
+        let Some(making) = self.making.get_mut(&change) else {
+            return false;
+        };
+        making.named = Named::All;
+        let takes_time = !making.is_made();
         if !takes_time {
             self.making.remove(&change);
         }
@@ -108,6 +133,7 @@ impl Changes {
             by: making.by,
             cause: making.cause,
             at: making.last,
+            strikes: making.strikes,
         })
         .collect()
     }
@@ -115,7 +141,7 @@ impl Changes {
 
 impl Making {
     fn is_made(&self) -> bool {
-        self.acts == 0 && self.policies.is_empty()
+        self.named == Named::All && self.acts == 0 && self.policies.is_empty()
     }
 }
 
@@ -153,6 +179,7 @@ mod tests {
             by: 4,
             cause: cause("partition"),
             at: at(9),
+            strikes: None,
         };
         assert_eq!(changes.act_done(first, at(6)), [made]);
         assert_eq!(changes.act_done(first, at(7)), []);
@@ -162,6 +189,9 @@ mod tests {
     fn a_change_that_concerns_nobody_takes_no_time() {
         let mut changes = Changes::default();
         let change = changes.begin(0, cause("heal"), at(1));
+        // As long as it is not known whom it concerns, nothing makes it.
+        assert_eq!(changes.excused(HostId(1), at(1)), []);
+        assert!(changes.cause(change).is_some());
         assert!(!changes.takes_time(change));
         assert_eq!(changes.act_done(change, at(2)), []);
     }

@@ -405,9 +405,13 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
         }
         self.stalls.count += 1;
         self.stalls.longest = self.stalls.longest.max(by);
-        let change = Change::Stalled { host: id, by };
-        let by = itself("the machine");
-        self.merge.put(at, Sight::Change { change, by });
+        // What others said while it did not run is disturbed as well: it is known of that only now, and nothing that came after has
+        // been shown to anybody, since everyone waits for what this host has to tell.
+        for at in [at - by, at] {
+            let change = Change::Stalled { host: id, by };
+            let by = itself("the machine");
+            self.merge.put(at, Sight::Change { change, by });
+        }
     }
 
     /// A host's process has ended: as it was to, or by itself.
@@ -479,7 +483,16 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
     }
 
     pub(crate) fn settle(&mut self, made: Vec<Made>) {
-        for Made { by, cause, at } in made {
+        for Made {
+            by,
+            cause,
+            at,
+            strikes,
+        } in made
+        {
+            if let Some(kind) = strikes {
+                self.merge.put(at, Sight::Struck(kind));
+            }
             let change = Change::Settled { by };
             self.merge.put(at, Sight::Change { change, by: cause });
         }
@@ -517,6 +530,8 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
     /// Stops the hosts in order, so that they tell their last counts; those that cannot be are killed.
     fn stop_hosts(&mut self) {
         for host in &mut self.crew.hosts {
+            // Of a process that has ended nobody knows what memory it had.
+            host.look_at_taken();
             if host.life == Life::Booted && host.power == Power::On {
                 host.ask(&squall_live::Request::Stop);
             }

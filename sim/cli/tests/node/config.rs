@@ -158,3 +158,14 @@ fn a_node_by_a_file_runs_and_its_log_may_be_json() {
     );
     assert!(std::path::Path::new(&folder.at("d/state")).exists());
 }
+
+#[test]
+fn the_log_says_as_much_as_it_is_to() {
+    let at = address();
+    let mut node = Node::start(&["hac", "server", "7101", "--address", &at, "--log-level", "warn"]);
+    // The first thing that it says is a warning, which comes after what it would say otherwise.
+    node.says(&["WARN", "without a data folder"]);
+    node.signal("TERM");
+    let (status, log) = node.end();
+    assert!(status.success() && !log.contains("INFO"), "{log}");
+}

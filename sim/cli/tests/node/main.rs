@@ -2,6 +2,7 @@
 
 mod ask;
 mod attended;
+mod bug;
 mod config;
 mod data;
 mod pages;
