@@ -6,7 +6,16 @@ use squall::{App, Exit};
 
 use crate::watch::{Folder, Watch, watch};
 
-const COMMANDS: [&str; 5] = ["run", "sweep", "check", "completions", "man"];
+const COMMANDS: [&str; 8] = [
+    "run",
+    "sweep",
+    "check",
+    "node",
+    "ask",
+    "replay",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_shell_is_told_of_every_command_under_the_name_of_the_program() {
