@@ -8,6 +8,7 @@ mod compare;
 pub mod replay;
 
 use serde::{Serialize, Serializer};
+use squall_sim::live::LiveRun;
 use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Traffic};
 use squall_sim::plan::Expect;
 use squall_sim::runner::{Happens, Promise};
@@ -19,7 +20,29 @@ use crate::text::{Checked, CheckedRules};
 /// A run as a line, without its end. `notes` are what the program has to say besides: bounds that were loosened, promises
 /// that were never judged.
 pub fn run(outcome: &Outcome, notes: &[String]) -> String {
-    line(&Run {
+    line(&run_of(outcome, notes))
+}
+
+/// A live run as a line, without its end: as a simulated one, and at the end under `live` what the machine had to do with it.
+pub fn live(run: &LiveRun, notes: &[String]) -> String {
+    let host = |host: &squall_sim::live::HostUse| LiveHost {
+        name: host.name.clone(),
+        cpu_ns: host.cpu.as_nanos(),
+        peak_memory: host.peak_memory,
+    };
+    line(&Live {
+        run: run_of(&run.outcome, notes),
+        live: Machine {
+            tolerance_ns: run.tolerance.as_nanos(),
+            stalls: run.stalls.count,
+            longest_stall_ns: run.stalls.longest.as_nanos(),
+            hosts: run.hosts.iter().map(host).collect(),
+        },
+    })
+}
+
+fn run_of<'a>(outcome: &'a Outcome, notes: &'a [String]) -> Run<'a> {
+    Run {
         scenario: &outcome.scenario,
         rules: outcome.rules,
         seed: outcome.seed,
@@ -61,7 +84,7 @@ pub fn run(outcome: &Outcome, notes: &[String]) -> String {
                 since_ns: quiet.since.as_nanos(),
                 bound_ns: quiet.bound.as_nanos(),
             }),
-    })
+    }
 }
 
 /// A sweep as a line, without its end. `wall_ms` is how long it took, by a clock that is not ours.
@@ -183,6 +206,28 @@ fn standing(standing: Standing) -> &'static str {
 
 fn line<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain data has a JSON form")
+}
+
+#[derive(Serialize)]
+struct Live<'a> {
+    #[serde(flatten)]
+    run: Run<'a>,
+    live: Machine,
+}
+
+#[derive(Serialize)]
+struct Machine {
+    tolerance_ns: u64,
+    stalls: u64,
+    longest_stall_ns: u64,
+    hosts: Vec<LiveHost>,
+}
+
+#[derive(Serialize)]
+struct LiveHost {
+    name: String,
+    cpu_ns: u64,
+    peak_memory: u64,
 }
 
 #[derive(Serialize)]

@@ -193,7 +193,7 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// `1 run`, `2 runs`.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 

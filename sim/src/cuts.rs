@@ -12,7 +12,7 @@ impl CutPlan {
     }
 
     /// Whether it is a ring of fewer hosts than that because `actor`, who did what triggered it, is named in it besides.
-    pub(crate) fn is_no_ring(&self, actor: Option<HostId>) -> bool {
+    pub fn is_no_ring(&self, actor: Option<HostId>) -> bool {
         let CutPlan::Ring { hosts, reach } = self else {
             return false;
         };

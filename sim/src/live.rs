@@ -1,11 +1,13 @@
 //! What comes of a live run: the same as of a simulated one, and what the machine had to do with it.
 
-use squall_nodes::{HostId, Node, Span};
+use squall_nodes::{Change, Fact, HostId, Node, Protocol, Span};
 
 use crate::draws::{Draws, below};
+use crate::engine::By;
 use crate::outcome::Outcome;
-use crate::plan::Work;
-use crate::trace::Trace;
+use crate::plan::{Plan, Work};
+use crate::trace::{Happening, Trace};
+use crate::tracer;
 
 /// What came of one live run.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,4 +48,26 @@ pub struct HostUse {
 /// `entry` is its place in the file.
 pub fn whom<N: Node>(seed: u64, entry: usize, work: &Work<N>, nth: u64) -> HostId {
     work.of[below(Draws::new(seed).work(entry, nth), work.of.len() as u64) as usize]
+}
+
+/// What changes the world in a live run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// What reports call it: an entry of the timeline as files write it, or what happens by itself.
+    pub label: String,
+    /// Its place in the timeline; `None` for what comes of itself.
+    pub step: Option<usize>,
+    /// Who did what triggered it.
+    pub actor: Option<HostId>,
+}
+
+/// A change of the world as a trace has it, of a run of `plan` by hosts of these names.
+pub fn changed<P: Protocol>(plan: &Plan<P>, hosts: &[String], change: &Change, cause: &Cause) -> Happening {
+    let by = By {
+        label: &cause.label,
+        step: cause.step,
+        actor: cause.actor,
+    };
+    let facts = <<P::Node as Node>::Fact as Fact>::NAMES;
+    tracer::changed(change, by, &plan.timeline, facts, hosts)
 }

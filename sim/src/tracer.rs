@@ -130,21 +130,8 @@ impl Tracer {
         timeline: &[Step],
         facts: &[&str],
     ) {
-        let fault = match by.actor.and_then(|actor| self.trace.hosts.get(actor.index())) {
-            Some(actor) => by.label.replace("@actor", actor),
-            None => by.label.to_owned(),
-        };
-        let planned = by.step.and_then(|place| Some((place, timeline.get(place)?)));
-        let cause = planned.map(|(place, step)| Cause {
-            entry: place as u32,
-            kind: step.fault.kind().to_owned(),
-            actor: by.actor,
-            when: by
-                .actor
-                .and_then(|actor| when(actor, &step.trigger, &self.trace.hosts, facts)),
-        });
-        let change = change.clone();
-        self.note(at, None, Happening::World { change, fault, cause });
+        let what = changed(change, by, timeline, facts, &self.trace.hosts);
+        self.note(at, None, what);
     }
 
     pub(crate) fn finish(self) -> Trace {
@@ -165,6 +152,31 @@ impl Tracer {
             None => address.to_string().into(),
         }
     }
+}
+
+/// A change of the world, by a step of a timeline or by itself, as a trace has it. `hosts` and `facts` are all names of both.
+pub(crate) fn changed(
+    change: &Change,
+    by: By<'_>,
+    timeline: &[Step],
+    facts: &[&str],
+    hosts: &[String],
+) -> Happening {
+    let fault = match by.actor.and_then(|actor| hosts.get(actor.index())) {
+        Some(actor) => by.label.replace("@actor", actor),
+        None => by.label.to_owned(),
+    };
+    let planned = by.step.and_then(|place| Some((place, timeline.get(place)?)));
+    let cause = planned.map(|(place, step)| Cause {
+        entry: place as u32,
+        kind: step.fault.kind().to_owned(),
+        actor: by.actor,
+        when: by
+            .actor
+            .and_then(|actor| when(actor, &step.trigger, hosts, facts)),
+    });
+    let change = change.clone();
+    Happening::World { change, fault, cause }
 }
 
 /// What triggered a fault, in words: `when c4 had completed a write`, `1s after c1 claimed promoted`.

@@ -42,6 +42,8 @@ pub(crate) struct Host<N: Node> {
     ids: Ids,
     pub(super) found: Found,
     pub(super) seed: u64,
+    /// When it was told to boot.
+    go_at: Option<Time>,
     booted: Option<Time>,
     start: Started,
     timers: Timers<N::Timer>,
@@ -54,7 +56,7 @@ pub(crate) struct Host<N: Node> {
     asked: mpsc::Receiver<Ask<N>>,
     stopped: mpsc::Receiver<Stop>,
     /// So that nobody else has to keep one.
-    _handle: Handle<N>,
+    _asker: Handle<N>,
     /// What was asked and has not had its turn.
     asks: VecDeque<Ask<N>>,
     /// What the call asks that the node is told of.
@@ -147,6 +149,7 @@ impl<N: Node> Host<N> {
             now: monotonic(),
             node: None,
             ids: Ids::default(),
+            go_at: None,
             booted: None,
             start: Started::NotYet,
             timers: Timers::new(),
@@ -158,7 +161,7 @@ impl<N: Node> Host<N> {
             teller,
             asked: door.asked,
             stopped: door.stopped,
-            _handle: door.handle,
+            _asker: door.asker,
             asks: VecDeque::new(),
             command: None,
             calls: BTreeMap::new(),

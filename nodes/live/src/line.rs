@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use squall_nodes::{DiskAtBoot, Node, Span, Time};
 
-/// One line.
+/// One line: `{"fact":{"at":…,"name":…,"fact":…}}`. The name of what it is stands outside, so that what a protocol puts into it is read as
+/// it was written, maps with numbers for keys and all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "line", rename_all = "snake_case", bound = "")]
+#[serde(rename_all = "snake_case", bound = "")]
 pub enum Line<N: Node> {
     /// The process is there, has read its settings, and waits to be told to go.
     Ready {
@@ -107,4 +108,27 @@ pub struct Counts {
     pub unsent: u64,
     /// How many datagrams each entry of the scenario's timeline has touched.
     pub touched: BTreeMap<u32, u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use squall_nodes::echo::EchoNode;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written() {
+        let line = Line::<EchoNode>::Mark {
+            at: Time::from_nanos(7),
+            counts: Counts {
+                sent: 3,
+                touched: [(2, 5), (10, 1)].into(),
+                ..Counts::default()
+            },
+        };
+        let text = serde_json::to_string(&line).unwrap();
+        assert!(text.starts_with("{\"mark\":{\"at\":7,"), "{text}");
+        let read: Line<EchoNode> = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    }
 }

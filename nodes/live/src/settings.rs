@@ -84,8 +84,8 @@ pub enum WhenFull {
 /// How much a node holds at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of datagrams that wait to be handed to the node, each counted with 768 besides its payload; what comes beyond is dropped
-    /// and counted.
+    /// Bytes of datagrams that wait on each port to be handed to the node, as the kernel counts them: each with at least 768 besides its
+    /// payload. What comes beyond is dropped by the kernel, and counted. Linux gives no more than twice its `rmem_max`.
     pub inbox: usize,
     /// Bytes of effects that wait behind a write to the disk. While it is more, the node is handed nothing but what became of its writes.
     pub waiting: usize,

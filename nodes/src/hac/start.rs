@@ -13,8 +13,9 @@ use crate::start::{Outside, Unusable, port};
 pub(super) const WORDS: &[(&str, &str)] = &[
     ("server PORT", "serve at this port of 127.0.0.1, or of --address"),
     (
-        "client HOST PORT",
-        "join the server at this host and port, from a port that the system has free",
+        "client HOST PORT [OWN_PORT]",
+        "join the server at this host and port, from a port of its own, or one that the system has free; by its address and port it is \
+         known when it comes back",
     ),
     (
         "peer ADDRESS [PORT] --members FILE",
@@ -38,7 +39,8 @@ pub(super) fn start(
                 Config { port, ..config },
             ))
         }
-        ["client", host, there] => client(host, port(there)?, config, outside),
+        ["client", host, there] => client(host, port(there)?, None, config, outside),
+        ["client", host, there, own] => client(host, port(there)?, Some(port(own)?), config, outside),
         ["peer", own, "--members", file] => peer(own, None, file, config, outside),
         ["peer", own, there, "--members", file] => peer(own, Some(port(there)?), file, config, outside),
         ["peer", _] | ["peer", _, _] => Err(Unusable::new("a peer needs to know the members of its cluster")
@@ -47,13 +49,22 @@ pub(super) fn start(
     }
 }
 
-fn client(host: &str, port: u16, config: Config, outside: &dyn Outside) -> Result<Placed<HacNode>, Unusable> {
+fn client(
+    host: &str,
+    port: u16,
+    own_port: Option<u16>,
+    config: Config,
+    outside: &dyn Outside,
+) -> Result<Placed<HacNode>, Unusable> {
     let server = found(outside, host)?;
     let system = |why| Unusable::new(format!("there is no way to {server}: {why}"));
     let own = outside.address_towards(server).map_err(system)?;
-    let free = outside.free_port(own).map_err(system)?;
+    let own_port = match own_port {
+        Some(port) => port,
+        None => outside.free_port(own).map_err(system)?,
+    };
     let config = Config {
-        port: free,
+        port: own_port,
         server: Some(SocketAddrV4::new(server, port)),
         ..config
     };
@@ -234,6 +245,10 @@ mod tests {
             (Role::Client, Ipv4Addr::new(10, 0, 0, 2), 40_001)
         );
         assert_eq!(client.config.server, "10.0.0.9:7101".parse().ok());
+        assert_eq!(
+            started("client basement 7101 7102").map(|client| client.config.port),
+            Ok(7102)
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::time::Time;
 pub struct Pilot {
     /// The program's version.
     pub version: String,
-    /// The 64-bit xxh3 of the program's file; `None` where that could not be read.
+    /// A number that no other build of the program has; `None` where its file could not be read.
     pub build: Option<u64>,
     /// The protocol's name.
     pub protocol: String,

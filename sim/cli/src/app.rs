@@ -12,12 +12,13 @@ use squall_nodes::Protocol;
 use squall_reports::look::quoted;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
+use squall_stage::{Staged, staged};
 
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::node::{Living, living};
 use crate::session::{Colours, Reader, Session, Surroundings};
-use crate::{ask, check, manual, node, replay, run, sweep};
+use crate::{ask, check, compare, live, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
@@ -25,6 +26,7 @@ pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
     doors: Vec<Box<dyn Living>>,
+    stages: Vec<Box<dyn Staged>>,
     replays: Vec<Box<dyn Replays>>,
 }
 
@@ -50,6 +52,9 @@ impl App {
         let door = living::<P>();
         self.doors.retain(|other| other.name() != door.name());
         self.doors.push(door);
+        let stage = staged::<P>();
+        self.stages.retain(|other| other.name() != stage.name());
+        self.stages.push(stage);
         self.replays.retain(|other| other.name() != P::NAME);
         self.replays.push(replays::<P>());
         self
@@ -143,6 +148,9 @@ impl App {
                 command: Command::Check(args),
             }) => check::check(&self.runners, &args, &mut session),
             Ok(Typed {
+                command: Command::Live(args),
+            }) => live::live(&self.runners, &self.stages, &args, &mut session),
+            Ok(Typed {
                 command: Command::Node(args),
             }) => node::node(&self.doors, &args, &mut session),
             Ok(Typed {
@@ -151,6 +159,9 @@ impl App {
             Ok(Typed {
                 command: Command::Replay(args),
             }) => replay::replay(&self.replays, &args, &mut session),
+            Ok(Typed {
+                command: Command::Compare(args),
+            }) => compare::compare(&self.runners, &self.stages, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
             }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),

@@ -30,12 +30,20 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     /// Validate scenario files, and show what they promise
     Check(CheckArgs),
+    /// Play scenario files on live processes, a process a host, in real time
+    Live(LiveArgs),
     /// Run one live node over sockets, until a signal
+    ///
+    /// The first SIGTERM or SIGINT stops it in order, which is exit code 0, the second at once, which is 130. 2 is a file, an argument,
+    /// a port or a data folder that cannot be used, and 101 a bug of the node or of Squall. A protocol's own arguments are told when
+    /// they are left out.
     Node(Box<NodeArgs>),
     /// Ask a live node something, through its control socket
     Ask(AskArgs),
     /// Live recorded lives of nodes again, and name the first effect that is not as it was recorded
     Replay(ReplayArgs),
+    /// Run a scenario in both worlds, simulated and live, and say where live falls outside
+    Compare(CompareArgs),
     /// Print what a shell needs to complete the words of this program
     Completions(CompletionsArgs),
     /// Print the manual page of this program
@@ -99,6 +107,45 @@ pub(crate) struct CheckArgs {
     /// files with `--format json`
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) resolved: bool,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LiveArgs {
+    /// Scenario files; of a folder, all `.ron` files in it and below
+    #[arg(required_unless_present = "clean", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only files with this tag, or with one of several
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+    /// No file with this tag
+    #[arg(long, value_name = "TAG")]
+    pub(crate) skip_tag: Vec<String>,
+    /// The seed of nodes and workload; one more for each further run [default: the file's own, else 0]
+    #[arg(long, value_name = "N", value_parser = crate::seeds::seed, allow_negative_numbers = true)]
+    pub(crate) seed: Option<u64>,
+    /// How often to play each
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) runs: u64,
+    /// Only this rule set [default: all of the protocol's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    /// Give each host a network namespace, and have the kernel make the cuts; it takes root
+    #[arg(long)]
+    pub(crate) netns: bool,
+    /// Keep the folder of every run, and not of those alone that are not as expected
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// End what runs have left behind whose program was killed, and play nothing
+    #[arg(long, conflicts_with_all = ["files", "netns", "keep"])]
+    pub(crate) clean: bool,
+    /// The folder in which each run has one [default: squall-live-UID in the folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Tell the story of every violation, expected or not
+    #[arg(long, short = 'v', conflicts_with = "quiet")]
+    pub(crate) story: bool,
     #[command(flatten)]
     pub(crate) how: How,
 }
@@ -236,6 +283,72 @@ pub(crate) struct ReplayArgs {
     /// Say only what is not identical
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The scenario file
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) file: PathBuf,
+    /// How many live runs, in real time, one after the other
+    #[arg(long, value_name = "N", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) live_runs: u64,
+    /// The seeds of the simulated runs: `A..B` without B, `A..=B` with it, or how many, from 0
+    #[arg(
+        long,
+        value_name = "A..B",
+        default_value = "0..1000",
+        allow_negative_numbers = true
+    )]
+    pub(crate) seeds: Seeds,
+    /// The seed of the first live run; each has the next one [default: the first after the simulated runs]
+    #[arg(long, value_name = "N", value_parser = crate::seeds::seed, allow_negative_numbers = true)]
+    pub(crate) live_seed: Option<u64>,
+    /// Measure first what this machine takes for a datagram and a durable write, and simulate with it
+    #[arg(long)]
+    pub(crate) calibrate: bool,
+    /// In how many simulated runs one thing has to come before another to be an order that live runs are held against
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) support: u64,
+    /// Write all samples of both worlds as comma-separated values
+    #[arg(long, value_name = "OUT")]
+    pub(crate) samples: Option<PathBuf>,
+    /// Keep the folder of every live run, and not of those alone that are not as expected
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// The folder in which each live run has one, and writes are measured [default: squall-live-UID in the folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) jobs: Jobs,
+    /// Only this rule set [default: all of the protocol's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rules: Option<String>,
+    /// Text for people, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Colours
+    #[arg(
+        long,
+        visible_alias = "color",
+        value_name = "WHEN",
+        value_enum,
+        default_value_t
+    )]
+    pub(crate) colour: When,
+}
+
+impl CompareArgs {
+    /// How to say it.
+    pub(crate) fn how(&self) -> How {
+        How {
+            format: self.format,
+            colour: self.colour,
+            quiet: false,
+            junit: None,
+            strict: false,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

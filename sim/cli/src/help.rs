@@ -79,6 +79,27 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "live",
+        &[
+            Example {
+                words: "live scenarios/hac --tag live",
+                what: "every file of the folder that is for it, under every rule set",
+            },
+            Example {
+                words: "live x.ron --rules Hardened --runs 10",
+                what: "one, ten times",
+            },
+            Example {
+                words: "live x.ron --netns --keep",
+                what: "as root, with cuts by the kernel; what the hosts wrote is kept",
+            },
+            Example {
+                words: "live --clean",
+                what: "ends what is left of runs whose program was killed",
+            },
+        ],
+    ),
+    (
         "node",
         &[
             Example {
@@ -130,6 +151,19 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             Example {
                 words: "replay flights/flight-000001.sqf flights/flight-000002.sqf --format json",
                 what: "several lives, for a program",
+            },
+        ],
+    ),
+    (
+        "compare",
+        &[
+            Example {
+                words: "compare x.ron --rules Hardened",
+                what: "30 live runs beside 1000 simulated ones",
+            },
+            Example {
+                words: "compare x.ron --calibrate --live-runs 100 --samples x.csv",
+                what: "simulated with what this machine takes, and all samples to plot",
             },
         ],
     ),

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! - [`App`]: the registry of protocols and the way in; [`Exit`]: what a command came to.
-//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `replay`, `manual`: the commands;
+//! - `args`: what can be typed; `help`: what is said of it. `run`, `sweep`, `check`, `live`, `compare`, `replay`, `manual`: the commands;
 //!   `node`, `ask`: those of live nodes. `files`: from paths to prepared scenarios.
 //! - `session`: where output goes. `outfile`, `tracefile`, `junit`: files that are written. `abreast`: work on several threads.
 //!   `bug`: calls into the engine that look out for bugs.
@@ -24,10 +24,12 @@ mod args;
 mod ask;
 mod bug;
 mod check;
+mod compare;
 mod exit;
 mod files;
 mod help;
 mod junit;
+mod live;
 mod manual;
 mod node;
 mod outfile;

@@ -322,7 +322,12 @@ fn first_run(
 }
 
 /// What there is to say of a run besides its verdict, and whether strictness fails it.
-fn notes(prepared: &dyn Prepared, file: &ScenarioFile, outcome: &Outcome, how: &How) -> (Vec<String>, bool) {
+pub(crate) fn notes(
+    prepared: &dyn Prepared,
+    file: &ScenarioFile,
+    outcome: &Outcome,
+    how: &How,
+) -> (Vec<String>, bool) {
     let mut notes = strict::loosened(&prepared.promises());
     notes.extend(strict::undone(outcome, file));
     // A run that a violation ended early has not had the time to judge everything.

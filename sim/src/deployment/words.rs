@@ -1,5 +1,7 @@
 //! From the arguments that a protocol's source document has to a deployment.
 
+use std::net::Ipv4Addr;
+
 use squall_nodes::{Misfit, Outside, Protocol, Unusable};
 
 use super::resolve::{Chosen, assembled};
@@ -32,7 +34,11 @@ pub fn of_words<P: Protocol>(
 ) -> Result<Deployment<P>, Unstartable> {
     let chosen = Chosen::of::<P>(over).map_err(Unstartable::Over)?;
     let (rules, profile) = (chosen.rules::<P>(), chosen.profile::<P>());
-    let placed = P::start(words, P::config(profile, rules), outside).map_err(Unstartable::Words)?;
+    let at = At {
+        address: over.address,
+        outside,
+    };
+    let placed = P::start(words, P::config(profile, rules), &at).map_err(Unstartable::Words)?;
     let mut deployment = Deployment {
         story: format!("{} {}", P::NAME, words.join(" ")),
         rules,
@@ -55,4 +61,29 @@ pub fn of_words<P: Protocol>(
         .into_iter()
         .map(|Misfit { message, hint, .. }| Unusable { message, hint });
     Err(Unstartable::Misfits(told.collect()))
+}
+
+/// The outside of a node whose own address is chosen.
+struct At<'a> {
+    address: Option<Ipv4Addr>,
+    outside: &'a dyn Outside,
+}
+
+impl Outside for At<'_> {
+    fn resolve(&self, host: &str) -> Result<Ipv4Addr, String> {
+        self.outside.resolve(host)
+    }
+
+    fn address_towards(&self, there: Ipv4Addr) -> Result<Ipv4Addr, String> {
+        self.address
+            .map_or_else(|| self.outside.address_towards(there), Ok)
+    }
+
+    fn free_port(&self, at: Ipv4Addr) -> Result<u16, String> {
+        self.outside.free_port(at)
+    }
+
+    fn read(&self, path: &str) -> Result<String, String> {
+        self.outside.read(path)
+    }
 }

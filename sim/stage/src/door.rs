@@ -72,6 +72,11 @@ pub enum Progress {
         /// The last words of its log.
         said: String,
     },
+    /// The run is over, and its folder stays.
+    Kept {
+        /// Which.
+        folder: PathBuf,
+    },
 }
 
 /// A protocol whose scenarios can be played live.

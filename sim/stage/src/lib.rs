@@ -3,11 +3,28 @@
 //!
 //! - [`door`]: what the command line sees of a protocol that can be played live.
 //! - [`journal`]: what is to be cleaned up after a run. [`netns`]: hosts in network namespaces.
+//! - [`measure`]: what this machine takes by itself.
 //!
 //! Nothing here is a rule of its own: scenarios and verdicts are [`squall_sim`]'s, live nodes are [`squall_live`]'s.
 
+mod able;
+mod audience;
+mod changes;
+mod clock;
+mod crew;
+mod cues;
 pub mod door;
+mod ground;
 pub mod journal;
+pub mod measure;
+mod merge;
 pub mod netns;
+mod play;
+mod process;
+mod schedule;
+mod staged;
+mod strike;
+mod wires;
 
 pub use door::{Folders, Links, Progress, Stage, StageError, Staged};
+pub use staged::staged;

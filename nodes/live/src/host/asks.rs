@@ -36,8 +36,11 @@ impl<N: Node> Host<N> {
     /// Does what is asked, or says which call it is.
     fn serve(&mut self, ask: Ask<N>) -> Option<CallId> {
         match ask {
-            // It does already.
-            Ask::Go { .. } => None,
+            Ask::Go { at } => {
+                // The first word counts, and once it runs it goes.
+                self.go_at.get_or_insert(at);
+                None
+            }
             Ask::Policy { policy, applied } => {
                 let number = policy.number;
                 self.put_in_force(policy);
@@ -61,13 +64,15 @@ impl<N: Node> Host<N> {
         }
     }
 
-    /// Does what can be done before the node boots; gives back what has to wait until then.
-    pub(super) fn serve_early(&mut self, ask: Ask<N>) -> Option<Ask<N>> {
-        match ask {
-            Ask::Call { .. } | Ask::Go { .. } => Some(ask),
-            other => {
-                self.serve(other);
-                None
+    /// Does what is asked of the host. What is for the node waits, in order.
+    pub(super) fn serve_what_is_no_call(&mut self) {
+        let asks = std::mem::take(&mut self.asks);
+        for ask in asks {
+            match ask {
+                Ask::Call { .. } => self.asks.push_back(ask),
+                other => {
+                    self.serve(other);
+                }
             }
         }
     }

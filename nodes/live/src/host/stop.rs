@@ -4,14 +4,12 @@ use squall_nodes::{HostKey, Node, NodeRng, Span, Time};
 
 use super::Host;
 use super::take::For;
-use crate::door::{Ask, Stop};
+use crate::door::Stop;
 use crate::error::LiveError;
 use crate::line::Line;
 use crate::run::Ended;
 use crate::settings::{Attendance, Start};
 
-/// How many requests may wait for the node to boot.
-const MOST_EARLY: usize = 1024;
 /// How long an orderly stop waits for what is being written, and for what waits behind that.
 const PATIENCE: Span = Span::from_secs(5);
 
@@ -31,25 +29,15 @@ impl<N: Node> Host<N> {
         let pid = std::process::id();
         self.tell(|_| Line::Ready { pid });
         self.flush();
-        let mut early = Vec::new();
-        let mut go_at = Time::MAX;
         loop {
             self.look_for_stop();
             if self.failed.is_some() || self.ending.is_some() {
                 return false;
             }
-            while let Some(ask) = self.asks.pop_front() {
-                match self.serve_early(ask) {
-                    Some(Ask::Go { at }) => go_at = at,
-                    Some(later) if early.len() < MOST_EARLY => early.push(later),
-                    Some(_) => {
-                        tracing::error!("a call is left out: too many wait for the node to boot");
-                    }
-                    None => {}
-                }
-            }
+            // Calls wait until it is up.
+            self.serve_what_is_no_call();
+            let go_at = self.go_at.unwrap_or(Time::MAX);
             if go_at <= self.tick() {
-                self.asks.extend(early);
                 return true;
             }
             self.wait(For::Asks, go_at);

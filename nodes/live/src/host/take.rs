@@ -19,6 +19,8 @@ use crate::udp::Letter;
 
 /// How many inputs may have precedence over datagrams in a row.
 const MOST_IN_A_ROW: u32 = 64;
+/// How many requests are kept at most that have left the door.
+const MOST_KEPT: usize = 1024;
 /// How often the kernel is asked at most what it has dropped: its table has all sockets of the machine.
 const KERNEL_ASKED_EVERY: Span = Span::from_secs(1);
 
@@ -71,7 +73,9 @@ impl<N: Node> Host<N> {
             self.send_delayed();
             self.mark();
             if self.barrier.bytes() > self.settings.bounds.waiting {
-                self.wait(For::Nothing, self.wake_up(Time::MAX));
+                // Whoever asks how it is has to know now, more than ever.
+                self.serve_what_is_no_call();
+                self.wait(For::Asks, self.wake_up(Time::MAX));
                 continue;
             }
             if let Some(due) = self.next_by_rank() {
@@ -154,7 +158,9 @@ impl<N: Node> Host<N> {
                 told_to_stop = Some(how);
                 any = Poll::Ready(());
             }
+            // While no call is handed over, those that wait fill the door, and no more.
             if what != For::Nothing
+                && asks.len() < MOST_KEPT
                 && let Poll::Ready(Some(ask)) = asked.poll_recv(cx)
             {
                 asks.push_back(ask);

@@ -143,7 +143,7 @@ impl Frames {
     /// # Errors
     ///
     /// When the file cannot be read.
-    pub fn next(&mut self) -> io::Result<Next<'_>> {
+    pub fn read(&mut self) -> io::Result<Next<'_>> {
         let (at, left) = (self.at, self.len - self.at);
         let cut_off = |why| Next::CutOff { at, bytes: left, why };
         if left == 0 {

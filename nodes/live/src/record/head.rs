@@ -1,15 +1,13 @@
 //! Who is recorded, and all that it takes to boot that node again.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use squall_nodes::{Node, Time, recording};
-use xxhash_rust::xxh3::Xxh3;
 
+use super::build::{VERSION, build};
 use super::door::ReplayError;
 use super::frame::{Frames, Next, Opened};
 use crate::run::Boot;
@@ -19,7 +17,7 @@ use crate::run::Boot;
 pub struct Head {
     /// The program's version.
     pub version: String,
-    /// The 64-bit xxh3 of the program's file.
+    /// Which [build](mod@super::build) of it.
     pub build: Option<u64>,
     /// The protocol's name.
     pub protocol: String,
@@ -42,9 +40,6 @@ pub struct Head {
     /// When it booted.
     pub booted: Time,
 }
-
-/// The version of this program.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl Head {
     /// The head of the recording of a node that boots.
@@ -99,7 +94,7 @@ impl Head {
                 });
             }
         };
-        let head = match frames.next().map_err(io)? {
+        let head = match frames.read().map_err(io)? {
             Next::Frame(body) => postcard::take_from_bytes::<Head>(body).ok(),
             Next::End | Next::CutOff { .. } => None,
         };
@@ -117,22 +112,4 @@ impl Head {
 /// That the file is no recording that this program can read, and why.
 pub fn head_of(path: &Path) -> Result<Head, ReplayError> {
     Ok(Head::read(path)?.0)
-}
-
-/// The 64-bit xxh3 of the file of this program; `None` when it cannot be read.
-pub fn build() -> Option<u64> {
-    // It is read once: a program may be replaced while it runs, but not what runs.
-    static BUILD: OnceLock<Option<u64>> = OnceLock::new();
-    *BUILD.get_or_init(|| {
-        let mut file = File::open("/proc/self/exe")
-            .or_else(|_| File::open(std::env::current_exe()?))
-            .ok()?;
-        let (mut hash, mut block) = (Xxh3::new(), vec![0; 1 << 18]);
-        loop {
-            match file.read(&mut block).ok()? {
-                0 => return Some(hash.digest()),
-                count => hash.update(&block[..count]),
-            }
-        }
-    })
 }

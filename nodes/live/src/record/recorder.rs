@@ -15,7 +15,7 @@ use crate::run::{Boot, Recorder};
 use crate::settings::Record;
 use crate::status::{Gauge, Recording};
 
-/// A flight recorder, for [`run`](crate::run): it records what the settings of its node say, or nothing.
+/// A flight recorder, for [`run`](fn@crate::run): it records what the settings of its node say, or nothing.
 #[derive(Debug, Default)]
 pub struct FlightRecorder {
     gauge: Gauge,
@@ -217,10 +217,10 @@ impl<N: Node> Witness<N> for FlightRecorder {
 }
 
 impl Drop for FlightRecorder {
-    /// When it is a panicking node that takes it down, the input over which it panics is written down.
+    /// A node that was told something and has not come back has panicked: the input over which it did is written down.
     fn drop(&mut self) {
         let is_told = |flight: &Flight| flight.turn == Turnaround::Told;
-        if std::thread::panicking() && self.flight.as_ref().is_some_and(is_told) {
+        if self.flight.as_ref().is_some_and(is_told) {
             self.write();
         }
     }
@@ -278,3 +278,6 @@ fn is_for_want_of_room(why: &io::Error) -> bool {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
 }
+
+#[cfg(test)]
+mod tests;

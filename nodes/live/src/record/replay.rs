@@ -86,12 +86,7 @@ pub fn replay<P: Protocol>(
     };
     let node = match catch_unwind(AssertUnwindSafe(boot)) {
         Ok(node) => node,
-        Err(panic) => {
-            return Ok(Replay {
-                panicked: Some(said(panic)),
-                ..came
-            });
-        }
+        Err(panic) => return boot_panicked(path, frames, came, said(panic)),
     };
     let mut flight = Flight {
         path,
@@ -213,7 +208,7 @@ impl<N: Node> Flight<'_, N> {
     /// Reads the next entry.
     fn next(&mut self) -> Result<Turn, ReplayError> {
         let input = self.number + 1;
-        let next = self.frames.next().map_err(|why| ReplayError::Io {
+        let next = self.frames.read().map_err(|why| ReplayError::Io {
             path: self.path.to_owned(),
             why,
         })?;
@@ -439,6 +434,28 @@ impl<N: Node> Transport<N> for Flight<'_, N> {
         let happened = self.compare(&effects);
         self.tell(happened);
     }
+}
+
+/// What comes of a node that panics when it boots: it is as recorded if nothing was recorded that it was told.
+fn boot_panicked(path: &Path, mut frames: Frames, came: Replay, said: String) -> Result<Replay, ReplayError> {
+    let next = frames.read().map_err(|why| ReplayError::Io {
+        path: path.to_owned(),
+        why,
+    })?;
+    let difference = matches!(next, Next::Frame(_)).then(|| Difference {
+        input: 0,
+        at: came.last,
+        told: "boot".to_owned(),
+        effect: 1,
+        recorded: None,
+        replayed: Some(PANIC.to_owned()),
+    });
+    Ok(Replay {
+        differing: u64::from(difference.is_some()),
+        difference,
+        panicked: Some(said),
+        ..came
+    })
 }
 
 /// What stands in place of effects where there was a panic.

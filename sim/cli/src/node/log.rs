@@ -20,6 +20,8 @@ pub(super) fn begin(format: Format, level: Level, colour: Colour) {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_target(false)
+        // It would be told on stderr, which is what cannot be written, and a node does not end with its log.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     let begun = match format {
         Format::Text => log.with_ansi(colour == Colour::Ansi).try_init(),

@@ -146,10 +146,13 @@ fn of_words(
     over: &Over,
 ) -> Result<Box<dyn Deployed>, Unfit> {
     let Some(door) = doors.iter().find(|door| door.name() == protocol) else {
-        let known: Vec<&str> = doors.iter().map(|door| door.name()).collect();
+        let forms = doors.iter().flat_map(|door| {
+            let form = |(form, _): &(&str, &str)| format!("\n  {} {form}", door.name());
+            door.words().iter().map(form).collect::<Vec<_>>()
+        });
         let error = anyhow::anyhow!(
-            "`{protocol}` is neither a file nor a protocol; the protocols are {}, and a file is called `….ron`",
-            known.join(", ")
+            "`{protocol}` is neither a file, which is called `….ron`, nor a protocol; there are{}",
+            forms.collect::<String>()
         );
         return Err(error.into());
     };

@@ -4,6 +4,7 @@ mod check;
 mod junit;
 mod manual;
 mod program;
+mod replay;
 mod run;
 mod sweep;
 mod usage;

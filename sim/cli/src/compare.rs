@@ -1,0 +1,390 @@
+//! `compare`: a scenario in both worlds, simulated under many seeds and played live a few times, side by side.
+
+use std::convert::Infallible;
+use std::fs;
+use std::ops::{ControlFlow, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use squall_reports::compare::{Made, csv};
+use squall_reports::{json, text};
+use squall_sim::compare::{Comparison, Observed, Setting, Worlds};
+use squall_sim::machine::Machine;
+use squall_sim::runner::{Prepared, Runner};
+use squall_sim::scenario::ScenarioFile;
+use squall_sim::sweep::RunPanicked;
+use squall_stage::measure::{self, Effort};
+use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged};
+
+use crate::abreast::Abreast;
+use crate::args::{CompareArgs, Format, How, Which};
+use crate::bug::{Bug, guarded};
+use crate::exit::Exit;
+use crate::files;
+use crate::live;
+use crate::outfile::{self, Kind};
+use crate::session::Session;
+
+/// How many simulated runs there may be: all that is compared of each is kept until the end.
+const MOST_SEEDS: u64 = 100_000;
+/// How many simulated runs are one piece of work.
+const PIECE: u64 = 16;
+/// After so many live runs in a row that could not be played, the next would not be either.
+const MOST_FAILED: usize = 3;
+
+/// The samples of both worlds.
+const SAMPLES: Kind = Kind {
+    what: "the table of samples",
+    form: "CSV",
+    option: "--samples",
+    example: "samples.csv",
+};
+
+/// Does the command. What it comes to is noted in the session.
+///
+/// # Errors
+///
+/// When something that was asked for cannot be done, or the output cannot be written.
+pub(crate) fn compare(
+    runners: &[Box<dyn Runner>],
+    stages: &[Box<dyn Staged>],
+    args: &CompareArgs,
+    session: &mut Session<'_>,
+) -> anyhow::Result<()> {
+    let asked = args.seeds.range();
+    if asked.end() - asked.start() >= MOST_SEEDS {
+        bail!(
+            "--seeds has more than {MOST_SEEDS} seeds, and what is compared of each run is kept until the end"
+        );
+    }
+    let named = [args.file.clone()];
+    if let Some(samples) = &args.samples {
+        outfile::look_ahead(samples, &SAMPLES, &named)?;
+    }
+    let which = Which {
+        files: named.into(),
+        tag: Vec::new(),
+        skip_tag: Vec::new(),
+    };
+    let how = args.how();
+    let looked = files::look(runners, &which, args.rules.as_deref(), session)?;
+    let [looked] = <[_; 1]>::try_from(looked)
+        .map_err(|all| anyhow::anyhow!("one scenario is compared at a time, and these are {}", all.len()))?;
+    let ready = match looked.found {
+        Ok(ready) => ready,
+        Err(complaints) => {
+            session.complain(&complaints, &how);
+            session.tell_error("the file is not in order; nothing was run");
+            session.came_to(Exit::Unusable);
+            return Ok(());
+        }
+    };
+    let name = ready.runner.name();
+    let Some(staged) = stages.iter().find(|staged| staged.name() == name) else {
+        bail!("{name} cannot be played live by this program");
+    };
+    for prepared in &ready.prepared {
+        let cannot = staged.cannot(&ready.file, prepared.rules(), Links::Edge);
+        let cannot = cannot.map_err(|complaints| anyhow::anyhow!("{complaints}"))?;
+        if !cannot.is_empty() {
+            bail!(
+                "{} cannot be played live under {}, so that there is nothing to compare: {}",
+                looked.name,
+                prepared.rules(),
+                cannot.join("; ")
+            );
+        }
+    }
+    let folder = args.folder.clone().unwrap_or_else(live::default_folder);
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("the folder for live runs, {}, cannot be made", folder.display()))?;
+    let machine = match args.calibrate {
+        false => None,
+        true => match measured(&folder, session)? {
+            Some(machine) => Some(machine),
+            None => return Ok(()),
+        },
+    };
+    let mut compared = Compared {
+        args,
+        how,
+        runner: ready.runner,
+        staged: staged.as_ref(),
+        file: &ready.file,
+        folder,
+        machine,
+        samples: String::new(),
+    };
+    for prepared in &ready.prepared {
+        if session.is_stopped() || session.exit == Exit::Bug {
+            break;
+        }
+        compared.one(prepared.as_ref(), session)?;
+    }
+    if let Some(path) = &args.samples {
+        outfile::write(path, &SAMPLES, |into| into.write_all(compared.samples.as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Measures this machine; `None` when that was stopped.
+fn measured(folder: &Path, session: &mut Session<'_>) -> anyhow::Result<Option<Machine>> {
+    session.tell("measuring what this machine takes: some seconds");
+    match measure::machine(folder, Effort::default(), session.surroundings.stop) {
+        Ok(machine) => Ok(Some(machine)),
+        Err(StageError::Stopped) => Ok(None),
+        Err(why) => Err(why).context("this machine could not be measured"),
+    }
+}
+
+struct Compared<'a> {
+    args: &'a CompareArgs,
+    how: How,
+    runner: &'a dyn Runner,
+    staged: &'a dyn Staged,
+    file: &'a ScenarioFile,
+    folder: PathBuf,
+    machine: Option<Machine>,
+    /// The table of samples so far.
+    samples: String,
+}
+
+/// The runs of one world.
+#[derive(Default)]
+struct Gathered {
+    runs: Vec<Observed>,
+    /// What reports call the entries of the timeline.
+    faults: Vec<String>,
+    wall_ms: u64,
+}
+
+impl Compared<'_> {
+    /// Compares the worlds under one rule set.
+    fn one(&mut self, plain: &dyn Prepared, session: &mut Session<'_>) -> anyhow::Result<()> {
+        let rules = plain.rules();
+        let mut made = Made::default();
+        let calibrated;
+        let prepared = match &self.machine {
+            None => plain,
+            Some(machine) => {
+                let on = self.runner.prepare_on(self.file, rules, machine);
+                let (prepared, how) = on.map_err(|complaints| anyhow::anyhow!("{complaints}"))?;
+                made.machine = Some((machine.clone(), how));
+                calibrated = prepared;
+                calibrated.as_ref()
+            }
+        };
+        let Some(simulated) = self.simulated(prepared, session)? else {
+            return Ok(());
+        };
+        let live = self.live(rules, &mut made, session)?;
+        let faults = if simulated.faults.is_empty() {
+            &live.faults
+        } else {
+            &simulated.faults
+        };
+        made.wall_ms = Worlds {
+            simulated: simulated.wall_ms,
+            live: live.wall_ms,
+        };
+        let seeds = self.args.seeds.range();
+        let setting = Setting {
+            scenario: prepared.scenario(),
+            rules,
+            expect: prepared.expect(),
+            asked: Worlds {
+                simulated: seeds.end() - seeds.start() + 1,
+                live: self.args.live_runs,
+            },
+            support: self.args.support,
+            facts: self.runner.facts(),
+            faults,
+            cast: &prepared.hosts(),
+        };
+        let runs = Worlds {
+            simulated: simulated.runs,
+            live: live.runs,
+        };
+        let comparison = Comparison::of(&setting, runs);
+        session.came_to(comparison.standing().into());
+        let told = match self.args.format {
+            Format::Text => {
+                let columns = squall_reports::look::Columns::default();
+                text::compare(&comparison, &made, &session.look(&self.how, columns))
+            }
+            Format::Json => format!("{}\n", json::compare(&comparison, &made)),
+        };
+        session.say(&told)?;
+        let table = csv(&comparison);
+        // The table has one head, however many rule sets there are.
+        let rows = match self.samples.is_empty() {
+            true => table.as_str(),
+            false => table.split_once('\n').map_or("", |(_, rows)| rows),
+        };
+        self.samples.push_str(rows);
+        Ok(())
+    }
+
+    /// All simulated runs, in the order of their seeds; `None` after a bug.
+    fn simulated(
+        &self,
+        prepared: &dyn Prepared,
+        session: &mut Session<'_>,
+    ) -> anyhow::Result<Option<Gathered>> {
+        let (seeds, facts) = (self.args.seeds.range(), self.runner.facts());
+        let count = seeds.end() - seeds.start() + 1;
+        let bar = session.begin(count);
+        session.doing(format!("{} under {}", prepared.scenario(), prepared.rules()));
+        let stop = session.surroundings.stop;
+        let began = Instant::now();
+        let pieces = Abreast {
+            // No more than there are seeds, which are few enough.
+            count: usize::try_from(count.div_ceil(PIECE)).unwrap_or(usize::MAX),
+            jobs: self.args.jobs.count(),
+            stop,
+        };
+        let piece = |place: usize| {
+            let first = seeds.start() + place as u64 * PIECE;
+            let last = *seeds.end().min(&first.saturating_add(PIECE - 1));
+            some_simulated(prepared, first..=last, facts, stop)
+        };
+        let mut gathered = Gathered::default();
+        let mut panicked = None;
+        let Ok(_) = pieces.each(piece, |_, some| {
+            Ok::<_, Infallible>(match some {
+                Err(how) => {
+                    panicked = Some(how);
+                    ControlFlow::Break(())
+                }
+                Ok(some) => {
+                    bar.inc(some.runs.len() as u64);
+                    gathered.runs.extend(some.runs);
+                    if gathered.faults.is_empty() {
+                        gathered.faults = some.faults;
+                    }
+                    ControlFlow::Continue(())
+                }
+            })
+        });
+        gathered.wall_ms = elapsed_ms(began);
+        session.end();
+        if let Some(panicked) = panicked {
+            let look = session.look(&self.how, squall_reports::look::Columns::default());
+            // It has been told, and nothing more is run.
+            let _ = Bug::panicked(prepared, &panicked, &look, session);
+            return Ok(None);
+        }
+        Ok(Some(gathered))
+    }
+
+    /// The live runs, one after the other.
+    fn live(
+        &self,
+        rules: &'static str,
+        made: &mut Made,
+        session: &mut Session<'_>,
+    ) -> anyhow::Result<Gathered> {
+        let first = self
+            .args
+            .live_seed
+            .unwrap_or(self.args.seeds.range().end().saturating_add(1));
+        let kept = Mutex::new(Vec::new());
+        let keep = |progress: Progress| {
+            if let (Progress::Kept { folder }, Ok(mut kept)) = (progress, kept.lock()) {
+                kept.push(folder);
+            }
+        };
+        let stage = Stage {
+            program: std::env::current_exe().context("the path of this program is not known")?,
+            folder: self.folder.clone(),
+            links: Links::Edge,
+            folders: match self.args.keep {
+                true => Folders::Keep,
+                false => Folders::KeepIfUnexpected,
+            },
+            stop: session.surroundings.stop,
+            progress: &keep,
+        };
+        let bar = session.begin(self.args.live_runs);
+        let began = Instant::now();
+        let mut gathered = Gathered::default();
+        let mut failed_in_a_row = 0;
+        for nth in 0..self.args.live_runs {
+            if session.is_stopped() {
+                break;
+            }
+            let seed = first.saturating_add(nth);
+            session.doing(format!("live run {} under {rules}", nth + 1));
+            match self.staged.play(self.file, rules, seed, &stage) {
+                Ok(run) => {
+                    failed_in_a_row = 0;
+                    made.stalled += u64::from(run.stalls.count > 0);
+                    made.longest_stall = made.longest_stall.max(run.stalls.longest);
+                    if gathered.faults.is_empty() {
+                        gathered.faults = run
+                            .outcome
+                            .faults
+                            .iter()
+                            .map(|fault| fault.fault.clone())
+                            .collect();
+                    }
+                    gathered
+                        .runs
+                        .push(Observed::of(run.outcome, &run.trace, self.runner.facts()));
+                }
+                Err(StageError::Stopped) => break,
+                Err(why @ (StageError::Complaints(_) | StageError::Cannot(_))) => {
+                    session.end();
+                    return Err(why).context("a live run was refused");
+                }
+                Err(why) => {
+                    failed_in_a_row += 1;
+                    made.failed.push((seed, why.to_string()));
+                }
+            }
+            bar.inc(1);
+            if failed_in_a_row == MOST_FAILED {
+                break;
+            }
+        }
+        gathered.wall_ms = elapsed_ms(began);
+        session.end();
+        drop(stage);
+        for folder in kept.into_inner().unwrap_or_default() {
+            session.tell(&format!("kept: {}", folder.display()));
+        }
+        Ok(gathered)
+    }
+}
+
+/// Some simulated runs, on one worker. What is stopped on the way is left out.
+fn some_simulated(
+    prepared: &dyn Prepared,
+    seeds: RangeInclusive<u64>,
+    facts: &[&str],
+    stop: &std::sync::atomic::AtomicBool,
+) -> Result<Gathered, RunPanicked> {
+    let mut gathered = Gathered::default();
+    let mut worker = prepared.worker();
+    for seed in seeds {
+        match guarded(seed, || worker.seen_until(seed, stop))? {
+            Err(_) => break,
+            Ok((outcome, trace)) => {
+                if gathered.faults.is_empty() {
+                    gathered.faults = outcome.faults.iter().map(|fault| fault.fault.clone()).collect();
+                }
+                gathered.runs.push(Observed::of(outcome, &trace, facts));
+            }
+        }
+    }
+    Ok(gathered)
+}
+
+fn elapsed_ms(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

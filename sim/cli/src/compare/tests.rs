@@ -1,0 +1,347 @@
+//! The command against a stage on which runs are simulated ones of other seeds: what it gathers, writes, says, and comes to.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Parser as _;
+use squall_nodes::Span;
+use squall_nodes::hac::Hac;
+use squall_sim::live::{LiveRun, Stalls};
+use squall_sim::registered;
+use squall_sim::scenario::Complaints;
+
+use super::*;
+use crate::args::{Command, Typed};
+use crate::session::{Colours, Reader, Surroundings};
+
+const SCENARIO: &str = r#"
+// The server dies.
+Scenario(
+    protocol: "hac",
+    profile: "brisk",
+    hosts: [(name: "s", role: Server), (name: "c1..c3", role: Client)],
+    network: (latency: Uniform("1ms", "9ms")),
+    timeline: [At("1s", Kill("s"))],
+    limit: "5s",
+    measures: [Latency(name: "failover", from: Fault(Kill), to: Fact("rejoined"))],
+)
+"#;
+
+/// A stage on which every run is a simulated one that the same program would not see.
+struct Twin {
+    runner: Box<dyn Runner>,
+    /// How much later live is.
+    later: Span,
+    /// Which runs cannot be played.
+    fails: fn(u64) -> bool,
+    cannot: Vec<String>,
+}
+
+impl Default for Twin {
+    fn default() -> Self {
+        Twin {
+            runner: registered::<Hac>(),
+            later: Span::ZERO,
+            fails: |_| false,
+            cannot: Vec::new(),
+        }
+    }
+}
+
+impl Staged for Twin {
+    fn name(&self) -> &'static str {
+        "hac"
+    }
+
+    fn cannot(&self, _: &ScenarioFile, _: &'static str, _: Links) -> Result<Vec<String>, Complaints> {
+        Ok(self.cannot.clone())
+    }
+
+    fn play(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        seed: u64,
+        stage: &Stage<'_>,
+    ) -> Result<LiveRun, StageError> {
+        assert!(stage.folder.is_dir());
+        if (self.fails)(seed) {
+            return Err(StageError::NotReady {
+                host: "c1".to_owned(),
+                said: "no room".to_owned(),
+            });
+        }
+        let prepared = self.runner.prepare(file, rules).map_err(StageError::Complaints)?;
+        let (mut outcome, trace) = prepared.worker().trace(seed);
+        for sample in outcome
+            .measures
+            .iter_mut()
+            .flat_map(|measured| &mut measured.samples)
+        {
+            *sample = *sample + self.later;
+        }
+        Ok(LiveRun {
+            outcome,
+            trace,
+            tolerance: Span::from_millis(200),
+            stalls: Stalls {
+                count: u64::from(seed % 7 == 0),
+                longest: Span::from_millis(250),
+            },
+            hosts: Vec::new(),
+        })
+    }
+}
+
+/// What the command said and came to.
+struct Done {
+    result: anyhow::Result<()>,
+    exit: Exit,
+    said: String,
+    told: String,
+}
+
+fn done(twin: Twin, scenario: &str, words: &[&str]) -> Done {
+    stopped(twin, scenario, words, &AtomicBool::new(false))
+}
+
+fn stopped(twin: Twin, scenario: &str, words: &[&str], stop: &AtomicBool) -> Done {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.ron");
+    fs::write(&file, scenario).unwrap();
+    let mut all = vec!["squall", "compare", file.to_str().unwrap(), "--rules", "Hardened"];
+    all.extend(["--folder", folder.path().to_str().unwrap()]);
+    all.extend(words);
+    let Command::Compare(args) = Typed::parse_from(all).command else {
+        panic!("it is another command");
+    };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let mut session = Session::new(
+        "squall".to_owned(),
+        &mut stdout,
+        &mut stderr,
+        Surroundings {
+            stdout: Reader::Other,
+            stderr: Reader::Other,
+            colours: Colours::Unwanted,
+            stop,
+            stop_between_runs: &|| {},
+        },
+    );
+    let stages: [Box<dyn Staged>; 1] = [Box::new(twin)];
+    let result = compare(&[registered::<Hac>()], &stages, &args, &mut session);
+    let exit = session.exit;
+    let text = |bytes| {
+        String::from_utf8(bytes)
+            .unwrap()
+            .replace(file.to_str().unwrap(), "x.ron")
+    };
+    Done {
+        result,
+        exit,
+        said: text(stdout),
+        told: text(stderr),
+    }
+}
+
+#[test]
+fn a_world_that_is_the_simulated_one_lies_within() {
+    let samples = tempfile::tempdir().unwrap();
+    let samples = samples.path().join("samples.csv");
+    let words = [
+        "--seeds",
+        "200",
+        "--live-runs",
+        "20",
+        "--samples",
+        samples.to_str().unwrap(),
+    ];
+    let done = done(Twin::default(), SCENARIO, &words);
+    assert!(done.result.is_ok(), "{:?}", done.result);
+    assert_eq!(done.exit, Exit::AsExpected, "{}", done.said);
+    let first = done.said.lines().next().unwrap();
+    assert_eq!(
+        first,
+        "✓ x.ron  Hardened  200 simulated runs and 20 live ones: live lies within what was simulated"
+    );
+    assert!(done.said.contains("kill(s) → "), "{}", done.said);
+    assert!(
+        done.said.contains("no live run stands against it"),
+        "{}",
+        done.said
+    );
+    assert!(done.said.contains("for 250.000 ms at most"), "{}", done.said);
+    let table = fs::read_to_string(&samples).unwrap();
+    let mut rows = table.lines();
+    assert_eq!(rows.next(), Some("rules,measure,world,seed,nth,ns"));
+    let rows: Vec<&str> = rows.collect();
+    assert!(
+        rows[0].starts_with("Hardened,failover,simulated,0,0,"),
+        "{}",
+        rows[0]
+    );
+    // The seeds of live runs come after the simulated ones.
+    assert!(
+        rows.iter()
+            .any(|row| row.starts_with("Hardened,failover,live,200,0,")),
+        "{rows:?}"
+    );
+}
+
+#[test]
+fn a_world_that_is_slower_falls_outside_and_says_by_how_much() {
+    let twin = Twin {
+        later: Span::from_millis(300),
+        ..Twin::default()
+    };
+    let done = done(twin, SCENARIO, &["--seeds", "200", "--live-runs", "20"]);
+    assert_eq!(done.exit, Exit::Otherwise, "{}", done.said);
+    assert!(
+        done.said.contains("live falls outside what was simulated"),
+        "{}",
+        done.said
+    );
+    assert!(done.said.contains("live is slower by "), "{}", done.said);
+    assert!(
+        done.said.contains("which the simulated latency does not explain"),
+        "{}",
+        done.said
+    );
+}
+
+#[test]
+fn what_is_said_for_a_program_has_all_of_it() {
+    let done = done(
+        Twin::default(),
+        SCENARIO,
+        &["--seeds", "150", "--live-runs", "6", "--format", "json"],
+    );
+    let said: serde_json::Value = serde_json::from_str(&done.said).unwrap();
+    assert_eq!(
+        (&said["agreement"], &said["standing"]),
+        (&"within".into(), &"as_expected".into())
+    );
+    assert_eq!(
+        (&said["live"]["runs"], &said["simulated"]["runs"]),
+        (&6.into(), &150.into())
+    );
+    let measure = &said["measures"][0];
+    assert_eq!(
+        (&measure["name"], &measure["method"]),
+        (&"failover".into(), &"exact".into())
+    );
+    assert!(
+        measure["simulated"]["p99_ns"].is_u64() && measure["live"]["p99_ns"].is_null(),
+        "{measure}"
+    );
+    assert!(
+        said["order"]["relations"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+    );
+    assert_eq!(said["machine"], serde_json::Value::Null);
+}
+
+#[test]
+fn few_live_runs_are_no_answer() {
+    let done = done(Twin::default(), SCENARIO, &["--seeds", "150", "--live-runs", "2"]);
+    assert_eq!(done.exit, Exit::Unknown, "{}", done.said);
+    assert!(done.said.starts_with("? x.ron"), "{}", done.said);
+    assert!(done.said.contains("too few runs to say"), "{}", done.said);
+}
+
+#[test]
+fn live_runs_that_cannot_be_played_are_named_and_three_in_a_row_are_enough() {
+    let twin = Twin {
+        fails: |seed| seed == 152 || seed >= 160,
+        ..Twin::default()
+    };
+    let done = done(twin, SCENARIO, &["--seeds", "150", "--live-runs", "30"]);
+    assert!(done.said.contains("9 of 30 live runs were done"), "{}", done.said);
+    assert!(
+        done.said
+            .contains("the live run with seed 152 was not played to its end: c1 did not start: no room"),
+        "{}",
+        done.said
+    );
+    assert!(
+        done.said.contains("seed 162") && !done.said.contains("seed 163"),
+        "{}",
+        done.said
+    );
+}
+
+#[test]
+fn what_cannot_be_played_live_is_refused_before_anything_runs() {
+    let twin = Twin {
+        cannot: vec!["drift(s) would need a clock of its own".to_owned()],
+        ..Twin::default()
+    };
+    let done = done(twin, SCENARIO, &[]);
+    let why = done.result.unwrap_err().to_string();
+    assert!(
+        why.contains("so that there is nothing to compare: drift(s)"),
+        "{why}"
+    );
+    assert_eq!(done.said, "");
+}
+
+#[test]
+fn a_file_that_is_not_in_order_is_complained_of() {
+    let done = done(
+        Twin::default(),
+        &SCENARIO.replace("Kill(\"s\")", "Kill(\"x\")"),
+        &[],
+    );
+    assert_eq!((done.exit, done.said.as_str()), (Exit::Unusable, ""));
+    assert!(
+        done.told.contains("error: ") && done.told.contains("nothing was run"),
+        "{}",
+        done.told
+    );
+}
+
+#[test]
+fn one_that_is_stopped_says_what_it_has() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let twin = Twin {
+        fails: |seed| {
+            if seed == 152 {
+                STOP.store(true, Ordering::Relaxed);
+            }
+            false
+        },
+        ..Twin::default()
+    };
+    let done = stopped(twin, SCENARIO, &["--seeds", "150"], &STOP);
+    assert!(done.result.is_ok());
+    assert!(done.said.contains("3 of 30 live runs were done"), "{}", done.said);
+    assert!(done.said.contains("too few runs to say"), "{}", done.said);
+}
+
+/// With what this machine takes, the simulated median is later by a datagram or more on the way to it, and promises are kept.
+#[test]
+fn a_calibrated_simulation_is_that_of_this_machine() {
+    let done = done(
+        Twin::default(),
+        SCENARIO,
+        &[
+            "--seeds",
+            "150",
+            "--live-runs",
+            "6",
+            "--calibrate",
+            "--format",
+            "json",
+        ],
+    );
+    let said: serde_json::Value = serde_json::from_str(&done.said).unwrap();
+    assert_eq!(said["simulated"]["held"]["count"], 150, "{}", done.said);
+    for of in ["delay_ns", "lateness_ns", "write_ns"] {
+        assert!(
+            said["machine"][of].as_array().is_some_and(|all| !all.is_empty()),
+            "{of}"
+        );
+    }
+    let notes = said["notes"].to_string();
+    assert!(notes.contains("cannot be simulated"), "{notes}");
+}

@@ -1,0 +1,171 @@
+//! Files and arguments: what is wrong with them, and what they amount to.
+
+use crate::process::{Folder, Node, address, ended};
+
+#[test]
+fn what_is_printed_of_arguments_is_a_file_that_prints_the_same() {
+    let folder = Folder::new();
+    let members = folder.file("members", "127.0.0.8:7101\n127.0.0.9:7101\n");
+    for words in [
+        &[
+            "hac",
+            "server",
+            "7101",
+            "--seed",
+            "7",
+            "--data",
+            "d",
+            "--http",
+            "127.0.0.1:9100",
+        ][..],
+        &[
+            "hac",
+            "client",
+            "localhost",
+            "7101",
+            "--rules",
+            "Original",
+            "--profile",
+            "classic",
+            "--name",
+            "c",
+        ],
+        &[
+            "hac",
+            "peer",
+            "127.0.0.9",
+            "--members",
+            &members,
+            "--control",
+            "/run/x.sock",
+            "--record",
+            "/r",
+        ],
+        &[
+            "hac",
+            "server",
+            "7101",
+            "--config",
+            "(misses: 3)",
+            "--lines",
+            "/l.jsonl",
+        ],
+        &["echo", "asker", "127.0.0.1", "7", "--address", "127.0.0.3"],
+    ] {
+        let (code, printed, stderr) = ended(&[&["node"], words, &["--print-config"]].concat());
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{words:?}");
+        let file = folder.file("node.ron", &printed);
+        let (code, again, stderr) = ended(&["node", &file, "--print-config"]);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{printed}");
+        // Relative paths are those of the file's folder.
+        let moved = printed.replace("data: \"d\"", &format!("data: \"{}\"", folder.at("d")));
+        assert_eq!(again, moved);
+        let (code, checked, _) = ended(&["node", &file, "--check"]);
+        assert!(code == Some(0) && checked.ends_with("is in order\n"), "{checked}");
+    }
+}
+
+#[test]
+fn a_file_that_is_wrong_is_shown_as_a_scenario_is() {
+    let folder = Folder::new();
+    let text =
+        "Node(\n    protocol: \"hac\",\n    name: \"s\",\n    role: Servr,\n    address: \"127.0.0.1\",\n)\n";
+    let file = folder.file("typo.ron", text);
+    let (code, stdout, stderr) = ended(&["node", &file]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    for part in [
+        "error: there is no `Servr` here",
+        "typo.ron:4:11",
+        "did you mean `Server`?",
+    ] {
+        assert!(stderr.contains(part), "{stderr}");
+    }
+}
+
+#[test]
+fn arguments_that_are_wrong_are_told_with_what_would_be_right() {
+    let folder = Folder::new();
+    let members = folder.file("members", "127.0.0.8\n");
+    for (words, said) in [
+        (&["hac"][..], "client HOST PORT"),
+        (
+            &["hac", "server", "many"],
+            "`many` is not a port; a whole number from 1 to 65535",
+        ),
+        (
+            &["hac", "client", "127.0.0.1"],
+            "`hac client 127.0.0.1` is nothing that can be started",
+        ),
+        (
+            &["hac", "peer", "127.0.0.9"],
+            "name the file that lists them: --members FILE",
+        ),
+        (
+            &["hac", "peer", "127.0.0.9", "--members", &members],
+            "127.0.0.9 is not among the members in",
+        ),
+        (
+            &["hca", "server", "7101"],
+            "neither a file, which is called `….ron`, nor a protocol; there are\n  echo server PORT",
+        ),
+        (&["s.ron", "extra"], "take `extra` away"),
+        (&["none.ron"], "cannot be read: No such file"),
+        (
+            &["hac", "server", "7101", "--rules", "Soft"],
+            "hac has no rule set `Soft`",
+        ),
+        (
+            &["hac", "server", "7101", "--config", "(prot: 1)"],
+            "did you mean `port`?",
+        ),
+        (&["hac", "server", "7101", "--wipe"], "no data folder"),
+        (&["hac", "server", "7101", "--wait"], "--attended"),
+    ] {
+        let (code, stdout, stderr) = ended(&[&["node"], words].concat());
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{words:?}: {stderr}");
+        assert!(stderr.contains(said), "{words:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_node_by_a_file_runs_and_its_log_may_be_json() {
+    let folder = Folder::new();
+    let at = address();
+    let text = format!(
+        "Node(protocol: \"hac\", name: \"s\", role: Server, address: \"{at}\", data: \"d\", lines: \"lines.jsonl\", \
+         http: \"127.0.0.1:0\", control: \"control.sock\", seed: 7)"
+    );
+    let file = folder.file("s.ron", &text);
+    let mut node = Node::start(&[&file, "--log", "json"]);
+    let line = node.says(&["\"fact\":\"serving\""]);
+    let line: serde_json::Value = serde_json::from_str(&line).expect("an object");
+    assert_eq!(
+        (line["level"].as_str(), line["message"].as_str()),
+        (Some("INFO"), Some("claims"))
+    );
+    node.signal("TERM");
+    let (status, log) = node.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(
+        log.lines()
+            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        "{log}"
+    );
+    let lines = std::fs::read_to_string(folder.at("lines.jsonl")).expect("lines");
+    assert!(
+        lines.contains("\"serving\"") && lines.contains("\"stopped\""),
+        "{lines}"
+    );
+    assert!(std::path::Path::new(&folder.at("d/state")).exists());
+}
+
+#[test]
+fn the_log_says_as_much_as_it_is_to() {
+    let at = address();
+    let mut node = Node::start(&["hac", "server", "7101", "--address", &at, "--log-level", "warn"]);
+    // The first thing that it says is a warning, which comes after what it would say otherwise.
+    node.says(&["WARN", "without a data folder"]);
+    node.signal("TERM");
+    let (status, log) = node.end();
+    assert!(status.success() && !log.contains("INFO"), "{log}");
+}

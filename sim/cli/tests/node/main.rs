@@ -1,0 +1,12 @@
+//! Live nodes as processes: how they start, stop, are looked at and asked, and what becomes of all that can go wrong around them.
+
+mod ask;
+mod attended;
+mod bug;
+mod config;
+mod data;
+mod pages;
+mod process;
+mod stopping;
+mod unit;
+mod walk;

@@ -1,0 +1,263 @@
+//! What this machine takes: two live nodes on loopback addresses send each other datagrams through the same transport as every live node,
+//! look how late their timers go off, and write to their disks.
+//!
+//! Each node runs on a thread of its own with its own sockets, clock and durable file, as it would in a process. A policy is in force at both
+//! edges that delays every datagram, so that what a delay takes beyond its law is part of what is measured.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use squall_live::settings::{Attendance, Bounds};
+use squall_live::{Handle, LiveError, Policy, Reply, Request, Settings, Stop};
+use squall_nodes::latency::Latency;
+use squall_nodes::link::LinkLaw;
+use squall_nodes::{Placed, Span, Unwitnessed};
+use squall_sim::machine::Machine;
+
+use self::probe::{Config, Measure, Probe, Readings};
+use crate::door::StageError;
+
+mod probe;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// How many datagrams each of the two nodes sends, a millisecond apart on average, so that as many of its timers go off; at least 1.
+    pub datagrams: u32,
+    /// How many writes each does, one after the other; at least 1. They end after [`LONGEST_WRITING`] too.
+    pub writes: u32,
+}
+
+impl Default for Effort {
+    /// Four thousand datagrams and timers, and up to six hundred writes, of two nodes: it takes some three seconds.
+    fn default() -> Self {
+        Effort {
+            datagrams: 2_000,
+            writes: 300,
+        }
+    }
+}
+
+/// After how long a node is done with writing, however many writes that were.
+pub const LONGEST_WRITING: Span = Span::from_secs(3);
+/// What every link is to take by its law while it is measured; it is taken off again.
+const LAW: Span = Span::from_millis(2);
+/// The port of both nodes.
+const PORT: u16 = 7400;
+/// How many pairs of addresses are tried.
+const TRIES: u32 = 8;
+
+/// Measures what this machine takes. The durable files are written to new folders in `folder`, which are removed again. It takes a few
+/// seconds, and is given up once `stop` is true.
+///
+/// # Errors
+///
+/// That a node could not run, or that it was stopped.
+pub fn machine(folder: &Path, effort: Effort, stop: &AtomicBool) -> Result<Machine, StageError> {
+    let folder = tempfile::Builder::new()
+        .prefix("squall-measure-")
+        .tempdir_in(folder)
+        .map_err(|why| StageError::system("make a folder to measure writes in", why))?;
+    let mut taken = None;
+    for attempt in 0..TRIES {
+        match with(pair(attempt), folder.path(), effort, stop) {
+            Err(Failed::Taken(why)) => taken = Some(why),
+            Err(Failed::Otherwise(why)) => return Err(why),
+            Ok(machine) => return Ok(machine),
+        }
+    }
+    let why = taken.map_or_else(String::new, |why| why.to_string());
+    Err(StageError::system(
+        "find two loopback addresses with a free port",
+        why,
+    ))
+}
+
+/// Why it was not measured.
+enum Failed {
+    /// A port is in use: other addresses may do.
+    Taken(LiveError),
+    Otherwise(StageError),
+}
+
+/// Two loopback addresses that no other process is likely to have.
+fn pair(attempt: u32) -> [Ipv4Addr; 2] {
+    let seed = std::process::id()
+        .wrapping_mul(0x9e37_79b9)
+        .wrapping_add(attempt.wrapping_mul(0x85eb_ca6b));
+    let [high, low, ..] = seed.to_be_bytes();
+    [1, 2].map(|last| Ipv4Addr::new(127, high | 1, low, last))
+}
+
+fn with(ips: [Ipv4Addr; 2], folder: &Path, effort: Effort, stop: &AtomicBool) -> Result<Machine, Failed> {
+    let other = |why: String| Failed::Otherwise(StageError::system("measure this machine", why));
+    let (handles, doors): (Vec<_>, Vec<_>) = ips.iter().map(|_| squall_live::door::<Probe>()).unzip();
+    thread::scope(|scope| {
+        let mut running = Vec::new();
+        for (place, door) in doors.into_iter().enumerate() {
+            let settings = settings(place, ips, folder, effort);
+            let run = move || squall_live::run(settings, door, &mut Unwitnessed);
+            match thread::Builder::new()
+                .name(format!("probe {place}"))
+                .spawn_scoped(scope, run)
+            {
+                Ok(thread) => running.push(thread),
+                Err(why) => {
+                    handles.iter().for_each(|handle| handle.stop(Stop::AtOnce));
+                    return Err(other(why.to_string()));
+                }
+            }
+        }
+        let readings = readings(&handles, stop);
+        handles.iter().for_each(|handle| handle.stop(Stop::AtOnce));
+        for thread in running {
+            match thread.join() {
+                Ok(Ok(_)) => {}
+                Ok(Err(why @ LiveError::Port { .. })) => return Err(Failed::Taken(why)),
+                Ok(Err(why)) => return Err(other(why.to_string())),
+                Err(_) => return Err(other("a node panicked".to_owned())),
+            }
+        }
+        let mut machine = Machine {
+            delay: Vec::new(),
+            lateness: Vec::new(),
+            write: Vec::new(),
+        };
+        for readings in readings.map_err(Failed::Otherwise)? {
+            machine
+                .delay
+                .extend(readings.delays.iter().map(|delay| *delay - LAW));
+            machine.lateness.extend(readings.lateness);
+            machine.write.extend(readings.writes);
+        }
+        for (samples, of) in [
+            (&mut machine.delay, "datagram came through"),
+            (&mut machine.lateness, "timer went off"),
+            (&mut machine.write, "write was completed"),
+        ] {
+            samples.sort_unstable();
+            if samples.is_empty() {
+                return Err(other(format!("no {of}")));
+            }
+        }
+        Ok(machine)
+    })
+}
+
+fn settings(place: usize, ips: [Ipv4Addr; 2], folder: &Path, effort: Effort) -> Settings<Probe> {
+    Settings {
+        protocol: "probe".to_owned(),
+        rules: String::new(),
+        placed: Placed {
+            name: format!("probe{place}"),
+            ip: ips[place],
+            role: (),
+            config: Config {
+                port: PORT,
+                peer: SocketAddrV4::new(ips[1 - place], PORT),
+                datagrams: effort.datagrams,
+                writes: effort.writes,
+            },
+        },
+        data: Some(folder.join(format!("probe{place}"))),
+        seed: None,
+        record: None,
+        http: None,
+        control: None,
+        lines: None,
+        attendance: Attendance::Alone,
+        bounds: Bounds::default(),
+    }
+}
+
+/// Has both nodes measure at once, and waits for what they read.
+fn readings(handles: &[Handle<Probe>], stop: &AtomicBool) -> Result<Vec<Readings>, StageError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|why| StageError::system("start a runtime", why))?;
+    runtime.block_on(async {
+        for handle in handles {
+            let delayed = Policy {
+                number: 1,
+                law: Some(LinkLaw::delaying(Latency::Constant(LAW))),
+                ..Policy::default()
+            };
+            // A node that does not run says why when it is joined.
+            if handle.apply(delayed).await.is_err() {
+                return Ok(Vec::new());
+            }
+        }
+        let mut waiting = Vec::new();
+        for handle in handles {
+            let ask = Request::Call {
+                call: 1,
+                command: Measure,
+            };
+            waiting.push(handle.ask(ask).await);
+        }
+        let mut all = Vec::new();
+        for mut replies in waiting {
+            loop {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(StageError::Stopped);
+                }
+                match tokio::time::timeout(Duration::from_millis(100), replies.next()).await {
+                    Ok(Some(Reply::Answer { answer, .. })) => {
+                        all.push(answer);
+                        break;
+                    }
+                    Ok(None | Some(Reply::Refused { .. })) => return Ok(all),
+                    // It measures still.
+                    Ok(Some(_)) | Err(_) => {}
+                }
+            }
+        }
+        Ok(all)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static NEVER: AtomicBool = AtomicBool::new(false);
+
+    #[test]
+    fn a_machine_is_measured_and_nothing_stays_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let effort = Effort {
+            datagrams: 50,
+            writes: 5,
+        };
+        let machine = machine(folder.path(), effort, &NEVER).unwrap();
+        // What one has sent last may still be on its way when the other is done.
+        assert!(
+            (60..=100).contains(&machine.delay.len()),
+            "{}",
+            machine.delay.len()
+        );
+        assert_eq!((machine.lateness.len(), machine.write.len()), (100, 10));
+        for samples in [&machine.delay, &machine.lateness, &machine.write] {
+            assert!(samples.is_sorted());
+        }
+        assert!(!machine.write[0].is_zero(), "no disk writes in no time");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn it_is_given_up_when_somebody_wants_it_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let stopped = machine(folder.path(), Effort::default(), &AtomicBool::new(true));
+        assert!(matches!(stopped, Err(StageError::Stopped)), "{stopped:?}");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        let refused = machine(Path::new("/nonexistent/squall"), Effort::default(), &NEVER);
+        assert!(matches!(refused, Err(StageError::System { .. })), "{refused:?}");
+    }
+}

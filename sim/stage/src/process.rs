@@ -1,0 +1,316 @@
+//! One process of a host: how it is started, spoken to, read, signalled and reaped. Nothing here waits, but for the end of a process
+//! that has been killed.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid};
+use squall_nodes::Span;
+
+/// How much of a log's end is read for its last words, in bytes.
+const LAST_WORDS: usize = 2_000;
+/// The longest line that a host may write, in bytes; what is longer is cut into pieces that nobody understands.
+const LONGEST_LINE: usize = 64 << 20;
+
+/// A process that was started. When it is dropped it is killed and reaped.
+pub(crate) struct Process {
+    child: Child,
+    pid: Pid,
+    /// Readable once the process has ended.
+    end: OwnedFd,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    /// What it is told and has not taken.
+    outgoing: Vec<u8>,
+    /// What it told that is not a whole line yet.
+    incoming: Vec<u8>,
+    /// What it took, as far as it was looked at.
+    taken: Taken,
+}
+
+/// What a process took of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Processor time, of the user and the system.
+    pub(crate) cpu: Span,
+    /// The most memory at once, in bytes.
+    pub(crate) peak_memory: u64,
+}
+
+impl Process {
+    /// Starts a program, whose stderr goes to a log file.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn start(mut command: Command, log: &Path) -> io::Result<Self> {
+        let log = File::options().create(true).append(true).open(log)?;
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            // Ctrl-C in a terminal is for the stage alone, which ends its hosts by itself.
+            .process_group(0)
+            .spawn()?;
+        let whole = |child: &mut Child| {
+            let pid = Pid::from_child(child);
+            let end = pidfd_open(pid, PidfdFlags::empty())?;
+            let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+            let pipes = [stdin.as_ref().map(AsFd::as_fd), stdout.as_ref().map(AsFd::as_fd)];
+            for pipe in pipes.into_iter().flatten() {
+                rustix::io::ioctl_fionbio(pipe, true)?;
+            }
+            io::Result::Ok((pid, end, stdin, stdout))
+        };
+        match whole(&mut child) {
+            Ok((pid, end, stdin, stdout)) => Ok(Process {
+                child,
+                pid,
+                end,
+                stdin,
+                stdout,
+                outgoing: Vec::new(),
+                incoming: Vec::new(),
+                taken: Taken::default(),
+            }),
+            Err(why) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(why)
+            }
+        }
+    }
+
+    /// Its stdout, as long as it is open.
+    pub(crate) fn stdout(&self) -> Option<BorrowedFd<'_>> {
+        self.stdout.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Its stdin, while there is something that it has not taken.
+    pub(crate) fn waiting_stdin(&self) -> Option<BorrowedFd<'_>> {
+        let stdin = self.stdin.as_ref().filter(|_| !self.outgoing.is_empty());
+        stdin.map(AsFd::as_fd)
+    }
+
+    /// What is readable once it has ended.
+    pub(crate) fn end(&self) -> BorrowedFd<'_> {
+        self.end.as_fd()
+    }
+
+    /// Tells it something, now or as soon as it takes it.
+    pub(crate) fn tell(&mut self, bytes: &[u8]) {
+        self.outgoing.extend_from_slice(bytes);
+        self.tell_rest();
+    }
+
+    /// Tells it as much of what it was to be told as it takes now.
+    pub(crate) fn tell_rest(&mut self) {
+        let mut told = 0;
+        while told < self.outgoing.len()
+            && let Some(stdin) = &mut self.stdin
+        {
+            match stdin.write(&self.outgoing[told..]) {
+                Ok(0) => break,
+                Ok(count) => told += count,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => break,
+                // It does not read any more: that it has ended is heard elsewhere.
+                Err(_) => self.stdin = None,
+            }
+        }
+        if self.stdin.is_none() {
+            self.outgoing.clear();
+        } else {
+            self.outgoing.drain(..told);
+        }
+    }
+
+    /// Hands over every line that it has written and that was not read. What comes after the last whole line waits for its end,
+    /// and is dropped when that never comes.
+    pub(crate) fn read(&mut self, mut each: impl FnMut(&[u8])) {
+        let mut buffer = [0; 64 * 1024];
+        while let Some(stdout) = &mut self.stdout {
+            match stdout.read(&mut buffer) {
+                Ok(0) => self.stdout = None,
+                Ok(count) => {
+                    let from = self.incoming.len();
+                    self.incoming.extend_from_slice(&buffer[..count]);
+                    self.hand_over(from, &mut each);
+                    if self.incoming.len() > LONGEST_LINE {
+                        self.incoming.clear();
+                    }
+                }
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.stdout = None,
+            }
+        }
+    }
+
+    /// Hands over the whole lines that came in, the first end of which is not before `from`.
+    fn hand_over(&mut self, from: usize, each: &mut impl FnMut(&[u8])) {
+        let (mut begin, mut look) = (0, from);
+        while let Some(len) = self.incoming[look..].iter().position(|byte| *byte == b'\n') {
+            each(&self.incoming[begin..look + len]);
+            begin = look + len + 1;
+            look = begin;
+        }
+        self.incoming.drain(..begin);
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // It has not been reaped: its number is nobody else's. That it has ended is heard elsewhere.
+        let _ = kill_process(self.pid, signal);
+    }
+
+    /// Whether a signal has stopped it since this was last asked.
+    pub(crate) fn has_stopped(&self) -> bool {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        matches!(waitid(WaitId::Pid(self.pid), options), Ok(Some(_)))
+    }
+
+    /// Whether it has ended. It is still to be [reaped](Process::reap).
+    pub(crate) fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(self.pid), options), Ok(None))
+    }
+
+    /// Looks at what it takes of the machine.
+    pub(crate) fn look_at_taken(&mut self) {
+        let pid = self.pid.as_raw_nonzero();
+        if let Some(cpu) = cpu(&format!("/proc/{pid}/stat")) {
+            self.taken.cpu = self.taken.cpu.max(cpu);
+        }
+        if let Some(peak) = peak_memory(&format!("/proc/{pid}/status")) {
+            self.taken.peak_memory = self.taken.peak_memory.max(peak);
+        }
+    }
+
+    /// Kills it, if it has not ended, and waits for its end. Says how it ended, and what it took.
+    pub(crate) fn reap(mut self) -> (String, Taken) {
+        self.look_at_taken();
+        self.end_it();
+        // Its memory is gone by now, its processor time is not.
+        self.look_at_taken();
+        let status = self.child.wait();
+        let how = status.map_or_else(|why| why.to_string(), |status| status.to_string());
+        (how, self.taken)
+    }
+
+    fn end_it(&self) {
+        if self.has_ended() {
+            return;
+        }
+        self.signal(Signal::KILL);
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(self.pid), options) {}
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Once it is reaped, both do nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The end of a log, as one line for people.
+pub(crate) fn last_words(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let tail = &text[text.len().saturating_sub(LAST_WORDS)..];
+    let tail = String::from_utf8_lossy(tail);
+    let lines: Vec<&str> = tail
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let last = &lines[lines.len().saturating_sub(3)..];
+    if last.is_empty() {
+        "its log is empty".to_owned()
+    } else {
+        last.join(" / ")
+    }
+}
+
+/// The processor time of a process, of the user and the system.
+fn cpu(stat: &str) -> Option<Span> {
+    let text = fs::read_to_string(stat).ok()?;
+    // The name of the program stands in parentheses, and may hold anything.
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    Some(Span::from_nanos((user + system) * tick))
+}
+
+/// The most memory that a process had at once, in bytes.
+fn peak_memory(status: &str) -> Option<u64> {
+    let text = fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+
+    fn started(script: &str, log: &Path) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Process::start(command, log).unwrap()
+    }
+
+    fn wait_for(fd: BorrowedFd<'_>) {
+        let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        poll(&mut fds, None).unwrap();
+    }
+
+    /// Everything that it writes until its end.
+    fn lines(process: &mut Process) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(stdout) = process.stdout() {
+            wait_for(stdout);
+            process.read(|line| lines.push(String::from_utf8_lossy(line).into_owned()));
+        }
+        lines
+    }
+
+    #[test]
+    fn what_it_is_told_comes_back_line_by_line_and_a_line_without_an_end_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let script = "read a; read b; echo \"$b\"; echo \"$a\"; printf half; echo said >&2; exit 3";
+        let mut process = started(script, &log);
+        process.tell(b"one\ntwo\n");
+        assert_eq!(lines(&mut process), ["two", "one"]);
+        wait_for(process.end());
+        assert!(process.has_ended());
+        let (how, _) = process.reap();
+        assert!(how.contains('3'), "{how}");
+        assert_eq!(last_words(&log), "said");
+    }
+
+    #[test]
+    fn a_process_that_does_not_read_is_told_later_and_a_stopped_one_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = started("kill -STOP $$; cat", &folder.path().join("log"));
+        while !process.has_stopped() {
+            std::thread::yield_now();
+        }
+        process.tell(&vec![b'x'; 1 << 20]);
+        assert!(process.waiting_stdin().is_some());
+        let (how, taken) = process.reap();
+        assert!(how.contains('9'), "{how}");
+        assert!(taken.peak_memory > 0);
+    }
+}

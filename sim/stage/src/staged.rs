@@ -1,0 +1,312 @@
+//! A protocol on a stage: from a scenario to the folder of a run, its journal, its hosts, and what comes of it all.
+
+use std::fs;
+use std::io;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use squall_nodes::{Placed, Protocol, Time};
+use squall_sim::deployment::{Bounds, Deployment};
+use squall_sim::live::{HostUse, LiveRun};
+use squall_sim::outcome::{FaultDone, Outcome, Traffic, Violation};
+use squall_sim::plan::Plan;
+use squall_sim::scenario::{Complaints, ScenarioFile, resolve, resolve_at};
+use squall_sim::verdict::{Answer, Done};
+use tempfile::TempDir;
+
+use crate::able;
+use crate::audience::Audience;
+use crate::crew::{Crew, Host};
+use crate::door::{Folders, Links, Progress, Stage, StageError, Staged};
+use crate::ground::{Edge, Site};
+use crate::journal::Journal;
+use crate::play::Play;
+use crate::wires::Wires;
+
+/// A protocol for the command line, behind an object-safe door.
+pub fn staged<P: Protocol>() -> Box<dyn Staged> {
+    Box::new(Live::<P>(PhantomData))
+}
+
+struct Live<P>(PhantomData<fn() -> P>);
+
+impl<P: Protocol> Staged for Live<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn cannot(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        links: Links,
+    ) -> Result<Vec<String>, Complaints> {
+        Ok(able::cannot(&resolve::<P>(file, rules)?, links))
+    }
+
+    fn play(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        seed: u64,
+        stage: &Stage<'_>,
+    ) -> Result<LiveRun, StageError> {
+        let site = match stage.links {
+            Links::Edge => Site::Edge(Edge::claim(u64::from(std::process::id()))?),
+            Links::Netns => Site::Netns,
+        };
+        let plan =
+            resolve_at::<P>(file, rules, &|host| site.address(host)).map_err(StageError::Complaints)?;
+        let cannot = able::cannot(&plan, stage.links);
+        if !cannot.is_empty() {
+            return Err(StageError::Cannot(cannot));
+        }
+        let folder = Folder::make(&stage.folder)?;
+        let played = {
+            let journal = Written::down(&folder, &site, plan.hosts.len())?;
+            let played = play_in(&folder, &plan, site, seed, stage);
+            // By now no process is left.
+            drop(journal);
+            played
+        };
+        let is_kept = match (&played, stage.folders) {
+            (_, Folders::Keep) => true,
+            (Ok(run), Folders::KeepIfUnexpected) => !run.outcome.as_expected,
+            (Err(why), Folders::KeepIfUnexpected) => !matches!(why, StageError::Stopped),
+        };
+        if is_kept {
+            let folder = folder.keep();
+            (stage.progress)(Progress::Kept { folder });
+        }
+        played
+    }
+}
+
+/// Plays a plan in a folder of its own, once.
+fn play_in<P: Protocol>(
+    folder: &Folder,
+    plan: &Plan<P>,
+    site: Site,
+    seed: u64,
+    stage: &Stage<'_>,
+) -> Result<LiveRun, StageError> {
+    let placed: Vec<Placed<P::Node>> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let ground = site.build(&folder.run, plan.hosts.len())?;
+    let ips = placed.iter().map(|placed| placed.ip).collect();
+    let wires = Wires::new(&plan.network, plan.tolerated, ips);
+    let policies = wires.policies(ground.cutter());
+    let mut hosts = Vec::new();
+    for (placed, mut policy) in placed.iter().zip(policies) {
+        let (file, own) = folder.furnish::<P>(plan, placed, seed)?;
+        policy.number = 1;
+        let (data, log) = (own.join(DATA), own.join("log"));
+        hosts.push(Host::new(placed.name.clone(), file, data, log, policy));
+    }
+    let crew = Crew::new(hosts, stage.program.clone(), plan.live_tolerance, ground);
+    let audience = Audience::new(plan, &placed, plan.live_tolerance);
+    let mut play = Play::new(plan, seed, stage, crew, wires, audience);
+    play.get_ready()?;
+    let end = play.run()?;
+    Ok(come_to(play, end))
+}
+
+/// What comes of a run that is over.
+fn come_to<P: Protocol>(play: Play<'_, '_, P>, end: Time) -> LiveRun {
+    let counts = play.counts();
+    let traffic = traffic(&counts);
+    let Play {
+        plan,
+        seed,
+        crew,
+        audience,
+        mut faults,
+        calls,
+        lines,
+        stalls,
+        touched,
+        unlaid,
+        cut_short,
+        late,
+        ..
+    } = play;
+    for (step, count) in touched {
+        if let Some(fault) = faults.get_mut(step as usize) {
+            fault.affected += count;
+        }
+    }
+    let watched = audience.end(end);
+    let end = watched.violation.as_ref().map_or(end, |violation| violation.at);
+    if let Some(violation) = &watched.violation {
+        faults.iter_mut().for_each(|fault| until(fault, violation));
+    }
+    let done = Done {
+        faults: &faults,
+        unlaid: &unlaid,
+        calls: &calls,
+        invariants: &watched.invariants,
+    };
+    let Answer {
+        verdict,
+        as_expected,
+        doubts,
+    } = Answer::of(
+        plan,
+        watched.violation.as_ref(),
+        &done,
+        cut_short.into_iter().chain(late),
+    );
+    let outcome = Outcome {
+        scenario: plan.scenario.clone(),
+        rules: plan.rules,
+        seed,
+        verdict,
+        as_expected,
+        expect: plan.expect.clone(),
+        violation: watched.violation,
+        doubts,
+        digest: watched.digest,
+        events: lines,
+        virtual_time: end.since(Time::ZERO),
+        measures: watched.measures,
+        faults,
+        invariants: watched.invariants,
+        traffic,
+    };
+    let hosts = crew.hosts.iter().map(|host| HostUse {
+        name: host.name.clone(),
+        cpu: host.taken.cpu,
+        peak_memory: host.taken.peak_memory,
+    });
+    LiveRun {
+        outcome,
+        trace: watched.trace,
+        tolerance: plan.live_tolerance,
+        stalls,
+        hosts: hosts.collect(),
+    }
+}
+
+/// A fault that was done after the violation, before anybody knew of that, has no part in the run.
+fn until(fault: &mut FaultDone, violation: &Violation) {
+    if fault.at.is_some_and(|at| at > violation.at) {
+        fault.at = None;
+        fault.affected = 0;
+    }
+}
+
+/// What became of the datagrams. Nobody counts those that reached no process, nor what a process had sent in the last moment before it
+/// was killed: the former are what is missing, and the latter are added to what was sent.
+fn traffic(counts: &squall_live::line::Counts) -> Traffic {
+    let known = counts.delivered
+        + counts.lost
+        + counts.cut
+        + counts.unsent
+        + counts.overflowed
+        + counts.congested
+        + counts.too_long;
+    let left = counts.sent + counts.duplicated;
+    Traffic {
+        sent: counts.sent + known.saturating_sub(left),
+        duplicated: counts.duplicated,
+        delivered: counts.delivered,
+        lost: counts.lost,
+        cut: counts.cut,
+        to_nobody: counts.unsent + left.saturating_sub(known),
+        overflowed: counts.overflowed,
+        congested: counts.congested,
+        too_long: counts.too_long,
+        corrupted: 0,
+        in_flight: 0,
+    }
+}
+
+/// The name of a host's folder for what it persists, in its own.
+const DATA: &str = "data";
+/// What the name of a run, and of its folder, begins with.
+const PREFIX: &str = "run-";
+
+/// The folder of one run, which is removed unless it is kept.
+struct Folder {
+    dir: TempDir,
+    /// Where it is, as an absolute path.
+    path: PathBuf,
+    /// The folder of all runs.
+    runs: PathBuf,
+    /// The run's name: no other one that is under way has it.
+    run: String,
+}
+
+impl Folder {
+    fn make(runs: &Path) -> Result<Self, StageError> {
+        let cannot = |why: io::Error| {
+            StageError::system(format!("make a folder for the run in {}", runs.display()), why)
+        };
+        fs::create_dir_all(runs).map_err(cannot)?;
+        let runs = runs.canonicalize().map_err(cannot)?;
+        let dir = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(&runs)
+            .map_err(cannot)?;
+        let path = dir.path().to_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let run = name.into_owned();
+        Ok(Folder { dir, path, runs, run })
+    }
+
+    /// Makes the folder of a host and writes its deployment file. Returns both.
+    fn furnish<P: Protocol>(
+        &self,
+        plan: &Plan<P>,
+        placed: &Placed<P::Node>,
+        seed: u64,
+    ) -> Result<(PathBuf, PathBuf), StageError> {
+        let own = self.path.join(&placed.name);
+        let file = own.join("node.ron");
+        let deployment = Deployment::<P> {
+            story: format!("{} of a live run of {}.", placed.name, plan.scenario),
+            rules: plan.rules,
+            profile: P::PROFILES[0],
+            placed: placed.clone(),
+            data: Some(PathBuf::from(DATA)),
+            seed: Some(seed),
+            record: None,
+            http: None,
+            control: None,
+            lines: None,
+            bounds: Bounds::default(),
+        };
+        fs::create_dir(&own)
+            .and_then(|()| fs::write(&file, deployment.printed()))
+            .map_err(|why| StageError::system(format!("write {}", file.display()), why))?;
+        Ok((file, own))
+    }
+
+    fn keep(self) -> PathBuf {
+        self.dir.keep()
+    }
+}
+
+/// A journal that is written, and taken away when everything that it speaks of is gone.
+struct Written {
+    journal: Journal,
+    runs: PathBuf,
+}
+
+impl Written {
+    fn down(folder: &Folder, site: &Site, hosts: usize) -> Result<Self, StageError> {
+        let namespaces = site.namespaces(&folder.run, hosts);
+        let journal = Journal::new(folder.run.clone(), folder.path.clone(), namespaces)?;
+        journal.write(&folder.runs)?;
+        Ok(Written {
+            journal,
+            runs: folder.runs.clone(),
+        })
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // A journal that stays speaks of nothing that is there: the next cleaning takes it away.
+        let _ = self.journal.remove(&self.runs);
+    }
+}

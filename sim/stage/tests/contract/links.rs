@@ -1,0 +1,173 @@
+//! What links do to datagrams, and what cuts do.
+
+use squall_nodes::Span;
+use squall_nodes::latency::Latency;
+use squall_nodes::link::LinkLaw;
+
+use crate::node::Act::{Arm, Say, SayIfLate, SayInput, Send, SendLong, SendMany, SendNow};
+use crate::node::When::{Got, GotOther, Phase, Timer};
+use crate::node::{Act, Rule};
+use crate::story::{Fault, Story};
+
+const A: usize = 0;
+const B: usize = 1;
+const C: usize = 2;
+
+fn ms(millis: u64) -> Span {
+    Span::from_millis(millis)
+}
+
+fn say(text: &str) -> Act {
+    Say(text.to_owned())
+}
+
+fn law() -> LinkLaw {
+    LinkLaw::delaying(Latency::Constant(ms(1)))
+}
+
+/// `a` sends to `b` in each phase, which tells it; both tell `c` so, whom nothing is done to.
+fn questions() -> Story {
+    let ask = |phase| {
+        let question = format!("question {phase}");
+        let acts = vec![Send(5, (B, 5), question.clone()), Send(5, (C, 5), question)];
+        Rule(Phase(phase), acts)
+    };
+    let answer = |phase| {
+        let question = format!("question {phase}");
+        let answer = format!("answer {phase}");
+        Rule(
+            Got(question),
+            vec![SayInput, Send(5, (A, 5), answer.clone()), Send(5, (C, 5), answer)],
+        )
+    };
+    let listens = Rule(GotOther, vec![SayInput]);
+    Story::default()
+        .host(
+            "a",
+            &[5],
+            [vec![listens.clone()], (1..=4).map(ask).collect()].concat(),
+        )
+        .host("b", &[5], (1..=4).map(answer).collect())
+        .host("c", &[5], vec![listens])
+}
+
+#[test]
+fn a_cut_drops_what_goes_one_way_or_both_and_is_healed() {
+    questions()
+        // The question passes, and the answer does not.
+        .phase(
+            &[Fault::Cut(B, A)],
+            &[A],
+            &[(C, "a:5 > c:5: question 1"), (C, "b:5 > c:5: answer 1")],
+        )
+        // Nothing passes.
+        .phase(&[Fault::Cut(A, B)], &[A], &[(C, "a:5 > c:5: question 2")])
+        .phase(&[Fault::Heal], &[A], &[(A, "b:5 > a:5: answer 3")])
+        // The question does not pass, though an answer would.
+        .phase(&[Fault::Cut(A, B)], &[A], &[(C, "a:5 > c:5: question 4")])
+        .holds(|seen| {
+            assert_eq!(seen.said(A), ["b:5 > a:5: answer 3"]);
+            assert_eq!(seen.said(B), ["a:5 > b:5: question 1", "a:5 > b:5: question 3"]);
+            assert_eq!(seen.said(C).len(), 6);
+            assert_eq!(seen.cut, 3);
+        });
+}
+
+#[test]
+fn what_is_under_way_when_a_cut_is_laid_does_not_cross_it() {
+    let send = |text: &str| Send(5, (B, 5), text.to_owned());
+    let rules = vec![
+        Rule(Phase(1), vec![send("under way"), say("sent")]),
+        // It would have arrived by then.
+        Rule(Phase(2), vec![Arm(1, ms(350))]),
+        Rule(Timer(1), vec![say("later")]),
+        Rule(Phase(3), vec![send("anew")]),
+    ];
+    // A simulated phase is a little longer than that; it is sent in the middle of one, and the cut is laid when the next begins.
+    Story::default()
+        .host("a", &[5], rules)
+        .host("b", &[5], vec![Rule(GotOther, vec![SayInput])])
+        .law(LinkLaw::delaying(Latency::Constant(ms(300))))
+        .phase(&[], &[A], &[(A, "sent")])
+        .phase(&[Fault::Cut(A, B)], &[A], &[(A, "later")])
+        .phase(&[Fault::Heal], &[A], &[(B, "a:5 > b:5: anew")])
+        .holds(|seen| {
+            assert_eq!(seen.said(B), ["a:5 > b:5: anew"]);
+            assert_eq!(seen.cut, 1);
+        });
+}
+
+#[test]
+fn a_link_that_loses_everything_delivers_nothing() {
+    let sends = Rule(Phase(1), vec![SendMany(5, (B, 5), 50, 10), say("sent")]);
+    Story::default()
+        .host("a", &[5], vec![sends])
+        .host("b", &[5], vec![Rule(GotOther, vec![SayInput])])
+        .law(LinkLaw { loss: 1.0, ..law() })
+        .phase(&[], &[A], &[(A, "sent")])
+        .holds(|seen| {
+            assert_eq!(seen.said(B), [] as [&str; 0]);
+            assert_eq!((seen.sent, seen.lost, seen.delivered), (50, 50, 0));
+        });
+}
+
+#[test]
+fn a_datagram_takes_at_least_as_long_as_the_law_of_its_link_says() {
+    let sends = Rule(Phase(1), vec![SendNow(5, (B, 5)), SendNow(5, (A, 5))]);
+    let judges = Rule(GotOther, vec![SayIfLate(ms(30))]);
+    Story::default()
+        .host("a", &[5], vec![sends, judges.clone()])
+        .host("b", &[5], vec![judges])
+        .law(LinkLaw::delaying(Latency::Constant(ms(30))))
+        .phase(&[], &[A], &[(A, "late enough"), (B, "late enough")])
+        .holds(|seen| {
+            // So it is on the way to oneself.
+            assert_eq!(seen.said(A), ["late enough"]);
+            assert_eq!(seen.said(B), ["late enough"]);
+        });
+}
+
+#[test]
+fn a_link_that_doubles_everything_delivers_all_of_it_twice() {
+    let sends = Rule(Phase(1), vec![Send(5, (B, 5), "twin".to_owned())]);
+    let ends = Rule(Phase(2), vec![Send(5, (B, 5), "the last".to_owned())]);
+    let law = LinkLaw {
+        duplicate: 1.0,
+        ..law()
+    };
+    Story::default()
+        .host("a", &[5], vec![sends, ends])
+        .host("b", &[5], vec![Rule(GotOther, vec![SayInput])])
+        .law(law)
+        .phase(&[], &[A], &[(B, "a:5 > b:5: twin")])
+        .phase(&[], &[A], &[(B, "a:5 > b:5: the last")])
+        .holds(|seen| {
+            let twins = seen.said(B).into_iter().filter(|text| text.ends_with("twin"));
+            assert_eq!((twins.count(), seen.duplicated), (2, 2));
+        });
+}
+
+#[test]
+fn what_is_longer_than_the_mtu_is_dropped_and_what_is_as_long_passes() {
+    let sends = vec![
+        SendLong(5, (B, 5), 473),
+        SendLong(5, (B, 5), 472),
+        SendLong(5, (B, 5), 5_000),
+        Send(5, (B, 5), "the last".to_owned()),
+    ];
+    Story::default()
+        .host("a", &[5], vec![Rule(Phase(1), sends)])
+        .host("b", &[5], vec![Rule(GotOther, vec![SayInput])])
+        .law(LinkLaw {
+            mtu: Some(500),
+            ..law()
+        })
+        .phase(&[], &[A], &[(B, "a:5 > b:5: the last")])
+        .holds(|seen| {
+            assert_eq!(
+                seen.said(B),
+                ["a:5 > b:5: 472 whole bytes", "a:5 > b:5: the last"]
+            );
+            assert_eq!(seen.refused, 2);
+        });
+}

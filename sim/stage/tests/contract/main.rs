@@ -1,0 +1,16 @@
+//! The contract of a world: what a node may rely on, whichever it lives in. Each story is played in the virtual network and over
+//! loopback sockets, and both have to keep the same promises.
+//!
+//! - `node`, `story`: nodes that follow a script, and a story of them; `simulated`, `live`: the two worlds that play it.
+//! - `datagrams`, `timers`, `disks`, `links`, `floods`: the contract.
+
+mod live;
+mod node;
+mod simulated;
+mod story;
+
+mod datagrams;
+mod disks;
+mod floods;
+mod links;
+mod timers;

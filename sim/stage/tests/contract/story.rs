@@ -1,0 +1,106 @@
+//! A story that both worlds play: who is there, what each does when, what is done to them, and what comes of it.
+
+use squall_nodes::link::LinkLaw;
+
+use crate::node::{Act, Rule, When};
+
+/// A story.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Story {
+    pub(crate) hosts: Vec<(&'static str, Vec<Rule>)>,
+    /// What every link does; nothing when `None`, but that the virtual network takes a millisecond.
+    pub(crate) law: Option<LinkLaw>,
+    pub(crate) phases: Vec<Phase>,
+}
+
+/// A part of a story. It begins with what is done to the world; when that is done, hosts are called with the number of the phase,
+/// counted from 1; and it is over when everything has been said that is waited for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Phase {
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) calls: Vec<usize>,
+    /// Who says what in it.
+    pub(crate) until: Vec<(usize, String)>,
+}
+
+/// What can be done to the world.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// Nothing passes from the first to the second.
+    Cut(usize, usize),
+    /// All cuts are healed.
+    Heal,
+    /// A host goes down without a word, and comes up with its disk as it is.
+    Restart(usize),
+    /// A host stops running, and keeps its memory.
+    Pause(usize),
+    Resume(usize),
+    /// The next write of a host fails, and no other.
+    FailWrite(usize),
+    /// It has, and its disk is sound again.
+    Mend(usize),
+}
+
+/// What came of a story.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// What each host claimed and answered, in order.
+    pub(crate) said: Vec<Vec<String>>,
+    /// The numbers of each host's lives.
+    pub(crate) lives: Vec<Vec<u32>>,
+    pub(crate) sent: u64,
+    pub(crate) delivered: u64,
+    pub(crate) cut: u64,
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) overflowed: u64,
+    /// Longer than a datagram or an MTU can be, or to what cannot be.
+    pub(crate) refused: u64,
+}
+
+impl Story {
+    /// A host that opens the ports, says that it is up, and follows the script.
+    pub(crate) fn host(mut self, name: &'static str, ports: &[u16], script: Vec<Rule>) -> Self {
+        let mut start: Vec<Act> = ports.iter().map(|port| Act::Bind(*port)).collect();
+        start.push(Act::Say("up".to_owned()));
+        let mut rules = vec![Rule(When::Start, start)];
+        rules.extend(script);
+        self.hosts.push((name, rules));
+        self
+    }
+
+    pub(crate) fn law(mut self, law: LinkLaw) -> Self {
+        self.law = Some(law);
+        self
+    }
+
+    pub(crate) fn phase(mut self, faults: &[Fault], calls: &[usize], until: &[(usize, &str)]) -> Self {
+        let until = until.iter().map(|(host, text)| (*host, (*text).to_owned()));
+        self.phases.push(Phase {
+            faults: faults.to_vec(),
+            calls: calls.to_vec(),
+            until: until.collect(),
+        });
+        self
+    }
+
+    /// Plays it in both worlds, and holds both against the same contract.
+    pub(crate) fn holds(&self, contract: impl Fn(&Seen)) {
+        for (world, seen) in [
+            ("simulated", crate::simulated::play(self)),
+            ("live", crate::live::play(self)),
+        ] {
+            // What the test prints when the contract is broken says where.
+            println!("{world}: {seen:#?}");
+            contract(&seen);
+        }
+    }
+}
+
+impl Seen {
+    /// What a host said, without that it is up.
+    pub(crate) fn said(&self, host: usize) -> Vec<&str> {
+        let said = self.said[host].iter().map(String::as_str);
+        said.filter(|text| *text != "up").collect()
+    }
+}
