@@ -64,8 +64,8 @@ pub(crate) struct RunArgs {
     pub(crate) rules: Option<String>,
     /// Write the trace of the one run, an event a line, as JSON; `-` for stdout, with the result on stderr
     ///
-    /// It is kept in memory until the run is over, some hundred bytes an event, and then written to a file beside OUT that takes its
-    /// place: whoever kills the program meanwhile finds a `.squall-….part` there, which may be deleted.
+    /// It is kept in memory until the run is over, 200 to 400 bytes an event, and then written to a file beside OUT that takes its
+    /// place. If the program is killed meanwhile, a `.squall-OUT-….part` is left there, which the next command that writes to OUT removes.
     #[arg(long, value_name = "OUT")]
     pub(crate) trace: Option<PathBuf>,
     /// Tell the story of every violation, expected or not

@@ -1,6 +1,8 @@
-//! A file that a command writes: all of it, or nothing, and never in the place of a scenario.
+//! A file that a command writes: all of it, or nothing, and never in the place of a scenario. What a command leaves that is killed
+//! while it writes, the next one that writes to the same file removes.
 
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -171,17 +173,145 @@ impl Place {
 }
 
 /// A new file in the same folder, which is gone again unless it takes the place of the other.
+///
+/// It is locked for as long as it is written to, and the system takes the lock away from a program that is killed: so what is left
+/// of an earlier one is known, and removed first.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
+    let prefix = prefix_of(path);
+    remove_abandoned(folder, &prefix);
     // Made by us, so that it is readable to whom the user's mask leaves it, as any file that is made; and so that an error is the
     // system's own and has no name of a file in it that nobody has asked for.
     tempfile::Builder::new()
-        .prefix(".squall-")
-        .suffix(".part")
-        .make_in(folder, |path| {
-            File::options().write(true).create_new(true).open(path)
-        })
+        .prefix(&prefix)
+        .rand_bytes(DRAWN)
+        .suffix(SUFFIX)
+        .make_in(folder, make_locked)
+}
+
+/// How many letters and digits of a part's name are drawn.
+const DRAWN: usize = 6;
+const SUFFIX: &str = ".part";
+
+/// How the parts of a file are called before what is drawn: `.squall-trace.jsonl-`.
+fn prefix_of(path: &Path) -> String {
+    /// So much of the file's own name that the part's is none that a system refuses for its length.
+    const MOST: usize = 128;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!(".squall-{}-", &name[..name.floor_char_boundary(MOST)])
+}
+
+/// Whether a file is called as a part is.
+fn is_part(name: &OsStr, prefix: &str) -> bool {
+    let name = name.to_str().and_then(|name| name.strip_prefix(prefix));
+    name.and_then(|name| name.strip_suffix(SUFFIX))
+        .is_some_and(|drawn| drawn.len() == DRAWN && drawn.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Removes parts that nobody writes to. Where that fails nothing is lost: they are as much in the way as before.
+fn remove_abandoned(folder: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        // Nothing but a plain file is opened: to open a pipe may take for ever.
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file
+            && is_part(&entry.file_name(), prefix)
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            // The lock is kept until it is gone: whoever has made it just now must not take it for its own.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Makes a file and locks it.
+fn make_locked(path: &Path) -> io::Result<File> {
+    let file = File::options().write(true).create_new(true).open(path)?;
+    match file.try_lock() {
+        // Between the two steps another program may have taken it for one that is left, and removed it.
+        Ok(()) if path.exists() => Ok(file),
+        // It is tried again under another name.
+        Ok(()) | Err(TryLockError::WouldBlock) => Err(io::ErrorKind::AlreadyExists.into()),
+        // There are file systems without locks: nobody can lock what is there, and nobody removes it.
+        Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORDS: &[u8] = b"all of it";
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn write_words(path: &Path) {
+        write(path, &TRACE, |into| into.write_all(WORDS)).expect("it is written");
+        assert_eq!(fs::read(path).expect("it is there"), WORDS);
+    }
+
+    #[test]
+    fn a_part_that_is_written_to_stays_and_one_that_is_left_goes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("trace.jsonl");
+        let living = beside(&target).expect("a part");
+        // As a program leaves it that is killed: there, and closed.
+        let (file, left) = beside(&target).expect("a part").keep().expect("it stays");
+        drop(file);
+        assert!(living.path().exists() && left.exists());
+        write_words(&target);
+        assert!(living.path().exists() && !left.exists());
+        drop(living);
+        assert_eq!(names(folder.path()), ["trace.jsonl"]);
+    }
+
+    #[test]
+    fn parts_of_other_files_and_what_only_looks_like_a_part_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let others = [
+            ".squall-AbC123.part",
+            ".squall-a-AbC12.part",
+            ".squall-a-AbC1234.part",
+            ".squall-a-AbC12_.part",
+            ".squall-a-AbC123.partly",
+            ".squall-a-b-AbC123.part",
+            ".squall-b-AbC123.part",
+        ];
+        for name in others {
+            fs::write(folder.path().join(name), WORDS).expect("a file");
+        }
+        fs::create_dir(folder.path().join(".squall-a-AbC124.part")).expect("a folder");
+        fs::write(folder.path().join(".squall-a-AbC123.part"), WORDS).expect("a file");
+        write_words(&folder.path().join("a"));
+        let mut left = others.to_vec();
+        left.extend([".squall-a-AbC124.part", "a"]);
+        left.sort_unstable();
+        assert_eq!(names(folder.path()), left);
+    }
+
+    #[test]
+    fn a_file_with_the_longest_name_there_is_can_be_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // 255 bytes, of which two are a letter wherever one would cut.
+        let name = format!("a{}", "é".repeat(127));
+        let target = folder.path().join(&name);
+        let (file, left) = beside(&target).expect("a part").keep().expect("it stays");
+        drop(file);
+        write_words(&target);
+        assert!(!left.exists());
+        assert_eq!(names(folder.path()), [name]);
+    }
 }

@@ -200,6 +200,43 @@ fn interrupted_after_a_line(words: &[&str]) -> Option<serde_json::Value> {
 
 #[cfg(unix)]
 #[test]
+fn what_a_command_leaves_that_is_killed_while_it_writes_goes_with_the_next() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let folder = Folder::new();
+    let calm = folder.file("calm.ron", CALM);
+    let out = folder.at("trace.jsonl").to_str().expect("UTF-8").to_owned();
+    let words = ["run", &calm, "--rules", "Hardened", "--trace", &out];
+    let names = || {
+        let entries = std::fs::read_dir(folder.path()).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
+    };
+    // A file that grows beyond what the shell allows is the end of whoever writes it, by a signal that nobody expects.
+    let killed = Command::new("sh")
+        .args([
+            "-c",
+            r#"ulimit -f 1; exec "$0" "$@""#,
+            env!("CARGO_BIN_EXE_squall"),
+        ])
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell starts");
+    assert!(killed.status.signal().is_some(), "{killed:?}");
+    let left = names();
+    assert!(
+        matches!(&left[..], [part, _] if part.starts_with(".squall-trace.jsonl-") && part.ends_with(".part")),
+        "{left:?}"
+    );
+    assert_eq!(output(&words).status.code(), Some(0));
+    assert_eq!(names(), ["calm.ron", "trace.jsonl"]);
+}
+
+#[cfg(unix)]
+#[test]
 fn ctrl_c_stops_runs_and_says_how_many_were_stopped_and_how_many_not_begun() {
     let folder = Folder::new();
     // Together they take far longer than a signal takes.
