@@ -1,5 +1,8 @@
 //! Made-up results for the tests of this package.
 
+use std::net::Ipv4Addr;
+
+use squall_nodes::recording::{Ended, Pilot, Replay};
 use squall_sim::outcome::{
     Digest, Failures, FaultDone, FaultOverRuns, InvariantDone, Measured, Outcome, Quiet, SweepOutcome,
     Traffic, Verdict, Violation,
@@ -214,4 +217,38 @@ fn event(at_ms: u64, host: Option<u32>, what: Happening) -> TraceEvent {
 
 fn ms(ms: u64) -> Time {
     Time::ZERO + Span::from_millis(ms)
+}
+
+/// A time of a replay, in milliseconds since its node booted.
+pub(crate) fn at(ms: u64) -> Time {
+    Time::from_nanos((5_000 + ms) * 1_000_000)
+}
+
+/// The replay of a recording to the same effects.
+pub(crate) fn identical() -> Replay {
+    Replay {
+        pilot: Pilot {
+            version: "0.1.0".to_owned(),
+            build: Some(7),
+            protocol: "hac".to_owned(),
+            rules: "Hardened".to_owned(),
+            name: "c1".to_owned(),
+            ip: Ipv4Addr::LOCALHOST,
+            role: "Client".to_owned(),
+            config: "()".to_owned(),
+            incarnation: 3,
+            seed: 9,
+            disk: None,
+            booted: at(0),
+        },
+        rules: "Hardened".to_owned(),
+        inputs: 1_204,
+        effects: 5_310,
+        last: at(12_345),
+        ended: Ended::Stopped { at: at(12_400) },
+        difference: None,
+        differing: 0,
+        skipped: 0,
+        panicked: None,
+    }
 }

@@ -13,7 +13,7 @@ const REQUESTS: usize = 256;
 /// How many answers may wait to be read by whoever called. Who lets more wait gets no more.
 const REPLIES: usize = 256;
 
-/// Makes both sides of a door: one to ask at, one for [`run`](crate::run).
+/// Makes both sides of a door: one to ask at, one for [`run`](fn@crate::run).
 pub fn door<N: Node>() -> (Handle<N>, Door<N>) {
     let (ask, asked) = mpsc::channel(REQUESTS);
     // One of each way to stop is as good as many.
@@ -22,7 +22,7 @@ pub fn door<N: Node>() -> (Handle<N>, Door<N>) {
     let door = Door {
         asked,
         stopped,
-        handle: handle.clone(),
+        asker: handle.clone(),
         wires: None,
     };
     (handle, door)
@@ -34,11 +34,11 @@ pub struct Handle<N: Node> {
     stop: mpsc::Sender<Stop>,
 }
 
-/// The node's side of the door, for [`run`](crate::run).
+/// The node's side of the door, for [`run`](fn@crate::run).
 pub struct Door<N: Node> {
     pub(crate) asked: mpsc::Receiver<Ask<N>>,
     pub(crate) stopped: mpsc::Receiver<Stop>,
-    pub(crate) handle: Handle<N>,
+    pub(crate) asker: Handle<N>,
     pub(crate) wires: Option<Wires>,
 }
 

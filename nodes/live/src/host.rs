@@ -56,7 +56,7 @@ pub(crate) struct Host<N: Node> {
     asked: mpsc::Receiver<Ask<N>>,
     stopped: mpsc::Receiver<Stop>,
     /// So that nobody else has to keep one.
-    _handle: Handle<N>,
+    _asker: Handle<N>,
     /// What was asked and has not had its turn.
     asks: VecDeque<Ask<N>>,
     /// What the call asks that the node is told of.
@@ -161,7 +161,7 @@ impl<N: Node> Host<N> {
             teller,
             asked: door.asked,
             stopped: door.stopped,
-            _handle: door.handle,
+            _asker: door.asker,
             asks: VecDeque::new(),
             command: None,
             calls: BTreeMap::new(),

@@ -1,8 +1,8 @@
 //! Nodes of Squall over real sockets: the logic that was simulated is the logic that runs.
 //!
 //! - [`settings`]: everything that one live node needs; [`run`](mod@run): one live node from its start to its end.
-//! - [`door`]: how it is asked things from other threads; [`status`]: how it is.
-//! - [`line`]: what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
+//! - [`door`](mod@door): how it is asked things from other threads; [`status`]: how it is.
+//! - [`line`](mod@line): what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
 //! - [`service`]: what it has around it: signals, pages, a control socket.
 //! - [`client`]: who asks it things over that socket; [`outside`]: what arguments may ask of the machine.

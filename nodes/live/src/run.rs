@@ -87,7 +87,7 @@ pub fn run<N: Node>(
                 Some(wires) => wires,
                 None => Wires::stdio().map_err(LiveError::system("speak through stdin and stdout"))?,
             };
-            listen(wires.requests, door.handle.clone()).map_err(LiveError::system("start a thread"))?;
+            listen(wires.requests, door.asker.clone()).map_err(LiveError::system("start a thread"))?;
             Some(wires.lines)
         }
     };

@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn requests_are_passed_on_line_by_line_and_their_end_stops_the_node_at_once() {
         let (handle, mut door) = door::<EchoNode>();
-        let requests = "{\"go\":{\"at\":7}}\n\nnonsense\n\"status\"\n\"stop\"\n\
-                        {\"policy\":{\"policy\":{\"number\":3,\"law\":null,\"by\":[],\"peers\":{}}}}";
+        let requests = "{\"ask\":\"go\",\"at\":7}\n\nnonsense\n{\"ask\":\"status\"}\n{\"ask\":\"stop\"}\n\
+                        {\"ask\":\"policy\",\"policy\":{\"number\":3,\"law\":null,\"by\":[],\"peers\":{}}}";
         listen(Box::new(requests.as_bytes()), handle).unwrap();
         let asked = [door.asked.blocking_recv(), door.asked.blocking_recv()];
         assert!(matches!(&asked[0], Some(Ask::Go { at }) if *at == Time::from_nanos(7)));

@@ -134,16 +134,16 @@ type Running = JoinHandle<Result<Ended, LiveError>>;
 
 /// A node on a thread of its own that nobody attends. It stops when this is dropped.
 struct Alone {
-    handle: Handle<Clerk>,
+    asker: Handle<Clerk>,
     thread: Option<Running>,
     runtime: Runtime,
 }
 
 impl Alone {
     fn start(settings: Settings<Clerk>) -> Self {
-        let (handle, door) = door();
+        let (asker, door) = door();
         Alone {
-            handle,
+            asker,
             thread: Some(thread::spawn(move || run(settings, door, &mut Unwitnessed))),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
@@ -154,7 +154,7 @@ impl Alone {
     /// Calls, and gives back so many replies.
     fn call(&self, call: u64, command: Wish, replies: usize) -> Vec<Reply<Clerk>> {
         self.runtime.block_on(async {
-            let mut coming = self.handle.ask(Request::Call { call, command }).await;
+            let mut coming = self.asker.ask(Request::Call { call, command }).await;
             let mut came = Vec::new();
             while came.len() < replies {
                 came.push(coming.next().await.expect("there are more replies"));
@@ -170,7 +170,7 @@ impl Alone {
     }
 
     fn status(&self) -> Status {
-        let status = self.runtime.block_on(self.handle.status());
+        let status = self.runtime.block_on(self.asker.status());
         status.expect("the node runs")
     }
 
@@ -180,14 +180,14 @@ impl Alone {
     }
 
     fn stop(self, how: Stop) -> Ended {
-        self.handle.stop(how);
+        self.asker.stop(how);
         self.ends().expect("it was told to stop")
     }
 }
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        self.handle.stop(Stop::AtOnce);
+        self.asker.stop(Stop::AtOnce);
     }
 }
 
@@ -252,7 +252,7 @@ fn callers_have_numbers_of_their_own_and_get_all_answers() {
         assert_eq!(answers, [(9, 0), (9, 1), (9, 2)]);
     }
     // More than anybody reads: no memory is taken for it, and the node goes on.
-    let unread = node.runtime.block_on(node.handle.ask(Request::Call {
+    let unread = node.runtime.block_on(node.asker.ask(Request::Call {
         call: 1,
         command: Wish::Answers(100_000),
     }));
@@ -260,7 +260,7 @@ fn callers_have_numbers_of_their_own_and_get_all_answers() {
     let status = node.status();
     assert_eq!((status.calls.taken, status.calls.answers), (4, 100_007));
     drop(unread);
-    let handle = node.handle.clone();
+    let handle = node.asker.clone();
     let ended = node.stop(Stop::InOrder);
     assert_eq!(ended.how, Stop::InOrder);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -289,7 +289,7 @@ fn the_status_says_who_it_is_and_how() {
         number: 12,
         ..Policy::default()
     };
-    let applied = node.runtime.block_on(node.handle.apply(policy)).unwrap();
+    let applied = node.runtime.block_on(node.asker.apply(policy)).unwrap();
     let status = node.status();
     assert!(applied <= status.now && status.booted <= Some(applied));
     assert_eq!(
@@ -389,7 +389,7 @@ fn a_disk_that_hangs_bounds_what_waits_and_everybody_can_ask_how_it_is() {
         number: 1,
         ..Policy::default()
     };
-    node.runtime.block_on(node.handle.apply(policy)).unwrap();
+    node.runtime.block_on(node.asker.apply(policy)).unwrap();
     let status = node.status();
     assert_eq!((status.writes.waiting, status.calls.taken), (waiting, taken));
     assert!(taken < 20, "{taken}");

@@ -156,3 +156,6 @@ struct Effect<'a> {
     recorded: Option<&'a str>,
     replayed: Option<&'a str>,
 }
+
+#[cfg(test)]
+mod tests;

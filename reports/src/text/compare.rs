@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use squall_sim::compare::{
-    Agreement, Claimed, Compared, Comparison, FEWEST_LIVE, FEWEST_SIMULATED, How, Later, Method, Order,
-    Ranked, Samples, Share, Verdicts, What,
+    Agreement, Claimed, Compared, Comparison, FEWEST_LIVE, FEWEST_SIMULATED, How, Implied, Later, Method,
+    Order, Ranked, Samples, Share, Verdicts, What,
 };
 use squall_sim::machine::Machine;
 use squall_sim::outcome::Standing;
@@ -301,7 +301,7 @@ fn confidence(later: Later) -> String {
     format!("95 %: {} to {} ms", signed(low), signed(high))
 }
 
-/// Nanoseconds as milliseconds, without their sign: to a tenth where that says enough, else to a microsecond.
+/// Nanoseconds as milliseconds, without their sign.
 fn magnitude(ns: i64) -> String {
     millis(ns.unsigned_abs())
 }
@@ -388,12 +388,8 @@ fn order(text: &mut String, comparison: &Comparison, look: &Look) {
     let direct = order.direct().count();
     let _ = writeln!(
         text,
-        "    {title}  {} in every simulated run, in {} of them at least; not implied by others:",
-        counted(
-            order.relations.len() as u64,
-            "thing comes before another",
-            "times something comes before something else"
-        ),
+        "    {title}  {} that always came in one order, in {} simulated runs at least; not implied by others are:",
+        counted(order.relations.len() as u64, "pair of things", "pairs of things"),
         grouped(comparison.support),
     );
     for line in chains(order).into_iter().take(MOST_ORDERS) {
@@ -466,11 +462,22 @@ fn against(text: &mut String, comparison: &Comparison, look: &Look) {
         ),
     };
     let _ = writeln!(text, "      {said}");
-    for one in order.contradictions.iter().take(MOST_CONTRADICTIONS) {
+    for (run, first) in firsts(order).into_iter().take(MOST_CONTRADICTIONS) {
+        let one = &order.contradictions[first];
         let relation = order.relations[one.relation];
+        let others = order
+            .contradictions
+            .iter()
+            .filter(|other| other.run == run)
+            .count()
+            - 1;
+        let others = match others {
+            0 => String::new(),
+            others => format!("; and {}", counted(others as u64, "more", "more")),
+        };
         let said = format!(
-            "live run with seed {}: {} at {} ms, {} only at {} ms",
-            comparison.runs.live[one.run].seed,
+            "live run with seed {}: {} at {} ms, before {} at {} ms{others}",
+            comparison.runs.live[run].seed,
             order.points[relation.then],
             millis(one.then_at.as_nanos()),
             order.points[relation.first],
@@ -478,14 +485,30 @@ fn against(text: &mut String, comparison: &Comparison, look: &Look) {
         );
         let _ = writeln!(text, "      {}", harmless(&said, LONGEST * 3));
     }
-    if order.contradictions.len() > MOST_CONTRADICTIONS {
-        let left = order.contradictions.len() - MOST_CONTRADICTIONS;
+    let runs = firsts(order).len();
+    if runs > MOST_CONTRADICTIONS {
+        let left = (runs - MOST_CONTRADICTIONS) as u64;
         let _ = writeln!(
             text,
-            "      and {} more; --format json has them",
-            grouped(left as u64)
+            "      and {}; --format json has them",
+            counted(left, "more run", "more runs")
         );
     }
+}
+
+/// The live runs that stand against the order, each with the place of a contradiction of what no others imply, if there is one.
+fn firsts(order: &Order) -> Vec<(usize, usize)> {
+    let mut firsts: Vec<(usize, usize)> = Vec::new();
+    let is_direct =
+        |place: usize| order.relations[order.contradictions[place].relation].standing == Implied::No;
+    for (place, one) in order.contradictions.iter().enumerate() {
+        match firsts.iter_mut().find(|(run, _)| *run == one.run) {
+            Some((_, first)) if is_direct(place) && !is_direct(*first) => *first = place,
+            Some(_) => {}
+            None => firsts.push((one.run, place)),
+        }
+    }
+    firsts
 }
 
 /// Facts that one world claims in another share of its runs, and those that only one does.
@@ -560,3 +583,6 @@ fn of_samples(samples: &[Span]) -> String {
         counted(samples.len() as u64, "sample", "samples")
     )
 }
+
+#[cfg(test)]
+mod tests;

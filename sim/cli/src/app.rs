@@ -26,8 +26,8 @@ pub struct App {
     name: Option<String>,
     runners: Vec<Box<dyn Runner>>,
     doors: Vec<Box<dyn Living>>,
-    replays: Vec<Box<dyn Replays>>,
     stages: Vec<Box<dyn Staged>>,
+    replays: Vec<Box<dyn Replays>>,
 }
 
 impl App {
@@ -52,11 +52,11 @@ impl App {
         let door = living::<P>();
         self.doors.retain(|other| other.name() != door.name());
         self.doors.push(door);
-        self.replays.retain(|other| other.name() != P::NAME);
-        self.replays.push(replays::<P>());
         let stage = staged::<P>();
         self.stages.retain(|other| other.name() != stage.name());
         self.stages.push(stage);
+        self.replays.retain(|other| other.name() != P::NAME);
+        self.replays.push(replays::<P>());
         self
     }
 

@@ -313,7 +313,10 @@ pub(crate) struct CompareArgs {
     /// Write all samples of both worlds as comma-separated values
     #[arg(long, value_name = "OUT")]
     pub(crate) samples: Option<PathBuf>,
-    /// Keep the folders of the live runs in this one [default: a new one for temporary files, and only of runs that are not as expected]
+    /// Keep the folder of every live run, and not of those alone that are not as expected
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// The folder in which each live run has one, and writes are measured [default: squall-live-UID in the folder for temporary files]
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]

@@ -23,6 +23,7 @@ use crate::args::{CompareArgs, Format, How, Which};
 use crate::bug::{Bug, guarded};
 use crate::exit::Exit;
 use crate::files;
+use crate::live;
 use crate::outfile::{self, Kind};
 use crate::session::Session;
 
@@ -96,10 +97,12 @@ pub(crate) fn compare(
             );
         }
     }
-    let folder = Folder::of(args.folder.as_deref())?;
+    let folder = args.folder.clone().unwrap_or_else(live::default_folder);
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("the folder for live runs, {}, cannot be made", folder.display()))?;
     let machine = match args.calibrate {
         false => None,
-        true => match measured(folder.path(), session)? {
+        true => match measured(&folder, session)? {
             Some(machine) => Some(machine),
             None => return Ok(()),
         },
@@ -142,7 +145,7 @@ struct Compared<'a> {
     runner: &'a dyn Runner,
     staged: &'a dyn Staged,
     file: &'a ScenarioFile,
-    folder: Folder,
+    folder: PathBuf,
     machine: Option<Machine>,
     /// The table of samples so far.
     samples: String,
@@ -295,11 +298,11 @@ impl Compared<'_> {
         };
         let stage = Stage {
             program: std::env::current_exe().context("the path of this program is not known")?,
-            folder: self.folder.path().to_owned(),
+            folder: self.folder.clone(),
             links: Links::Edge,
-            folders: match self.folder {
-                Folder::Own(_) => Folders::KeepIfUnexpected,
-                Folder::Given(_) => Folders::Keep,
+            folders: match self.args.keep {
+                true => Folders::Keep,
+                false => Folders::KeepIfUnexpected,
             },
             stop: session.surroundings.stop,
             progress: &keep,
@@ -309,6 +312,9 @@ impl Compared<'_> {
         let mut gathered = Gathered::default();
         let mut failed_in_a_row = 0;
         for nth in 0..self.args.live_runs {
+            if session.is_stopped() {
+                break;
+            }
             let seed = first.saturating_add(nth);
             session.doing(format!("live run {} under {rules}", nth + 1));
             match self.staged.play(self.file, rules, seed, &stage) {
@@ -378,43 +384,6 @@ fn some_simulated(
 
 fn elapsed_ms(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Where live runs have their folders.
-enum Folder {
-    /// In one that is removed again if nothing is kept in it.
-    Own(PathBuf),
-    /// Where the user says; all of them stay.
-    Given(PathBuf),
-}
-
-impl Folder {
-    fn of(given: Option<&Path>) -> anyhow::Result<Self> {
-        if let Some(given) = given {
-            fs::create_dir_all(given)
-                .with_context(|| format!("the folder for live runs, {}, cannot be made", given.display()))?;
-            return Ok(Folder::Given(given.to_owned()));
-        }
-        let own = tempfile::Builder::new().prefix("squall-compare-").tempdir();
-        Ok(Folder::Own(
-            own.context("a folder for live runs cannot be made")?.keep(),
-        ))
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Folder::Own(path) | Folder::Given(path) => path,
-        }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Folder::Own(path) = self {
-            // It is not empty when a run is kept in it, and then it stays.
-            let _ = fs::remove_dir(path);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -354,7 +354,7 @@ fn clean(folder: &std::path::Path, session: &mut Session<'_>) -> anyhow::Result<
 }
 
 /// The folder of all runs of a user, when no other one is named.
-fn default_folder() -> PathBuf {
+pub(crate) fn default_folder() -> PathBuf {
     use std::os::unix::fs::MetadataExt as _;
     let user = std::fs::metadata("/proc/self").map_or(0, |own| own.uid());
     std::env::temp_dir().join(format!("squall-live-{user}"))

@@ -127,6 +127,9 @@ pub(super) fn points(
             }
         }
     }
+    // What comes first is told first: as the first of the runs has it in which it happens.
+    let when = |point: &Point| simulated.iter().chain(live).find_map(|run| point.at(run));
+    points.sort_by_key(|point| when(point).unwrap_or(Time::MAX));
     points
 }
 

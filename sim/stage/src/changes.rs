@@ -21,6 +21,8 @@ struct Making {
     policies: BTreeMap<HostId, u64>,
     /// Until when it lasts at least.
     last: Time,
+    /// What kind of fault touches something when it is made.
+    strikes: Option<&'static str>,
     /// Whether everyone whom it concerns is named by now.
     named: Named,
 }
@@ -40,6 +42,8 @@ pub(crate) struct Made {
     pub(crate) cause: Cause,
     /// Since when.
     pub(crate) at: Time,
+    /// What kind of fault touches something with it.
+    pub(crate) strikes: Option<&'static str>,
 }
 
 impl Changes {
@@ -52,6 +56,7 @@ impl Changes {
             acts: 0,
             policies: BTreeMap::new(),
             last: at,
+            strikes: None,
             named: Named::NotYet,
         };
         self.making.insert(self.numbers, making);
@@ -61,6 +66,13 @@ impl Changes {
     /// What makes a change that is being made.
     pub(crate) fn cause(&self, change: u64) -> Option<&Cause> {
         self.making.get(&change).map(|making| &making.cause)
+    }
+
+    /// A change is a fault of this kind, which touches something when it is made: hosts that start are not there before.
+    pub(crate) fn strikes(&mut self, change: u64, kind: &'static str) {
+        if let Some(making) = self.making.get_mut(&change) {
+            making.strikes = Some(kind);
+        }
     }
 
     /// Something is done to a process for a change.
@@ -121,6 +133,7 @@ impl Changes {
             by: making.by,
             cause: making.cause,
             at: making.last,
+            strikes: making.strikes,
         })
         .collect()
     }
@@ -166,6 +179,7 @@ mod tests {
             by: 4,
             cause: cause("partition"),
             at: at(9),
+            strikes: None,
         };
         assert_eq!(changes.act_done(first, at(6)), [made]);
         assert_eq!(changes.act_done(first, at(7)), []);

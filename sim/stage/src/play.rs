@@ -483,7 +483,16 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
     }
 
     pub(crate) fn settle(&mut self, made: Vec<Made>) {
-        for Made { by, cause, at } in made {
+        for Made {
+            by,
+            cause,
+            at,
+            strikes,
+        } in made
+        {
+            if let Some(kind) = strikes {
+                self.merge.put(at, Sight::Struck(kind));
+            }
             let change = Change::Settled { by };
             self.merge.put(at, Sight::Change { change, by: cause });
         }
@@ -521,6 +530,8 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
     /// Stops the hosts in order, so that they tell their last counts; those that cannot be are killed.
     fn stop_hosts(&mut self) {
         for host in &mut self.crew.hosts {
+            // Of a process that has ended nobody knows what memory it had.
+            host.look_at_taken();
             if host.life == Life::Booted && host.power == Power::On {
                 host.ask(&squall_live::Request::Stop);
             }

@@ -60,10 +60,9 @@ impl Process {
             let pid = Pid::from_child(child);
             let end = pidfd_open(pid, PidfdFlags::empty())?;
             let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-            for pipe in [stdin.as_ref().map(AsFd::as_fd), stdout.as_ref().map(AsFd::as_fd)] {
-                if let Some(pipe) = pipe {
-                    rustix::io::ioctl_fionbio(pipe, true)?;
-                }
+            let pipes = [stdin.as_ref().map(AsFd::as_fd), stdout.as_ref().map(AsFd::as_fd)];
+            for pipe in pipes.into_iter().flatten() {
+                rustix::io::ioctl_fionbio(pipe, true)?;
             }
             io::Result::Ok((pid, end, stdin, stdout))
         };

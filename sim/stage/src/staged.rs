@@ -222,7 +222,7 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
 
 /// The name of a host's folder for what it persists, in its own.
 const DATA: &str = "data";
-/// How the folder of a run is called ahead of the run's name.
+/// What the name of a run, and of its folder, begins with.
 const PREFIX: &str = "run-";
 
 /// The folder of one run, which is removed unless it is kept.
@@ -249,7 +249,7 @@ impl Folder {
             .map_err(cannot)?;
         let path = dir.path().to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let run = name.trim_start_matches(PREFIX).to_owned();
+        let run = name.into_owned();
         Ok(Folder { dir, path, runs, run })
     }
 

@@ -79,14 +79,19 @@ impl<P: Protocol> Play<'_, '_, P> {
         if !told.is_empty() {
             self.rewire(change)?;
         }
+        let kind = entry.fault.kind();
+        let is_restart = matches!(entry.fault, Fault::Restart { .. });
+        if is_restart && affected > 0 {
+            self.changes.strikes(change, kind);
+        }
         self.unsettle(change, by, &cause, now);
         for change in told {
             let by = cause.clone();
             self.merge.put(now, Sight::Change { change, by });
         }
         self.faults[step].affected += affected;
-        if affected > 0 || matches!(entry.fault, Fault::Lay(_)) {
-            self.merge.put(now, Sight::Struck(entry.fault.kind()));
+        if (affected > 0 && !is_restart) || matches!(entry.fault, Fault::Lay(_)) {
+            self.merge.put(now, Sight::Struck(kind));
         }
         let label = entry.label.clone();
         (self.stage.progress)(Progress::Fault { at, label });

@@ -15,6 +15,15 @@
 //! is not told to write it to the disk: a power cut may take the last seconds. A node that panics leaves the input over which it did.
 //!
 //! A recorder that cannot write lets the node go on unrecorded, and says so: a node is worth more than its recording.
+//!
+//! # What it costs
+//!
+//! An input of an echo server (a datagram of nine bytes comes in, and one goes out) takes 10 ns to handle, and 1.2 µs when it is
+//! recorded: the rest is the `write`, of 61 bytes, to an ext4 file system; on a tmpfs it is 0.8 µs. Besides the system call it is some
+//! 750 instructions, as callgrind counts them. A hundred thousand inputs a second would take an eighth of a processor and six megabytes.
+//!
+//! Measured by `cargo run --release -p squall-live --example recording_cost`, which drives a node with and without a recorder in turns,
+//! 41 rounds of 20 000 inputs each, and prints the medians; on a virtual machine with two Intel Xeon processors that had other work to do.
 
 pub mod build;
 pub mod door;

@@ -15,7 +15,7 @@ use crate::run::{Boot, Recorder};
 use crate::settings::Record;
 use crate::status::{Gauge, Recording};
 
-/// A flight recorder, for [`run`](crate::run): it records what the settings of its node say, or nothing.
+/// A flight recorder, for [`run`](fn@crate::run): it records what the settings of its node say, or nothing.
 #[derive(Debug, Default)]
 pub struct FlightRecorder {
     gauge: Gauge,
@@ -278,3 +278,6 @@ fn is_for_want_of_room(why: &io::Error) -> bool {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,14 +90,15 @@ impl Words {
         }
     }
 
-    /// `2.310s after the boot`.
+    /// `+2310.000001 ms`, exact: two times that differ have different words.
     fn when(&self, at: Time) -> String {
-        let since = |later: Time, earlier: Time| Time::from_nanos(later.since(earlier).as_nanos());
-        if at < self.booted {
-            format!("{} before the boot", since(self.booted, at))
+        let (sign, span) = if at < self.booted {
+            ('-', self.booted.since(at))
         } else {
-            format!("{} after the boot", since(at, self.booted))
-        }
+            ('+', at.since(self.booted))
+        };
+        let ns = span.as_nanos();
+        format!("{sign}{}.{:06} ms", ns / 1_000_000, ns % 1_000_000)
     }
 
     fn says(&mut self, port: u16, to: SocketAddrV4, bytes: &[u8]) -> String {

@@ -62,7 +62,7 @@ async fn converse<N: Node>(stream: UnixStream, handle: Handle<N>, asker: Asker<N
     let (replies, waiting) = mpsc::channel(MOST_REPLIES);
     let writer = tokio::spawn(write(waiting, writes));
     let mut client = Client {
-        handle,
+        node: handle,
         asker,
         replies,
         calls: VecDeque::new(),
@@ -101,7 +101,7 @@ enum Kept {
 
 /// One client.
 struct Client<N: Node> {
-    handle: Handle<N>,
+    node: Handle<N>,
     asker: Asker<N>,
     replies: mpsc::Sender<Vec<u8>>,
     /// What passes on the answers of its calls, the oldest first.
@@ -142,7 +142,7 @@ impl<N: Node> Client<N> {
                 Kept::Yes
             }
             other => {
-                let mut replies = self.handle.ask(other).await;
+                let mut replies = self.node.ask(other).await;
                 match replies.next().await {
                     Some(reply) => self.reply(reply).await,
                     None => Kept::Yes,
@@ -159,7 +159,7 @@ impl<N: Node> Client<N> {
         {
             oldest.abort();
         }
-        let mut answers = self.handle.ask(call).await;
+        let mut answers = self.node.ask(call).await;
         let replies = self.replies.clone();
         self.calls.push_back(tokio::spawn(async move {
             while let Some(answer) = answers.next().await {

@@ -24,7 +24,7 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// Asks a node how it is.
 pub(super) struct Asker<N: Node> {
-    handle: Handle<N>,
+    node: Handle<N>,
     status: Option<N::Command>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Told {
 impl<N: Node> Clone for Asker<N> {
     fn clone(&self) -> Self {
         Asker {
-            handle: self.handle.clone(),
+            node: self.node.clone(),
             status: self.status.clone(),
         }
     }
@@ -49,12 +49,12 @@ impl<N: Node> Clone for Asker<N> {
 
 impl<N: Node> Asker<N> {
     pub(super) fn new(handle: Handle<N>, status: Option<N::Command>) -> Self {
-        Asker { handle, status }
+        Asker { node: handle, status }
     }
 
     /// How the node is; `None` when it does not say in time.
     pub(super) async fn status(&self) -> Option<Status> {
-        let asked = tokio::time::timeout(PATIENCE, self.handle.status()).await;
+        let asked = tokio::time::timeout(PATIENCE, self.node.status()).await;
         asked.ok()?.ok()
     }
 
@@ -64,7 +64,7 @@ impl<N: Node> Asker<N> {
         let (mut answer, mut says) = (None, None);
         if let Some(command) = self.status.clone().filter(|_| status.booted.is_some()) {
             let call = Request::Call { call: 0, command };
-            let asked = async { self.handle.ask(call).await.next().await };
+            let asked = async { self.node.ask(call).await.next().await };
             if let Ok(Some(Reply::Answer { answer: given, .. })) = tokio::time::timeout(PATIENCE, asked).await
             {
                 answer = serde_json::to_value(&given).ok();

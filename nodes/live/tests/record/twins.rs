@@ -220,8 +220,8 @@ fn the_first_effect_that_differs_is_named_whatever_differs() {
         (
             FIFTH,
             3,
-            some("arm Tick for 0.6s after the boot"),
-            some("arm Other for 0.6s after the boot")
+            some("arm Tick for +600.000000 ms"),
+            some("arm Other for +600.000000 ms")
         )
     );
     assert_eq!(named::<PANICS>(), (FIFTH, 1, some("claim ticked"), some("panic")));

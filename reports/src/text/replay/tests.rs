@@ -1,40 +1,7 @@
 //! What people read of replays.
 
-use std::net::Ipv4Addr;
-
 use super::*;
-
-fn at(ms: u64) -> Time {
-    Time::from_nanos((5_000 + ms) * 1_000_000)
-}
-
-fn identical() -> Replay {
-    Replay {
-        pilot: Pilot {
-            version: "0.1.0".to_owned(),
-            build: Some(7),
-            protocol: "hac".to_owned(),
-            rules: "Hardened".to_owned(),
-            name: "c1".to_owned(),
-            ip: Ipv4Addr::LOCALHOST,
-            role: "Client".to_owned(),
-            config: "()".to_owned(),
-            incarnation: 3,
-            seed: 9,
-            disk: None,
-            booted: at(0),
-        },
-        rules: "Hardened".to_owned(),
-        inputs: 1_204,
-        effects: 5_310,
-        last: at(12_345),
-        ended: Ended::Stopped { at: at(12_400) },
-        difference: None,
-        differing: 0,
-        skipped: 0,
-        panicked: None,
-    }
-}
+use crate::sample::{at, identical};
 
 fn told(come: &Replay) -> String {
     replay("flight-000003.sqf", come, &[], &Look::plain("squall"))

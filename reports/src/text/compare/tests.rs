@@ -1,0 +1,197 @@
+//! What is said of worlds that are made up.
+
+use squall_sim::compare::{Observed, Setting, Worlds};
+use squall_sim::machine::Calibrated;
+use squall_sim::outcome::{Measured, Verdict};
+use squall_sim::plan::{Clock, Expect};
+use squall_sim::runner::HostCast;
+use squall_sim::trace::{HostId, Time};
+
+use super::*;
+use crate::compare::csv;
+use crate::json;
+
+const FACTS: &[&str] = &["suspected", "promoted"];
+
+/// Runs in which the server is killed at 100 ms and suspected some time later by its client, which is promoted then.
+fn runs(count: u64, suspected_us: impl Fn(u64) -> u64) -> Vec<Observed> {
+    let at = |us: u64| Time::ZERO + Span::from_micros(us);
+    let run = |seed: u64| {
+        let suspected = suspected_us(seed);
+        Observed {
+            seed,
+            verdict: Verdict::Held,
+            reason: None,
+            measures: vec![Measured {
+                name: "detection".to_owned(),
+                samples: vec![Span::from_micros(suspected.saturating_sub(100_000))],
+                unfinished: 0,
+            }],
+            faults: vec![Some(at(100_000))],
+            firsts: vec![
+                ((0, HostId(1)), at(suspected)),
+                ((1, HostId(1)), at(suspected + 50_000)),
+            ],
+        }
+    };
+    (0..count).map(run).collect()
+}
+
+fn compared(simulated: Vec<Observed>, live: Vec<Observed>) -> Comparison {
+    let host = |(name, role): (&str, &str)| HostCast {
+        name: name.to_owned(),
+        role: role.to_owned(),
+        zone: None,
+        clock: Clock::default(),
+    };
+    let setting = Setting {
+        scenario: "x.ron",
+        rules: "Hardened",
+        expect: &Expect::Held,
+        asked: Worlds {
+            simulated: 1_000,
+            live: 30,
+        },
+        support: 100,
+        facts: FACTS,
+        faults: &["kill(s)".to_owned()],
+        cast: &[("s", "Server"), ("c", "Client")].map(host),
+    };
+    Comparison::of(&setting, Worlds { simulated, live })
+}
+
+#[track_caller]
+fn has(told: &str, lines: &[&str]) {
+    let mut rest = told.lines();
+    for line in lines {
+        assert!(
+            rest.any(|told| told.trim_end() == *line),
+            "no line is\n{line}\nthere, or in its place:\n{told}"
+        );
+    }
+}
+
+#[test]
+fn a_world_that_lies_within_is_told_with_all_its_numbers() {
+    let comparison = compared(
+        runs(1_000, |seed| 400_000 + seed * 10),
+        runs(30, |seed| 400_000 + seed * 330),
+    );
+    let told = compare(&comparison, &Made::default(), &Look::plain("squall"));
+    has(
+        &told,
+        &[
+            "✓ x.ron  Hardened  1 000 simulated runs and 30 live ones: live lies within what was simulated",
+            "    simulated  1 000 of 1 000 (99.6 to 100 %) held, as the file expects",
+            "    live       30 of 30 (88.6 to 100 %) held, as the file expects",
+            "    detection      n  open      min      p50      p90      p95          p99      max  ms",
+            "    simulated  1 000     0  300.000  304.990  308.990  309.490      309.890  309.990",
+            "    live          30     0  300.000  304.620  308.580  309.240  n too small  309.570",
+            "    live lies within what was simulated",
+            "    order      3 pairs of things that always came in one order, in 100 simulated runs at least; not implied by others are:",
+            "      kill(s) → c: suspected",
+            "      c: suspected → c: promoted",
+            "      no live run stands against it",
+            "    facts      2 of 2 are claimed in no other a share of the runs than chance lets them be",
+        ],
+    );
+}
+
+#[test]
+fn a_world_that_falls_outside_is_told_in_plain_sentences() {
+    let comparison = compared(
+        runs(1_000, |seed| 400_000 + seed * 10),
+        runs(30, |seed| if seed < 4 { 90_000 } else { 402_000 + seed * 330 }),
+    );
+    let told = compare(&comparison, &Made::default(), &Look::plain("squall"));
+    has(
+        &told,
+        &[
+            "✗ x.ron  Hardened  1 000 simulated runs and 30 live ones: live falls outside what was simulated",
+            "    live falls outside: 5 of 30 live runs are above the greatest of 1 000 simulated ones",
+            "    live falls outside: 4 of 30 live runs are below the least of 1 000 simulated ones",
+            "      live falls outside: 4 of 30 live runs stand against it, and of the simulated runs 0 of 1 000 stand so against all others",
+            "      live run with seed 0: c: suspected at 90.000 ms, before kill(s) at 100.000 ms",
+        ],
+    );
+}
+
+#[test]
+fn a_slower_world_is_told_by_how_much() {
+    let comparison = compared(
+        runs(1_000, |seed| 400_000 + seed * 10),
+        runs(30, |seed| 405_000 + seed * 160),
+    );
+    let told = sentences(&comparison.measures[0]);
+    let [sentence] = &told[..] else { panic!("{told:?}") };
+    assert!(sentence.starts_with("live is slower by 2.2"), "{sentence}");
+    assert!(
+        sentence.ends_with(" ms), which the simulated latency does not explain"),
+        "{sentence}"
+    );
+    assert!(sentence.contains(" ms at the median (95 %: "), "{sentence}");
+}
+
+#[test]
+fn how_it_was_made_is_told_in_notes() {
+    let comparison = compared(runs(150, |_| 400_000), runs(3, |_| 400_000));
+    let ms = Span::from_millis;
+    let machine = Machine {
+        delay: vec![Span::from_micros(40), Span::from_micros(90)],
+        lateness: vec![Span::from_micros(7)],
+        write: vec![ms(3)],
+    };
+    let made = Made {
+        machine: Some((
+            machine,
+            Calibrated {
+                tolerated: Some((ms(10), ms(12))),
+            },
+        )),
+        stalled: 2,
+        longest_stall: ms(250),
+        failed: vec![(1_002, "c1 did not start: \u{1b}[2J".to_owned())],
+        ..Made::default()
+    };
+    let told = compare(&comparison, &made, &Look::plain("squall"));
+    has(
+        &told,
+        &[
+            "? x.ron  Hardened  150 simulated runs and 3 live ones: too few runs to say, which takes 20 simulated ones and 5 live ones at least",
+            "    this machine",
+            "      a datagram        p50 0.040 ms, p99 0.090 ms, max 0.090 ms (2 samples)",
+            "      a timer, late by  p50 0.007 ms, p99 0.007 ms, max 0.007 ms (1 sample)",
+            "    note: 150 of 1 000 simulated runs were done",
+            "    note: 3 of 30 live runs were done",
+            "    note: the live run with seed 1002 was not played to its end: c1 did not start: \\u{1b}[2J",
+            "    note: in 2 live runs hosts were kept from running for longer than the file tolerates, for 250.000 ms at most",
+            "    note: with the machine's own, a latency of 12ms is tolerated in place of 10ms",
+        ],
+    );
+}
+
+#[test]
+fn for_programs_it_is_one_object_and_for_plots_a_table() {
+    let comparison = compared(
+        runs(150, |seed| 400_000 + seed),
+        runs(6, |seed| 400_000 + 20 * seed),
+    );
+    let said: serde_json::Value =
+        serde_json::from_str(&json::compare(&comparison, &Made::default())).unwrap();
+    assert_eq!(said["agreement"], "within");
+    assert_eq!(said["measures"][0]["live"]["max_ns"], 300_100_000);
+    assert_eq!(said["measures"][0]["live"]["p95_ns"], serde_json::Value::Null);
+    assert_eq!(said["order"]["relations"][0]["first"]["fault"], "kill(s)");
+    assert_eq!(said["order"]["relations"][0]["then"]["host"], "c");
+    assert_eq!(said["order"]["relations"][0]["runs"], 150);
+    let table = csv(&comparison);
+    assert_eq!(table.lines().count(), 1 + 150 + 6);
+    assert_eq!(
+        table.lines().nth(2),
+        Some("Hardened,detection,simulated,1,0,300001000")
+    );
+    assert_eq!(
+        table.lines().last(),
+        Some("Hardened,detection,live,5,0,300100000")
+    );
+}

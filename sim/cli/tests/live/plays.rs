@@ -1,0 +1,92 @@
+//! Scenarios of the house, played for real: their verdicts are those of the simulator.
+
+use serde_json::Value;
+
+use crate::{file, folder, live, output, root, text};
+
+/// How often a run may be inconclusive, since the machine had too much other work to do, before that is the answer.
+const TRIES: u32 = 4;
+
+/// Plays a file under one rule set until there is an answer, and returns what is told of it.
+fn play(path: &str, rules: &str) -> Value {
+    let folder = folder();
+    for nth in 0..TRIES {
+        let seed = nth.to_string();
+        let words = [path, "--rules", rules, "--format", "json", "--seed", &seed];
+        let done = output(live(folder.path(), &words).current_dir(root()));
+        let said = text(&done.stdout);
+        let told: Value = serde_json::from_str(said.lines().next().unwrap_or_default())
+            .unwrap_or_else(|why| panic!("{why}: {said} {}", text(&done.stderr)));
+        if told["verdict"] != "inconclusive" {
+            let expected = if told["as_expected"] == true { 0 } else { 1 };
+            assert_eq!(done.status.code(), Some(expected), "{told:#}");
+            return told;
+        }
+        eprintln!("{path} under {rules} is inconclusive: {}", told["doubts"]);
+        assert_eq!(done.status.code(), Some(3), "{told:#}");
+    }
+    panic!("{path} under {rules} was inconclusive {TRIES} times");
+}
+
+fn fault<'t>(told: &'t Value, name: &str) -> &'t Value {
+    let faults = told["faults"].as_array().expect("there are faults");
+    let found = faults.iter().find(|fault| fault["fault"] == name);
+    found.unwrap_or_else(|| panic!("{name} is not in {faults:?}"))
+}
+
+#[test]
+fn a_partition_of_peers_is_survived_and_its_cuts_are_counted() {
+    let told = play("scenarios/hac/live_partition_peers_and_rejoin.ron", "Hardened");
+    assert_eq!(told["verdict"], "held", "{told:#}");
+    let cut = fault(&told, "partition(p1 p2 | p3 p4 p5)");
+    assert!(cut["affected"].as_u64() > Some(0), "{cut}");
+    assert!(cut["at_ns"].as_u64() >= Some(2_000_000_000), "{cut}");
+    assert!(told["traffic"]["cut"].as_u64() > Some(0));
+    assert_eq!(fault(&told, "heal_all")["affected"], 1);
+    let hosts = told["live"]["hosts"].as_array().expect("hosts took something");
+    assert_eq!(hosts.len(), 5);
+    assert!(
+        hosts.iter().all(|host| host["peak_memory"].as_u64() > Some(0)),
+        "{hosts:?}"
+    );
+}
+
+#[test]
+fn a_paused_server_comes_back_and_the_original_rules_have_two() {
+    let told = play("scenarios/hac/live_pause_server.ron", "Original");
+    assert_eq!(told["as_expected"], true, "{told:#}");
+    assert_eq!(told["violation"]["invariant"], "hac.one_server");
+    assert_eq!(fault(&told, "resume(s)")["affected"], 1);
+}
+
+#[test]
+fn a_killed_host_starts_again_on_its_own_folder_and_calls_are_answered() {
+    let scenario = r#"Scenario(
+        protocol: "hac",
+        hosts: [(name: "p1..p2", role: Peer), (name: "late", role: Peer, starts: "500ms")],
+        timeline: [
+            At("1s", Kill("p1")),
+            At("1500ms", Restart("p1")),
+            When(fact: "peer_dead", after: "300ms", do: Pause("late")),
+            At("2500ms", Resume("late")),
+        ],
+        config: (availability_interval: "75ms"),
+        workload: [Every(interval: "200ms", of: "*", command: Status)],
+        limit: "4s",
+        live: (tolerance: "2s"),
+        without: ["peers_agree"],
+    )"#;
+    let folder = folder();
+    let path = file(folder.path(), scenario);
+    let done = output(&mut live(
+        folder.path(),
+        &[&path, "--rules", "Original", "--format", "json"],
+    ));
+    let told: Value =
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|why| panic!("{why}: {}", text(&done.stderr)));
+    for name in ["kill(p1)", "restart(p1)"] {
+        assert_eq!(fault(&told, name)["affected"], 1, "{told:#}");
+    }
+    assert_ne!(told["verdict"], "violated", "{told:#}");
+    assert!(told["events"].as_u64() > Some(20), "{told:#}");
+}

@@ -1,0 +1,56 @@
+//! What cannot be played is named before anything is started.
+
+use crate::{file, folder, live, output, processes_of, text};
+
+#[test]
+fn what_cannot_be_done_live_is_named_at_once_and_nothing_is_started() {
+    let folder = folder();
+    let runs = folder.path().join("runs");
+    let scenario = r#"Scenario(
+        protocol: "hac",
+        hosts: [(name: "p1..p3", role: Peer)],
+        timeline: [
+            At("1s", Slow(who: "p1", by: "20ms")),
+            When(persist: Begun, do: Kill("p2")),
+        ],
+        limit: "5s",
+    )"#;
+    let done = output(&mut live(&runs, &[&file(folder.path(), scenario)]));
+    let (said, complained) = (text(&done.stdout), text(&done.stderr));
+    assert_eq!(done.status.code(), Some(2), "{complained}");
+    assert_eq!(said, "");
+    for named in [
+        "slow(p1",
+        "as quick as it is",
+        "kill(p2) waits for a write",
+        "squall run",
+    ] {
+        assert!(complained.contains(named), "{named} is not in: {complained}");
+    }
+    assert!(!runs.exists());
+    assert!(processes_of(&runs.display().to_string()).is_empty());
+}
+
+#[test]
+fn a_file_that_is_not_in_order_is_complained_about_with_its_place() {
+    let folder = folder();
+    let scenario = file(folder.path(), "Scenario(protocol: \"hac\", hosts: 7)");
+    let done = output(&mut live(folder.path(), &[&scenario]));
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stderr).contains("x.ron:1:"), "{}", text(&done.stderr));
+}
+
+#[test]
+fn a_folder_where_nothing_can_be_written_is_told() {
+    let folder = folder();
+    let blocked = folder.path().join("blocked");
+    std::fs::write(&blocked, "a file, not a folder").expect("a file can be written");
+    let scenario = file(
+        folder.path(),
+        "Scenario(protocol: \"echo\", hosts: [(name: \"s\", role: Server), (name: \"a\", role: Asker)], limit: \"1s\")",
+    );
+    let done = output(&mut live(&blocked.join("runs"), &[&scenario]));
+    assert_eq!(done.status.code(), Some(2));
+    let complained = text(&done.stderr);
+    assert!(complained.contains("could not make a folder"), "{complained}");
+}
