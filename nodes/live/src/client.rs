@@ -60,7 +60,7 @@ impl Client {
     ///
     /// It does not say.
     pub fn status(&mut self) -> Result<Value, ClientError> {
-        self.send(&serde_json::json!("status"))?;
+        self.send(&serde_json::json!({ "ask": "status" }))?;
         self.reply("status", "status")
     }
 
@@ -70,7 +70,7 @@ impl Client {
     ///
     /// The connection broke.
     pub fn call(&mut self, command: &Value) -> Result<(), ClientError> {
-        self.send(&serde_json::json!({ "call": { "call": 1, "command": command } }))
+        self.send(&serde_json::json!({ "ask": "call", "call": 1, "command": command }))
     }
 
     /// Its next answer.
@@ -111,12 +111,13 @@ impl Client {
         }
         let strange = || ClientError::Strange(String::from_utf8_lossy(&line).chars().take(200).collect());
         let reply: Value = serde_json::from_slice(&line).map_err(|_| strange())?;
-        if let Some(refused) = reply.get("refused") {
-            let why = refused["why"].as_str().unwrap_or_default();
-            return Err(ClientError::Refused(why.to_owned()));
+        match reply["reply"].as_str() {
+            Some("refused") => Err(ClientError::Refused(
+                reply["why"].as_str().unwrap_or_default().to_owned(),
+            )),
+            Some(found) if found == kind => reply.get(field).cloned().ok_or_else(strange),
+            _ => Err(strange()),
         }
-        let found = reply.get(kind).and_then(|reply| reply.get(field));
-        found.cloned().ok_or_else(strange)
     }
 }
 

@@ -1,23 +1,22 @@
 //! The hosts of a run and their processes: what is done to each, one thing after the other, and what each has told.
 //!
-//! The timeline's view of a host ([`Power`]) changes at once, as in the simulator. What is done to its process for that takes time, and
+//! The timeline's view of a host ([`Power`](crate::host::Power)) changes at once, as in the simulator. What is done to its process for that takes time, and
 //! waits for what was done to it before; only a kill waits for nothing.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
-use squall_live::line::Counts;
-use squall_live::{Line, Policy, Request};
-use squall_nodes::{Crash, HostId, Node, Span, Time};
+use squall_live::Line;
+use squall_nodes::{HostId, Node, Span, Time};
 
 use crate::clock;
 use crate::door::StageError;
 use crate::ground::Ground;
-use crate::process::{Process, Taken};
+use crate::host::{Begun, Do, Host, Life, State};
+use crate::process::Process;
 
 /// How often hosts tell what they have come to, so that the watermark goes on.
 const MARK_EVERY: Span = Span::from_millis(50);
@@ -30,97 +29,6 @@ pub(crate) struct Crew<N: Node> {
     stall: Span,
     /// What the hosts stand on: it is let go after them.
     pub(crate) ground: Box<dyn Ground>,
-}
-
-/// A host and its process.
-pub(crate) struct Host<N: Node> {
-    pub(crate) name: String,
-    /// Its deployment file.
-    pub(crate) file: PathBuf,
-    /// The folder in which it keeps what it persists.
-    pub(crate) data: PathBuf,
-    pub(crate) log: PathBuf,
-    process: Option<Process>,
-    pub(crate) power: Power,
-    /// How often it was switched on.
-    pub(crate) boots: u32,
-    /// What is being done to its process, and since when.
-    pub(crate) doing: Option<(Act, Time)>,
-    /// What is to be done to it after that.
-    acts: VecDeque<Act>,
-    /// How far its present process has come.
-    pub(crate) life: Life,
-    /// Its present life, as it told it.
-    pub(crate) incarnation: u32,
-    /// Until when it has told everything.
-    pub(crate) heard: Time,
-    /// When its present process was started or last let go on.
-    pub(crate) going_since: Time,
-    /// The policy that it is to have.
-    pub(crate) policy: Policy,
-    /// The number of the last policy that its process was told.
-    told: u64,
-    /// What its process is to be told when it is started.
-    mail: Vec<u8>,
-    /// What became of its datagrams: in the present process, and in those before.
-    pub(crate) counts: Counts,
-    pub(crate) past: Vec<Counts>,
-    /// What its processes took.
-    pub(crate) taken: Taken,
-    _node: std::marker::PhantomData<fn() -> N>,
-}
-
-/// What the timeline has made of a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Power {
-    Off,
-    On,
-    Paused,
-}
-
-/// How far a process has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
-    /// There is none, or it has not told anything.
-    Nothing,
-    /// It waits to be told to go.
-    Ready,
-    /// Its node has booted.
-    Booted,
-    /// Its node has booted, and it is stopped, and everything that it has told was heard.
-    Stopped,
-}
-
-/// Something that is done to a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Act {
-    pub(crate) what: Do,
-    /// The change of the world that it is a part of.
-    pub(crate) change: u64,
-}
-
-/// Something that was begun.
-pub(crate) struct Begun {
-    pub(crate) act: Act,
-    /// The number of the policy that the process was told with it.
-    pub(crate) policy: Option<u64>,
-}
-
-/// What can be done to a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Do {
-    /// It is started, with its state or without.
-    Start(State),
-    Kill(Crash),
-    Stop,
-    Continue,
-}
-
-/// What a process finds of what the ones before it have persisted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Kept,
-    Wiped,
 }
 
 /// What has come of waiting.
@@ -299,201 +207,5 @@ impl<N: Node> Crew<N> {
 impl<N: Node> Drop for Crew<N> {
     fn drop(&mut self) {
         self.kill_all();
-    }
-}
-
-impl<N: Node> Host<N> {
-    /// A host that was never switched on.
-    pub(crate) fn new(name: String, file: PathBuf, data: PathBuf, log: PathBuf, policy: Policy) -> Self {
-        Host {
-            name,
-            file,
-            data,
-            log,
-            process: None,
-            power: Power::Off,
-            boots: 0,
-            doing: None,
-            acts: VecDeque::new(),
-            life: Life::Nothing,
-            incarnation: 0,
-            heard: Time::ZERO,
-            going_since: Time::ZERO,
-            policy,
-            told: 0,
-            mail: Vec::new(),
-            counts: Counts::default(),
-            past: Vec::new(),
-            taken: Taken::default(),
-            _node: std::marker::PhantomData,
-        }
-    }
-
-    /// Has something done to its process after all that is to be done to it already.
-    pub(crate) fn after_all(&mut self, act: Act) {
-        self.acts.push_back(act);
-    }
-
-    /// Has its process killed now. What was being done to it, or was to be, is not any more: the changes that it was a part of are
-    /// returned. When its process is being killed already, or there is none, that is all there is to it.
-    pub(crate) fn kill_now(&mut self, act: Act) -> Vec<u64> {
-        let mut given_up: Vec<u64> = self.acts.drain(..).map(|act| act.change).collect();
-        self.mail.clear();
-        match self.doing {
-            Some((
-                Act {
-                    what: Do::Kill(_), ..
-                },
-                _,
-            )) => given_up.push(act.change),
-            _ if self.process.is_none() => given_up.push(act.change),
-            under_way => {
-                given_up.extend(under_way.map(|(act, _)| act.change));
-                self.doing = Some((act, clock::now()));
-                self.look_at_taken();
-                self.signal(Signal::KILL);
-            }
-        }
-        given_up
-    }
-
-    /// Asks its process something, as soon as it is there.
-    pub(crate) fn ask(&mut self, request: &Request<N>) {
-        let Ok(mut line) = serde_json::to_vec(request) else {
-            return;
-        };
-        line.push(b'\n');
-        // What is being killed has nothing to answer: what is asked is for the life after that.
-        let hears = match self.doing {
-            Some((act, _)) => !matches!(act.what, Do::Kill(_)),
-            None => matches!(self.life, Life::Booted | Life::Stopped),
-        };
-        match &mut self.process {
-            Some(process) if hears => process.tell(&line),
-            _ => self.mail.extend(line),
-        }
-    }
-
-    /// Tells its process to boot at a time, under the policy that it is to have.
-    pub(crate) fn go(&mut self, at: Time) {
-        self.tell_policy();
-        let mut lines = Vec::new();
-        if serde_json::to_writer(&mut lines, &Request::<N>::Go { at }).is_ok() {
-            lines.push(b'\n');
-        }
-        lines.append(&mut self.mail);
-        if let Some(process) = &mut self.process {
-            process.tell(&lines);
-        }
-    }
-
-    /// Tells its process the policy that it is to have, unless it was.
-    pub(crate) fn tell_policy(&mut self) {
-        let request = Request::<N>::Policy {
-            policy: self.policy.clone(),
-        };
-        if self.told < self.policy.number
-            && let Some(process) = &mut self.process
-            && let Ok(mut line) = serde_json::to_vec(&request)
-        {
-            line.push(b'\n');
-            process.tell(&line);
-            self.told = self.policy.number;
-        }
-    }
-
-    /// Whether it takes a policy now: it runs, or is about to.
-    pub(crate) fn takes_policies(&self) -> bool {
-        let is_going = match self.doing {
-            None => self.life == Life::Booted,
-            Some((act, _)) => matches!(act.what, Do::Start(_) | Do::Continue),
-        };
-        self.process.is_some() && self.power == Power::On && is_going
-    }
-
-    /// Whether what it tells is waited for.
-    pub(crate) fn holds(&self) -> bool {
-        let is_starting = matches!(
-            self.doing,
-            Some((
-                Act {
-                    what: Do::Start(_),
-                    ..
-                },
-                _
-            ))
-        );
-        self.process.is_some() && (self.life == Life::Booted || is_starting)
-    }
-
-    /// Whether its process is being stopped, to be let go on later.
-    fn is_stopping(&self) -> bool {
-        matches!(self.doing, Some((Act { what: Do::Stop, .. }, _)))
-    }
-
-    pub(crate) fn has_process(&self) -> bool {
-        self.process.is_some()
-    }
-
-    /// What it was told and has done: the act under way is.
-    pub(crate) fn done(&mut self) -> Option<(Act, Time)> {
-        self.doing.take()
-    }
-
-    pub(crate) fn look_at_taken(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.look_at_taken();
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(process) = &self.process {
-            process.signal(signal);
-        }
-    }
-
-    /// Removes what it has persisted.
-    fn wipe(&self) -> Result<(), StageError> {
-        let state = self.data.join("state");
-        match std::fs::remove_file(&state) {
-            Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
-                Err(StageError::system(format!("remove {}", state.display()), why))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Reads what its process has told, and looks at how it is.
-    fn news(&mut self, id: HostId, news: &mut Vec<News<N>>) {
-        let is_stopping = self.is_stopping();
-        let Some(process) = &mut self.process else {
-            return;
-        };
-        process.tell_rest();
-        // In this order: what it told before it stopped or ended is there to be read.
-        let has_stopped = is_stopping && process.has_stopped();
-        let has_ended = process.has_ended();
-        process.read(|line| match serde_json::from_slice::<Line<N>>(line) {
-            Ok(line) => news.push(News::Told(id, line)),
-            Err(why) => news.push(News::Garbled(id, why.to_string())),
-        });
-        if has_ended {
-            let how = self.reap();
-            news.push(News::Ended(id, how));
-        } else if has_stopped {
-            news.push(News::Stopped(id));
-        }
-    }
-
-    /// Takes leave of its process, which is killed if it has not ended. Says how it ended.
-    fn reap(&mut self) -> String {
-        let Some(process) = self.process.take() else {
-            return String::new();
-        };
-        let (how, taken) = process.reap();
-        self.taken.cpu = self.taken.cpu + taken.cpu;
-        self.taken.peak_memory = self.taken.peak_memory.max(taken.peak_memory);
-        self.past.push(std::mem::take(&mut self.counts));
-        how
     }
 }

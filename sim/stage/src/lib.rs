@@ -15,6 +15,8 @@ mod crew;
 mod cues;
 pub mod door;
 mod ground;
+mod hear;
+mod host;
 pub mod journal;
 pub mod measure;
 mod merge;

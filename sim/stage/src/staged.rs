@@ -16,9 +16,10 @@ use tempfile::TempDir;
 
 use crate::able;
 use crate::audience::Audience;
-use crate::crew::{Crew, Host};
+use crate::crew::Crew;
 use crate::door::{Folders, Links, Progress, Stage, StageError, Staged};
 use crate::ground::{Edge, Site};
+use crate::host::Host;
 use crate::journal::Journal;
 use crate::play::Play;
 use crate::wires::Wires;

@@ -8,8 +8,8 @@ use squall_sim::plan::{DiskOnRestart, Fault, Layer, Target};
 
 use crate::audience::Sight;
 use crate::clock;
-use crate::crew::{Act, Do, Power, State};
 use crate::door::{Progress, StageError};
+use crate::host::{Act, Do, Power, State};
 use crate::play::Play;
 use crate::schedule::Due;
 use crate::wires::{Laying, TooMany};

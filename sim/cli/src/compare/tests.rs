@@ -84,7 +84,7 @@ impl Staged for Twin {
             trace,
             tolerance: Span::from_millis(200),
             stalls: Stalls {
-                count: u64::from(seed % 7 == 0),
+                count: u64::from(seed.is_multiple_of(7)),
                 longest: Span::from_millis(250),
             },
             hosts: Vec::new(),

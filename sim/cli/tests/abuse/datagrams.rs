@@ -1,7 +1,6 @@
 //! Garbage and floods on the datagram ports of a cluster that goes on with its work.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -73,21 +72,20 @@ fn garbage_is_counted_and_nobody_is_lost() {
         }
     }
     cluster.until_whole("with garbage behind it");
-    // The longest that there can be, and what is longer than the kernel passes on.
+    // The longest that there can be, until the count of its kind is claimed again; what is longer, the kernel does not pass on.
     let long = draws.bytes(LONGEST);
-    let before: Vec<u64> = cluster
-        .nodes
-        .iter()
-        .map(|node| node.seen.count("delivered"))
+    let kind = format!("{:?}", why(&long).expect("it is garbage"));
+    let before: Vec<_> = (0..cluster.nodes.len())
+        .map(|place| unreadable(&cluster, place).remove(&kind))
         .collect();
-    for node in &cluster.nodes {
-        socket.send_to(&long, node.address).expect("loopback takes it");
-        let longer = socket.send_to(&vec![0; LONGEST + 1], node.address);
-        assert!(longer.is_err(), "no datagram is longer");
-    }
-    cluster.until("it is delivered", |cluster| {
-        let mut nodes = cluster.nodes.iter().zip(&before);
-        nodes.all(|(node, before)| node.seen.count("delivered") > *before)
+    let longer = socket.send_to(&vec![0; LONGEST + 1], cluster.nodes[0].address);
+    assert!(longer.is_err(), "no datagram is longer");
+    cluster.until("long garbage is claimed", |cluster| {
+        for node in &cluster.nodes {
+            socket.send_to(&long, node.address).expect("loopback takes it");
+        }
+        let mut nodes = before.iter().enumerate();
+        nodes.all(|(place, before)| unreadable(cluster, place).remove(&kind) > *before)
     });
     cluster.until_whole("after the longest datagram");
     for place in 0..cluster.nodes.len() {
@@ -122,49 +120,48 @@ fn what_finds_no_room_is_counted() {
         cluster.nodes[3].address,
         "squall_datagrams_total{fate=\"overflowed\"}",
     );
-    assert!(counted <= shown && shown <= 2_000, "{counted} and {shown}");
+    assert!(counted <= shown, "{counted} and {shown}");
     cluster.until_whole("after the pause");
 }
 
 #[test]
 fn a_flood_on_every_port_loses_nobody() {
-    const FROM_EACH: u64 = 40_000;
+    const FROM_EACH: u64 = 100_000;
     let mut cluster = Cluster::of_four();
     let addresses: Vec<_> = cluster.nodes.iter().map(|node| node.address).collect();
     let sent = AtomicU64::new(0);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        for flooder in 0..4u8 {
-            let socket = UdpSocket::bind((cluster.ip(200 + flooder), 0)).expect("a port");
-            let (sent, addresses) = (&sent, &addresses);
-            scope.spawn(move || {
-                let mut draws = Draws(u64::from(flooder));
-                let garbage: Vec<Vec<u8>> = (0..64).map(|turn| datagram(&mut draws, turn)).collect();
-                for turn in 0..FROM_EACH as usize {
-                    let to = addresses[turn % addresses.len()];
-                    match socket.send_to(&garbage[turn / addresses.len() % garbage.len()], to) {
-                        Ok(_) => drop(sent.fetch_add(1, Ordering::Relaxed)),
-                        // The sender has no room either.
-                        Err(why) => assert_eq!(why.kind(), ErrorKind::WouldBlock, "{why}"),
+        let flooders: Vec<_> = (0..4u8)
+            .map(|flooder| {
+                let socket = UdpSocket::bind((cluster.ip(200 + flooder), 0)).expect("a port");
+                let (sent, addresses) = (&sent, &addresses);
+                scope.spawn(move || {
+                    let mut draws = Draws(u64::from(flooder));
+                    let garbage: Vec<Vec<u8>> = (0..64).map(|turn| datagram(&mut draws, turn)).collect();
+                    for turn in 0..FROM_EACH as usize {
+                        let to = addresses[turn % addresses.len()];
+                        let bytes = &garbage[turn / addresses.len() % garbage.len()];
+                        // The sender may have no room either.
+                        if socket.send_to(bytes, to).is_ok() {
+                            sent.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
-                }
-            });
-        }
+                })
+            })
+            .collect();
         // While it lasts, operators are answered.
         let (is_over, addresses) = (&is_over, &addresses);
-        let asking = scope.spawn(move || {
-            let mut asked = 0;
-            while asked < 3 || !is_over.load(Ordering::Relaxed) {
+        scope.spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
                 for node in addresses {
                     figure(*node, "squall_datagrams_total{fate=\"delivered\"}");
                 }
-                asked += 1;
             }
         });
-        while sent.load(Ordering::Relaxed) < FROM_EACH && !asking.is_finished() {
-            thread::yield_now();
-        }
+        let ends: Vec<_> = flooders.into_iter().map(|flooder| flooder.join()).collect();
         is_over.store(true, Ordering::Relaxed);
+        assert!(ends.iter().all(Result::is_ok), "somebody could not send");
     });
     let sent = sent.load(Ordering::Relaxed);
     assert!(sent >= FROM_EACH, "{sent}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cluster::Cluster;
+use crate::folders::refused;
 use crate::mounts;
 use crate::operators::figure;
 
@@ -136,14 +137,23 @@ fn a_node_whose_recording_finds_no_room_goes_on_unrecorded() {
 
 #[test]
 fn a_node_whose_disk_is_full_from_the_beginning_of_its_recording_goes_on_unrecorded() {
-    if !mounts::are_possible() {
-        // What is then refused at once is told in `folders`.
-        return assert!(mounts::without_room().get_program() == "sh");
-    }
     let mut cluster = Cluster::new();
     let flights = cluster.path("flights");
     fs::create_dir(&flights).expect("a folder");
     let file = cluster.deploy("s", "record: (folder: \"flights\")");
+    // One that may not write there, room or no room, is not to be recorded at all, which is found out at once.
+    let unkept = cluster.path("unkept.ron");
+    let text = fs::read_to_string(&file).expect("a file");
+    fs::write(&unkept, text.replace("data: \"s\",", "")).expect("a file");
+    let said = refused(mounts::without_room(), &["node", unkept.to_str().expect("UTF-8")]);
+    let named = format!(
+        "the flight cannot be recorded: the folder {} cannot be used",
+        flights.display()
+    );
+    assert!(said.contains(&named) && said.contains("File too large"), "{said}");
+    if !mounts::are_possible() {
+        return;
+    }
     let server = cluster.start_by(mounts::full(&flights), "s", &file);
     cluster.until_whole("it serves");
     let address = cluster.nodes[server].address;

@@ -82,11 +82,11 @@ fn status(cluster: &Cluster, place: usize) -> Value {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
         let mut stream = control(cluster, place);
-        pour(&mut stream, b"\"status\"\n");
+        pour(&mut stream, b"{\"ask\":\"status\"}\n");
         match reply(&stream) {
-            Some(reply) if reply["status"].is_object() => return reply["status"]["status"].clone(),
+            Some(reply) if reply["reply"] == "status" => return reply["status"].clone(),
             // Too many are there still.
-            Some(reply) => assert!(reply["refused"].is_object(), "{reply}"),
+            Some(reply) => assert_eq!(reply["reply"], "refused", "{reply}"),
             None => {}
         }
     }
@@ -110,10 +110,10 @@ fn garbage_on_the_control_socket_is_refused() {
     random.push(b'\n');
     let wrong: [&[u8]; 8] = [
         b"hello\n",
-        b"{\"call\":{\"call\":1,\"command\":\"Fly\"}}\n",
-        b"{\"call\":{\"call\":-1,\"command\":\"Status\"}}\n",
-        b"{\"policy\":{\"policy\":7}}\n",
-        b"{\"status\":\"status\",\"stop\":1}\n",
+        b"{\"ask\":\"call\",\"call\":1,\"command\":\"Fly\"}\n",
+        b"{\"ask\":\"call\",\"call\":-1,\"command\":\"Status\"}\n",
+        b"{\"ask\":\"policy\",\"policy\":7}\n",
+        b"{\"stop\":\"now\"}\n",
         b"\0\0\0\0\n",
         deep.as_bytes(),
         &random,
@@ -123,7 +123,7 @@ fn garbage_on_the_control_socket_is_refused() {
             let stream = control(&cluster, place);
             pour(&stream, line);
             let said = reply(&stream).expect("a reply");
-            let why = said["refused"]["why"].as_str();
+            let why = said["why"].as_str().filter(|_| said["reply"] == "refused");
             assert!(
                 why.is_some_and(|why| why.contains("this is no request")),
                 "{said}"
@@ -146,7 +146,7 @@ fn garbage_on_the_control_socket_is_refused() {
 fn endless_lines_and_clients_that_never_read_hold_nobody_up() {
     let mut cluster = Cluster::of_four();
     let endless = vec![b'x'; 3 << 20];
-    let calls = "{\"call\":{\"call\":1,\"command\":\"Status\"}}\n".repeat(20_000);
+    let calls = "{\"ask\":\"call\",\"call\":1,\"command\":\"Status\"}\n".repeat(20_000);
     for place in 0..cluster.nodes.len() {
         // As many as may be, with lines that have almost reached what they may be.
         let begun: Vec<UnixStream> = (0..12)
@@ -160,7 +160,7 @@ fn endless_lines_and_clients_that_never_read_hold_nobody_up() {
         pour(&stream, &endless);
         let said = reply(&stream);
         // It may have been hung up on before the reply was read.
-        let is_told = |said: &Value| said["refused"]["why"] == "a line is at most 1048576 bytes long";
+        let is_told = |said: &Value| said["why"] == "a line is at most 1048576 bytes long";
         assert!(said.as_ref().is_none_or(is_told), "{said:?}");
         // Asks on and on, and never reads: at some point nothing more is taken from it.
         let deaf = control(&cluster, place);
@@ -186,7 +186,7 @@ fn many_clients_are_told_that_there_are_too_many() {
     for place in 0..cluster.nodes.len() {
         let clients: Vec<UnixStream> = (0..40).map(|_| control(&cluster, place)).collect();
         let refused = clients.iter().skip(16).filter_map(reply);
-        let whys: Vec<String> = refused.map(|reply| reply["refused"]["why"].to_string()).collect();
+        let whys: Vec<String> = refused.map(|reply| reply["why"].to_string()).collect();
         assert_eq!(whys.len(), 24);
         for why in whys {
             assert!(why.contains("16 clients are connected"), "{why}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -71,13 +71,12 @@ impl Flying {
 
     /// Waits until it has claimed this so many times.
     fn until(&self, fact: &str, times: usize) {
+        let deadline = Instant::now() + PATIENCE;
         for _ in 0..times {
             loop {
-                let line = self
-                    .lines
-                    .recv_timeout(PATIENCE)
-                    .expect("it claims it in the end");
-                if line["line"] == "fact" && line["name"] == fact {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let line = self.lines.recv_timeout(left).expect("it claims it in the end");
+                if line["fact"]["name"] == fact {
                     break;
                 }
             }
@@ -108,17 +107,18 @@ impl Drop for Flying {
 
 /// Waits until one of the two is promoted, and says which.
 fn promoted_of(one: &Flying, other: &Flying) -> usize {
-    loop {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
         for (place, node) in [one, other].into_iter().enumerate() {
             // A line of the other one may come first.
             if let Ok(line) = node.lines.recv_timeout(Duration::from_millis(10))
-                && line["line"] == "fact"
-                && line["name"] == "promoted"
+                && line["fact"]["name"] == "promoted"
             {
                 return place;
             }
         }
     }
+    panic!("neither is promoted");
 }
 
 fn flight(flights: &Path, number: u32) -> String {
@@ -220,7 +220,10 @@ fn killed_at_any_moment_a_node_leaves_all_that_it_has_told() {
     for (life, asked) in [1, 2, 3, 5, 8, 13, 40, 100].into_iter().enumerate() {
         asker.until("asked", asked);
         let (flights, after) = asker.kill();
-        let more = after.iter().filter(|line| line["name"] == "asked").count();
+        let more = after
+            .iter()
+            .filter(|line| line["fact"]["name"] == "asked")
+            .count();
         let path = flight(&flights, life as u32);
         let output = replay(&[&path, "--story", "--format", "json"]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -55,8 +55,11 @@ fn a_partition_of_peers_is_survived_and_its_cuts_are_counted() {
 fn a_paused_server_comes_back_and_the_original_rules_have_two() {
     let told = play("scenarios/hac/live_pause_server.ron", "Original");
     assert_eq!(told["as_expected"], true, "{told:#}");
-    assert_eq!(told["violation"]["invariant"], "hac.one_server");
-    assert_eq!(fault(&told, "resume(s)")["affected"], 1);
+    assert_eq!(fault(&told, "pause(s)")["affected"], 1);
+    // Chance may have it that an id is given twice before that: the file expects either.
+    if told["violation"]["invariant"] == "hac.one_server" {
+        assert_eq!(fault(&told, "resume(s)")["affected"], 1);
+    }
 }
 
 #[test]

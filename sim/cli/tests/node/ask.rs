@@ -98,8 +98,11 @@ fn garbage_is_refused_and_ends_the_connection_and_nothing_else() {
     let huge = [vec![b'x'; (1 << 20) + 1], b"\n".to_vec()].concat();
     for (garbage, why) in [
         (&b"hello\n"[..], "no request"),
-        (b"{\"fly\":{}}\n", "no request"),
-        (b"{\"call\":{\"call\":1,\"command\":\"Fly\"}}\n", "no request"),
+        (b"{\"ask\":\"fly\"}\n", "no request"),
+        (
+            b"{\"ask\":\"call\",\"call\":1,\"command\":\"Fly\"}\n",
+            "no request",
+        ),
         (b"\xff\xfe\0\n", "no request"),
         (&huge, "1048576 bytes"),
     ] {
@@ -108,10 +111,9 @@ fn garbage_is_refused_and_ends_the_connection_and_nothing_else() {
         let _ = client.get_mut().write_all(garbage);
         if garbage.len() < 100 {
             let refused = reply(&mut client);
+            assert_eq!(refused["reply"], "refused");
             assert!(
-                refused["refused"]["why"]
-                    .as_str()
-                    .is_some_and(|said| said.contains(why)),
+                refused["why"].as_str().is_some_and(|said| said.contains(why)),
                 "{refused}"
             );
         }
@@ -121,9 +123,13 @@ fn garbage_is_refused_and_ends_the_connection_and_nothing_else() {
     }
     send(
         &mut honest,
-        b"\n{\"call\":{\"call\":77,\"command\":\"Status\"}}\n",
+        b"\n{\"ask\":\"call\",\"call\":77,\"command\":\"Status\"}\n",
     );
-    assert_eq!(reply(&mut honest)["answer"]["call"], 77);
+    let answer = reply(&mut honest);
+    assert_eq!(
+        (answer["reply"].as_str(), answer["call"].as_u64()),
+        (Some("answer"), Some(77))
+    );
 }
 
 #[test]
@@ -131,15 +137,15 @@ fn more_clients_than_there_is_room_for_are_told_so() {
     let folder = Folder::new();
     let (_node, socket) = server(&folder);
     let asked = |client: &mut BufReader<UnixStream>| {
-        send(client, b"{\"call\":{\"call\":1,\"command\":\"Status\"}}\n");
-        reply(client)["answer"].is_object()
+        send(client, b"{\"ask\":\"call\",\"call\":1,\"command\":\"Status\"}\n");
+        reply(client)["reply"].as_str() == Some("answer")
     };
     let mut clients: Vec<_> = (0..16).map(|_| connected(&socket)).collect();
     assert!(clients.iter_mut().all(asked));
     let mut beyond = connected(&socket);
     let refused = reply(&mut beyond);
     assert!(
-        refused["refused"]["why"]
+        refused["why"]
             .as_str()
             .is_some_and(|why| why.contains("16 clients are connected")),
         "{refused}"
@@ -152,8 +158,8 @@ fn more_clients_than_there_is_room_for_are_told_so() {
         let mut again = connected(&socket);
         let sent = again
             .get_mut()
-            .write_all(b"{\"call\":{\"call\":1,\"command\":\"Status\"}}\n");
-        sent.is_ok() && reply(&mut again)["answer"].is_object()
+            .write_all(b"{\"ask\":\"call\",\"call\":1,\"command\":\"Status\"}\n");
+        sent.is_ok() && reply(&mut again)["reply"] == "answer"
     });
     assert!(found, "there is no room though somebody went");
 }
@@ -164,9 +170,9 @@ fn thousands_of_calls_on_one_connection_are_answered_one_by_one() {
     let (_node, socket) = server(&folder);
     let mut client = connected(&socket);
     for call in 0..2_000_u64 {
-        let request = json!({ "call": { "call": call, "command": "Status" } });
+        let request = json!({ "ask": "call", "call": call, "command": "Status" });
         send(&mut client, format!("{request}\n").as_bytes());
-        assert_eq!(reply(&mut client)["answer"]["call"], call);
+        assert_eq!(reply(&mut client)["call"], call);
     }
 }
 
@@ -192,7 +198,7 @@ fn a_node_can_be_stopped_through_its_socket_which_is_its_owners_and_goes_with_it
         "{stderr}"
     );
     let mut client = connected(&socket);
-    send(&mut client, b"\"stop\"\n");
+    send(&mut client, b"{\"ask\":\"stop\"}\n");
     let (status, log) = node.end();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(!std::path::Path::new(&socket).exists());

@@ -63,14 +63,14 @@ fn one_that_waits_boots_when_it_is_told_to_and_stops_in_order_when_it_is_told_to
         serde_json::from_str(&told.next().expect("a line").expect("UTF-8")).expect("an object")
     };
     assert!(next()["ready"].is_object());
-    writeln!(stdin, "{}", serde_json::json!({ "go": { "at": 0 } })).expect("it reads");
+    writeln!(stdin, "{}", serde_json::json!({ "ask": "go", "at": 0 })).expect("it reads");
     assert!(next()["booted"].is_object());
     while next()["fact"]["name"] != "serving" {}
     while !next()["mark"].is_object() {}
     writeln!(
         stdin,
         "{}",
-        serde_json::json!({ "call": { "call": 5, "command": "Status" } })
+        serde_json::json!({ "ask": "call", "call": 5, "command": "Status" })
     )
     .expect("it reads");
     let answer = loop {
@@ -80,7 +80,7 @@ fn one_that_waits_boots_when_it_is_told_to_and_stops_in_order_when_it_is_told_to
         }
     };
     assert_eq!(answer["answer"]["call"], 5);
-    writeln!(stdin, "{}", serde_json::json!("stop")).expect("it reads");
+    writeln!(stdin, "{}", serde_json::json!({ "ask": "stop" })).expect("it reads");
     while !next()["stopped"].is_object() {}
     assert_eq!(node.end().0.code(), Some(0));
 }

@@ -1,0 +1,210 @@
+//! What the hosts of a run tell: it is put in order for those who watch, and what it means for the run is done.
+
+use squall_live::Line;
+use squall_nodes::{Change, Crash, DiskAtBoot, Fact, HostId, Node, Protocol, Span, Time};
+
+use crate::audience::Sight;
+use crate::clock;
+use crate::crew::News;
+use crate::door::{Progress, StageError};
+use crate::host::{Act, Do, Life, Power, State};
+use crate::play::{Play, itself};
+use crate::process::last_words;
+use crate::schedule::Due;
+
+impl<P: Protocol> Play<'_, '_, P> {
+    /// Something came from a host.
+    pub(crate) fn take(&mut self, news: News<P::Node>) -> Result<(), StageError> {
+        match news {
+            News::Told(id, line) => self.told(id, line),
+            News::Garbled(id, why) => {
+                let name = &self.crew.host(id).name;
+                self.cut_short
+                    .push(format!("{name} wrote a line that is none of a live node: {why}"));
+                Ok(())
+            }
+            News::Stopped(id) => {
+                let host = self.crew.host(id);
+                host.life = Life::Stopped;
+                if let Some((act, since)) = host.done() {
+                    let at = since.max(host.heard);
+                    self.changed(act.change, at, Change::Paused { host: id });
+                    self.act_done(act.change, clock::now());
+                }
+                self.begin_next(id)
+            }
+            News::Ended(id, how) => self.ended(id, &how),
+        }
+    }
+
+    /// A host told something.
+    fn told(&mut self, id: HostId, line: Line<P::Node>) -> Result<(), StageError> {
+        self.lines += 1;
+        let host = self.crew.host(id);
+        let at = line.at().unwrap_or(host.heard);
+        host.heard = host.heard.max(at);
+        match line {
+            Line::Ready { .. } => {}
+            Line::Booted {
+                incarnation, disk, ..
+            } => {
+                host.life = Life::Booted;
+                host.incarnation = incarnation;
+                let is_first = host.boots == 1;
+                let done = host.done();
+                self.merge.put(
+                    at,
+                    Sight::Booted {
+                        host: id,
+                        incarnation,
+                    },
+                );
+                if let Some((act, _)) = done {
+                    let is_up_anyway = self.plan.hosts[id.index()].starts == Time::ZERO && is_first;
+                    if !is_up_anyway {
+                        let disk = match act.what {
+                            Do::Start(State::Wiped) => DiskAtBoot::Wiped,
+                            _ => disk,
+                        };
+                        let up = Change::Up {
+                            host: id,
+                            incarnation,
+                            disk,
+                        };
+                        self.changed(act.change, at, up);
+                    }
+                    self.act_done(act.change, at);
+                }
+                self.begin_next(id)?;
+            }
+            Line::Fact { fact, .. } => {
+                let index = fact.index();
+                self.merge.put(at, Sight::Fact { host: id, fact });
+                for triggered in self.cues.claimed(index, id, self.since_origin(at)) {
+                    let due = Due::Step(triggered.step, Some(triggered.actor));
+                    self.schedule.put(triggered.at, due);
+                }
+            }
+            Line::Call { call, command, .. } => {
+                self.merge.put(
+                    at,
+                    Sight::Call {
+                        host: id,
+                        call,
+                        command,
+                    },
+                );
+            }
+            Line::Answer { call, answer, .. } => {
+                self.merge.put(
+                    at,
+                    Sight::Answer {
+                        host: id,
+                        call,
+                        answer,
+                    },
+                );
+            }
+            Line::Applied { policy, .. } => {
+                let made = self.changes.applied(id, policy, at);
+                self.settle(made);
+            }
+            Line::Stalled { by, .. } => self.stalled(id, at, by),
+            Line::Mark { counts, .. } | Line::Stopped { counts, .. } => host.counts = counts,
+        }
+        self.gone_on(id, at);
+        Ok(())
+    }
+
+    /// A host that was let go on has, once it tells something.
+    fn gone_on(&mut self, id: HostId, at: Time) {
+        let host = self.crew.host(id);
+        if let Some((act, since)) = host.doing
+            && act.what == Do::Continue
+            && at >= since
+        {
+            host.done();
+            self.act_done(act.change, at);
+        }
+    }
+
+    /// A host was kept from running, though nobody paused it.
+    fn stalled(&mut self, id: HostId, at: Time, by: Span) {
+        let host = self.crew.host(id);
+        if at - by < host.going_since || host.power == Power::Paused {
+            return;
+        }
+        self.stalls.count += 1;
+        self.stalls.longest = self.stalls.longest.max(by);
+        // What others said while it did not run is disturbed as well: it is known of that only now, and nothing that came after has
+        // been shown to anybody, since everyone waits for what this host has to tell.
+        for at in [at - by, at] {
+            let change = Change::Stalled { host: id, by };
+            let by = itself("the machine");
+            self.merge.put(at, Sight::Change { change, by });
+        }
+    }
+
+    /// A host's process has ended: as it was to, or by itself.
+    fn ended(&mut self, id: HostId, how: &str) -> Result<(), StageError> {
+        let now = clock::now();
+        let host = self.crew.host(id);
+        let (was, name, heard) = (host.life, host.name.clone(), host.heard);
+        let has_booted = matches!(was, Life::Booted | Life::Stopped);
+        host.life = Life::Nothing;
+        let (killed, since, act) = match host.done() {
+            Some((
+                act @ Act {
+                    what: Do::Kill(crash),
+                    ..
+                },
+                since,
+            )) => (Some(crash), since, Some(act)),
+            Some((act, since)) => (None, since, Some(act)),
+            None => (None, heard, None),
+        };
+        if has_booted {
+            let down = Change::Down {
+                host: id,
+                how: killed.unwrap_or(Crash::Kill),
+            };
+            let change = act.map_or(0, |act| act.change);
+            self.changed(change, since.max(heard), down);
+        }
+        if let Some(act) = act {
+            self.act_done(act.change, now);
+        }
+        let made = self.changes.excused(id, now);
+        self.settle(made);
+        if killed.is_some() {
+            return self.begin_next(id);
+        }
+        let said = last_words(&self.crew.host(id).log);
+        let at = self.since_origin(now);
+        self.cut_short
+            .push(format!("{name} went down by itself at {at} ({how}): {said}"));
+        (self.stage.progress)(Progress::Lost { host: id, said });
+        Ok(())
+    }
+}
+
+/// When a line says that it was written.
+trait At {
+    fn at(&self) -> Option<Time>;
+}
+
+impl<N: Node> At for Line<N> {
+    fn at(&self) -> Option<Time> {
+        match self {
+            Line::Ready { .. } => None,
+            Line::Booted { at, .. }
+            | Line::Fact { at, .. }
+            | Line::Call { at, .. }
+            | Line::Answer { at, .. }
+            | Line::Applied { at, .. }
+            | Line::Stalled { at, .. }
+            | Line::Mark { at, .. }
+            | Line::Stopped { at, .. } => Some(*at),
+        }
+    }
+}
