@@ -163,7 +163,7 @@ fn a_world_that_is_the_simulated_one_lies_within() {
         first,
         "✓ x.ron  Hardened  200 simulated runs and 20 live ones: live lies within what was simulated"
     );
-    assert!(done.said.contains("kill(s) → "), "{}", done.said);
+    assert!(done.said.contains("joined → kill(s)"), "{}", done.said);
     assert!(
         done.said.contains("no live run stands against it"),
         "{}",
