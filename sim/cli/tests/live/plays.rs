@@ -9,11 +9,16 @@ const TRIES: u32 = 4;
 
 /// Plays a file under one rule set until there is an answer, and returns what is told of it.
 fn play(path: &str, rules: &str) -> Value {
+    play_with(path, rules, &[])
+}
+
+/// The same, with more flags.
+fn play_with(path: &str, rules: &str, flags: &[&str]) -> Value {
     let folder = folder();
     for nth in 0..TRIES {
         let seed = nth.to_string();
         let words = [path, "--rules", rules, "--format", "json", "--seed", &seed];
-        let done = output(live(folder.path(), &words).current_dir(root()));
+        let done = output(live(folder.path(), &words).args(flags).current_dir(root()));
         let said = text(&done.stdout);
         let told: Value = serde_json::from_str(said.lines().next().unwrap_or_default())
             .unwrap_or_else(|why| panic!("{why}: {said} {}", text(&done.stderr)));
@@ -49,6 +54,23 @@ fn a_partition_of_peers_is_survived_and_its_cuts_are_counted() {
         hosts.iter().all(|host| host["peak_memory"].as_u64() > Some(0)),
         "{hosts:?}"
     );
+}
+
+#[test]
+fn the_kernel_cuts_hosts_in_namespaces_of_their_own_and_counts_what_it_drops() {
+    let path = "scenarios/hac/live_partition_peers_and_rejoin.ron";
+    if let Some(why) = squall_stage::netns::unavailable() {
+        let folder = folder();
+        let refused = output(live(folder.path(), &[path, "--netns"]).current_dir(root()));
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(&why), "{}", text(&refused.stderr));
+        return;
+    }
+    let told = play_with(path, "Hardened", &["--netns"]);
+    assert_eq!(told["verdict"], "held", "{told:#}");
+    let cut = fault(&told, "partition(p1 p2 | p3 p4 p5)");
+    assert!(cut["affected"].as_u64() > Some(0), "{cut}");
+    assert_eq!(fault(&told, "heal_all")["affected"], 1);
 }
 
 #[test]
