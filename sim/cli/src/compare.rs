@@ -1,7 +1,6 @@
 //! `compare`: a scenario in both worlds, simulated under many seeds and played live a few times, side by side.
 
 use std::convert::Infallible;
-use std::fs;
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -16,7 +15,7 @@ use squall_sim::runner::{Prepared, Runner};
 use squall_sim::scenario::ScenarioFile;
 use squall_sim::sweep::RunPanicked;
 use squall_stage::measure::{self, Effort};
-use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged};
+use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged, runs};
 
 use crate::abreast::Abreast;
 use crate::args::{CompareArgs, Format, How, Which};
@@ -98,8 +97,7 @@ pub(crate) fn compare(
         }
     }
     let folder = args.folder.clone().unwrap_or_else(live::default_folder);
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("the folder for live runs, {}, cannot be made", folder.display()))?;
+    let folder = runs::make(&folder)?;
     let machine = match args.calibrate {
         false => None,
         true => match measured(&folder, session)? {
@@ -292,8 +290,13 @@ impl Compared<'_> {
             .unwrap_or(self.args.seeds.range().end().saturating_add(1));
         let kept = Mutex::new(Vec::new());
         let keep = |progress: Progress| {
-            if let (Progress::Kept { folder }, Ok(mut kept)) = (progress, kept.lock()) {
-                kept.push(folder);
+            let line = match progress {
+                Progress::Kept { folder } => format!("kept: {}", folder.display()),
+                Progress::Left { what } => format!("not everything of a run is gone: {what}"),
+                _ => return,
+            };
+            if let Ok(mut kept) = kept.lock() {
+                kept.push(line);
             }
         };
         let stage = Stage {
@@ -352,8 +355,8 @@ impl Compared<'_> {
         gathered.wall_ms = elapsed_ms(began);
         session.end();
         drop(stage);
-        for folder in kept.into_inner().unwrap_or_default() {
-            session.tell(&format!("kept: {}", folder.display()));
+        for line in kept.into_inner().unwrap_or_default() {
+            session.tell(&line);
         }
         Ok(gathered)
     }

@@ -294,6 +294,9 @@ fn one(
                 format!("{name} went down by itself: {said}")
             }
             Progress::Kept { folder } => format!("what the hosts wrote is in {}", folder.display()),
+            Progress::Left { what } => {
+                format!("not everything of the run is gone: {what}; `squall live --clean` tries it again")
+            }
         };
         if let Ok(mut said) = said.lock() {
             said.push(line);
@@ -341,13 +344,18 @@ fn clean(folder: &std::path::Path, session: &mut Session<'_>) -> anyhow::Result<
     for (path, why) in &cleaned.unreadable {
         session.tell_error(&format!("{} cannot be read: {why}", path.display()));
     }
+    for (run, why) in &cleaned.left {
+        session.tell_error(&format!(
+            "run {run} is not cleaned up, and its journal stays: {why}"
+        ));
+    }
     session.say(&format!(
         "{} had left something behind: {} ended, {} removed\n",
         counted(cleaned.runs.len() as u64, "run", "runs"),
         counted(cleaned.processes as u64, "process", "processes"),
         counted(cleaned.namespaces as u64, "namespace", "namespaces"),
     ))?;
-    if !cleaned.unreadable.is_empty() {
+    if !cleaned.unreadable.is_empty() || !cleaned.left.is_empty() {
         bail!("not everything could be cleaned up");
     }
     Ok(())

@@ -77,6 +77,11 @@ pub enum Progress {
         /// Which.
         folder: PathBuf,
     },
+    /// The run is over, and not everything of it could be taken away: its journal stays.
+    Left {
+        /// What is left, and why.
+        what: String,
+    },
 }
 
 /// A protocol whose scenarios can be played live.

@@ -3,22 +3,34 @@
 //!
 //! A journal is one file of JSON in the folder of all runs. It names the stage's process, the run's own folder, by whose path the
 //! processes of its hosts are known (it stands in their command lines), and the network namespaces that the run has. It is removed
-//! when all of these are gone.
+//! when all of these are gone, and stays as long as one of them cannot be ended.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustix::event::{Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
+use squall_nodes::Span;
 
+use crate::clock;
 use crate::door::StageError;
-use crate::netns;
+use crate::{netns, runs};
 
 /// What a journal's file is called: this, the run's name, and `.json`.
 const PREFIX: &str = "journal-";
+
+/// How long a process that was killed has to be gone. It takes no time unless the system is out of it, or stuck in a read of a disk.
+const TO_BE_GONE: Span = Span::from_secs(10);
+/// How long to wait between two looks at what is still there.
+const LOOK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 5_000_000,
+};
 
 /// The flag that every host of a run is started with.
 pub const ATTENDED: &str = "--attended";
@@ -54,7 +66,7 @@ struct Process {
 pub struct Cleaned {
     /// The runs that had left something behind.
     pub runs: Vec<String>,
-    /// How many processes were killed.
+    /// How many processes were killed, each counted once.
     pub processes: usize,
     /// How many namespaces were removed.
     pub namespaces: usize,
@@ -62,6 +74,8 @@ pub struct Cleaned {
     pub alive: Vec<String>,
     /// Journals that cannot be read, each with the reason; nothing that they may speak of was touched.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// The runs of which something is still there, each with what and why. Their journals stay.
+    pub left: Vec<(String, String)>,
 }
 
 impl Journal {
@@ -87,7 +101,7 @@ impl Journal {
         })
     }
 
-    /// Writes the journal into the folder of all runs, so that it is there after a loss of power.
+    /// Writes the journal into the folder of all runs, which is there, so that it is there after a loss of power.
     ///
     /// # Errors
     ///
@@ -95,7 +109,6 @@ impl Journal {
     pub fn write(&self, runs: &Path) -> Result<(), StageError> {
         let path = self.path(runs);
         let whole = || -> io::Result<()> {
-            fs::create_dir_all(runs)?;
             let mut file = tempfile::NamedTempFile::new_in(runs)?;
             serde_json::to_writer(&mut file, self)?;
             file.as_file().sync_all()?;
@@ -121,7 +134,7 @@ impl Journal {
     }
 
     fn path(&self, runs: &Path) -> PathBuf {
-        runs.join(format!("{PREFIX}{}.json", self.run))
+        runs.join(file_name_of(&self.run))
     }
 
     /// Whether the process that plays the run is still there.
@@ -129,30 +142,22 @@ impl Journal {
         self.stage.boot == boot_id() && started(self.stage.pid) == Some(self.stage.started)
     }
 
-    /// Ends what the run has left behind: its processes, whichever they are, and its namespaces.
+    /// Ends what the run has left behind, its processes, whichever they are, and its namespaces, and then removes the journal from the
+    /// folder of all runs.
     ///
     /// # Errors
     ///
-    /// What the system says. What could be ended is.
-    pub fn clean(&self) -> Result<Cleaned, StageError> {
-        let mut cleaned = Cleaned {
+    /// What is still there, and why. What could be ended is, and the journal stays.
+    pub fn clean(&self, runs: &Path) -> Result<Cleaned, StageError> {
+        let processes = end_hosts_of(&self.folder);
+        let namespaces = netns::remove(&self.namespaces);
+        let cleaned = Cleaned {
             runs: vec![self.run.clone()],
+            processes: processes?,
+            namespaces: namespaces?,
             ..Cleaned::default()
         };
-        // A host may be about to start its successor's twin; what is gone the second time has not come back.
-        for _ in 0..3 {
-            let hosts = hosts_of(&self.folder);
-            if hosts.is_empty() {
-                break;
-            }
-            for pid in hosts {
-                // A process that has gone meanwhile needs no signal.
-                if kill_process(pid, Signal::KILL).is_ok() {
-                    cleaned.processes += 1;
-                }
-            }
-        }
-        cleaned.namespaces = netns::remove(&self.namespaces)?;
+        self.remove(runs)?;
         Ok(cleaned)
     }
 }
@@ -161,10 +166,12 @@ impl Journal {
 ///
 /// # Errors
 ///
-/// That the folder cannot be read. That a single run cannot be cleaned up is an error too, after the others were.
+/// That the folder cannot be read, or is not this user's own ([`runs::is_there`]).
 pub fn clean(runs: &Path) -> Result<Cleaned, StageError> {
     let mut cleaned = Cleaned::default();
-    let mut failed = None;
+    if !runs::is_there(runs)? {
+        return Ok(cleaned);
+    }
     for path in journals(runs)? {
         let journal = match read(&path) {
             Ok(journal) => journal,
@@ -177,27 +184,23 @@ pub fn clean(runs: &Path) -> Result<Cleaned, StageError> {
             cleaned.alive.push(journal.run);
             continue;
         }
-        match journal.clean().and_then(|own| journal.remove(runs).map(|()| own)) {
+        match journal.clean(runs) {
             Ok(own) => {
                 cleaned.runs.extend(own.runs);
                 cleaned.processes += own.processes;
                 cleaned.namespaces += own.namespaces;
             }
-            Err(why) => failed = Some(why),
+            Err(why) => cleaned.left.push((journal.run, why.to_string())),
         }
     }
-    failed.map_or(Ok(cleaned), Err)
+    Ok(cleaned)
 }
 
-/// The files of journals in the folder of all runs, in the order of their names; none when there is no such folder.
+/// The files of journals in the folder of all runs, in the order of their names.
 fn journals(runs: &Path) -> Result<Vec<PathBuf>, StageError> {
     let cannot = |why: io::Error| StageError::system(format!("read {}", runs.display()), why);
-    let entries = match fs::read_dir(runs) {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(cannot)?,
-    };
     let mut paths = Vec::new();
-    for entry in entries {
+    for entry in fs::read_dir(runs).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         if name.starts_with(PREFIX) && name.ends_with(".json") {
@@ -208,31 +211,77 @@ fn journals(runs: &Path) -> Result<Vec<PathBuf>, StageError> {
     Ok(paths)
 }
 
+/// Reads a journal. Whatever a file says, nobody is killed for having `/` in the command line, and no namespace is removed but a run's.
 fn read(path: &Path) -> Result<Journal, String> {
     let text = fs::read_to_string(path).map_err(|why| why.to_string())?;
     let journal: Journal = serde_json::from_str(&text).map_err(|why| why.to_string())?;
-    // Whatever a file says, nobody is killed for having `/` in the command line.
-    let is_own = journal.folder.is_absolute()
-        && journal
-            .folder
-            .file_name()
-            .is_some_and(|name| name == &*journal.run);
-    match (journal.format, is_own) {
-        (1, true) if !journal.run.is_empty() => Ok(journal),
-        (1, _) => Err("the folder that it names is not the run's".to_owned()),
-        (format, _) => Err(format!("its format is {format}, and this version knows 1")),
+    if journal.format != 1 {
+        return Err(format!(
+            "its format is {}, and this version knows 1",
+            journal.format
+        ));
+    }
+    let run = journal.run.as_str();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if run.is_empty() || !run.bytes().all(is_plain) {
+        return Err(format!("{run:?} is no name of a run"));
+    }
+    if path.file_name() != Some(file_name_of(run).as_ref()) {
+        return Err(format!("it is of the run {run}, and not called after it"));
+    }
+    if !journal.folder.is_absolute() || journal.folder.file_name() != Some(run.as_ref()) {
+        return Err("the folder that it names is not the run's".to_owned());
+    }
+    match journal.namespaces.iter().find(|name| !netns::is_of(run, name)) {
+        Some(name) => Err(format!("the namespace {name:?} that it names is not the run's")),
+        None => Ok(journal),
+    }
+}
+
+/// What the journal of a run is called.
+fn file_name_of(run: &str) -> String {
+    format!("{PREFIX}{run}.json")
+}
+
+/// Kills the hosts of a run until none is there, and says how many there were.
+///
+/// # Errors
+///
+/// Which of them are still there after [`TO_BE_GONE`].
+fn end_hosts_of(folder: &Path) -> Result<usize, StageError> {
+    let until = clock::now() + TO_BE_GONE;
+    let mut killed = BTreeSet::new();
+    loop {
+        let hosts = hosts_of(folder)
+            .map_err(|why| StageError::system("look for the processes of a run in /proc", why))?;
+        if hosts.is_empty() {
+            return Ok(killed.len());
+        }
+        let mut refused = None;
+        for &pid in &hosts {
+            match kill_process(pid, Signal::KILL) {
+                Ok(()) => drop(killed.insert(pid.as_raw_nonzero())),
+                Err(why) => refused = Some(why),
+            }
+        }
+        if clock::now() >= until {
+            let pids: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            let what = format!("end the processes {} of {}", pids.join(", "), folder.display());
+            let why = refused.map_or("they do not end".to_owned(), |why| why.to_string());
+            return Err(StageError::system(what, why));
+        }
+        // Nothing comes of it but that time passes.
+        let _ = poll(&mut [], Some(&LOOK));
     }
 }
 
 /// The processes of hosts: those that were told that they are attended, with something of the folder among their words. An editor that has
 /// a file of it open is none.
-fn hosts_of(folder: &Path) -> Vec<Pid> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
+fn hosts_of(folder: &Path) -> io::Result<Vec<Pid>> {
     let own = std::process::id();
     let mut pids = Vec::new();
-    for entry in entries.flatten() {
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
         let pid = entry
             .file_name()
             .to_str()
@@ -249,7 +298,7 @@ fn hosts_of(folder: &Path) -> Vec<Pid> {
             pids.push(pid);
         }
     }
-    pids
+    Ok(pids)
 }
 
 /// When a process was started, in ticks since the machine was; `None` when there is none of that number, or it is a dead one that nobody

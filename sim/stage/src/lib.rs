@@ -2,7 +2,7 @@
 //! invariants as a simulation.
 //!
 //! - [`door`]: what the command line sees of a protocol that can be played live.
-//! - [`journal`]: what is to be cleaned up after a run. [`netns`]: hosts in network namespaces.
+//! - [`journal`]: what is to be cleaned up after a run. [`runs`]: the folder of all runs. [`netns`]: hosts in network namespaces.
 //! - [`measure`]: what this machine takes by itself.
 //!
 //! Nothing here is a rule of its own: scenarios and verdicts are [`squall_sim`]'s, live nodes are [`squall_live`]'s.
@@ -23,6 +23,7 @@ mod merge;
 pub mod netns;
 mod play;
 mod process;
+pub mod runs;
 mod schedule;
 mod staged;
 mod strike;

@@ -20,6 +20,9 @@ use crate::door::StageError;
 /// How many hosts a switch has at most: as many ports as a bridge of Linux has.
 pub const MOST_HOSTS: usize = 1_000;
 
+/// What the switch's namespace is called, after the run's name.
+const SWITCH: &str = "switch";
+
 /// The first host's address is the one after this.
 const NETWORK: u32 = u32::from_be_bytes([10, 77, 0, 0]);
 
@@ -49,6 +52,16 @@ pub fn names(run: &str, hosts: usize) -> Vec<String> {
         .collect()
 }
 
+/// Whether a namespace is called as one of a run's is.
+pub fn is_of(run: &str, namespace: &str) -> bool {
+    let own = namespace
+        .strip_prefix("squall-")
+        .and_then(|name| name.strip_prefix(run)?.strip_prefix('-'));
+    own.is_some_and(|own| {
+        own == SWITCH || (!own.is_empty() && own.bytes().all(|digit| digit.is_ascii_digit()))
+    })
+}
+
 /// The address of a host, by its place.
 pub fn address_of(host: usize) -> Ipv4Addr {
     Ipv4Addr::from(NETWORK + 1 + host as u32)
@@ -76,23 +89,36 @@ pub fn remove(namespaces: &[String]) -> Result<usize, StageError> {
     if namespaces.is_empty() {
         return Ok(0);
     }
+    let found = those_there(namespaces)?;
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let mut batch = String::new();
+    for name in &found {
+        let _ = writeln!(batch, "netns del {name}");
+    }
+    let removed = output(Command::new("ip").args(["-force", "-batch", "-"]), &batch);
+    // What somebody else has removed meanwhile is gone, too.
+    let left = those_there(namespaces)?;
+    match (left.is_empty(), removed) {
+        (true, _) => Ok(found.len()),
+        (false, Err(why)) => Err(why),
+        (false, Ok(_)) => {
+            let what = format!("remove the namespaces {}", left.join(", "));
+            Err(StageError::system(what, "they are still there"))
+        }
+    }
+}
+
+/// Those of these namespaces that are there.
+fn those_there(namespaces: &[String]) -> Result<Vec<&str>, StageError> {
     let listed = output(Command::new("ip").args(["netns", "list"]), "")?;
     let there: BTreeSet<&str> = listed
         .lines()
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    let gone: Vec<&String> = namespaces
-        .iter()
-        .filter(|name| there.contains(name.as_str()))
-        .collect();
-    let mut batch = String::new();
-    for name in &gone {
-        let _ = writeln!(batch, "netns del {name}");
-    }
-    if !batch.is_empty() {
-        output(Command::new("ip").args(["-force", "-batch", "-"]), &batch)?;
-    }
-    Ok(gone.len())
+    let names = namespaces.iter().map(String::as_str);
+    Ok(names.filter(|name| there.contains(name)).collect())
 }
 
 impl Switch {
@@ -210,7 +236,7 @@ impl Switch {
 
 impl Drop for Switch {
     fn drop(&mut self) {
-        // Whatever cannot be removed now stands in the journal.
+        // Whatever cannot be removed now stands in the journal, and the journal stays for as long as it is there.
         let _ = remove(&names(&self.run, self.hosts));
     }
 }
@@ -261,7 +287,7 @@ fn rules(cuts: &[CutWays]) -> String {
 }
 
 fn switch_of(run: &str) -> String {
-    format!("squall-{run}-switch")
+    format!("squall-{run}-{SWITCH}")
 }
 
 fn namespace_of(run: &str, host: usize) -> String {

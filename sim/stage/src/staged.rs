@@ -22,6 +22,7 @@ use crate::ground::{Edge, Site};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::play::Play;
+use crate::runs;
 use crate::wires::Wires;
 
 /// A protocol for the command line, behind an object-safe door.
@@ -66,8 +67,10 @@ impl<P: Protocol> Staged for Live<P> {
         let played = {
             let journal = Written::down(&folder, &site, plan.hosts.len())?;
             let played = play_in(&folder, &plan, site, seed, stage);
-            // By now no process is left.
-            drop(journal);
+            if let Err(what) = journal.end() {
+                let what = what.to_string();
+                (stage.progress)(Progress::Left { what });
+            }
             played
         };
         let is_kept = match (&played, stage.folders) {
@@ -239,15 +242,13 @@ struct Folder {
 
 impl Folder {
     fn make(runs: &Path) -> Result<Self, StageError> {
-        let cannot = |why: io::Error| {
-            StageError::system(format!("make a folder for the run in {}", runs.display()), why)
-        };
-        fs::create_dir_all(runs).map_err(cannot)?;
-        let runs = runs.canonicalize().map_err(cannot)?;
+        let runs = runs::make(runs)?;
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(&runs)
-            .map_err(cannot)?;
+            .map_err(|why: io::Error| {
+                StageError::system(format!("make a folder for the run in {}", runs.display()), why)
+            })?;
         let path = dir.path().to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let run = name.into_owned();
@@ -287,7 +288,7 @@ impl Folder {
     }
 }
 
-/// A journal that is written, and taken away when everything that it speaks of is gone.
+/// A journal that is written. What nobody ends, since the stage has panicked, is left to the next cleaning.
 struct Written {
     journal: Journal,
     runs: PathBuf,
@@ -303,11 +304,9 @@ impl Written {
             runs: folder.runs.clone(),
         })
     }
-}
 
-impl Drop for Written {
-    fn drop(&mut self) {
-        // A journal that stays speaks of nothing that is there: the next cleaning takes it away.
-        let _ = self.journal.remove(&self.runs);
+    /// Takes the journal away, when everything that it speaks of is gone; what is not by now is ended.
+    fn end(self) -> Result<(), StageError> {
+        self.journal.clean(&self.runs).map(drop)
     }
 }

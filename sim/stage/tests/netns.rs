@@ -37,6 +37,12 @@ fn there(run: &str) -> usize {
         .count()
 }
 
+/// Makes a namespace, and says whether that was done.
+fn add(name: &str) -> bool {
+    let mut ip = Command::new("ip");
+    ip.args(["netns", "add", name]).status().unwrap().success()
+}
+
 /// Whether namespaces can be had; where not, that somebody is told why.
 fn can() -> bool {
     match unavailable() {
@@ -129,13 +135,7 @@ fn a_run_whose_stage_was_killed_is_cleaned_up_from_its_journal() {
     let mut host = start(&["sh", ATTENDED]);
     let mut editor = start(&["sh"]);
     for name in &namespaces {
-        assert!(
-            Command::new("ip")
-                .args(["netns", "add", name])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(add(name));
     }
     let path = folder.path().join(format!("journal-{run}.json"));
     let text = std::fs::read_to_string(&path).unwrap();
@@ -150,13 +150,77 @@ fn a_run_whose_stage_was_killed_is_cleaned_up_from_its_journal() {
     assert_eq!(edited, None, "whoever looks at the files of a run is let live");
     let cleaned = cleaned.unwrap();
     assert_eq!(cleaned.runs, vec![run]);
-    assert!(cleaned.processes >= 1);
+    assert_eq!(cleaned.processes, 1);
+    assert_eq!(cleaned.left, Vec::new());
     assert_eq!(cleaned.namespaces, namespaces.len());
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9));
     assert!(!path.exists());
     assert!(own.exists(), "what the run has left in its folder may be wanted");
     assert_eq!(remove(&namespaces).unwrap(), 0);
     assert_eq!(clean(folder.path()).unwrap().runs, Vec::<String>::new());
+}
+
+#[test]
+fn what_cannot_be_removed_keeps_its_journal_until_it_can() {
+    if !can() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = run("stays");
+    let namespaces = names(&run, 1);
+    let journal = Journal::new(run.clone(), folder.path().join(&run), namespaces.clone()).unwrap();
+    journal.write(folder.path()).unwrap();
+    let path = folder.path().join(format!("journal-{run}.json"));
+    assert!(add(&namespaces[0]));
+    // A folder in the place of a namespace cannot be removed as one.
+    let stuck = std::path::Path::new("/var/run/netns").join(&namespaces[1]);
+    std::fs::create_dir(&stuck).unwrap();
+    let refused = journal.clean(folder.path());
+    std::fs::remove_dir(&stuck).unwrap();
+    let why = refused.unwrap_err().to_string();
+    assert!(why.contains(&namespaces[1]) || why.contains("ip -force"), "{why}");
+    assert!(path.exists());
+    assert_eq!(there(&run), 0, "what could be removed is");
+    assert_eq!(journal.clean(folder.path()).unwrap().namespaces, 0);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_journal_that_names_what_is_not_the_run_s_removes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run("liar");
+    let others = format!("squall-{run}x-0");
+    let is_there = can() && add(&others);
+    for named in [
+        others.as_str(),
+        "critic-ns-1",
+        "squall-",
+        &format!("squall-{run}-"),
+        &format!("squall-{run}-0x"),
+        &format!("squall-{run}-0\nnetns del {others}"),
+    ] {
+        let journal = Journal::new(run.clone(), folder.path().join(&run), vec![named.to_owned()]).unwrap();
+        journal.write(folder.path()).unwrap();
+        let cleaned = clean(folder.path()).unwrap();
+        let [(_, why)] = &cleaned.unreadable[..] else {
+            panic!("{named:?}: {cleaned:?}");
+        };
+        assert!(why.contains("is not the run's"), "{why}");
+    }
+    if is_there {
+        assert_eq!(remove(&[others]).unwrap(), 1);
+    }
+}
+
+#[test]
+fn a_folder_that_others_write_to_is_not_believed() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("journal-a.json"), "{").unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let why = clean(folder.path()).unwrap_err().to_string();
+    assert!(why.contains("others may write to it"), "{why}");
 }
 
 #[test]
@@ -172,13 +236,23 @@ fn a_journal_that_says_too_much_kills_nobody() {
         "journal-c.json",
         r#"{"format":2,"run":"c","stage":{"pid":1,"started":1,"boot":"x"},"folder":"/tmp/c","namespaces":[]}"#,
     );
+    // What would be removed is the journal of another.
+    write(
+        "journal-d.json",
+        r#"{"format":1,"run":"e","stage":{"pid":1,"started":1,"boot":"x"},"folder":"/tmp/e","namespaces":[]}"#,
+    );
+    write(
+        "journal-f g.json",
+        r#"{"format":1,"run":"f g","stage":{"pid":1,"started":1,"boot":"x"},"folder":"/tmp/f g","namespaces":[]}"#,
+    );
     let cleaned = clean(folder.path()).unwrap();
     let names: Vec<_> = cleaned
         .unreadable
         .iter()
         .map(|(path, _)| path.file_name().unwrap().to_owned())
         .collect();
-    assert_eq!(names, ["journal-a.json", "journal-b.json", "journal-c.json"]);
+    let all = ["a", "b", "c", "d", "f g"].map(|name| format!("journal-{name}.json"));
+    assert_eq!(names, all.each_ref().map(std::ffi::OsString::from));
     assert_eq!(cleaned.processes, 0);
     assert!(
         clean(&folder.path().join("nowhere"))

@@ -1,5 +1,6 @@
 //! The command against a stage on which runs are simulated ones of other seeds: what it gathers, writes, says, and comes to.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser as _;

@@ -54,3 +54,36 @@ fn a_folder_where_nothing_can_be_written_is_told() {
     let complained = text(&done.stderr);
     assert!(complained.contains("could not make a folder"), "{complained}");
 }
+
+#[test]
+fn a_folder_that_is_not_the_user_s_own_alone_is_neither_played_in_nor_cleaned() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    let folder = folder();
+    let scenario = file(
+        folder.path(),
+        "Scenario(protocol: \"echo\", hosts: [(name: \"s\", role: Server), (name: \"a\", role: Asker)], limit: \"1s\")",
+    );
+    let (open, link) = (folder.path().join("open"), folder.path().join("link"));
+    std::fs::create_dir(&open).expect("a folder can be made");
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).expect("it is ours");
+    symlink(folder.path(), &link).expect("a link can be made");
+    for (runs, why) in [
+        (&open, "others may write to it"),
+        (&link, "it is a symbolic link"),
+    ] {
+        for words in [[scenario.as_str()], ["--clean"]] {
+            let done = output(&mut live(runs, &words));
+            let complained = text(&done.stderr);
+            assert_eq!(done.status.code(), Some(2), "{complained}");
+            assert!(complained.contains(why), "{complained}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(&open).expect("it is there").count(), 0);
+    // One that is not there yet is made as it should be.
+    let runs = folder.path().join("runs");
+    let done = output(&mut live(&runs, &[&scenario]));
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let mode = std::fs::metadata(&runs).expect("it was made").mode();
+    assert_eq!(mode & 0o7777, 0o700);
+}
