@@ -31,8 +31,6 @@ const NETWORK: u32 = u32::from_be_bytes([10, 77, 0, 0]);
 pub struct Switch {
     run: String,
     hosts: usize,
-    /// What counters had come to when their rules were last replaced.
-    dropped: BTreeMap<u32, u64>,
 }
 
 /// One entry of the timeline and the ways that it cuts.
@@ -138,7 +136,6 @@ impl Switch {
         let switch = Switch {
             run: run.to_owned(),
             hosts,
-            dropped: BTreeMap::new(),
         };
         let name = switch_of(run);
         let mut names_batch = String::new();
@@ -186,8 +183,6 @@ impl Switch {
     ///
     /// What the system says; the cuts are as they were then.
     pub fn cut(&mut self, cuts: &[CutWays]) -> Result<(), StageError> {
-        // A transaction that replaces the table replaces its counters: what comes between the look at them and it is not counted.
-        self.dropped = self.dropped()?;
         self.nft(&["-f", "-"], &rules(cuts))?;
         Ok(())
     }
@@ -214,10 +209,10 @@ impl Switch {
         let listed = self.nft(&["-j", "list", "counters"], "")?;
         let listing: Listing = serde_json::from_str(&listed)
             .map_err(|why| StageError::system("understand what nft says of its counters", why))?;
-        let mut dropped = self.dropped.clone();
+        let mut dropped = BTreeMap::new();
         for counter in listing.nftables.into_iter().filter_map(|object| object.counter) {
             if let Some(by) = counter.name.strip_prefix("step_").and_then(|by| by.parse().ok()) {
-                *dropped.entry(by).or_default() += counter.packets;
+                dropped.insert(by, counter.packets);
             }
         }
         Ok(dropped)
@@ -241,15 +236,17 @@ impl Drop for Switch {
     }
 }
 
-/// The rules for these cuts, as one transaction: the table is made, so that it can be removed, and made anew.
+/// The rules for these cuts, as one transaction: they take the place of all others, and counters that are there stay and go on. Each rule
+/// has its set of ways within, which goes when it does.
 fn rules(cuts: &[CutWays]) -> String {
-    let mut text = "table bridge squall { }\ndelete table bridge squall\n".to_owned();
-    let cuts: Vec<&CutWays> = cuts.iter().filter(|cut| !cut.ways.is_empty()).collect();
-    if cuts.is_empty() {
-        return text;
-    }
+    const CHAIN: &str = "bridge squall forward";
+    let mut text = format!(
+        "add table bridge squall\n\
+         add chain {CHAIN} {{ type filter hook forward priority 0; policy accept; }}\n\
+         flush chain {CHAIN}\n"
+    );
     let mut each: BTreeMap<u32, BTreeSet<(usize, usize)>> = BTreeMap::new();
-    for cut in &cuts {
+    for cut in cuts.iter().filter(|cut| !cut.ways.is_empty()) {
         each.entry(cut.by).or_default().extend(&cut.ways);
     }
     let all: BTreeSet<(usize, usize)> = each.values().flatten().copied().collect();
@@ -259,30 +256,22 @@ fn rules(cuts: &[CutWays]) -> String {
             .map(|(from, to)| format!("{} . {}", address_of(*from), address_of(*to)));
         pairs.collect::<Vec<_>>().join(", ")
     };
-    text.push_str("table bridge squall {\n");
-    for by in each.keys() {
-        let _ = writeln!(text, "  counter step_{by} {{ }}");
-    }
-    for (name, ways) in each
-        .iter()
-        .map(|(by, ways)| (format!("step_{by}"), ways))
-        .chain([("all".to_owned(), &all)])
-    {
-        let _ = writeln!(
-            text,
-            "  set ways_{name} {{ type ipv4_addr . ipv4_addr; elements = {{ {} }} }}",
-            set(ways)
-        );
-    }
-    text.push_str("  chain forward {\n    type filter hook forward priority 0; policy accept;\n");
     // Every entry that cuts a way counts what it drops, however many do.
-    for by in each.keys() {
+    for (by, ways) in &each {
+        let ways = set(ways);
+        let _ = writeln!(text, "add counter bridge squall step_{by}");
         let _ = writeln!(
             text,
-            "    ip saddr . ip daddr @ways_step_{by} counter name step_{by}"
+            "add rule {CHAIN} ip saddr . ip daddr {{ {ways} }} counter name step_{by}"
         );
     }
-    text.push_str("    ip saddr . ip daddr @ways_all drop\n  }\n}\n");
+    if !all.is_empty() {
+        let _ = writeln!(
+            text,
+            "add rule {CHAIN} ip saddr . ip daddr {{ {} }} drop",
+            set(&all)
+        );
+    }
     text
 }
 
@@ -337,29 +326,42 @@ mod tests {
             CutWays { by: 9, ways: vec![] },
         ];
         let text = rules(&cuts);
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        assert!(
-            lines.contains(&"ip saddr . ip daddr @ways_step_3 counter name step_3"),
-            "{text}"
-        );
-        assert!(
-            lines.contains(&"ip saddr . ip daddr @ways_step_7 counter name step_7"),
-            "{text}"
-        );
+        let lines: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("add rule bridge squall forward "))
+            .collect();
         assert_eq!(
-            lines.iter().filter(|line| line.ends_with("drop")).count(),
-            1,
-            "{text}"
+            lines,
+            [
+                "ip saddr . ip daddr { 10.77.0.1 . 10.77.0.2, 10.77.0.2 . 10.77.0.1 } counter name step_3",
+                "ip saddr . ip daddr { 10.77.0.1 . 10.77.0.2 } counter name step_7",
+                "ip saddr . ip daddr { 10.77.0.1 . 10.77.0.2, 10.77.0.2 . 10.77.0.1 } drop",
+            ]
         );
         assert!(!text.contains("step_9"), "{text}");
-        assert!(text.contains("ways_all { type ipv4_addr . ipv4_addr; elements = { 10.77.0.1 . 10.77.0.2, 10.77.0.2 . 10.77.0.1 } }"), "{text}");
     }
 
     #[test]
-    fn without_cuts_the_table_is_taken_away() {
-        assert_eq!(
-            rules(&[]),
-            "table bridge squall { }\ndelete table bridge squall\n"
-        );
+    fn without_cuts_the_rules_are_taken_away_and_counters_stay() {
+        let text = rules(&[]);
+        assert!(text.ends_with("flush chain bridge squall forward\n"), "{text}");
+        assert!(!text.contains("delete") && !text.contains("add rule"), "{text}");
+    }
+
+    #[test]
+    fn only_names_of_the_run_are_its_own() {
+        for name in names("run-a", 3) {
+            assert!(is_of("run-a", &name), "{name}");
+            assert!(!is_of("run", &name) && !is_of("run-b", &name), "{name}");
+        }
+        for name in [
+            "squall-run-a-",
+            "squall-run-a-1 2",
+            "squall-run-a-x",
+            "run-a-1",
+            "",
+        ] {
+            assert!(!is_of("run-a", name), "{name}");
+        }
     }
 }

@@ -43,11 +43,13 @@ fn add(name: &str) -> bool {
     ip.args(["netns", "add", name]).status().unwrap().success()
 }
 
-/// Whether namespaces can be had; where not, that somebody is told why.
+/// Whether namespaces can be had; where not, that somebody is told why. With `SQUALL_NETNS=must` they are to be had.
 fn can() -> bool {
+    let must = std::env::var_os("SQUALL_NETNS").is_some_and(|value| value == "must");
     match unavailable() {
         None => true,
         Some(why) => {
+            assert!(!must, "{why}");
             assert!(why.contains("root") || why.contains("iproute2"), "{why}");
             false
         }
@@ -110,6 +112,45 @@ fn what_a_switch_cuts_is_dropped_one_way_and_counted_and_healed() {
 
     drop(switch);
     assert_eq!(there(&run), 0);
+}
+
+#[test]
+fn what_is_dropped_is_counted_whatever_is_changed_meanwhile() {
+    const SENT: u64 = 40_000;
+    if !can() {
+        return;
+    }
+    let run = run("counts");
+    let mut switch = Switch::build(&run, 2).unwrap();
+    let sockets = [0, 1].map(|host| socket(&run, host));
+    let to = SocketAddrV4::new(address_of(1), 7000);
+    // The neighbours know each other before the cut.
+    sockets[0].send_to(b"open", to).unwrap();
+    sockets[1].recv_from(&mut [0; 64]).unwrap();
+    let cut = |by| CutWays {
+        by,
+        ways: vec![(0, 1)],
+    };
+    switch.cut(&[cut(1)]).unwrap();
+    std::thread::scope(|both| {
+        let sending = both.spawn(|| {
+            for _ in 0..SENT {
+                sockets[0].send_to(b"cut", to).unwrap();
+            }
+        });
+        // The first entry cuts all the while, and others come and go.
+        let mut by = 1;
+        loop {
+            by = 5 - by.max(2);
+            switch.cut(&[cut(1), cut(by)]).unwrap();
+            if sending.is_finished() {
+                break;
+            }
+        }
+    });
+    assert_eq!(switch.dropped().unwrap()[&1], SENT);
+    switch.cut(&[]).unwrap();
+    assert_eq!(switch.dropped().unwrap()[&1], SENT);
 }
 
 #[test]
