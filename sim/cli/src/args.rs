@@ -131,6 +131,11 @@ pub(crate) struct LiveArgs {
     /// Only this rule set [default: all of the protocol's]
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
+    /// Write the trace of the one run, an event a line, as JSON; `-` for stdout, with the result on stderr
+    ///
+    /// It is written when the run is over, to a file beside OUT that takes its place.
+    #[arg(long, value_name = "OUT")]
+    pub(crate) trace: Option<PathBuf>,
     /// Give each host a network namespace, and have the kernel make the cuts; it takes root
     #[arg(long)]
     pub(crate) netns: bool,
@@ -138,7 +143,7 @@ pub(crate) struct LiveArgs {
     #[arg(long)]
     pub(crate) keep: bool,
     /// End what runs have left behind whose program was killed, and play nothing
-    #[arg(long, conflicts_with_all = ["files", "netns", "keep"])]
+    #[arg(long, conflicts_with_all = ["files", "netns", "keep", "trace"])]
     pub(crate) clean: bool,
     /// The folder in which each run has one [default: squall-live-UID in the folder for temporary files]
     #[arg(long, value_name = "DIR")]

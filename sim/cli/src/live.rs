@@ -19,8 +19,10 @@ use crate::args::{Format, LiveArgs, Which};
 use crate::exit::Exit;
 use crate::files;
 use crate::junit;
+use crate::outfile;
 use crate::run::notes;
 use crate::session::Session;
+use crate::tracefile::{self, Stream};
 
 /// Does the command. What it comes to is noted in the session.
 ///
@@ -42,6 +44,7 @@ pub(crate) fn live(
         tag: args.tag.clone(),
         skip_tag: args.skip_tag.clone(),
     };
+    outfile::look_ahead_for_trace(args.trace.as_deref(), &which.files, args.how.junit.as_deref())?;
     let mut junit = junit::Asked::by(&args.how, "live", &which.files, session)?;
     let rules = args.rules.as_deref();
     let Some(all) = files::ready(runners, &which, rules, &args.how, &mut junit, session)? else {
@@ -51,6 +54,12 @@ pub(crate) fn live(
     };
     let links = if args.netns { Links::Netns } else { Links::Edge };
     let runs = runs(&all, stages)?;
+    let count = runs.len() as u64 * args.runs;
+    if args.trace.is_some() && count != 1 {
+        bail!(
+            "--trace is of one run, and these are {count}: name one file, one rule set with --rules, and no --runs"
+        );
+    }
     if !are_all_able(&runs, links, session) {
         for run in &runs {
             junit.note(|junit| junit.not_begun(run.prepared.scenario(), run.prepared.rules()));
@@ -76,6 +85,7 @@ pub(crate) fn live(
         told: Vec::new(),
         tally: Tally::default(),
         junit,
+        to: Stream::beside(args.trace.as_deref()),
     };
     report.play(&runs, &stage, session)?;
     session.end();
@@ -148,6 +158,7 @@ struct Report<'a> {
     told: Vec<String>,
     tally: Tally,
     junit: junit::Asked,
+    to: Stream,
 }
 
 impl Report<'_> {
@@ -206,6 +217,9 @@ impl Report<'_> {
     fn one(&mut self, run: &Run<'_>, live: LiveRun, session: &mut Session<'_>) -> anyhow::Result<()> {
         let outcome = &live.outcome;
         let how = &self.args.how;
+        if let Some(path) = self.args.trace.as_deref() {
+            tracefile::write(path, outcome, &live.trace, session)?;
+        }
         let (mut notes, is_too_loose) = notes(run.prepared, run.file, outcome, how);
         notes.extend(of_the_machine(&live, run.file));
         let standing = outcome.standing();
@@ -220,7 +234,7 @@ impl Report<'_> {
                 Format::Text => text::run(outcome, &notes, &self.look),
                 Format::Json => format!("{}\n", json::live(&live, &notes)),
             };
-            session.say(&line)?;
+            self.to.say(&line, session)?;
         }
         let taken = junit::taken(is_too_loose);
         self.junit.note(|junit| junit.run(outcome, &notes, taken));
@@ -250,10 +264,10 @@ impl Report<'_> {
         let is_worth_it = !self.args.how.quiet || session.exit != Exit::AsExpected || undone > 0;
         if is_worth_it && self.tally.done() + undone > 1 {
             let summary = self.tally.summary(Tallied::Runs, &self.look);
-            session.say(&format!("\n{summary}"))?;
+            self.to.say(&format!("\n{summary}"), session)?;
         }
         for story in std::mem::take(&mut self.told) {
-            session.say(&format!("\n{story}"))?;
+            self.to.say(&format!("\n{story}"), session)?;
         }
         if is_worth_it && self.tally.done() > 0 {
             let program = &session.program;

@@ -46,6 +46,26 @@ pub(crate) const PAGE: Kind = Kind {
     example: "man1",
 };
 
+/// Finds out whether the trace of a run could be written where it was asked for, before the run: `-` is stdout, `named` are the paths of
+/// scenarios that were typed, and `junit` is where the report goes.
+///
+/// # Errors
+///
+/// What speaks against the path.
+pub(crate) fn look_ahead_for_trace(
+    trace: Option<&Path>,
+    named: &[PathBuf],
+    junit: Option<&Path>,
+) -> anyhow::Result<()> {
+    if let Some(path) = trace.filter(|path| *path != Path::new("-")) {
+        look_ahead(path, &TRACE, named)?;
+    }
+    if trace.is_some() && trace == junit {
+        bail!("the trace and the report cannot both be written to one file");
+    }
+    Ok(())
+}
+
 /// Finds out whether a file could be written, before there is anything to write: not where a scenario stands or is likely to,
 /// and nowhere where it would fail. `named` are the paths that were typed; of what is found in folders, the ending tells.
 ///

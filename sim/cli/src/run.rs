@@ -1,8 +1,6 @@
 //! `run`: each file once under each of its rule sets, several at a time and told in order.
 
-use std::io::BufWriter;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::bail;
@@ -21,10 +19,10 @@ use crate::bug::{Bug, are_one, guarded, traced};
 use crate::exit::Exit;
 use crate::files;
 use crate::junit;
-use crate::outfile::{self, TRACE};
+use crate::outfile;
 use crate::session::Session;
 use crate::strict;
-use crate::tracefile;
+use crate::tracefile::{self, Stream};
 
 /// How many stories are told at the end; of the rest, the lines say how to hear them.
 const MOST_STORIES: usize = 10;
@@ -39,12 +37,11 @@ pub(crate) fn run(
     args: &RunArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
-    if let Some(path) = args.trace.as_deref().filter(|path| *path != Path::new("-")) {
-        outfile::look_ahead(path, &TRACE, &args.which.files)?;
-    }
-    if args.trace.is_some() && args.trace == args.how.junit {
-        bail!("the trace and the report cannot both be written to one file");
-    }
+    outfile::look_ahead_for_trace(
+        args.trace.as_deref(),
+        &args.which.files,
+        args.how.junit.as_deref(),
+    )?;
     let mut junit = junit::Asked::by(&args.how, "run", &args.which.files, session)?;
     let rules = args.rules.as_deref();
     let Some(all) = files::ready(runners, &args.which, rules, &args.how, &mut junit, session)? else {
@@ -77,11 +74,7 @@ pub(crate) fn run(
         untold: 0,
         tally: Tally::default(),
         junit,
-        to: if args.trace.as_deref() == Some(Path::new("-")) {
-            Stream::Stderr
-        } else {
-            Stream::Stdout
-        },
+        to: Stream::beside(args.trace.as_deref()),
     };
     session.begin(count as u64);
     // What is waited for is what is said to be done: of those under way, the first.
@@ -154,13 +147,6 @@ enum Stories {
     Unexpected,
 }
 
-/// Where results go: out of the way of a trace on stdout.
-#[derive(Clone, Copy)]
-enum Stream {
-    Stdout,
-    Stderr,
-}
-
 impl Report<'_> {
     fn one(
         &mut self,
@@ -171,11 +157,7 @@ impl Report<'_> {
     ) -> anyhow::Result<()> {
         let how = &self.args.how;
         if let (Some(path), Some(trace)) = (self.args.trace.as_deref(), &trace) {
-            if path == Path::new("-") {
-                tracefile::write_to(BufWriter::new(&mut *session.stdout), &outcome, trace)?;
-            } else {
-                outfile::write(path, &TRACE, |into| tracefile::write_to(into, &outcome, trace))?;
-            }
+            tracefile::write(path, &outcome, trace, session)?;
         }
         let (notes, is_too_loose) = notes(prepared, file, &outcome, how);
         session.came_to(outcome.standing().into());
@@ -295,11 +277,7 @@ impl Report<'_> {
     }
 
     fn say(&mut self, text: &str, session: &mut Session<'_>) -> anyhow::Result<()> {
-        match self.to {
-            Stream::Stdout => session.say(text)?,
-            Stream::Stderr => session.tell(text.trim_end_matches('\n')),
-        }
-        Ok(())
+        self.to.say(text, session)
     }
 }
 

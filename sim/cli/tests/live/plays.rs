@@ -60,6 +60,8 @@ fn a_partition_of_peers_is_survived_and_its_cuts_are_counted() {
 fn the_kernel_cuts_hosts_in_namespaces_of_their_own_and_counts_what_it_drops() {
     let path = "scenarios/hac/live_partition_peers_and_rejoin.ron";
     if let Some(why) = squall_stage::netns::unavailable() {
+        let must = std::env::var_os("SQUALL_NETNS").is_some_and(|value| value == "must");
+        assert!(!must, "{why}");
         let folder = folder();
         let refused = output(live(folder.path(), &[path, "--netns"]).current_dir(root()));
         assert_eq!(refused.status.code(), Some(2));
@@ -114,4 +116,42 @@ fn a_killed_host_starts_again_on_its_own_folder_and_calls_are_answered() {
     }
     assert_ne!(told["verdict"], "violated", "{told:#}");
     assert!(told["events"].as_u64() > Some(20), "{told:#}");
+}
+
+#[test]
+fn a_trace_is_a_header_and_an_event_a_line_in_a_file_or_on_stdout() {
+    let scenario = r#"Scenario(
+        protocol: "echo",
+        hosts: [(name: "s", role: Server), (name: "a", role: Asker)],
+        timeline: [At("300ms", Kill("a"))],
+        limit: "1s",
+    )"#;
+    let folder = folder();
+    let path = file(folder.path(), scenario);
+    let out = folder.path().join("trace.jsonl").display().to_string();
+    let runs = folder.path().join("runs");
+    for to in [out.as_str(), "-"] {
+        let done = output(&mut live(&runs, &[&path, "--trace", to]));
+        let (said, told) = (text(&done.stdout), text(&done.stderr));
+        let (trace, report) = match to {
+            "-" => (said, told),
+            _ => (std::fs::read_to_string(&out).expect("a trace"), said),
+        };
+        assert!(report.contains(&path), "{report}");
+        let lines: Vec<Value> = trace
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
+            .collect();
+        assert_eq!(lines[0]["hosts"], serde_json::json!(["s", "a"]), "{trace}");
+        assert!(
+            lines[1..]
+                .iter()
+                .all(|event| event["at_ns"].is_u64() && event["event"].is_string()),
+            "{trace}"
+        );
+        assert!(
+            lines[1..].iter().any(|event| event["event"] == "world"),
+            "{trace}"
+        );
+    }
 }
