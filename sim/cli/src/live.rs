@@ -309,7 +309,10 @@ fn one(
             }
             Progress::Kept { folder } => format!("what the hosts wrote is in {}", folder.display()),
             Progress::Left { what } => {
-                format!("not everything of the run is gone: {what}; `squall live --clean` tries it again")
+                let folder = place.folder.display();
+                format!(
+                    "not everything of the run is gone: {what}; `squall live --clean --folder {folder}` tries it again"
+                )
             }
         };
         if let Ok(mut said) = said.lock() {
