@@ -139,8 +139,7 @@ impl<P: Protocol> Play<'_, '_, P> {
         if at - by < host.going_since || host.power == Power::Paused {
             return;
         }
-        self.stalls.count += 1;
-        self.stalls.longest = self.stalls.longest.max(by);
+        self.stalls.add(by);
         // What others said while it did not run is disturbed as well: it is known of that only now, and nothing that came after has
         // been shown to anybody, since everyone waits for what this host has to tell.
         for at in [at - by, at] {

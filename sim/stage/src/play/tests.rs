@@ -6,15 +6,18 @@ use std::sync::atomic::AtomicBool;
 
 use squall_nodes::echo::{Echo, EchoNode};
 use squall_nodes::{Crash, DiskAtBoot, Placed};
+use squall_sim::outcome::{Outcome, Verdict};
 use squall_sim::scenario::{ScenarioFile, resolve};
 
 use super::*;
 use crate::door::{Folders, Links};
 use crate::ground::{Cutter, Ground};
 use crate::netns::CutWays;
+use crate::staged::come_to;
 
 const S: HostId = HostId(0);
 const A: HostId = HostId(1);
+const KILLED_AT_ONCE: &str = r#"[At("0s", Kill("s"))]"#;
 
 /// Hosts that stand on nothing.
 struct Nowhere;
@@ -37,16 +40,18 @@ impl Ground for Nowhere {
     }
 }
 
-/// A server `s` that is killed at once, and an asker `a` that boots after 20 ms. The first hosts have been told to go.
-fn with_play(test: impl FnOnce(Play<'_, '_, Echo>)) {
-    let text = r#"Scenario(
-        protocol: "echo",
-        hosts: [(name: "s", role: Server), (name: "a", role: Asker, starts: "20ms")],
-        timeline: [At("0s", Kill("s"))],
-        limit: "10s",
-        live: (tolerance: "100ms"),
-    )"#;
-    let file = ScenarioFile::parse("x.ron", text.to_owned()).unwrap();
+/// A server `s`, and an asker `a` that boots after 20 ms. The first hosts have been told to go.
+fn with_play(timeline: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
+    let text = format!(
+        r#"Scenario(
+            protocol: "echo",
+            hosts: [(name: "s", role: Server), (name: "a", role: Asker, starts: "20ms")],
+            timeline: {timeline},
+            limit: "10s",
+            live: (tolerance: "100ms"),
+        )"#
+    );
+    let file = ScenarioFile::parse("x.ron", text).unwrap();
     let plan = resolve::<Echo>(&file, "Standard").unwrap_or_else(|wrong| panic!("{wrong}"));
     let stop = AtomicBool::new(false);
     let stage = Stage {
@@ -112,6 +117,24 @@ impl Play<'_, '_, Echo> {
     }
 }
 
+/// What comes of a run in which `a` asks nobody anything, and is kept from running for 300 ms at these milliseconds.
+fn outcome(stalls: &[u64]) -> Outcome {
+    let mut outcome = None;
+    with_play("[]", |mut play| {
+        play.boots(S, 0);
+        play.does(A, Do::Start(State::Kept), 20);
+        play.boots(A, 30);
+        for ms in stalls {
+            let (at, by) = (play.at(*ms), Span::from_millis(300));
+            play.hear(A, Line::Stalled { at, by });
+        }
+        let limit = Time::ZERO + play.plan.limit;
+        play.show(play.at(10_000), limit);
+        outcome = Some(come_to(play, limit).outcome);
+    });
+    outcome.unwrap()
+}
+
 fn down(host: HostId) -> Change {
     let how = Crash::Kill;
     Change::Down { host, how }
@@ -127,7 +150,7 @@ fn up(host: HostId, disk: DiskAtBoot) -> Change {
 
 #[test]
 fn nothing_of_the_timeline_happens_before_the_first_hosts_boot() {
-    with_play(|mut play| {
+    with_play(KILLED_AT_ONCE, |mut play| {
         let limit = Time::ZERO + Span::from_secs(10);
         let before = Time::from_nanos(play.origin.as_nanos() - 1);
         play.make_happen(before, limit).unwrap();
@@ -139,7 +162,7 @@ fn nothing_of_the_timeline_happens_before_the_first_hosts_boot() {
 
 #[test]
 fn who_is_killed_before_it_has_booted_is_down_and_comes_up_again() {
-    with_play(|mut play| {
+    with_play("[]", |mut play| {
         play.does(S, Do::Kill(Crash::Kill), 1);
         play.take(News::Ended(S, "was killed".to_owned())).unwrap();
         play.does(S, Do::Start(State::Kept), 500);
@@ -156,7 +179,7 @@ fn who_is_killed_before_it_has_booted_is_down_and_comes_up_again() {
 
 #[test]
 fn a_boot_that_is_heard_of_after_the_kill_does_not_do_away_with_it() {
-    with_play(|mut play| {
+    with_play("[]", |mut play| {
         play.boots(S, 0);
         // The line was in the pipe when the kill took the place of the start.
         play.crew.host(A).state = State::Wiped;
@@ -183,7 +206,7 @@ fn a_boot_that_is_heard_of_after_the_kill_does_not_do_away_with_it() {
 
 #[test]
 fn a_host_that_ends_though_nobody_killed_it_ends_the_run() {
-    with_play(|mut play| {
+    with_play("[]", |mut play| {
         play.boots(S, 0);
         play.take(News::Ended(S, "exit status: 1".to_owned())).unwrap();
         assert!(
@@ -197,7 +220,7 @@ fn a_host_that_ends_though_nobody_killed_it_ends_the_run() {
 
 #[test]
 fn a_stall_disturbs_when_it_begins_and_when_it_ends_unless_it_is_a_pause() {
-    with_play(|mut play| {
+    with_play("[]", |mut play| {
         play.boots(S, 0);
         let by = Span::from_millis(300);
         let stalled = |play: &Play<'_, '_, Echo>, ms| Line::Stalled { at: play.at(ms), by };
@@ -217,7 +240,7 @@ fn a_stall_disturbs_when_it_begins_and_when_it_ends_unless_it_is_a_pause() {
 
 #[test]
 fn a_change_is_made_when_the_last_acknowledgement_of_it_was_written() {
-    with_play(|mut play| {
+    with_play("[]", |mut play| {
         play.boots(S, 0);
         play.boots(A, 30);
         while play.merge.take(play.at(99)).is_some() {}
@@ -235,4 +258,19 @@ fn a_change_is_made_when_the_last_acknowledgement_of_it_was_written() {
         let (unsettled, settled) = (Change::Unsettled { by: 7 }, Change::Settled { by: 7 });
         assert_eq!(play.changes_shown(), [(100, unsettled), (950, settled)]);
     });
+}
+
+#[test]
+fn a_run_whose_stalls_left_a_promise_unjudged_is_no_answer() {
+    let quiet = outcome(&[]);
+    assert_eq!(quiet.verdict, Verdict::Violated, "nobody has had an answer");
+    let stalls: Vec<u64> = (1..20).map(|nth| 500 * nth).collect();
+    let stalled = outcome(&stalls);
+    assert_eq!(stalled.verdict, Verdict::Inconclusive);
+    assert_eq!(
+        stalled.doubts,
+        [
+            "the machine kept a from running 19 times, 300ms at most: echo.askers_are_answered could not be judged after the test"
+        ]
+    );
 }
