@@ -159,7 +159,7 @@ fn events(text: &mut String, violation: &Violation, trace: &Trace, look: &Look) 
     }
     let _ = writeln!(
         text,
-        "  The last events of {whose}; times in ms of virtual time:\n"
+        "  The last events of {whose}; times in ms since the run began:\n"
     );
     let at_width = chosen
         .iter()

@@ -94,7 +94,7 @@ fn a_story_begins_with_what_broke_and_ends_with_the_command() {
   seen      c1 and c2 both serve.
   quiet     since 2000.000 ms, when s loses power; promised after 310ms of quiet
 
-  The last events of c1 and c2; times in ms of virtual time:
+  The last events of c1 and c2; times in ms since the run began:
 
      0.000  c1     boots
      5.000  c1     claims    joined { server: s:17, not: 10.0.0.11 }

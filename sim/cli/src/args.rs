@@ -15,6 +15,8 @@ use crate::seeds::Seeds;
 ///
 /// Runs scenario files: hosts on a virtual network under a timeline of faults, judged by the promises of their protocol.
 /// Equal file, rule set and seed give equal runs, always and everywhere.
+///
+/// The same nodes run live, over sockets, by themselves or as the hosts of a scenario.
 #[derive(Debug, Parser)]
 #[command(version, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Typed {
@@ -280,7 +282,7 @@ pub(crate) struct ReplayArgs {
         default_value_t
     )]
     pub(crate) colour: When,
-    /// Say only what is not identical
+    /// Say only what is not identical, or damaged
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use squall_reports::compare::{Made, csv};
 use squall_reports::{json, text};
-use squall_sim::compare::{Comparison, Observed, Setting, Worlds};
+use squall_sim::compare::{Comparison, FEWEST_LIVE, FEWEST_SIMULATED, Observed, Setting, Worlds};
 use squall_sim::machine::Machine;
 use squall_sim::runner::{Prepared, Runner};
 use squall_sim::scenario::ScenarioFile;
@@ -58,6 +58,13 @@ pub(crate) fn compare(
         bail!(
             "--seeds has more than {MOST_SEEDS} seeds, and what is compared of each run is kept until the end"
         );
+    }
+    let simulated = u128::from(asked.end() - asked.start()) + 1;
+    if args.live_runs < FEWEST_LIVE || simulated < u128::from(FEWEST_SIMULATED) {
+        session.tell(&format!(
+            "note: so few runs are told, and nothing more can be said of them: that takes {FEWEST_SIMULATED} simulated runs and \
+             {FEWEST_LIVE} live ones at least"
+        ));
     }
     let named = [args.file.clone()];
     if let Some(samples) = &args.samples {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use squall_live::record::{self, Manner, ReplayError, Replays};
-use squall_nodes::recording::{Pilot, Replay};
+use squall_nodes::recording::{Ended, Pilot, Replay};
 use squall_reports::json;
 use squall_reports::look::{Columns, Look, listed};
 use squall_reports::text;
@@ -40,7 +40,8 @@ pub(crate) fn replay(
                 if replayed.difference.is_some() {
                     session.came_to(Exit::Otherwise);
                 }
-                if args.quiet && replayed.difference.is_none() {
+                let is_damaged = matches!(replayed.ended, Ended::CutOff { .. });
+                if args.quiet && replayed.difference.is_none() && !is_damaged {
                     continue;
                 }
                 let notes: Vec<String> = built_otherwise(&replayed.pilot).into_iter().collect();

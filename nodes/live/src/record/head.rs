@@ -80,10 +80,11 @@ impl Head {
             path: path.to_owned(),
             why,
         };
-        let file = File::open(path).map_err(io)?;
-        if !file.metadata().map_err(io)?.is_file() {
+        // Before it is opened: whoever opens a pipe waits for somebody at its other end.
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
             return Err(ReplayError::NoRecording(path.to_owned()));
         }
+        let file = File::open(path).map_err(io)?;
         let mut frames = match Frames::open(file).map_err(io)? {
             Opened::Frames(frames) => frames,
             Opened::NoRecording => return Err(ReplayError::NoRecording(path.to_owned())),
