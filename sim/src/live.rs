@@ -33,6 +33,14 @@ pub struct Stalls {
     pub longest: Span,
 }
 
+impl Stalls {
+    /// One more, that long.
+    pub fn add(&mut self, by: Span) {
+        self.count += 1;
+        self.longest = self.longest.max(by);
+    }
+}
+
 /// What a live host took, in all of its lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostUse {

@@ -250,6 +250,7 @@ impl<P: Protocol> Bench<'_, P> {
                 calls: &engine.calls_made,
                 invariants: &invariants,
                 unlaid: &engine.unlaid,
+                missed: &[],
             },
             cut_short,
         );

@@ -26,6 +26,8 @@ pub struct Done<'a> {
     pub invariants: &'a [InvariantDone],
     /// The entries of the timeline whose ring was so small, with whoever triggered it, that it was not laid.
     pub unlaid: &'a [usize],
+    /// What a live run's machine kept from being judged, in sentences.
+    pub missed: &'a [String],
 }
 
 impl Answer {
@@ -77,6 +79,7 @@ impl Done<'_> {
         };
         doubts.extend(plan.workload.iter().zip(self.calls).filter_map(silent));
         doubts.extend(self.invariants.iter().filter_map(InvariantDone::doubt));
+        doubts.extend(self.missed.iter().cloned());
         doubts
     }
 }

@@ -101,6 +101,14 @@ impl<N: Node> Judge<N> {
         self.violation.as_ref()
     }
 
+    /// Every promise of quiet, and for how long a group is to be quiet before it is judged.
+    pub fn promises_of_quiet(&self) -> impl Iterator<Item = (&str, Span)> {
+        self.invariants.iter().filter_map(|work| match work.promise {
+            Promise::InQuiet { bound } => Some((work.name.as_str(), bound)),
+            Promise::Always => None,
+        })
+    }
+
     /// When an invariant wants to look again.
     pub fn due(&self) -> Time {
         self.due

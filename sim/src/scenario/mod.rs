@@ -109,7 +109,7 @@
 //! | `network` | what links are like; see below | see below |
 //! | `persist` | how long a write to a disk takes: a law of latency | `Uniform("500us", "2ms")` |
 //! | `tolerated` | how bad links may be while liveness is asked for: `loss` below 1, what is corrupted included, and the 99.9th percentile of `latency`, with `reorder_by` where more than one of 1000 is reordered and with what a full queue takes where there is a bandwidth; that of `persist` is held to the same. Where any is worse, no group is ever quiet | 5 %, and a third of the shortest timeout of any host |
-//! | `live` | how a live run is judged: `(tolerance: "200ms")` is how much later than in the simulator things may come. Every promise of quiet has that much more time, and a host that its machine keeps from running for longer disturbs its group as a pause would | 100 ms |
+//! | `live` | how a live run is judged: `(tolerance: "200ms")` is how much later than in the simulator things may come. Every promise of quiet has that much more time, and a host that its machine keeps from running for longer disturbs its group as a pause would. Where that leaves a promise no quiet that the file leaves it, the run is inconclusive | 100 ms |
 //! | `timeline` | what is done to the world; see below. At most [`MOST_ENTRIES`] entries | nothing |
 //! | `workload` | what clients and operators ask; see below. At most [`MOST_ENTRIES`] entries | nothing |
 //! | `limit` | when the run ends: more than nothing, at most a day | `"30s"` |

@@ -9,6 +9,8 @@ use squall_sim::trace::{Happening, Trace, TraceEvent};
 use squall_sim::watch::{Judge, Stopwatches};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::missed::Missed;
+
 /// Something that was seen.
 pub(crate) enum Sight<N: Node> {
     /// The world changed.
@@ -58,6 +60,7 @@ pub(crate) enum Sight<N: Node> {
 pub(crate) struct Audience<'p, P: Protocol> {
     plan: &'p Plan<P>,
     judge: Judge<P::Node>,
+    missed: Missed,
     stopwatches: Stopwatches<'p>,
     trace: Trace,
     digest: Xxh3,
@@ -70,6 +73,8 @@ pub(crate) struct Audience<'p, P: Protocol> {
 pub(crate) struct Watched {
     pub(crate) violation: Option<Violation>,
     pub(crate) invariants: Vec<InvariantDone>,
+    /// What the machine kept from being judged, in sentences.
+    pub(crate) missed: Vec<String>,
     pub(crate) measures: Vec<Measured>,
     pub(crate) digest: Digest,
     pub(crate) trace: Trace,
@@ -78,9 +83,13 @@ pub(crate) struct Watched {
 impl<'p, P: Protocol> Audience<'p, P> {
     /// All who watch a run of a plan.
     pub(crate) fn new(plan: &'p Plan<P>, placed: &[Placed<P::Node>], slack: Span) -> Self {
+        let judge = Judge::new(plan, placed, slack);
+        let promises = judge.promises_of_quiet();
+        let promises = promises.map(|(name, bound)| (name.to_owned(), bound)).collect();
         Audience {
             plan,
-            judge: Judge::new(plan, placed, slack),
+            missed: Missed::new(promises, judge.world(), slack),
+            judge,
             stopwatches: Stopwatches::new(&plan.measures),
             trace: Trace {
                 hosts: placed.iter().map(|placed| placed.name.clone()).collect(),
@@ -118,6 +127,7 @@ impl<'p, P: Protocol> Audience<'p, P> {
                     self.stopwatches.down(*host);
                 }
                 self.digest(at, None, 1, |bytes| encode_data(change, bytes));
+                self.missed.see(at, change, &by.label, self.judge.world());
                 let seen = Seen::World(change);
                 self.judge.see(at, &seen);
                 let what = changed(self.plan, &self.trace.hosts, change, by);
@@ -182,6 +192,7 @@ impl<'p, P: Protocol> Audience<'p, P> {
         Watched {
             violation,
             invariants: self.judge.done(),
+            missed: self.missed.end(at, self.judge.world()),
             measures: self.stopwatches.done(),
             digest: Digest(self.digest.digest128()),
             trace: self.trace,

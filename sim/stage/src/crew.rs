@@ -108,6 +108,7 @@ impl<N: Node> Crew<N> {
                 if state == State::Wiped {
                     host.wipe()?;
                 }
+                host.state = state;
                 host.heard = now;
                 host.going_since = now;
                 if host.process.is_none() {

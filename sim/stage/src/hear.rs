@@ -7,7 +7,7 @@ use crate::audience::Sight;
 use crate::clock;
 use crate::crew::News;
 use crate::door::{Progress, StageError};
-use crate::host::{Act, Do, Life, Power, State};
+use crate::host::{Act, Do, Life, Power, Shown, State};
 use crate::play::{Play, itself};
 use crate::process::last_words;
 use crate::schedule::Due;
@@ -25,8 +25,8 @@ impl<P: Protocol> Play<'_, '_, P> {
             }
             News::Stopped(id) => {
                 let host = self.crew.host(id);
-                host.life = Life::Stopped;
-                if let Some((act, since)) = host.done() {
+                if let Some((act, since)) = host.done(|what| what == Do::Stop) {
+                    host.life = Life::Stopped;
                     let at = since.max(host.heard);
                     self.changed(act.change, at, Change::Paused { host: id });
                     self.act_done(act.change, clock::now());
@@ -48,33 +48,7 @@ impl<P: Protocol> Play<'_, '_, P> {
             Line::Booted {
                 incarnation, disk, ..
             } => {
-                host.life = Life::Booted;
-                host.incarnation = incarnation;
-                let is_first = host.boots == 1;
-                let done = host.done();
-                self.merge.put(
-                    at,
-                    Sight::Booted {
-                        host: id,
-                        incarnation,
-                    },
-                );
-                if let Some((act, _)) = done {
-                    let is_up_anyway = self.plan.hosts[id.index()].starts == Time::ZERO && is_first;
-                    if !is_up_anyway {
-                        let disk = match act.what {
-                            Do::Start(State::Wiped) => DiskAtBoot::Wiped,
-                            _ => disk,
-                        };
-                        let up = Change::Up {
-                            host: id,
-                            incarnation,
-                            disk,
-                        };
-                        self.changed(act.change, at, up);
-                    }
-                    self.act_done(act.change, at);
-                }
+                self.booted(id, at, incarnation, disk);
                 self.begin_next(id)?;
             }
             Line::Fact { fact, .. } => {
@@ -116,6 +90,37 @@ impl<P: Protocol> Play<'_, '_, P> {
         Ok(())
     }
 
+    /// A host's node has booted. It may be told to be killed by now.
+    fn booted(&mut self, id: HostId, at: Time, incarnation: u32, disk: DiskAtBoot) {
+        let host = self.crew.host(id);
+        host.life = Life::Booted;
+        host.incarnation = incarnation;
+        let started = host.done(|what| matches!(what, Do::Start(_)));
+        let change = started.map_or(0, |(act, _)| act.change);
+        let disk = match host.state {
+            State::Wiped => DiskAtBoot::Wiped,
+            State::Kept => disk,
+        };
+        let shown = std::mem::replace(&mut host.shown, Shown::Up);
+        let booted = Sight::Booted {
+            host: id,
+            incarnation,
+        };
+        self.merge.put(at, booted);
+        // The first hosts are up when the run begins.
+        if shown == Shown::Down {
+            let up = Change::Up {
+                host: id,
+                incarnation,
+                disk,
+            };
+            self.changed(change, at, up);
+        }
+        if started.is_some() {
+            self.act_done(change, at);
+        }
+    }
+
     /// A host that was let go on has, once it tells something.
     fn gone_on(&mut self, id: HostId, at: Time) {
         let host = self.crew.host(id);
@@ -123,7 +128,7 @@ impl<P: Protocol> Play<'_, '_, P> {
             && act.what == Do::Continue
             && at >= since
         {
-            host.done();
+            host.doing = None;
             self.act_done(act.change, at);
         }
     }
@@ -134,8 +139,7 @@ impl<P: Protocol> Play<'_, '_, P> {
         if at - by < host.going_since || host.power == Power::Paused {
             return;
         }
-        self.stalls.count += 1;
-        self.stalls.longest = self.stalls.longest.max(by);
+        self.stalls.add(by);
         // What others said while it did not run is disturbed as well: it is known of that only now, and nothing that came after has
         // been shown to anybody, since everyone waits for what this host has to tell.
         for at in [at - by, at] {
@@ -149,10 +153,11 @@ impl<P: Protocol> Play<'_, '_, P> {
     fn ended(&mut self, id: HostId, how: &str) -> Result<(), StageError> {
         let now = clock::now();
         let host = self.crew.host(id);
-        let (was, name, heard) = (host.life, host.name.clone(), host.heard);
-        let has_booted = matches!(was, Life::Booted | Life::Stopped);
+        let (name, heard) = (host.name.clone(), host.heard);
         host.life = Life::Nothing;
-        let (killed, since, act) = match host.done() {
+        // Whoever is up when the run begins goes down, booted or not.
+        let shown = std::mem::replace(&mut host.shown, Shown::Down);
+        let (killed, since, act) = match host.doing.take() {
             Some((
                 act @ Act {
                     what: Do::Kill(crash),
@@ -163,7 +168,7 @@ impl<P: Protocol> Play<'_, '_, P> {
             Some((act, since)) => (None, since, Some(act)),
             None => (None, heard, None),
         };
-        if has_booted {
+        if shown == Shown::Up {
             let down = Change::Down {
                 host: id,
                 how: killed.unwrap_or(Crash::Kill),

@@ -23,8 +23,12 @@ pub(crate) struct Host<N: Node> {
     pub(crate) log: PathBuf,
     pub(crate) process: Option<Process>,
     pub(crate) power: Power,
+    /// What those who watch take it for, once they have seen everything that was put in order for them.
+    pub(crate) shown: Shown,
     /// How often it was switched on.
     pub(crate) boots: u32,
+    /// What its present process found, or its last.
+    pub(crate) state: State,
     /// What is being done to its process, and since when.
     pub(crate) doing: Option<(Act, Time)>,
     /// What is to be done to it after that.
@@ -57,6 +61,13 @@ pub(crate) enum Power {
     Off,
     On,
     Paused,
+}
+
+/// What those who watch take a host for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Up,
+    Down,
 }
 
 /// How far a process has come.
@@ -114,7 +125,9 @@ impl<N: Node> Host<N> {
             log,
             process: None,
             power: Power::Off,
+            shown: Shown::Down,
             boots: 0,
+            state: State::Kept,
             doing: None,
             acts: VecDeque::new(),
             life: Life::Nothing,
@@ -237,9 +250,9 @@ impl<N: Node> Host<N> {
         self.process.is_some()
     }
 
-    /// What it was told and has done: the act under way is.
-    pub(crate) fn done(&mut self) -> Option<(Act, Time)> {
-        self.doing.take()
+    /// What is being done to it is done, if it is what is asked for: a kill may have taken the place of what it tells of.
+    pub(crate) fn done(&mut self, is: impl Fn(Do) -> bool) -> Option<(Act, Time)> {
+        self.doing.take_if(|(act, _)| is(act.what))
     }
 
     pub(crate) fn look_at_taken(&mut self) {

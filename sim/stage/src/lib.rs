@@ -20,6 +20,7 @@ mod host;
 pub mod journal;
 pub mod measure;
 mod merge;
+mod missed;
 pub mod netns;
 mod play;
 mod process;

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::crew::{Crew, News};
 use crate::cues::Cues;
 use crate::door::{Progress, Stage, StageError};
-use crate::host::{Act, Begun, Do, Host, Life, Power, State};
+use crate::host::{Act, Begun, Do, Host, Life, Power, Shown, State};
 use crate::merge::Merge;
 use crate::process::last_words;
 use crate::schedule::{Due, Schedule};
@@ -180,6 +180,7 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
                     change: 0,
                 };
                 host.power = Power::On;
+                host.shown = Shown::Up;
                 host.boots = 1;
                 host.doing = Some((act, self.origin));
                 host.heard = self.origin;
@@ -193,9 +194,7 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
         loop {
             self.given_up()?;
             let now = self.since_origin(clock::now());
-            while let Some((at, due)) = self.schedule.take(now.min(limit), self.plan) {
-                self.happen(at, due)?;
-            }
+            self.make_happen(clock::now(), limit)?;
             for id in self.crew.ids() {
                 self.begin_next(id)?;
             }
@@ -229,6 +228,18 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
                 self.take(news)?;
             }
         }
+    }
+
+    /// Everything that is due by a time of the machine's clock happens; before the origin nothing is.
+    fn make_happen(&mut self, now: Time, limit: Time) -> Result<(), StageError> {
+        if now < self.origin {
+            return Ok(());
+        }
+        let now = self.since_origin(now).min(limit);
+        while let Some((at, due)) = self.schedule.take(now, self.plan) {
+            self.happen(at, due)?;
+        }
+        Ok(())
     }
 
     /// What has been told for sure is shown to those who watch, up to the end.
@@ -416,6 +427,9 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
         Time::ZERO + at.since(self.origin)
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// What happens by itself.
 pub(crate) fn itself(label: &str) -> Cause {

@@ -115,7 +115,7 @@ fn play_in<P: Protocol>(
 }
 
 /// What comes of a run that is over.
-fn come_to<P: Protocol>(play: Play<'_, '_, P>, end: Time) -> LiveRun {
+pub(crate) fn come_to<P: Protocol>(play: Play<'_, '_, P>, end: Time) -> LiveRun {
     let counts = play.counts();
     let traffic = traffic(&counts);
     let Play {
@@ -148,6 +148,7 @@ fn come_to<P: Protocol>(play: Play<'_, '_, P>, end: Time) -> LiveRun {
         unlaid: &unlaid,
         calls: &calls,
         invariants: &watched.invariants,
+        missed: &watched.missed,
     };
     let Answer {
         verdict,

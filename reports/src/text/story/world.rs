@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use squall_sim::trace::{Cause, Change, Crash, DiskAtBoot, DiskState, Happening, HostId, Time, Trace};
+use squall_sim::trace::{Cause, Change, Crash, DiskAtBoot, DiskState, Happening, HostId, Span, Time, Trace};
 
 use crate::look::millis;
 
@@ -17,6 +17,8 @@ const LAST_FIRSTS: usize = 24;
 const LAST_AGAIN: usize = 12;
 /// Of how many links it is told that datagrams came late or found no room: of those where it was so first last.
 const LAST_LINKS: usize = 8;
+/// How many lines tell what the machine of a live run did by itself, and how long it took over changes: the last.
+const LAST_OF_MACHINE: usize = 8;
 
 /// The lines of a story that tell of the world.
 pub(super) struct World<'t> {
@@ -194,7 +196,14 @@ pub(super) fn change_of(
         Change::Drift { host, ppm: 0 } => format!("{}'s clock goes as it should again", name(host)),
         Change::Drift { host, ppm } => format!("{}'s clock goes {ppm:+} ppm", name(host)),
         Change::Jumped { host, by } => format!("{}'s clock jumps {by} forward", name(host)),
-        other => format!("{other:?}"),
+        Change::Unsettled { .. } => return course("is under way", fault),
+        Change::Settled { .. } => return course("is done everywhere", fault),
+        // It is the machine that does that, and nothing else.
+        Change::Stalled { host, by } => {
+            let by = millis(by.as_nanos());
+            return format!("{} is kept from running for {by} ms", name(host));
+        }
+        _ => "the world changes".to_owned(),
     };
     match fault {
         Some((fault, cause)) => with_fault(what.trim_end(), &told(fault, cause)),
@@ -219,6 +228,14 @@ fn healed(laid: Option<Laid<'_>>, fault: Option<(&str, Option<&Cause>)>) -> Stri
         },
         (_, Some((fault, cause))) => with_fault(&what, &told(fault, cause)),
     }
+}
+
+/// How far a fault has come.
+fn course(how: &str, fault: Option<(&str, Option<&Cause>)>) -> String {
+    let Some((fault, cause)) = fault.filter(|(fault, _)| !fault.is_empty()) else {
+        return format!("a change {how}");
+    };
+    told(&format!("{fault} {how}"), cause)
 }
 
 /// A fault, with what triggered it.
@@ -263,6 +280,8 @@ enum Fold<'t> {
         to: HostId,
         fault: &'t str,
     },
+    /// A stall, which is told of when it begins and when it ends.
+    Stall { host: HostId, by: Span },
 }
 
 /// Which lines are left out first when there are many.
@@ -276,6 +295,8 @@ enum Rank {
     Again,
     /// What came of a link's law.
     Link,
+    /// What the machine of a live run did, and how far a fault had come on it.
+    Machine,
 }
 
 impl Rank {
@@ -285,6 +306,7 @@ impl Rank {
             Rank::First => LAST_FIRSTS,
             Rank::Again => LAST_AGAIN,
             Rank::Link => LAST_LINKS,
+            Rank::Machine => LAST_OF_MACHINE,
         }
     }
 }
@@ -304,6 +326,9 @@ fn gather<'t>(
         let Happening::World { change, fault, cause } = &event.what else {
             continue;
         };
+        if says_no_more_than_the_next(trace, nth) {
+            continue;
+        }
         let of = match change {
             Change::Healed { layer } => laid.get(layer).copied(),
             _ => None,
@@ -341,15 +366,18 @@ fn gather<'t>(
         };
         // A fault over many hosts is a cause for each of those involved.
         let whose = host_of(change).filter(|_| touches && !involved.is_empty());
-        let rank = match (
-            fold,
-            known.insert((fault.as_str(), of.map(|laid| laid.fault), whose)),
-            touches,
-        ) {
-            (Some(Fold::Late { .. } | Fold::Choked { .. }), _, _) => Rank::Link,
-            (_, true, true) => Rank::Cause,
-            (_, true, false) => Rank::First,
-            (_, false, _) => Rank::Again,
+        let rank = match change {
+            Change::Straggled { .. } | Change::Choked { .. } => Rank::Link,
+            // What a fault does is still to be told.
+            Change::Unsettled { .. } | Change::Settled { .. } | Change::Stalled { .. } => Rank::Machine,
+            _ => {
+                let is_first = known.insert((fault.as_str(), of.map(|laid| laid.fault), whose));
+                match (is_first, touches) {
+                    (true, true) => Rank::Cause,
+                    (true, false) => Rank::First,
+                    (false, _) => Rank::Again,
+                }
+            }
         };
         if let Some(fold) = fold {
             folds.insert(fold, nth);
@@ -363,6 +391,20 @@ fn gather<'t>(
         lines.insert(nth, line);
     }
     lines
+}
+
+/// Whether an event says that a fault is under way, and the next change of the world is what it does, at once.
+fn says_no_more_than_the_next(trace: &Trace, nth: usize) -> bool {
+    let mut world = trace.events[nth..].iter().filter_map(|event| match &event.what {
+        Happening::World { change, fault, .. } => Some((event.at, fault, change)),
+        _ => None,
+    });
+    match (world.next(), world.next()) {
+        (Some((at, fault, Change::Unsettled { .. })), Some((then, of, change))) => {
+            at == then && fault == of && !matches!(change, Change::Settled { .. })
+        }
+        _ => false,
+    }
 }
 
 impl<'t> Fold<'t> {
@@ -381,6 +423,7 @@ impl<'t> Fold<'t> {
                 to: *to,
                 fault,
             }),
+            Change::Stalled { host, by } => Some(Fold::Stall { host: *host, by: *by }),
             _ => None,
         }
     }
@@ -396,14 +439,15 @@ fn host_of(change: &Change) -> Option<HostId> {
         | Change::Slowed { host, .. }
         | Change::Disk { host, .. }
         | Change::Drift { host, .. }
-        | Change::Jumped { host, .. } => Some(*host),
+        | Change::Jumped { host, .. }
+        | Change::Stalled { host, .. } => Some(*host),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use squall_sim::trace::{Cut, Span, TraceEvent};
+    use squall_sim::trace::{Cut, TraceEvent};
 
     use super::*;
     use crate::look::Look;
@@ -590,5 +634,133 @@ mod tests {
             said.contains("c1's clock goes as it should again: heal_all\n"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_stall_is_told_once_and_how_far_a_fault_has_come_after_what_it_did() {
+        let by = Span::from_millis(303);
+        let stalled = || (Change::Stalled { host: HostId(1), by }, "the machine");
+        let mut changes = vec![
+            (Change::Unsettled { by: 4 }, "kill(s)"),
+            (cut(1), "partition(s | c1 c2)"),
+            (Change::Settled { by: 4 }, "kill(s)"),
+        ];
+        changes.extend([stalled(), stalled()]);
+        let said = story(changes);
+        for told in [
+            " 0.000  world  kill(s) is under way\n",
+            " 1.000  world  links are cut: partition(s | c1 c2)\n",
+            " 2.000  world  kill(s) is done everywhere\n",
+            " 3.000  world  c1 is kept from running for 303.000 ms\n",
+        ] {
+            assert!(said.contains(told), "{told} in {said}");
+        }
+        assert_eq!(said.matches("  world  ").count(), 4, "{said}");
+    }
+
+    #[test]
+    fn that_a_fault_is_under_way_is_not_told_where_the_next_line_says_what_it_does() {
+        let events = [
+            Change::Unsettled { by: 4 },
+            cut(1),
+            Change::Settled { by: 4 },
+            Change::Unsettled { by: 4 },
+            Change::Settled { by: 4 },
+        ];
+        let events = events.map(|change| TraceEvent {
+            at: Time::ZERO,
+            host: None,
+            what: Happening::World {
+                change,
+                fault: "partition(s | c1 c2)".to_owned(),
+                cause: None,
+            },
+        });
+        let trace = Trace {
+            events: events.to_vec(),
+            ..sample::trace()
+        };
+        let world = World::of(&trace, &[]);
+        assert_eq!(world.places().collect::<Vec<_>>(), [1, 2, 3, 4]);
+        let said = |nth| world.says(nth, &trace).unwrap();
+        assert_eq!(said(2), "partition(s | c1 c2) is done everywhere");
+        assert_eq!(said(3), "partition(s | c1 c2) is under way");
+    }
+
+    #[test]
+    fn what_faults_do_outlasts_how_far_they_had_come_and_what_the_machine_did() {
+        let mut changes = vec![(Change::Paused { host: HostId(1) }, "pause(c1)")];
+        for by in 1..50 {
+            let stalled = Change::Stalled {
+                host: HostId(1),
+                by: Span::from_millis(by),
+            };
+            changes.push((stalled, "the machine"));
+            changes.push((Change::Settled { by: 4 }, "pause(c1)"));
+        }
+        changes.insert(1, (Change::Settled { by: 4 }, "pause(c1)"));
+        changes.push((Change::Resumed { host: HostId(1) }, "pause(c1)"));
+        let said = story(changes);
+        assert!(said.contains("  world  c1 is paused: pause(c1)\n"), "{said}");
+        assert!(said.contains("  world  c1 runs on: pause(c1)\n"), "{said}");
+        assert_eq!(said.matches("  world  ").count(), LAST_OF_MACHINE + 2, "{said}");
+    }
+
+    #[test]
+    fn every_change_is_told_in_words() {
+        let (host, from, to, by) = (HostId(1), HostId(1), HostId(2), Span::from_millis(3));
+        let how = [Crash::Kill, Crash::PowerCut];
+        let disks = [
+            DiskAtBoot::Fresh,
+            DiskAtBoot::Kept,
+            DiskAtBoot::Wiped,
+            DiskAtBoot::Stale,
+            DiskAtBoot::Torn,
+            DiskAtBoot::Corrupt,
+        ];
+        let up = |disk| Change::Up {
+            host,
+            incarnation: 1,
+            disk,
+        };
+        let mut changes = vec![
+            Change::Paused { host },
+            Change::Resumed { host },
+            cut(1),
+            Change::Healed { layer: 1 },
+            Change::Links { beyond: Vec::new() },
+            Change::Links {
+                beyond: vec![(from, to)],
+            },
+            Change::Choked { from, to },
+            Change::Slowed { host, by },
+            Change::Slowed { host, by: Span::ZERO },
+            Change::Drift { host, ppm: 9 },
+            Change::Jumped { host, by },
+            Change::Straggled { from, to },
+            Change::Unsettled { by: 4 },
+            Change::Settled { by: 4 },
+            Change::Stalled { host, by },
+        ];
+        changes.extend(how.map(|how| Change::Down { host, how }));
+        changes.extend(disks.map(up));
+        changes.extend([DiskState::Sound, DiskState::Ailing].map(|state| Change::Disk { host, state }));
+        let (laid, cause) = (BTreeMap::new(), sample::cause("pause(c1)"));
+        for change in &changes {
+            for fault in [None, Some(("", None)), Some(("pause(c1)", cause.as_ref()))] {
+                let said = change_of(change, fault, &laid, &sample::trace());
+                // The catch-all says no more than that something changed.
+                assert!(
+                    said.len() > 8 && said != "the world changes",
+                    "{change:?}: {said}"
+                );
+                assert!(!said.contains(['{', '}', '[']), "{change:?}: {said}");
+            }
+        }
+        let count = changes.len();
+        let said = story(changes.into_iter().map(|change| (change, "pause(c1)")).collect());
+        let world: Vec<&str> = said.lines().filter(|line| line.contains("  world  ")).collect();
+        assert!(world.len() > count / 2, "{said}");
+        assert!(world.iter().all(|line| !line.contains('{')), "{said}");
     }
 }

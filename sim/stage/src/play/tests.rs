@@ -1,0 +1,276 @@
+//! A play whose hosts have no processes: what they would tell is fed to it, at times that the test makes up.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use squall_nodes::echo::{Echo, EchoNode};
+use squall_nodes::{Crash, DiskAtBoot, Placed};
+use squall_sim::outcome::{Outcome, Verdict};
+use squall_sim::scenario::{ScenarioFile, resolve};
+
+use super::*;
+use crate::door::{Folders, Links};
+use crate::ground::{Cutter, Ground};
+use crate::netns::CutWays;
+use crate::staged::come_to;
+
+const S: HostId = HostId(0);
+const A: HostId = HostId(1);
+const KILLED_AT_ONCE: &str = r#"[At("0s", Kill("s"))]"#;
+
+/// Hosts that stand on nothing.
+struct Nowhere;
+
+impl Ground for Nowhere {
+    fn words(&self, _: HostId) -> Vec<OsString> {
+        Vec::new()
+    }
+
+    fn cut(&mut self, _: &[CutWays]) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    fn cutter(&self) -> Cutter {
+        Cutter::Edges
+    }
+
+    fn dropped(&self) -> Result<BTreeMap<u32, u64>, StageError> {
+        Ok(BTreeMap::new())
+    }
+}
+
+/// A server `s`, and an asker `a` that boots after 20 ms. The first hosts have been told to go.
+fn with_play(timeline: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
+    let text = format!(
+        r#"Scenario(
+            protocol: "echo",
+            hosts: [(name: "s", role: Server), (name: "a", role: Asker, starts: "20ms")],
+            timeline: {timeline},
+            limit: "10s",
+            live: (tolerance: "100ms"),
+        )"#
+    );
+    let file = ScenarioFile::parse("x.ron", text).unwrap();
+    let plan = resolve::<Echo>(&file, "Standard").unwrap_or_else(|wrong| panic!("{wrong}"));
+    let stop = AtomicBool::new(false);
+    let stage = Stage {
+        program: PathBuf::new(),
+        folder: PathBuf::new(),
+        links: Links::Edge,
+        folders: Folders::Keep,
+        stop: &stop,
+        progress: &|_| (),
+    };
+    let placed: Vec<Placed<EchoNode>> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+    let ips = placed.iter().map(|placed| placed.ip).collect();
+    let wires = Wires::new(&plan.network, plan.tolerated, ips);
+    let policies = wires.policies(Cutter::Edges);
+    let host = |(placed, policy): (&Placed<EchoNode>, _)| {
+        let [file, data, log] = [const { PathBuf::new() }; 3];
+        Host::new(placed.name.clone(), file, data, log, policy)
+    };
+    let hosts = placed.iter().zip(policies).map(host).collect();
+    let crew = Crew::new(hosts, PathBuf::new(), plan.live_tolerance, Box::new(Nowhere));
+    let audience = Audience::new(&plan, &placed, plan.live_tolerance);
+    let mut play = Play::new(&plan, 1, &stage, crew, wires, audience);
+    play.go();
+    test(play);
+}
+
+impl Play<'_, '_, Echo> {
+    fn at(&self, ms: u64) -> Time {
+        self.origin + Span::from_millis(ms)
+    }
+
+    fn hear(&mut self, id: HostId, line: Line<EchoNode>) {
+        self.take(News::Told(id, line)).unwrap();
+    }
+
+    fn boots(&mut self, id: HostId, ms: u64) {
+        let booted = Line::Booted {
+            at: self.at(ms),
+            incarnation: 0,
+            disk: DiskAtBoot::Fresh,
+        };
+        self.hear(id, booted);
+    }
+
+    /// Something is being done to a host, in place of whatever was.
+    fn does(&mut self, id: HostId, what: Do, ms: u64) {
+        let now = self.at(ms);
+        let change = self.changes.begin(0, itself("the test"), now);
+        self.changes.takes_act(change);
+        self.unsettle(change, 0, &itself("the test"), now);
+        self.crew.host(id).doing = Some((Act { what, change }, now));
+    }
+
+    /// The changes of the world that those who watch would be shown, by the milliseconds of the run.
+    fn changes_shown(&mut self) -> Vec<(u64, Change)> {
+        let mut shown = Vec::new();
+        while let Some((at, sight)) = self.merge.take(Time::MAX) {
+            if let Sight::Change { change, .. } = sight {
+                shown.push((at.since(self.origin).as_nanos() / 1_000_000, change));
+            }
+        }
+        shown
+    }
+}
+
+/// What comes of a run in which `a` asks nobody anything, and is kept from running for 300 ms at these milliseconds.
+fn outcome(stalls: &[u64]) -> Outcome {
+    let mut outcome = None;
+    with_play("[]", |mut play| {
+        play.boots(S, 0);
+        play.does(A, Do::Start(State::Kept), 20);
+        play.boots(A, 30);
+        for ms in stalls {
+            let (at, by) = (play.at(*ms), Span::from_millis(300));
+            play.hear(A, Line::Stalled { at, by });
+        }
+        let limit = Time::ZERO + play.plan.limit;
+        play.show(play.at(10_000), limit);
+        outcome = Some(come_to(play, limit).outcome);
+    });
+    outcome.unwrap()
+}
+
+fn down(host: HostId) -> Change {
+    let how = Crash::Kill;
+    Change::Down { host, how }
+}
+
+fn up(host: HostId, disk: DiskAtBoot) -> Change {
+    Change::Up {
+        host,
+        incarnation: 0,
+        disk,
+    }
+}
+
+#[test]
+fn nothing_of_the_timeline_happens_before_the_first_hosts_boot() {
+    with_play(KILLED_AT_ONCE, |mut play| {
+        let limit = Time::ZERO + Span::from_secs(10);
+        let before = Time::from_nanos(play.origin.as_nanos() - 1);
+        play.make_happen(before, limit).unwrap();
+        assert_eq!(play.faults[0].at, None);
+        play.make_happen(play.origin, limit).unwrap();
+        assert!(play.faults[0].at.is_some());
+    });
+}
+
+#[test]
+fn who_is_killed_before_it_has_booted_is_down_and_comes_up_again() {
+    with_play("[]", |mut play| {
+        play.does(S, Do::Kill(Crash::Kill), 1);
+        play.take(News::Ended(S, "was killed".to_owned())).unwrap();
+        play.does(S, Do::Start(State::Kept), 500);
+        play.boots(S, 510);
+        let changes = play.changes_shown();
+        let of_s: Vec<_> = changes
+            .iter()
+            .filter(|(_, change)| matches!(change, Change::Up { .. } | Change::Down { .. }))
+            .collect();
+        assert_eq!(of_s, [&(1, down(S)), &(510, up(S, DiskAtBoot::Fresh))]);
+        assert_eq!(play.cut_short, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_boot_that_is_heard_of_after_the_kill_does_not_do_away_with_it() {
+    with_play("[]", |mut play| {
+        play.boots(S, 0);
+        // The line was in the pipe when the kill took the place of the start.
+        play.crew.host(A).state = State::Wiped;
+        play.does(A, Do::Kill(Crash::Kill), 25);
+        play.boots(A, 24);
+        assert!(
+            play.crew.host(A).doing.is_some(),
+            "it is still to be heard that it has ended"
+        );
+        play.take(News::Ended(A, "was killed".to_owned())).unwrap();
+        assert_eq!(play.cut_short, Vec::<String>::new());
+        let changes = play.changes_shown();
+        let unsettled = Change::Unsettled { by: 0 };
+        assert_eq!(
+            changes[..3],
+            [(24, up(A, DiskAtBoot::Wiped)), (25, unsettled), (25, down(A))]
+        );
+        assert!(
+            matches!(changes[3..], [(_, Change::Settled { by: 0 })]),
+            "{changes:?}"
+        );
+    });
+}
+
+#[test]
+fn a_host_that_ends_though_nobody_killed_it_ends_the_run() {
+    with_play("[]", |mut play| {
+        play.boots(S, 0);
+        play.take(News::Ended(S, "exit status: 1".to_owned())).unwrap();
+        assert!(
+            play.cut_short[0].starts_with("s went down by itself"),
+            "{:?}",
+            play.cut_short
+        );
+        assert_eq!(play.changes_shown(), [(0, down(S))]);
+    });
+}
+
+#[test]
+fn a_stall_disturbs_when_it_begins_and_when_it_ends_unless_it_is_a_pause() {
+    with_play("[]", |mut play| {
+        play.boots(S, 0);
+        let by = Span::from_millis(300);
+        let stalled = |play: &Play<'_, '_, Echo>, ms| Line::Stalled { at: play.at(ms), by };
+        // It was not there yet when that began.
+        let line = stalled(&play, 200);
+        play.hear(S, line);
+        let line = stalled(&play, 700);
+        play.hear(S, line);
+        play.crew.host(S).power = Power::Paused;
+        let line = stalled(&play, 1_500);
+        play.hear(S, line);
+        let change = Change::Stalled { host: S, by };
+        assert_eq!(play.changes_shown(), [(400, change.clone()), (700, change)]);
+        assert_eq!((play.stalls.count, play.stalls.longest), (1, by));
+    });
+}
+
+#[test]
+fn a_change_is_made_when_the_last_acknowledgement_of_it_was_written() {
+    with_play("[]", |mut play| {
+        play.boots(S, 0);
+        play.boots(A, 30);
+        while play.merge.take(play.at(99)).is_some() {}
+        let begun = play.at(100);
+        let change = play.changes.begin(7, itself("partition"), begun);
+        for host in [S, A] {
+            play.changes.takes_policy(change, host, 9);
+        }
+        play.unsettle(change, 7, &itself("partition"), begun);
+        // What is heard first was written last, and tells of a policy that is newer still.
+        for (host, ms, policy) in [(A, 950, 10), (S, 120, 8), (S, 400, 9)] {
+            let at = play.at(ms);
+            play.hear(host, Line::Applied { at, policy });
+        }
+        let (unsettled, settled) = (Change::Unsettled { by: 7 }, Change::Settled { by: 7 });
+        assert_eq!(play.changes_shown(), [(100, unsettled), (950, settled)]);
+    });
+}
+
+#[test]
+fn a_run_whose_stalls_left_a_promise_unjudged_is_no_answer() {
+    let quiet = outcome(&[]);
+    assert_eq!(quiet.verdict, Verdict::Violated, "nobody has had an answer");
+    let stalls: Vec<u64> = (1..20).map(|nth| 500 * nth).collect();
+    let stalled = outcome(&stalls);
+    assert_eq!(stalled.verdict, Verdict::Inconclusive);
+    assert_eq!(
+        stalled.doubts,
+        [
+            "the machine kept a from running 19 times, 300ms at most: echo.askers_are_answered could not be judged after the test"
+        ]
+    );
+}
