@@ -154,7 +154,8 @@ impl<N: Node> Host<N> {
             start: Started::NotYet,
             timers: Timers::new(),
             sockets: Sockets::new(ip, settings.bounds.inbox),
-            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
+            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed)
+                .tolerating(marks.stall),
             barrier: Barrier::new(),
             disk,
             written,

@@ -4,6 +4,7 @@
 //! may know of it. `at` is the machine's monotonic clock (`CLOCK_MONOTONIC`) in nanoseconds, which all processes on it share.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 use squall_nodes::{DiskAtBoot, Node, Span, Time};
@@ -60,6 +61,22 @@ pub enum Line<N: Node> {
         at: Time,
         /// Its number.
         policy: u64,
+    },
+    /// The policy dropped a datagram that a link had no room for, or that was too long for it. Of one link it is told at once and, as
+    /// long as it goes on, once in a while.
+    Choked {
+        /// When.
+        at: Time,
+        /// Where the datagram was to go.
+        to: Ipv4Addr,
+    },
+    /// A datagram goes out that the policy has kept for longer than it tolerates: the law that it was sent under may be another one by
+    /// now, or the node did not run when its time came. Of one link it is told at once and, as long as it goes on, once in a while.
+    Straggled {
+        /// When.
+        at: Time,
+        /// Where the datagram goes.
+        to: Ipv4Addr,
     },
     /// It was kept from running.
     Stalled {

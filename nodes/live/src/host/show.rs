@@ -10,6 +10,7 @@ use crate::barrier::{Next, Waiting};
 use crate::clock::monotonic;
 use crate::disk::Written;
 use crate::door::Stop;
+use crate::edge::What;
 use crate::error::LiveError;
 use crate::line::Line;
 use crate::request::Reply;
@@ -38,6 +39,7 @@ impl<N: Node> Host<N> {
         }
         // A delay counts from when it would have gone out, which is after whatever was claimed before.
         let times = self.edge.send(monotonic, port, to, bytes, &mut self.counts);
+        self.tell_upsets();
         if times > 0 {
             self.flush();
             for _ in 0..times {
@@ -54,11 +56,27 @@ impl<N: Node> Host<N> {
                 None => return,
                 Some(None) => {}
                 Some(Some(datagram)) => {
+                    self.tell_upsets();
                     self.sockets
                         .send(datagram.port, datagram.to, &datagram.bytes, &mut self.counts);
                 }
             }
         }
+    }
+
+    /// Tells what the edge has to say of its links: nothing that comes after goes out before.
+    #[inline]
+    pub(super) fn tell_upsets(&mut self) {
+        if !self.edge.is_upset() {
+            return;
+        }
+        while let Some((what, to)) = self.edge.next_upset() {
+            self.tell(|at| match what {
+                What::Choked => Line::Choked { at, to },
+                What::Straggled => Line::Straggled { at, to },
+            });
+        }
+        self.flush();
     }
 
     pub(super) fn claim(&mut self, fact: N::Fact) {

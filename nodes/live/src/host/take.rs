@@ -203,12 +203,15 @@ impl<N: Node> Host<N> {
             self.tally.stalls.count += 1;
             self.tally.stalls.longest = self.tally.stalls.longest.max(by);
             self.tell(|at| Line::Stalled { at, by });
+            self.flush();
         }
         if self.now >= self.marks.due {
             if self.now >= self.marks.kernel_asked + KERNEL_ASKED_EVERY {
                 self.marks.kernel_asked = self.now;
                 self.count_kernel_drops();
             }
+            self.edge.recall_upsets(self.now);
+            self.tell_upsets();
             let counts = self.counts.clone();
             self.tell(|at| Line::Mark { at, counts });
             self.marks.due = self.now + self.marks.every;
