@@ -78,11 +78,13 @@ pub enum Line<N: Node> {
         /// Where the datagram goes.
         to: Ipv4Addr,
     },
-    /// It was kept from running.
+    /// It was kept from running, or from showing what it does: it was late for something that was due, since the machine had other work
+    /// or the node itself took long over an input, which is not told apart; or a write to its disk takes too long, which is told when it
+    /// is noticed, again each time as much has passed as may, and when the write is done.
     Stalled {
         /// Until when.
         at: Time,
-        /// For how long.
+        /// For how long; of a write, since it began, or since the node ran again.
         by: Span,
     },
     /// Everything from before `at` has been told.

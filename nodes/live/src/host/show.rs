@@ -4,8 +4,8 @@ use std::net::SocketAddrV4;
 
 use squall_nodes::{CallId, Fact, Node, Time};
 
-use super::Host;
 use super::asks::Open;
+use super::{Host, Writing};
 use crate::barrier::{Next, Waiting};
 use crate::clock::monotonic;
 use crate::disk::Written;
@@ -82,7 +82,9 @@ impl<N: Node> Host<N> {
     pub(super) fn claim(&mut self, fact: N::Fact) {
         let at = self.tick();
         let name = fact.name();
-        tracing::info!(fact = name, says = ?fact, "claims");
+        tracing::info!(fact = name, "claims");
+        // It may be large, and come often.
+        tracing::debug!(fact = name, says = ?fact, "in full");
         *self.tally.claims.entry(name).or_default() += 1;
         if self.teller.is_heard() {
             self.teller.tell::<N>(&Line::Fact {
@@ -126,8 +128,23 @@ impl<N: Node> Host<N> {
         }
     }
 
+    /// Begins a write. The one before is done.
+    pub(super) fn begin_write(&mut self, bytes: Vec<u8>) {
+        self.marks.write = Writing {
+            since: self.tick(),
+            told: None,
+        };
+        self.disk.write(bytes);
+    }
+
     /// Takes in what became of the write that was under way: what waited behind it goes on, up to the next write.
     pub(super) fn take_written(&mut self, written: Written) {
+        self.tick();
+        if self.now > self.marks.write.since + self.marks.stall {
+            self.held_up_by_write();
+            // If it was the node that came too late for the write, that is told with it.
+            self.marks.told_until = self.now;
+        }
         match written {
             Ok(()) => {
                 self.tally.writes += 1;
@@ -146,7 +163,7 @@ impl<N: Node> Host<N> {
                 Next::Show(Waiting::Answer { call, answer }) => self.answer(call, answer),
                 // A write is to be begun, and not shown.
                 Next::Show(Waiting::Persist { .. }) => {}
-                Next::Write(bytes) => self.disk.write(bytes),
+                Next::Write(bytes) => self.begin_write(bytes),
             }
         }
         self.flush();
