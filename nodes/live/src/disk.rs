@@ -1,7 +1,7 @@
 //! What a live node persists: the folder that it is kept in, or the memory of the process where there is none.
 //!
 //! In the folder are `state` (what the node persisted last), `incarnation` (the number of its last life) and `lock` (held by the process
-//! that uses it). A file is replaced by writing a new one beside it, which is on the disk before it takes the old one's name; so at any
+//! that uses it); and `wiped`, from when the state was moved aside until the next boot. A file is replaced by writing a new one beside it, which is on the disk before it takes the old one's name; so at any
 //! moment the old contents are there or the new ones, whole.
 
 mod envelope;

@@ -1,7 +1,7 @@
 //! The edge of a host: what its policy makes of the datagrams that it sends and receives.
 //!
 //! It does to them what the virtual network does, in the order that [`LinkLaw`] documents, but for corruption. What it delays waits in a
-//! bounded heap, and is looked at once more when it is due.
+//! bounded heap, and is looked at once more when it is due. What is to be told of it is among its [`upsets`](Edge::upsets).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -15,6 +15,10 @@ use squall_nodes::{HostKey, Span, Time};
 
 use crate::line::Counts;
 use crate::policy::{Policy, Way};
+use upsets::Upsets;
+pub(crate) use upsets::{Upset, What};
+
+mod upsets;
 
 /// What a datagram that waits takes besides its payload: its place in the heap, and its allocation.
 const DELAYED: usize = size_of::<Reverse<Delayed>>() + 32;
@@ -35,6 +39,9 @@ pub(crate) struct Edge {
     /// How many bytes wait, and how many may.
     bytes: usize,
     most_bytes: usize,
+    /// How late the host may be.
+    stall: Span,
+    upsets: Upsets,
 }
 
 /// A datagram that waits for its time.
@@ -43,6 +50,8 @@ pub(crate) struct Delayed {
     at: Time,
     /// Of two with the same time, the one that was sent first goes first.
     ordinal: u64,
+    /// It is a straggler if it goes out after this.
+    overdue: Time,
     pub(crate) port: u16,
     pub(crate) to: SocketAddrV4,
     pub(crate) bytes: Vec<u8>,
@@ -75,7 +84,14 @@ impl Edge {
             ordinal: 0,
             bytes: 0,
             most_bytes,
+            stall: Span::ZERO,
+            upsets: Upsets::default(),
         }
+    }
+
+    /// Has it late with a datagram by up to `stall` before that makes it a straggler.
+    pub(crate) fn tolerating(self, stall: Span) -> Self {
+        Edge { stall, ..self }
     }
 
     /// Puts a policy in force, unless a later one is.
@@ -134,13 +150,15 @@ impl Edge {
         touch(by, counts);
         let words = Words::draw(&mut self.rng);
         let packet = bytes.len() as u64 + HEADERS;
+        let now = now();
         if law.mtu.is_some_and(|mtu| packet > u64::from(mtu)) {
             counts.too_long += 1;
+            self.upsets.note(What::Choked, *to.ip(), now);
             return 0;
         }
-        let now = now();
         let Some(queued) = self.queue(law, *to.ip(), now, packet) else {
             counts.congested += 1;
+            self.upsets.note(What::Choked, *to.ip(), now);
             return 0;
         };
         if hits(law.loss, words.loss) {
@@ -161,9 +179,11 @@ impl Edge {
             if !latency.is_zero() {
                 if self.bytes + bytes.len() + DELAYED > self.most_bytes {
                     counts.congested += 1;
+                    self.upsets.note(What::Choked, *to.ip(), now);
                     continue;
                 }
-                self.delay(now + latency, port, to, bytes);
+                let overdue = policy.overdue((law, by), now, latency, self.stall);
+                self.delay((now + latency, overdue), (port, to), bytes);
             } else {
                 at_once += 1;
             }
@@ -192,11 +212,12 @@ impl Edge {
         Some(free_at.since(now))
     }
 
-    fn delay(&mut self, at: Time, port: u16, to: SocketAddrV4, bytes: &[u8]) {
+    fn delay(&mut self, (at, overdue): (Time, Time), (port, to): (u16, SocketAddrV4), bytes: &[u8]) {
         self.bytes += bytes.len() + DELAYED;
         self.delayed.push(Reverse(Delayed {
             at,
             ordinal: self.ordinal,
+            overdue,
             port,
             to,
             bytes: bytes.to_vec(),
@@ -219,7 +240,26 @@ impl Edge {
         let policy = self.policy.as_ref();
         let cut =
             policy.is_some_and(|policy| policy.is_cut(Direction::Out, *first.to.ip(), self.own, counts));
+        if !cut && now > first.overdue {
+            self.upsets.note(What::Straggled, *first.to.ip(), now);
+        }
         Some((!cut).then_some(first))
+    }
+
+    /// Whether there is something to tell before anything else goes out.
+    #[inline]
+    pub(crate) fn is_upset(&self) -> bool {
+        self.upsets.any()
+    }
+
+    /// The next that is to be told of a link.
+    pub(crate) fn next_upset(&mut self) -> Option<Upset> {
+        self.upsets.next()
+    }
+
+    /// Has that told which came too soon after its like.
+    pub(crate) fn recall_upsets(&mut self, now: Time) {
+        self.upsets.recall(now);
     }
 
     /// Whether a datagram that came in is dropped.
@@ -255,6 +295,18 @@ impl Policy {
         counts.cut += 1;
         touch(by, counts);
         true
+    }
+
+    /// After when a datagram that is on its way for `latency` is a straggler. What the scenario's own law lets through now and then is
+    /// none, nor is what the host is late with by no more than `stall`, as hosts may be.
+    fn overdue(&self, (law, by): (&LinkLaw, &[u32]), now: Time, latency: Span, stall: Span) -> Time {
+        let Some(tolerated) = self.tolerated else {
+            return Time::MAX;
+        };
+        if latency > tolerated && !by.is_empty() && law.percentile_999() > tolerated {
+            return now + tolerated;
+        }
+        (now + tolerated).max(now + latency + stall)
     }
 
     /// The law of what goes to an address, and by which entries of the timeline it is another one than the scenario's own.

@@ -93,8 +93,18 @@ struct Marks {
     stall: Span,
     /// What was due before that has been told.
     told_until: Time,
+    /// The write that is under way, or the last one.
+    write: Writing,
     /// When the kernel was asked last what it has dropped.
     kernel_asked: Time,
+}
+
+/// A write to the disk, for how long it takes.
+struct Writing {
+    /// When it began; or when the node ran again, if it was kept from running meanwhile: that is told by itself.
+    since: Time,
+    /// When it was told last that it takes too long.
+    told: Option<Time>,
 }
 
 /// What is counted for those who ask how the node is.
@@ -154,7 +164,8 @@ impl<N: Node> Host<N> {
             start: Started::NotYet,
             timers: Timers::new(),
             sockets: Sockets::new(ip, settings.bounds.inbox),
-            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
+            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed)
+                .tolerating(marks.stall),
             barrier: Barrier::new(),
             disk,
             written,
@@ -224,6 +235,10 @@ impl Marks {
             every: every.map_or(Span::ZERO, |every| every.max(Span::from_millis(1))),
             stall,
             told_until: Time::ZERO,
+            write: Writing {
+                since: Time::ZERO,
+                told: None,
+            },
             kernel_asked: Time::ZERO,
         }
     }
@@ -291,7 +306,7 @@ impl<N: Node> Transport<N> for Host<N> {
                 }
                 Effect::Persist { token, bytes } => {
                     if let Some(bytes) = self.barrier.persist(token, bytes) {
-                        self.disk.write(bytes);
+                        self.begin_write(bytes);
                     }
                 }
                 Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {

@@ -4,6 +4,7 @@
 //! may know of it. `at` is the machine's monotonic clock (`CLOCK_MONOTONIC`) in nanoseconds, which all processes on it share.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 use squall_nodes::{DiskAtBoot, Node, Span, Time};
@@ -61,11 +62,29 @@ pub enum Line<N: Node> {
         /// Its number.
         policy: u64,
     },
-    /// It was kept from running.
+    /// The policy dropped a datagram that a link had no room for, or that was too long for it. Of one link it is told at once and, as
+    /// long as it goes on, once in a while.
+    Choked {
+        /// When.
+        at: Time,
+        /// Where the datagram was to go.
+        to: Ipv4Addr,
+    },
+    /// A datagram goes out that the policy has kept for longer than it tolerates: the law that it was sent under may be another one by
+    /// now, or the node did not run when its time came. Of one link it is told at once and, as long as it goes on, once in a while.
+    Straggled {
+        /// When.
+        at: Time,
+        /// Where the datagram goes.
+        to: Ipv4Addr,
+    },
+    /// It was kept from running, or from showing what it does: it was late for something that was due, since the machine had other work
+    /// or the node itself took long over an input, which is not told apart; or a write to its disk takes too long, which is told when it
+    /// is noticed, again each time as much has passed as may, and when the write is done.
     Stalled {
         /// Until when.
         at: Time,
-        /// For how long.
+        /// For how long; of a write, since it began, or since the node ran again.
         by: Span,
     },
     /// Everything from before `at` has been told.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
+use squall_nodes::Span;
 use squall_nodes::link::LinkLaw;
 
 /// What a host's edge does to datagrams. It is replaced as a whole, and each one has a higher number than the one before.
@@ -21,6 +22,8 @@ pub struct Policy {
     pub by: Vec<u32>,
     /// The links to and from those that differ, by their address.
     pub peers: BTreeMap<Ipv4Addr, Peer>,
+    /// How long a datagram may be on its way before it is told that it [straggles](crate::Line::Straggled); `None`, and none does.
+    pub tolerated: Option<Span>,
 }
 
 /// The links to and from one other host.

@@ -85,7 +85,8 @@ pub enum WhenFull {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bytes of datagrams that wait on each port to be handed to the node, as the kernel counts them: each with at least 768 besides its
-    /// payload. What comes beyond is dropped by the kernel, and counted. Linux gives no more than twice its `rmem_max`.
+    /// payload. What comes beyond is dropped by the kernel, and counted. Linux gives no more than twice its `rmem_max`, and
+    /// is asked for 2<sup>31</sup> − 1 at most.
     pub inbox: usize,
     /// Bytes of effects that wait behind a write to the disk. While it is more, the node is handed nothing but what became of its writes.
     pub waiting: usize,

@@ -20,6 +20,9 @@ const BATCH_BYTES: usize = 64 * 1024;
 /// Room for the longest datagram, and for a byte more.
 const ROOM: usize = LONGEST_DATAGRAM + 1;
 
+/// The largest buffer that the kernel can be asked for: it takes the size for a number of 32 bits with a sign.
+const MOST_BUFFER: usize = i32::MAX as usize;
+
 /// The open ports of a host, and its inbox.
 pub(crate) struct Sockets {
     ip: Ipv4Addr,
@@ -68,11 +71,11 @@ pub(crate) struct Letter {
 }
 
 impl Sockets {
-    /// Sockets are bound to `ip`, and the kernel keeps `buffer` bytes for each.
+    /// Sockets are bound to `ip`, and the kernel keeps `buffer` bytes for each, or as many as it can count.
     pub(crate) fn new(ip: Ipv4Addr, buffer: usize) -> Self {
         Sockets {
             ip,
-            buffer,
+            buffer: buffer.min(MOST_BUFFER),
             open: Vec::new(),
             first: 0,
             inbox: Inbox {

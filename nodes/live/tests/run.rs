@@ -550,6 +550,52 @@ fn a_node_that_was_kept_from_running_says_so_once_and_for_how_long() {
 }
 
 #[test]
+fn a_write_that_takes_too_long_is_told_while_it_does_and_when_it_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut settings = settings(Ipv4Addr::LOCALHOST, attended(Start::AtOnce));
+    settings.data = Some(data.clone());
+    let stall = Span::from_millis(200);
+    settings.attendance = Attendance::Attended {
+        start: Start::AtOnce,
+        mark_every: Span::from_millis(5),
+        stall,
+    };
+    let mut node = Attendant::start(settings);
+    let call = |command| Request::Call { call: 1, command };
+    assert!(matches!(node.line(), Line::Booted { .. }));
+    obstruct(&data);
+    let begun = monotonic();
+    node.ask(&call(Wish::Persist));
+    node.ask(&call(Wish::Claims(1, 1)));
+    for _ in 0..2 {
+        assert!(matches!(node.line(), Line::Call { .. }));
+    }
+    // All that the node does meanwhile is wait.
+    let mut last = Span::ZERO;
+    for _ in 0..3 {
+        let Line::Stalled { at, by } = node.line() else {
+            panic!("it is held up")
+        };
+        assert!(by > last + stall && by <= at.since(begun), "{last} and {by}");
+        last = by;
+    }
+    clear(&data);
+    let is_done = |line: &Line<Clerk>| matches!(line, Line::Fact { name, .. } if name == "failed");
+    let mut lines: Vec<Line<Clerk>> = Vec::new();
+    while !lines.last().is_some_and(is_done) {
+        lines.push(node.line());
+    }
+    // It is told before anything that comes of it.
+    let Some(Line::Stalled { by, .. }) = lines.iter().nth_back(1) else {
+        panic!("it was held up until now")
+    };
+    assert!(*by > last);
+    node.ask(&Request::Stop);
+    node.end();
+}
+
+#[test]
 fn the_end_of_its_requests_stops_an_attended_node_at_once_and_so_does_a_deaf_ear() {
     for start in [Start::AtOnce, Start::WhenTold] {
         let node = Attendant::start(settings(Ipv4Addr::LOCALHOST, attended(start)));

@@ -183,8 +183,8 @@ pub(crate) struct NodeArgs {
     /// The folder in which it keeps what it persists [default: the file's, else none]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Serve `/status` and `/metrics` at this address and port
-    #[arg(long, value_name = "IP:PORT")]
+    /// Serve `/status` and `/metrics` at this address and port; a port alone is one of 127.0.0.1
+    #[arg(long, value_name = "[IP:]PORT", value_parser = crate::node::pages)]
     pub(crate) http: Option<std::net::SocketAddr>,
     /// Take commands through a unix socket at this path
     #[arg(long, value_name = "SOCKET")]
@@ -210,7 +210,8 @@ pub(crate) struct NodeArgs {
     /// The log, on stderr: text for people, or one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) log: Format,
-    /// What the log says: claims of the node are `info`, datagrams that the link policy drops `debug`
+    /// What the log says: what the node claims is `info` by its name, and `debug` in full; datagrams that the link
+    /// policy drops are `debug`
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) log_level: Level,
     /// Colours

@@ -53,7 +53,7 @@
 //! | `data` | the folder in which it keeps what it writes down | what it writes down lasts as long as its process |
 //! | `seed` | the seed of its random streams: 0 to 2⁶⁴ − 1 | drawn from the system at each boot |
 //! | `record` | where its flight is recorded; see below | it is not |
-//! | `http` | the address and port of its pages, `/status` and `/metrics`; a port of 0 is one that the system has free | none |
+//! | `http` | the address and port of its pages, `/status` and `/metrics`; a port alone is one of 127.0.0.1; a port of 0 is one that the system has free | none |
 //! | `control` | the unix socket through which commands reach it; its path is at most [`LONGEST_SOCKET`] bytes long | none |
 //! | `lines` | a file to which everything that is seen of it is appended, a line of JSON each | none |
 //! | `bounds` | how much it holds at most; see below | as below |
@@ -67,7 +67,7 @@
 //!
 //! | in `bounds` | what it says | when left out |
 //! |---|---|---|
-//! | `inbox` | datagrams that wait for the node, each counted with 768 bytes besides its payload; what is beyond is dropped: 66 304 bytes at least, so that any datagram finds room | `"208KiB"` |
+//! | `inbox` | datagrams that wait for the node, each counted with 768 bytes besides its payload; what is beyond is dropped: 66 304 bytes at least, so that any datagram finds room, and 2047 MiB at most, as kernels count | `"208KiB"` |
 //! | `waiting` | effects that wait behind a write; beyond it the node is handed nothing until the write is done: 64 KiB at least | `"64MiB"` |
 //! | `delayed` | datagrams that a link policy holds back; what is beyond is dropped: 64 KiB at least | `"64MiB"` |
 
@@ -88,6 +88,17 @@ pub use words::{Unstartable, of_words};
 
 /// The longest path of a unix socket, in bytes: one less than what Linux has room for, which ends it with a zero.
 pub const LONGEST_SOCKET: usize = 107;
+
+/// Where pages are served by a text: an address and a port, or a port alone, which is one that only this machine reaches.
+pub fn pages(written: &str) -> Option<SocketAddr> {
+    let alone = || {
+        Some(SocketAddr::from((
+            Ipv4Addr::LOCALHOST,
+            written.parse::<u16>().ok()?,
+        )))
+    };
+    written.parse().ok().or_else(alone)
+}
 
 /// One live node, with everything that it needs.
 pub struct Deployment<P: Protocol> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use squall_nodes::{Misfit, Node, Placed, Protocol};
 
 use super::file::DeploymentFile;
-use super::{Bounds, Deployment, LONGEST_SOCKET, Over, Recording, WhenFull};
+use super::{Bounds, Deployment, LONGEST_SOCKET, Over, Recording, WhenFull, pages};
 use crate::scenario::complaint::{Complaints, did_you_mean};
 use crate::scenario::desk::{Desk, Fields};
 use crate::scenario::laws::{SIZES, amount};
@@ -19,8 +19,10 @@ use crate::scenario::settings::Settings;
 const LEAST: u64 = 64 << 10;
 /// The least inbox: one that any datagram finds room in.
 const LEAST_INBOX: u64 = 65_536 + 768;
-/// The most of anything: 1 TiB.
+/// The most of anything but inboxes: 1 TiB.
 const MOST: u64 = 1 << 40;
+/// The most that a kernel can be asked to keep for a socket, in whole MiB: it counts with 32 bits, one of them for the sign.
+const MOST_INBOX: u64 = 2047 << 20;
 /// How many recordings may be kept.
 const RECORDINGS: RangeInclusive<u64> = 1..=10_000;
 
@@ -290,17 +292,21 @@ fn control(desk: &mut Desk<'_>, item: &Item) -> Option<PathBuf> {
 fn http(desk: &mut Desk<'_>, item: &Item) -> Option<SocketAddr> {
     if item.shape == Shape::Number {
         let port = desk.slice(item);
-        let hint = format!("with the address, in quotes: `\"127.0.0.1:{port}\"`");
+        let hint = format!("in quotes: `\"{port}\"`, or with the address: `\"127.0.0.1:{port}\"`");
         desk.complain(item.span.clone(), "this is not an address and a port", Some(hint));
         return None;
     }
     let written = desk.text(item, "an address and a port")?;
-    let read = written.trim().parse();
-    if read.is_err() {
-        let hint = "such as `\"127.0.0.1:9100\"`, which only this machine reaches".to_owned();
-        desk.complain(item.span.clone(), "this is not an address and a port", Some(hint));
+    let read = pages(written.trim());
+    if read.is_none() {
+        let hint = "such as `\"127.0.0.1:9100\"`, which only this machine reaches; `\"9100\"` is the same";
+        desk.complain(
+            item.span.clone(),
+            "this is not an address and a port",
+            Some(hint.to_owned()),
+        );
     }
-    read.ok()
+    read
 }
 
 fn recording<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Option<Recording> {
@@ -311,7 +317,10 @@ fn recording<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Option<Recording> {
             .and_then(|item| path(desk, item, "a folder"))
             .unwrap_or_default(),
     );
-    if let Some(bound) = fields.get("bound").and_then(|item| size(desk, item, LEAST)) {
+    if let Some(bound) = fields
+        .get("bound")
+        .and_then(|item| size(desk, item, LEAST..=MOST))
+    {
         recording.bound = bound;
     }
     if let Some(item) = fields.get("when_full") {
@@ -337,12 +346,12 @@ fn bounds<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Bounds {
         return bounds;
     };
     let parts = [
-        ("inbox", &mut bounds.inbox, LEAST_INBOX),
-        ("waiting", &mut bounds.waiting, LEAST),
-        ("delayed", &mut bounds.delayed, LEAST),
+        ("inbox", &mut bounds.inbox, LEAST_INBOX..=MOST_INBOX),
+        ("waiting", &mut bounds.waiting, LEAST..=MOST),
+        ("delayed", &mut bounds.delayed, LEAST..=MOST),
     ];
-    for (name, bound, least) in parts {
-        if let Some(bytes) = fields.get(name).and_then(|item| size(desk, item, least)) {
+    for (name, bound, within) in parts {
+        if let Some(bytes) = fields.get(name).and_then(|item| size(desk, item, within)) {
             *bound = bytes;
         }
     }
@@ -350,11 +359,11 @@ fn bounds<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Bounds {
 }
 
 /// A size within bounds.
-fn size(desk: &mut Desk<'_>, item: &Item, least: u64) -> Option<u64> {
+fn size(desk: &mut Desk<'_>, item: &Item, within: RangeInclusive<u64>) -> Option<u64> {
     let bytes = amount(desk, item, "a size", "64MiB", &SIZES)?;
     let hint = match bytes {
-        few if few < least => format!("it is {least} bytes at least"),
-        many if many > MOST => "it is 1048576MiB at most".to_owned(),
+        few if few < *within.start() => format!("it is {} bytes at least", within.start()),
+        many if many > *within.end() => format!("it is {}MiB at most", within.end() >> 20),
         _ => return Some(bytes),
     };
     desk.complain(item.span.clone(), "this size cannot be", Some(hint));

@@ -83,6 +83,8 @@ impl<P: Protocol> Play<'_, '_, P> {
                 let made = self.changes.applied(id, policy, at);
                 self.settle(made);
             }
+            Line::Choked { to, .. } => self.upset(at, self.wires.choked(id, to)),
+            Line::Straggled { to, .. } => self.upset(at, self.wires.straggled(id, to)),
             Line::Stalled { by, .. } => self.stalled(id, at, by),
             Line::Mark { counts, .. } | Line::Stopped { counts, .. } => host.counts = counts,
         }
@@ -130,6 +132,14 @@ impl<P: Protocol> Play<'_, '_, P> {
         {
             host.doing = None;
             self.act_done(act.change, at);
+        }
+    }
+
+    /// A link has dropped a datagram or kept it for too long. Addresses that are no host's concern nobody.
+    fn upset(&mut self, at: Time, change: Option<Change>) {
+        if let Some(change) = change {
+            let by = itself("link");
+            self.merge.put(at, Sight::Change { change, by });
         }
     }
 
@@ -207,6 +217,8 @@ impl<N: Node> At for Line<N> {
             | Line::Call { at, .. }
             | Line::Answer { at, .. }
             | Line::Applied { at, .. }
+            | Line::Choked { at, .. }
+            | Line::Straggled { at, .. }
             | Line::Stalled { at, .. }
             | Line::Mark { at, .. }
             | Line::Stopped { at, .. } => Some(*at),

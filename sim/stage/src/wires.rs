@@ -55,6 +55,26 @@ impl<'p> Wires<'p> {
         self.ips.len()
     }
 
+    /// A host had no room for a datagram to an address on its link; nothing when nobody is there.
+    pub(crate) fn choked(&self, from: HostId, to: Ipv4Addr) -> Option<Change> {
+        Some(Change::Choked {
+            from,
+            to: self.host_at(to)?,
+        })
+    }
+
+    /// A host has kept a datagram to an address for longer than is tolerated; nothing when nobody is there.
+    pub(crate) fn straggled(&self, from: HostId, to: Ipv4Addr) -> Option<Change> {
+        Some(Change::Straggled {
+            from,
+            to: self.host_at(to)?,
+        })
+    }
+
+    fn host_at(&self, ip: Ipv4Addr) -> Option<HostId> {
+        self.ips.iter().position(|known| *known == ip).map(id)
+    }
+
     /// Lays a layer.
     ///
     /// # Errors
@@ -174,6 +194,7 @@ impl<'p> Wires<'p> {
             law: Some(default.clone()),
             by: Vec::new(),
             peers,
+            tolerated: Some(self.tolerated.latency),
         }
     }
 
@@ -280,7 +301,21 @@ mod tests {
         for policy in wires(&network).policies(Cutter::Edges) {
             assert_eq!(policy.law.as_ref(), Some(&*network.default));
             assert!(policy.peers.is_empty());
+            assert_eq!(policy.tolerated, Some(Span::from_millis(100)));
         }
+    }
+
+    #[test]
+    fn what_an_edge_tells_of_an_address_is_told_of_the_host_that_has_it() {
+        let network = network();
+        let wires = wires(&network);
+        let (from, to) = (HostId(2), HostId(0));
+        assert_eq!(wires.choked(from, ip(1)), Some(Change::Choked { from, to }));
+        assert_eq!(wires.straggled(from, ip(1)), Some(Change::Straggled { from, to }));
+        assert_eq!(
+            (wires.choked(from, ip(9)), wires.straggled(from, ip(9))),
+            (None, None)
+        );
     }
 
     #[test]

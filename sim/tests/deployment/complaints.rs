@@ -179,9 +179,38 @@ fn what_a_node_has_around_it_is_looked_at() {
         "66304 bytes at least",
     );
     one(
+        &with("bounds: (inbox: ⟦\"8192MiB\"⟧)"),
+        "this size cannot be",
+        "2047MiB at most",
+    );
+    one(
+        &with("bounds: (delayed: ⟦\"1048577MiB\"⟧)"),
+        "this size cannot be",
+        "1048576MiB at most",
+    );
+    one(
         &with("bounds: (⟦waitin⟧: \"1MiB\")"),
         "no field `waitin`",
         "did you mean `waiting`?",
+    );
+}
+
+#[test]
+fn a_port_alone_is_one_that_only_this_machine_reaches() {
+    for (written, at) in [
+        ("9100", "127.0.0.1:9100"),
+        ("0.0.0.0:9100", "0.0.0.0:9100"),
+        ("[::1]:9100", "[::1]:9100"),
+        ("0", "127.0.0.1:0"),
+    ] {
+        let deployment = read(&with(&format!("http: \"{written}\"")), &Over::default());
+        let http = deployment.expect("it is in order").http;
+        assert_eq!(http.map(|at| at.to_string()).as_deref(), Some(at), "{written}");
+    }
+    one(
+        &with("http: ⟦\"91000\"⟧"),
+        "not an address and a port",
+        "`\"9100\"`",
     );
 }
 

@@ -65,6 +65,10 @@ fn size() -> impl Strategy<Value = u64> {
     prop_oneof![70_000..1u64 << 40, (1..1u64 << 20).prop_map(|mebi| mebi << 20)]
 }
 
+fn inbox() -> impl Strategy<Value = u64> {
+    prop_oneof![70_000..=2047u64 << 20, (1..=2047u64).prop_map(|mebi| mebi << 20)]
+}
+
 fn recording() -> impl Strategy<Value = Option<Recording>> {
     let when_full = prop_oneof![Just(WhenFull::Rotate), Just(WhenFull::Stop)];
     let parts = ("[a-z/]{1,9}", size(), when_full, 1..=10_000u32);
@@ -85,7 +89,7 @@ fn deployment() -> impl Strategy<Value = Deployment<Hac>> {
     let rest = (
         any::<Option<u64>>(),
         any::<Option<u16>>(),
-        (size(), size(), size()),
+        (inbox(), size(), size()),
     );
     (placed(), files, recording(), rest).prop_map(|((rules, profile, placed), files, record, rest)| {
         let Who {

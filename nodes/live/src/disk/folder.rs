@@ -16,6 +16,8 @@ const STATE: &str = "state";
 const INCARNATION: &str = "incarnation";
 /// Held by the process that uses the folder.
 const LOCK: &str = "lock";
+/// There from when the state is moved aside to the first boot without it.
+const WIPED: &str = "wiped";
 /// What is put behind the name of a file that is moved aside, ahead of a number.
 const ASIDE: &str = ".damaged-";
 
@@ -75,14 +77,16 @@ impl Folder {
                 what: "it has the greatest number that there is".to_owned(),
             })?,
         };
+        let was_wiped = self.path.join(WIPED).exists();
         self.replace(INCARNATION, Kind::Incarnation, &incarnation.to_le_bytes())
+            .and_then(|()| if was_wiped { self.take_mark_away() } else { Ok(()) })
             .map_err(|why| LiveError::Folder {
                 folder: self.path.clone(),
                 why: format!("it cannot be written to: {why}"),
             })?;
         let disk = match &state {
             Some(_) => DiskAtBoot::Kept,
-            None if self.aside(STATE, 1).exists() => DiskAtBoot::Wiped,
+            None if was_wiped => DiskAtBoot::Wiped,
             None => DiskAtBoot::Fresh,
         };
         Ok(Found {
@@ -146,6 +150,21 @@ impl Folder {
         file.sync_all()
     }
 
+    /// Notes that the state is gone, for the next boot.
+    fn mark_wiped(&self) -> Result<(), LiveError> {
+        File::create(self.path.join(WIPED))
+            .and_then(|_| self.folder.sync_all())
+            .map_err(|why| LiveError::Folder {
+                folder: self.path.clone(),
+                why: format!("it cannot be written to: {why}"),
+            })
+    }
+
+    fn take_mark_away(&self) -> io::Result<()> {
+        fs::remove_file(self.path.join(WIPED))?;
+        self.folder.sync_all()
+    }
+
     /// Where a file is moved aside to, the `number`th time.
     fn aside(&self, name: &str, number: u32) -> PathBuf {
         self.path.join(format!("{name}{ASIDE}{number}"))
@@ -179,6 +198,10 @@ impl Folder {
 /// The folder cannot be used, or another process does.
 pub fn wipe(folder: &Path) -> Result<Vec<PathBuf>, LiveError> {
     let folder = Folder::open(folder)?;
+    if folder.path.join(STATE).exists() {
+        // First: one that is killed in between has forgotten nothing.
+        folder.mark_wiped()?;
+    }
     let mut moved: Vec<PathBuf> = folder.move_aside(STATE)?.into_iter().collect();
     if let Err(LiveError::Damaged { .. }) = folder.last_incarnation() {
         moved.extend(folder.move_aside(INCARNATION)?);

@@ -119,6 +119,25 @@ fn damage_is_named_and_nothing_is_changed_until_it_is_wiped() {
 }
 
 #[test]
+fn a_wiped_disk_is_told_at_the_first_boot_and_never_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let disks = |lives: usize| -> Vec<DiskAtBoot> { (0..lives).map(|_| life(folder, &[]).0.disk).collect() };
+    // There is nothing to wipe.
+    wipe(folder).unwrap();
+    assert_eq!(disks(1), [DiskAtBoot::Fresh]);
+    life(folder, &[b"one"]);
+    wipe(folder).unwrap();
+    assert_eq!(
+        disks(3),
+        [DiskAtBoot::Wiped, DiskAtBoot::Fresh, DiskAtBoot::Fresh]
+    );
+    life(folder, &[b"two"]);
+    wipe(folder).unwrap();
+    assert_eq!(disks(2), [DiskAtBoot::Wiped, DiskAtBoot::Fresh]);
+}
+
+#[test]
 fn a_full_disk_fails_the_write_and_leaves_the_old_contents() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -22,7 +22,7 @@ fn with_law(law: LinkLaw) -> Policy {
         number: 1,
         law: Some(law),
         by: vec![4],
-        peers: BTreeMap::new(),
+        ..Policy::default()
     }
 }
 
@@ -215,4 +215,116 @@ fn equal_seeds_make_equal_fates() {
     };
     assert_eq!(fates(1), fates(1));
     assert_ne!(fates(1), fates(2));
+}
+
+fn told(edge: &mut Edge) -> Vec<Upset> {
+    std::iter::from_fn(|| edge.next_upset()).collect()
+}
+
+#[test]
+fn what_finds_no_room_or_is_too_long_is_told_once_in_a_while_and_not_forgotten() {
+    let (mut edge, mut counts) = (edge(), Counts::default());
+    edge.apply(with_law(LinkLaw {
+        mtu: Some(40),
+        bandwidth: Some(8 * 1000),
+        queue: 80,
+        ..delaying(0)
+    }));
+    // Too long, and nothing else is.
+    for to in [PEER, PEER, OTHER] {
+        send(&mut edge, at(0), to, &[0; 13], &mut counts);
+    }
+    let both = [(What::Choked, PEER), (What::Choked, OTHER)];
+    assert_eq!((told(&mut edge).as_slice(), counts.too_long), (&both[..], 3));
+    // Of one of them more came, which is told when the pause is over.
+    edge.recall_upsets(at(19));
+    assert!(!edge.is_upset());
+    edge.recall_upsets(at(20));
+    assert_eq!(told(&mut edge), [(What::Choked, PEER)]);
+    edge.recall_upsets(at(60));
+    assert!(!edge.is_upset());
+    // Two of 40 bytes fill the queue.
+    for _ in 0..2 {
+        send(&mut edge, at(60), PEER, &[0; 12], &mut counts);
+        assert!(!edge.is_upset());
+    }
+    send(&mut edge, at(60), PEER, &[0; 12], &mut counts);
+    assert_eq!(
+        (told(&mut edge), counts.congested),
+        (vec![(What::Choked, PEER)], 1)
+    );
+    let mut full = Edge::new(OWN, 7, HostKey::of("a"), 0, 0);
+    full.apply(with_law(delaying(5)));
+    send(&mut full, at(0), PEER, b"x", &mut counts);
+    assert_eq!(told(&mut full), [(What::Choked, PEER)]);
+}
+
+#[test]
+fn a_straggler_is_told_when_it_goes_out_whatever_the_law_is_by_then() {
+    let (mut edge, mut counts) = (edge(), Counts::default());
+    let tolerated = Some(Span::from_millis(10));
+    let policy = |number, law, by: &[u32]| Policy {
+        number,
+        by: by.to_vec(),
+        tolerated,
+        ..with_law(law)
+    };
+    edge.apply(policy(1, delaying(50), &[4]));
+    send(&mut edge, at(0), PEER, b"late", &mut counts);
+    edge.apply(policy(2, delaying(10), &[]));
+    send(&mut edge, at(1), PEER, b"soon", &mut counts);
+    assert!(edge.due(at(11), &mut counts).flatten().is_some() && !edge.is_upset());
+    assert!(edge.due(at(50), &mut counts).flatten().is_some());
+    assert_eq!(told(&mut edge), [(What::Straggled, PEER)]);
+    // What a cut drops comes to nobody.
+    edge.apply(policy(3, delaying(50), &[4]));
+    send(&mut edge, at(100), PEER, b"late", &mut counts);
+    edge.apply(Policy {
+        tolerated,
+        ..cut(4, true, false)
+    });
+    assert!(edge.due(at(150), &mut counts).is_some() && !edge.is_upset());
+    // What the scenario's own law lets through was to be reckoned with.
+    edge.apply(policy(5, delaying(50), &[]));
+    send(&mut edge, at(200), PEER, b"own", &mut counts);
+    assert!(edge.due(at(250), &mut counts).is_some() && !edge.is_upset());
+    // Who does not say what is tolerated tolerates everything.
+    edge.apply(Policy {
+        number: 6,
+        ..with_law(delaying(50))
+    });
+    send(&mut edge, at(300), PEER, b"any", &mut counts);
+    assert!(edge.due(at(350), &mut counts).is_some() && !edge.is_upset());
+}
+
+#[test]
+fn what_a_host_that_did_not_run_sends_too_late_is_a_straggler() {
+    let mut counts = Counts::default();
+    let mut edge = edge().tolerating(Span::from_millis(20));
+    edge.apply(Policy {
+        by: Vec::new(),
+        tolerated: Some(Span::from_millis(10)),
+        ..with_law(delaying(5))
+    });
+    for late in [0, 20, 21] {
+        send(&mut edge, at(0), PEER, b"x", &mut counts);
+        assert!(edge.due(at(5 + late), &mut counts).flatten().is_some());
+        assert_eq!(edge.is_upset(), late > 20, "{late} ms late");
+    }
+    assert_eq!(told(&mut edge), [(What::Straggled, PEER)]);
+}
+
+#[test]
+fn however_many_links_are_upset_little_is_kept_of_them_and_each_is_told() {
+    let (mut edge, mut counts) = (edge(), Counts::default());
+    edge.apply(with_law(LinkLaw {
+        mtu: Some(28),
+        ..delaying(0)
+    }));
+    for address in 0..10_000u32 {
+        send(&mut edge, at(0), Ipv4Addr::from_bits(address), b"x", &mut counts);
+    }
+    assert_eq!(told(&mut edge).len(), 10_000);
+    send(&mut edge, at(30), PEER, b"x", &mut counts);
+    assert_eq!(told(&mut edge), [(What::Choked, PEER)]);
 }

@@ -4,12 +4,13 @@ use std::net::SocketAddrV4;
 
 use squall_nodes::{CallId, Fact, Node, Time};
 
-use super::Host;
 use super::asks::Open;
+use super::{Host, Writing};
 use crate::barrier::{Next, Waiting};
 use crate::clock::monotonic;
 use crate::disk::Written;
 use crate::door::Stop;
+use crate::edge::What;
 use crate::error::LiveError;
 use crate::line::Line;
 use crate::request::Reply;
@@ -38,6 +39,7 @@ impl<N: Node> Host<N> {
         }
         // A delay counts from when it would have gone out, which is after whatever was claimed before.
         let times = self.edge.send(monotonic, port, to, bytes, &mut self.counts);
+        self.tell_upsets();
         if times > 0 {
             self.flush();
             for _ in 0..times {
@@ -54,6 +56,7 @@ impl<N: Node> Host<N> {
                 None => return,
                 Some(None) => {}
                 Some(Some(datagram)) => {
+                    self.tell_upsets();
                     self.sockets
                         .send(datagram.port, datagram.to, &datagram.bytes, &mut self.counts);
                 }
@@ -61,10 +64,27 @@ impl<N: Node> Host<N> {
         }
     }
 
+    /// Tells what the edge has to say of its links: nothing that comes after goes out before.
+    #[inline]
+    pub(super) fn tell_upsets(&mut self) {
+        if !self.edge.is_upset() {
+            return;
+        }
+        while let Some((what, to)) = self.edge.next_upset() {
+            self.tell(|at| match what {
+                What::Choked => Line::Choked { at, to },
+                What::Straggled => Line::Straggled { at, to },
+            });
+        }
+        self.flush();
+    }
+
     pub(super) fn claim(&mut self, fact: N::Fact) {
         let at = self.tick();
         let name = fact.name();
-        tracing::info!(fact = name, says = ?fact, "claims");
+        tracing::info!(fact = name, "claims");
+        // It may be large, and come often.
+        tracing::debug!(fact = name, says = ?fact, "in full");
         *self.tally.claims.entry(name).or_default() += 1;
         if self.teller.is_heard() {
             self.teller.tell::<N>(&Line::Fact {
@@ -108,8 +128,23 @@ impl<N: Node> Host<N> {
         }
     }
 
+    /// Begins a write. The one before is done.
+    pub(super) fn begin_write(&mut self, bytes: Vec<u8>) {
+        self.marks.write = Writing {
+            since: self.tick(),
+            told: None,
+        };
+        self.disk.write(bytes);
+    }
+
     /// Takes in what became of the write that was under way: what waited behind it goes on, up to the next write.
     pub(super) fn take_written(&mut self, written: Written) {
+        self.tick();
+        if self.now > self.marks.write.since + self.marks.stall {
+            self.held_up_by_write();
+            // If it was the node that came too late for the write, that is told with it.
+            self.marks.told_until = self.now;
+        }
         match written {
             Ok(()) => {
                 self.tally.writes += 1;
@@ -128,7 +163,7 @@ impl<N: Node> Host<N> {
                 Next::Show(Waiting::Answer { call, answer }) => self.answer(call, answer),
                 // A write is to be begun, and not shown.
                 Next::Show(Waiting::Persist { .. }) => {}
-                Next::Write(bytes) => self.disk.write(bytes),
+                Next::Write(bytes) => self.begin_write(bytes),
             }
         }
         self.flush();

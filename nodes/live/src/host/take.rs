@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use squall_nodes::{CallId, Node, Span, Time, Token};
 
-use super::{Host, Started};
+use super::{Host, Started, Writing};
 use crate::barrier::Told;
 use crate::disk::Written;
 use crate::door::Stop;
@@ -203,17 +203,39 @@ impl<N: Node> Host<N> {
             self.tally.stalls.count += 1;
             self.tally.stalls.longest = self.tally.stalls.longest.max(by);
             self.tell(|at| Line::Stalled { at, by });
+            self.flush();
+            self.marks.write = Writing {
+                since: self.now,
+                told: None,
+            };
+        }
+        // All that it shows waits behind the write. It is told again for as long as that goes on, so that nobody takes it for quiet.
+        let write = &self.marks.write;
+        if self.barrier.is_writing() && self.now > write.told.unwrap_or(write.since) + self.marks.stall {
+            self.held_up_by_write();
         }
         if self.now >= self.marks.due {
             if self.now >= self.marks.kernel_asked + KERNEL_ASKED_EVERY {
                 self.marks.kernel_asked = self.now;
                 self.count_kernel_drops();
             }
+            self.edge.recall_upsets(self.now);
+            self.tell_upsets();
             let counts = self.counts.clone();
             self.tell(|at| Line::Mark { at, counts });
             self.marks.due = self.now + self.marks.every;
             self.flush();
         }
+    }
+
+    /// Tells that a write takes too long, or took. It counts once.
+    pub(super) fn held_up_by_write(&mut self) {
+        let by = self.now.since(self.marks.write.since);
+        let told = self.marks.write.told.replace(self.now);
+        self.tally.stalls.count += u64::from(told.is_none());
+        self.tally.stalls.longest = self.tally.stalls.longest.max(by);
+        self.tell(|at| Line::Stalled { at, by });
+        self.flush();
     }
 
     /// Adds what the kernel has dropped since it was asked last.

@@ -128,3 +128,17 @@ fn what_cannot_be_sent_is_counted_and_what_nobody_hears_is_not() {
     assert_eq!(heard.recv(&mut bytes).unwrap(), 1);
     assert_eq!(counts.unsent, 5);
 }
+
+#[test]
+fn a_buffer_beyond_what_the_kernel_can_count_is_the_largest_and_not_the_smallest() {
+    let given = |buffer| {
+        let (sockets, ..) = sockets(1, buffer);
+        let socket = sockets.open[0].socket.get_ref();
+        socket2::SockRef::from(socket).recv_buffer_size().unwrap()
+    };
+    let most = given(MOST_BUFFER);
+    assert!(most >= 212_992, "{most}");
+    for beyond in [8192 << 20, (1 << 32) + 2, usize::MAX] {
+        assert_eq!(given(beyond), most, "{beyond}");
+    }
+}

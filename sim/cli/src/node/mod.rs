@@ -3,6 +3,7 @@
 mod door;
 mod log;
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -177,6 +178,12 @@ fn attendance(args: &NodeArgs) -> Attendance {
         mark_every: args.mark_every.unwrap_or(Span::from_millis(50)),
         stall: args.stall.unwrap_or(Span::from_millis(100)),
     }
+}
+
+/// Reads where pages are served, for flags.
+pub(crate) fn pages(text: &str) -> anyhow::Result<SocketAddr> {
+    let hint = "an address and a port, such as `127.0.0.1:9100`, or a port of 127.0.0.1 alone: `9100`";
+    squall_sim::deployment::pages(text).context(hint)
 }
 
 /// Reads a length of time, for flags.

@@ -66,6 +66,19 @@ fn what_is_printed_of_arguments_is_a_file_that_prints_the_same() {
 }
 
 #[test]
+fn pages_at_a_port_alone_are_for_this_machine() {
+    let words = ["node", "hac", "server", "7101", "--print-config", "--http"];
+    let (code, printed, stderr) = ended(&[&words[..], &["9100"]].concat());
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(printed.contains("http: \"127.0.0.1:9100\""), "{printed}");
+    let (code, _, stderr) = ended(&[&words[..], &["localhost:9100"]].concat());
+    assert!(
+        code == Some(2) && stderr.contains("or a port of 127.0.0.1 alone: `9100`"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn a_file_that_is_wrong_is_shown_as_a_scenario_is() {
     let folder = Folder::new();
     let text =

@@ -20,7 +20,8 @@ fn a_missing_folder_is_made_and_the_next_life_finds_what_was_persisted() {
     let folder = Folder::new();
     let at = address();
     let data = served(&folder, &at);
-    let mut node = Node::start(&["hac", "server", "7101", "--address", &at, "--data", &data]);
+    let words = ["hac", "server", "7101", "--address", &at, "--data", &data];
+    let mut node = Node::start(&[&words[..], &["--log-level", "debug"]].concat());
     node.says(&["incarnation=1", "disk=Kept"]);
     node.says(&["fact=\"started\"", "id: Some(1)"]);
 }
@@ -82,7 +83,7 @@ fn damaged_data_is_refused_until_it_is_wiped_and_kept_aside_then() {
         assert!(stderr.contains(part), "{stderr}");
     }
     assert_eq!(fs::read(&state).expect("it is there"), bytes, "it was changed");
-    let mut node = Node::start(&[&words[..], &["--wipe"]].concat());
+    let mut node = Node::start(&[&words[..], &["--wipe", "--log-level", "debug"]].concat());
     let aside = folder.at("data/state.damaged-1");
     node.says(&["what was persisted is kept as", &aside]);
     node.says(&["fact=\"started\"", "id: None"]);

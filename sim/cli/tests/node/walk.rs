@@ -45,6 +45,8 @@ fn the_readmes_three_terminals_do_what_it_says() {
         if line.contains(" server ") {
             command.args(["--address", &at]);
         }
+        // What it claims by name is there at any level, and here what it claims is asked for too.
+        command.args(["--log-level", "debug"]);
         Node::spawn(command)
     };
     let mut server = start(server);
@@ -118,7 +120,7 @@ fn peers_by_their_list_find_each_other() {
     let folder = Folder::new();
     let (one, other) = (address(), address());
     let members = folder.file("members", &format!("{one} # one\n{other}:7401\n"));
-    let peer = |own: &str| Node::start(&["hac", "peer", own, "--members", &members]);
+    let peer = |own: &str| Node::start(&["hac", "peer", own, "--members", &members, "--log-level", "debug"]);
     let (mut first, mut second) = (peer(&one), peer(&other));
     first.says(&["fact=\"peer_alive\"", &format!("{other}:7401")]);
     second.says(&["fact=\"peer_alive\"", &format!("{one}:7400")]);

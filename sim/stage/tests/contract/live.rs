@@ -255,6 +255,7 @@ impl<'s> Stage<'s> {
             law: self.story.law.clone(),
             by: Vec::new(),
             peers,
+            tolerated: None,
         };
         self.ask(place, &Request::Policy { policy });
         self.receive_until(
