@@ -199,6 +199,7 @@ fn plan(roles: &[Way], hosts: u32) -> Plan<Flood> {
         } else {
             Span::from_millis(1)
         }),
+        lateness: None,
         timeline: Vec::new(),
         workload: Vec::new(),
         limit: if writes { FIRST / 10 } else { UNDER_WAY * 5 },

@@ -148,6 +148,7 @@ fn said(talk: Talk, law: &LinkLaw, persist: Latency, seconds: u64) -> u64 {
         hosts: (0..TALKERS).map(host).collect(),
         network: Network::of(law.clone()),
         persist,
+        lateness: None,
         timeline: Vec::new(),
         workload: Vec::new(),
         limit: Span::from_secs(seconds),

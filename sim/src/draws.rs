@@ -17,6 +17,8 @@ pub(crate) struct Draws {
     purpose: [[u64; 2]; PURPOSES],
     disk: [u64; 3],
     work: [u64; 2],
+    /// The last of all: those before are what they are without it.
+    lateness: [u64; 3],
 }
 
 /// How many purposes have words. The words of the disks and the workload come after theirs: one purpose more would make those
@@ -57,6 +59,7 @@ impl Draws {
             purpose: std::array::from_fn(|_| [word(), word()]),
             disk: [word(), word(), word()],
             work: [word(), word()],
+            lateness: [word(), word(), word()],
         }
     }
 
@@ -82,6 +85,16 @@ impl Draws {
         fold(
             life ^ ordinal.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
             self.disk[2],
+        )
+    }
+
+    /// The word of how late a host's timers go off that are due at a time on its clock, in one of its lives.
+    pub(crate) fn lateness(&self, host: HostKey, incarnation: u32, deadline: u64) -> u64 {
+        let [of_host, of_life, of_deadline] = self.lateness;
+        let life = fold(host.0 ^ of_host, u64::from(incarnation) ^ of_life);
+        fold(
+            life ^ deadline.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            of_deadline,
         )
     }
 
@@ -150,8 +163,10 @@ mod tests {
         assert_eq!(draws.datagram(link, 0).word(Purpose::Latency), KNOWN_LATENCY);
         assert_eq!(draws.disk(HostKey::of("a"), 0, 0), KNOWN_DISK);
         assert_eq!(draws.work(1, 2), KNOWN_WORK);
+        assert_eq!(draws.lateness(HostKey::of("a"), 0, 0), KNOWN_LATENESS);
     }
 
+    const KNOWN_LATENESS: u64 = 0x6c31_3f7b_4e45_9d66;
     const KNOWN_LINK: u64 = 0xf90a_8b81_3b54_3087;
     const KNOWN_LOSS: [u64; 3] = [
         0x692c_1525_4196_bd6f,

@@ -1,10 +1,10 @@
 //! A machine's own latency in the virtual world: what a live run adds to the laws of a file, so that both worlds can be compared.
 //!
 //! A live datagram takes what its law says and what the machine takes besides: two processes, their kernel and their edges. So each law of
-//! latency L becomes that of L + D, where D is what was measured, and `persist` becomes what the disk was measured to take. What cannot be
-//! expressed is how late a node's own timers go off: timers of the virtual world are exact, so that a live measure which waits for n of
-//! them one after the other is longer by n such delays. Nor is it said how much slower a machine is while many hosts share its processors:
-//! what is measured is measured with two.
+//! latency L becomes that of L + D, where D is what was measured, `persist` becomes what the disk was measured to take, and timers go off
+//! as late as they were measured to: a measure that waits for n of them one after the other is longer by n such delays. What cannot be
+//! expressed is how much slower a machine is while many hosts share its processors: what is measured is measured with two, which have
+//! nothing else to do.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub const QUANTILES: usize = 1_025;
 pub struct Machine {
     /// A datagram from one live node to another, besides the latency of its law.
     pub delay: Vec<Span>,
-    /// How late a node's timers go off.
+    /// How late a node's timers go off, whose process had been idle until then.
     pub lateness: Vec<Span>,
     /// A durable write.
     pub write: Vec<Span>,
@@ -37,7 +37,8 @@ pub struct Calibrated {
 
 impl Machine {
     /// Has a plan run on this machine. Links that were within what is tolerated stay so, and disks are, since the tolerated latency is raised
-    /// where it takes that; promises whose bounds the file leaves out are given the time that this takes.
+    /// where it takes that; promises whose bounds the file leaves out are given the time that this takes. What late timers take is in the
+    /// tolerance for live runs, which every promise of quiet is given with them.
     pub(crate) fn lay_under<P: Protocol>(&self, plan: &mut Plan<P>) -> Calibrated {
         let before = plan.tolerated.latency;
         let mut needed = before;
@@ -60,6 +61,7 @@ impl Machine {
             }
         }
         plan.persist = measured(&self.write);
+        plan.lateness = Some(measured(&self.lateness));
         needed = needed.max(plan.persist.percentile_999());
         plan.tolerated.latency = needed;
         Calibrated {

@@ -22,6 +22,9 @@ pub struct Plan<P: Protocol> {
     pub network: Network,
     /// How long a persist takes.
     pub persist: Latency,
+    /// How late the nodes' timers go off, on top of their deadline; exact when `None`. No file can say it: it is what a machine was
+    /// measured to take. What runs with it is judged as a live run is, with [`live_tolerance`](Self::live_tolerance).
+    pub lateness: Option<Latency>,
     /// What is done to the world, in the order of the file.
     pub timeline: Vec<Step>,
     /// What clients and operators ask, in the order of the file.

@@ -28,7 +28,8 @@ struct AtWork<N: Node> {
 
 impl<N: Node> Judge<N> {
     /// The judge of a run that is about to begin. To build the invariants takes time: runs of one plan copy one judge.
-    /// In it every promise of quiet has `slack` more time: nothing in a simulation, the scenario's tolerance in a live run.
+    /// In it every promise of quiet has `slack` more time: nothing in a simulation, the scenario's tolerance in a live run, and in a
+    /// simulation whose timers go off as late as a machine's.
     pub fn new<P: Protocol<Node = N>>(plan: &Plan<P>, placed: &[Placed<N>], slack: Span) -> Self {
         let setup = Setup {
             hosts: placed,

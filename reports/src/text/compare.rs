@@ -90,8 +90,8 @@ pub(crate) fn notes(comparison: &Comparison, made: &Made) -> Vec<String> {
             ));
         }
         notes.push(
-            "calibrated: links take what their law says and what was measured, and writes what was measured; that timers go off late \
-             cannot be simulated, nor that many hosts share the processors"
+            "calibrated: links take what their law says and what was measured, writes what was measured, and timers go off as late as was \
+             measured; that many hosts share the processors cannot be simulated"
                 .to_owned(),
         );
     }
@@ -557,7 +557,11 @@ fn facts(text: &mut String, comparison: &Comparison, look: &Look) {
 
 /// What a machine was measured to take, a line each.
 fn of_machine(text: &mut String, machine: &Machine, look: &Look) {
-    let _ = writeln!(text, "    {}", look.paint(Ink::Strong, "this machine"));
+    let _ = writeln!(
+        text,
+        "    {}",
+        look.paint(Ink::Strong, "this machine, with processes that were idle before")
+    );
     for (what, samples) in [
         ("a datagram", &machine.delay),
         ("a timer, late by", &machine.lateness),

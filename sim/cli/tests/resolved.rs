@@ -20,6 +20,7 @@ fn told<P: Protocol>(plan: &Plan<P>) -> String {
         hosts,
         network,
         persist,
+        lateness,
         timeline,
         workload,
         limit,
@@ -31,7 +32,7 @@ fn told<P: Protocol>(plan: &Plan<P>) -> String {
         live_tolerance,
     } = plan;
     let mut text = format!(
-        "{scenario} {rules} {persist:?} {limit:?} {max_events} {expect:?} {tolerated:?} {live_tolerance}\n{network:#?}\n{timeline:#?}\n\
+        "{scenario} {rules} {persist:?} {lateness:?} {limit:?} {max_events} {expect:?} {tolerated:?} {live_tolerance}\n{network:#?}\n{timeline:#?}\n\
          {measures:#?}\n"
     );
     for host in hosts {

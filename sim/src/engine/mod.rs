@@ -46,7 +46,7 @@ use crate::digest::Rolling;
 use crate::draws::Draws;
 use crate::layers::Layers;
 use crate::outcome::{FaultDone, Traffic};
-use crate::plan::{Plan, address_of, host_at};
+use crate::plan::{Latency, Plan, address_of, host_at};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
@@ -135,7 +135,11 @@ impl<'p, P: Protocol> Engine<'p, P> {
     /// `placed` are the plan's hosts in their places; nothing runs until [`reset`](Self::reset).
     pub(crate) fn new(plan: &'p Plan<P>, placed: &'p [Placed<P::Node>]) -> Self {
         let hosts = plan.hosts.len();
-        let fresh_judge = Judge::new(plan, placed, Span::ZERO);
+        let slack = match plan.lateness {
+            None => Span::ZERO,
+            Some(_) => plan.live_tolerance,
+        };
+        let fresh_judge = Judge::new(plan, placed, slack);
         Engine {
             plan,
             placed,
@@ -318,7 +322,11 @@ impl<P: Protocol> Engine<'_, P> {
                     let at = at.max(now);
                     let host = &mut self.hosts[id.index()];
                     let up = host.reaches(at, self.now);
-                    let upkeep = host.timers.arm(timer, at.as_nanos(), up.as_nanos());
+                    // An entry at the very deadline was late enough for another one, and would be exact for this.
+                    let before = up
+                        .as_nanos()
+                        .saturating_sub(u64::from(self.plan.lateness.is_some()));
+                    let upkeep = host.timers.arm(timer, at.as_nanos(), before);
                     self.keep_up(id, up, upkeep);
                 }
                 Effect::Disarm { timer } => {
@@ -403,7 +411,12 @@ impl<P: Protocol> Engine<'_, P> {
         }
     }
 
+    /// Pushes the entry of the timer at `place`, whose deadline is reached `at`: it comes up then, or as late as the plan says.
     pub(super) fn push_timer(&mut self, at: Time, host: HostId, place: u32) {
+        let at = match &self.plan.lateness {
+            None => at,
+            Some(law) => self.late(law, at, host, place),
+        };
         let incarnation = self.hosts[host.index()].incarnation;
         match self.queue.push(
             at.as_nanos(),
@@ -420,5 +433,17 @@ impl<P: Protocol> Engine<'_, P> {
                 self.ended.get_or_insert(End::QueueFull);
             }
         }
+    }
+
+    /// When the timer at `place` goes off whose deadline is reached `at`. The word is the deadline's own, so that it does not matter how
+    /// many entries there were before, and timers of a host that are due at once are found at once.
+    #[cold]
+    fn late(&self, law: &Latency, at: Time, id: HostId, place: u32) -> Time {
+        let host = &self.hosts[id.index()];
+        let deadline = host.timers.deadline(place);
+        let word = self
+            .draws
+            .lateness(self.keys[id.index()], host.incarnation, deadline);
+        (at + law.draw(word)).min(Time::from_nanos(timers::NEVER - 1))
     }
 }

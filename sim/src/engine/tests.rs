@@ -253,6 +253,7 @@ fn plan(way: Way, times: u64) -> Plan<Wear> {
         }],
         network: Network::of(LinkLaw::delaying(Latency::Constant(Span::ZERO))),
         persist: Latency::Constant(Span::ZERO),
+        lateness: None,
         timeline: Vec::new(),
         workload: Vec::new(),
         // A microsecond a round, and the last round half done.

@@ -89,7 +89,8 @@ impl<N: Node> Timers<N> {
         stale
     }
 
-    /// Arms a timer for `deadline`, on the host's clock, which is reached when the queue comes to `up`.
+    /// Arms a timer for `deadline`, on the host's clock, which is reached when the queue comes to `up`. An entry that comes up later does
+    /// not do for it.
     ///
     /// # Panics
     ///
@@ -120,6 +121,13 @@ impl<N: Node> Timers<N> {
     /// When the timer at the first place goes off; [`NEVER`] when there is none.
     pub(crate) fn first_deadline(&self) -> u64 {
         self.alarms.first().map_or(NEVER, |alarm| alarm.deadline)
+    }
+
+    /// When the timer at `place` goes off, on the host's clock; [`NEVER`] when it is not armed.
+    pub(crate) fn deadline(&self, place: u32) -> u64 {
+        self.alarms
+            .get(place as usize)
+            .map_or(NEVER, |alarm| alarm.deadline)
     }
 
     /// Takes back a timer.

@@ -147,6 +147,7 @@ fn plan<'f, P: Protocol>(
         hosts,
         network,
         persist,
+        lateness: None,
         timeline: timeline.steps,
         workload,
         limit,

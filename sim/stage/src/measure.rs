@@ -1,6 +1,9 @@
 //! What this machine takes: two live nodes on loopback addresses send each other datagrams through the same transport as every live node,
 //! look how late their timers go off, and write to their disks.
 //!
+//! Nodes are idle most of the time, and a process that was idle wakes up later than one that had been at work a moment ago. So between two
+//! datagrams a node has nothing to do for much longer than it takes a processor to go to sleep.
+//!
 //! Each node runs on a thread of its own with its own sockets, clock and durable file, as it would in a process. A policy is in force at both
 //! edges that delays every datagram, so that what a delay takes beyond its law is part of what is measured.
 
@@ -25,17 +28,17 @@ mod probe;
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// How many datagrams each of the two nodes sends, a millisecond apart on average, so that as many of its timers go off; at least 1.
+    /// How many datagrams each of the two nodes sends, 20 milliseconds apart on average, so that as many of its timers go off; at least 1.
     pub datagrams: u32,
     /// How many writes each does, one after the other; at least 1. They end after [`LONGEST_WRITING`] too.
     pub writes: u32,
 }
 
 impl Default for Effort {
-    /// Four thousand datagrams and timers, and up to six hundred writes, of two nodes: it takes some three seconds.
+    /// Four hundred datagrams and timers, and up to six hundred writes, of two nodes: it takes some five seconds.
     fn default() -> Self {
         Effort {
-            datagrams: 2_000,
+            datagrams: 200,
             writes: 300,
         }
     }

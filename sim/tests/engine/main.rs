@@ -16,6 +16,7 @@ mod determinism;
 mod effect_triggers;
 mod failing_disks;
 mod keyed_randomness;
+mod lateness;
 mod layers;
 mod links;
 mod measures;

@@ -39,6 +39,7 @@ pub(crate) fn plan() -> Draft {
         hosts: Vec::new(),
         network: Network::of(link(Latency::Constant(ms(1)))),
         persist: Latency::Constant(ms(10)),
+        lateness: None,
         timeline: Vec::new(),
         workload: Vec::new(),
         limit: Span::from_secs(1),
@@ -135,6 +136,16 @@ impl Draft {
 
     pub(crate) fn persist_takes(mut self, latency: Latency) -> Self {
         self.0.persist = latency;
+        self
+    }
+
+    pub(crate) fn timers_are_late(mut self, by: Latency) -> Self {
+        self.0.lateness = Some(by);
+        self
+    }
+
+    pub(crate) fn live_tolerance(mut self, tolerance: Span) -> Self {
+        self.0.live_tolerance = tolerance;
         self
     }
 

@@ -98,6 +98,7 @@ impl Stream {
             hosts: vec![host(SOURCE, "source", Some(self)), host(SINK, "sink", None)],
             network: Network::of(law),
             persist: Latency::Constant(Span::ZERO),
+            lateness: None,
             timeline: Vec::new(),
             workload: Vec::new(),
             // Whatever law: everything that arrives at all arrives by then.

@@ -158,7 +158,7 @@ fn how_it_was_made_is_told_in_notes() {
         &told,
         &[
             "? x.ron  Hardened  150 simulated runs and 3 live ones: too few runs to say, which takes 20 simulated ones and 5 live ones at least",
-            "    this machine",
+            "    this machine, with processes that were idle before",
             "      a datagram        p50 0.040 ms, p99 0.090 ms, max 0.090 ms (2 samples)",
             "      a timer, late by  p50 0.007 ms, p99 0.007 ms, max 0.007 ms (1 sample)",
             "    note: 150 of 1 000 simulated runs were done",

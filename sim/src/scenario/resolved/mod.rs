@@ -107,6 +107,7 @@ impl<P: Protocol> Form<'_, P> {
             expect: _,
             tolerated: _,
             live_tolerance,
+            lateness: _,
         } = self.plan;
         let mut page = Page::new();
         for line in self.file.story().lines() {

@@ -7,9 +7,9 @@ use squall_nodes::{CallId, Input, Node, NodeRng, Outbox, Span, Time, Timer};
 
 use super::LONGEST_WRITING;
 
-/// Between two datagrams it is at least this, and less than [`LONGEST_PAUSE`], so that the two nodes do not fall into step.
-const SHORTEST_PAUSE: Span = Span::from_micros(500);
-const LONGEST_PAUSE: Span = Span::from_micros(1_500);
+/// Between two datagrams it is idle for at least this, and less than [`LONGEST_PAUSE`], so that the two nodes do not fall into step.
+const SHORTEST_PAUSE: Span = Span::from_millis(15);
+const LONGEST_PAUSE: Span = Span::from_millis(25);
 /// How long a datagram is: about as long as most are.
 const LENGTH: usize = 64;
 /// How much is written: about as much as most nodes keep.

@@ -87,6 +87,7 @@ fn plan(story: &Story) -> Plan<Scripted> {
         hosts: hosts.collect(),
         network: Network::of(law),
         persist: Latency::Constant(Span::from_millis(10)),
+        lateness: None,
         timeline: Vec::new(),
         workload: Vec::new(),
         limit: PHASE * (story.phases.len() as u64 + 3),
