@@ -207,7 +207,7 @@ pub(crate) struct NodeArgs {
     /// Move aside what it has persisted, and start without
     #[arg(long)]
     pub(crate) wipe: bool,
-    /// The log, on stderr: text for people, or one JSON object a line
+    /// The log, on stderr, which has to be read if it is a pipe: text for people, or one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) log: Format,
     /// What the log says: what the node claims is `info` by its name, and `debug` in full; datagrams that the link

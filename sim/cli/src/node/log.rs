@@ -1,4 +1,7 @@
 //! The log of a live node, on stderr: for people, or an object a line.
+//!
+//! It is written by whoever logs, the node's own thread among them: nothing of it is lost, and a pipe whose reader does not read stops the
+//! node once the pipe is full. Whoever keeps a node's log has to drain it, or to turn it down with `--log-level`.
 
 use std::io;
 
