@@ -8,8 +8,17 @@ use squall_nodes::{ConfigOf, Protocol};
 ///
 /// # Errors
 ///
-/// When the settings are not made of named parts, or no settings come of it.
+/// When one of the rule sets is none of the protocol's (a recording may name what this program does not know), the settings are not made of
+/// named parts, or no settings come of it.
 pub fn under<P: Protocol>(config: &ConfigOf<P>, from: &str, to: &str) -> Result<ConfigOf<P>, String> {
+    for rules in [from, to] {
+        if !P::RULES.contains(&rules) {
+            return Err(format!(
+                "{} has no rule set {rules:?} to tell them apart by",
+                P::NAME
+            ));
+        }
+    }
     let as_value = |config: &ConfigOf<P>| serde_json::to_value(config).map_err(|error| error.to_string());
     let mut recorded = as_value(config)?;
     let mut nearest: Option<(usize, Value, Value)> = None;
@@ -71,5 +80,21 @@ fn alike(one: &Value, other: &Value) -> usize {
             one.iter().filter(same).count()
         }
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use squall_nodes::hac::Hac;
+
+    use super::*;
+
+    #[test]
+    fn rules_that_a_recording_names_and_nobody_knows_are_an_error() {
+        let config = Hac::config("brisk", "Hardened");
+        let unknown = under::<Hac>(&config, "Softened", "Original").unwrap_err();
+        assert!(unknown.contains("Softened"), "{unknown}");
+        let known = under::<Hac>(&config, "Hardened", "Original").unwrap();
+        assert_eq!(known, Hac::config("brisk", "Original"));
     }
 }
