@@ -23,6 +23,7 @@ pub mod node;
 pub mod outbox;
 pub mod protocol;
 pub mod recording;
+pub mod refinery;
 pub mod rng;
 pub mod seen;
 pub mod start;
