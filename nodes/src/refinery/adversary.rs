@@ -277,7 +277,11 @@ fn goes_on(trick: Trick, conn: ConnId, attempt: &mut Attempt, out: &mut Out) {
             let is_first = attempt.written == 0;
             attempt.written += CHUNK as u64;
             // Every other attempt is deep in place of long.
-            let fill = if attempt.number % 2 == 0 { b'x' } else { b'[' };
+            let fill = if attempt.number.is_multiple_of(2) {
+                b'x'
+            } else {
+                b'['
+            };
             out.encode(|into| {
                 if is_first {
                     into.extend_from_slice(BEGINS);
