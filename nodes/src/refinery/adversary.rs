@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{Config, Rules};
+use super::config::{Change, Config};
 use super::facts::RefineryFact;
 use super::proof::prove;
 use super::wire::{Credential, Decoder, Epoch, Establish, Grant, Link, NONCE, Packet, Row};
@@ -309,9 +309,9 @@ pub(super) fn overheard(node: &Config, kind: &str) -> Arc<[String]> {
         epoch: Epoch(0),
         link: Link::Node,
     };
-    let credential = match node.rules {
-        Rules::Original => Credential::Cert(node.secret.clone()),
-        Rules::Hardened => Credential::Proof(prove(&node.secret, &[0x5a; NONCE], &establish)),
+    let credential = match node.changes().has(Change::Prove) {
+        false => Credential::Cert(node.secret.clone()),
+        true => Credential::Proof(prove(&node.secret, &[0x5a; NONCE], &establish)),
     };
     let said = [Packet::Establish(establish), Packet::AuthStart(credential)];
     said.iter()

@@ -8,7 +8,7 @@ mod reign;
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use super::config::{Change, Changes, Config};
+use super::config::{Change, Changes, Config, Rules};
 use super::facts::{Loss, Parting, RefineryFact, Refusal};
 use super::gate::{Gate, Heard};
 use super::line::{Line, Word};
@@ -184,11 +184,9 @@ impl Chief {
     /// Opens an epoch.
     fn reign(&mut self, now: Time, out: &mut Out) {
         out.disarm(Timer::Takeover);
-        let is_hardened = self.changes.has(Change::Ratchet);
-        let epoch = if is_hardened {
-            self.open_epoch(out)
-        } else {
-            Epoch(0)
+        let epoch = match self.config.rules {
+            Rules::Original => Epoch(0),
+            Rules::Hardened => self.open_epoch(out),
         };
         if self.known_from.is_some() {
             out.claim(RefineryFact::Promoted { epoch });

@@ -1,5 +1,6 @@
 //! The settings of a refinery node: the two rule sets, the changes between them, and what cannot be.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
@@ -85,7 +86,8 @@ pub enum Rules {
     Hardened,
 }
 
-/// One change that `Hardened` makes to `Original`. The flaw that each one mends is told in [the module's own page](super).
+/// One change that `Hardened` makes to `Original`, or ([`OF_BOTH`](Change::OF_BOTH)) a rule of both. The flaw that each one mends is told
+/// in [the module's own page](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Change {
     /// What shows that somebody belongs to the cluster is a keyed hash over a nonce, not the secret.
@@ -108,6 +110,10 @@ pub enum Change {
     GiveWay,
     /// A master or node whose write failed is silent until one has completed, and then starts over.
     StartOver,
+    /// A rule of both sets: a packet out of its turn closes the connection.
+    Turn,
+    /// A rule of both sets: nobody is put below one who is below itself.
+    Downward,
 }
 
 /// Which changes are in force. Looked up on every packet, so a set of bits.
@@ -116,7 +122,7 @@ pub(super) struct Changes(u32);
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 10] = [
+    pub const ALL: [Change; 12] = [
         Change::Prove,
         Change::Earn,
         Change::Deadline,
@@ -127,7 +133,12 @@ impl Change {
         Change::Ratchet,
         Change::GiveWay,
         Change::StartOver,
+        Change::Turn,
+        Change::Downward,
     ];
+
+    /// Those that are rules of both sets, and change nothing of `Original`.
+    pub const OF_BOTH: [Change; 2] = [Change::Turn, Change::Downward];
 }
 
 impl Changes {
@@ -177,7 +188,7 @@ impl Config {
             backoff_most,
             takeover,
             fan_out: 3,
-            connections: 1_024,
+            connections: 512,
             connections_per_peer: 64,
             packet: match rules {
                 Rules::Original => 65_536,
@@ -196,7 +207,9 @@ impl Config {
     /// Which changes are in force.
     pub(super) fn changes(&self) -> Changes {
         let all = match self.rules {
-            Rules::Original => 0,
+            Rules::Original => Change::OF_BOTH
+                .iter()
+                .fold(0, |bits, change| bits | 1 << *change as u32),
             Rules::Hardened => (1 << Change::ALL.len()) - 1,
         };
         Changes(
@@ -261,9 +274,8 @@ impl Config {
             let message = format!("{} masters are too many", self.masters.len());
             faults.push(Fault::new("masters", message, "a master, and a standby"));
         }
-        if self.rules == Rules::Original
-            && let Some(change) = self.without.first()
-        {
+        let own_rules = |change: &&Change| self.rules == Rules::Original && !Change::OF_BOTH.contains(change);
+        if let Some(change) = self.without.iter().find(own_rules) {
             let message = format!("Original does not have {change:?}, so it cannot be left out");
             faults.push(Fault::new("without", message, "leave out changes under Hardened"));
         }
@@ -348,15 +360,14 @@ where
     }
     assemble_masters(hosts, &mut misfits);
     assemble_adversaries(hosts);
-    let twice = |index: &usize| {
-        let [own, others] = [&hosts[*index..=*index], &hosts[..*index]];
-        let is_honest = |host: &Placed<N>| !matches!(host.role, Role::Adversary(_));
-        let same = |host: &Placed<N>| is_honest(host) && host.config.id == own[0].config.id;
-        is_honest(&own[0]) && others.iter().any(same)
-    };
+    let mut ids = BTreeSet::new();
+    let honest = hosts
+        .iter()
+        .enumerate()
+        .filter(|(_, host)| !matches!(host.role, Role::Adversary(_)));
     // Names are different, so only written ids can be the same.
-    if let Some(index) = (0..hosts.len().min(MOST_NODES)).find(twice) {
-        let message = format!("{} has the id of another host", hosts[index].name);
+    if let Some((index, host)) = honest.into_iter().find(|(_, host)| !ids.insert(&host.config.id)) {
+        let message = format!("{} has the id of another host", host.name);
         misfits.push(misfit(index, "id", message, "ids are unique; its name is one"));
     }
     let rules: Vec<Rules> = hosts.iter().map(|host| host.config.rules).collect();

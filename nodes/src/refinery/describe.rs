@@ -1,13 +1,16 @@
 //! A packet in words, for traces.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use super::wire::{Decoder, Establish, Grant, Link, Packet, Report, Why};
 use crate::protocol::Describe;
 
-/// Tells people what refinery's packets say.
+/// Tells people what refinery's packets say. Of each direction of a connection it keeps what is not a whole packet yet.
 #[derive(Clone, Debug, Default)]
-pub struct Describer;
+pub struct Describer {
+    told: BTreeMap<(SocketAddrV4, SocketAddrV4), Told>,
+}
 
 impl Describe for Describer {
     fn datagram(&mut self, _from: SocketAddrV4, _to: SocketAddrV4, bytes: &[u8]) -> String {
@@ -15,6 +18,10 @@ impl Describe for Describer {
             "{} bytes that nobody here listens for: refinery speaks over streams",
             bytes.len()
         )
+    }
+
+    fn stream(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: &[u8]) -> Vec<String> {
+        self.told.entry((from, to)).or_default().take(bytes)
     }
 }
 

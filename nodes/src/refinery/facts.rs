@@ -170,6 +170,8 @@ pub enum Refusal {
     Silent,
     /// There is no room for it, or it had to make room for others.
     Crowded,
+    /// Its address has as many connections that have not been let in as one may have.
+    TooMany,
     /// Somebody else goes by its id now.
     Replaced,
     /// It has as many below it as it may have.

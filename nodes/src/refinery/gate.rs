@@ -93,7 +93,7 @@ impl Gate {
         };
         if !config.changes().has(Change::Slots) {
             if self.guests.len() >= config.connections as usize {
-                return turn_away(conn, from, out);
+                return turn_away(conn, from, Refusal::Crowded, out);
             }
             self.guests.insert(conn, guest);
             return;
@@ -103,7 +103,7 @@ impl Gate {
             *outside.entry(*guest.from.ip()).or_default() += 1;
         }
         if outside.get(from.ip()).copied().unwrap_or(0) >= config.connections_per_peer {
-            return turn_away(conn, from, out);
+            return turn_away(conn, from, Refusal::TooMany, out);
         }
         self.guests.insert(conn, guest);
         if outside.values().sum::<u32>() >= config.connections
@@ -182,6 +182,10 @@ impl Gate {
                     guest.step = Step::Declined;
                     out.claim(RefineryFact::Declined { conn: conn.0, from });
                     write(conn, &Packet::Dec, out);
+                }
+                (Step::Asked(_), Packet::Ack) if !config.changes().has(Change::Turn) => {
+                    guest.step = Step::Proven;
+                    return Some(Heard::Proven(conn));
                 }
                 (Step::Granted, Packet::Ack) => {
                     guest.step = Step::In;
@@ -355,12 +359,12 @@ impl Guest {
     }
 }
 
-fn turn_away(conn: ConnId, from: SocketAddrV4, out: &mut Out) {
+fn turn_away(conn: ConnId, from: SocketAddrV4, why: Refusal, out: &mut Out) {
     out.close(conn);
     out.claim(RefineryFact::Closed {
         conn: conn.0,
         from,
-        why: Refusal::Crowded,
+        why,
     });
 }
 

@@ -20,14 +20,21 @@ pub(super) struct Honest {
     me: SocketAddrV4,
     who: Who,
     disk: Disk,
-    /// Whether what was on the disk could not be read.
-    found_rubbish: bool,
+    found: Found,
 }
 
 #[derive(Clone, Debug)]
 enum Who {
     Chief(Box<Chief>),
     Member(Box<Member>),
+}
+
+/// What a node found on its disk when it booted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Rubbish,
+    Epoch,
 }
 
 /// How the node's disk is doing, as far as it was told.
@@ -57,7 +64,11 @@ impl Honest {
             me,
             who: Who::boot(role, config, me, epoch, rng),
             disk: Disk::Sound,
-            found_rubbish: found == Some(None),
+            found: match found {
+                None => Found::Nothing,
+                Some(None) => Found::Rubbish,
+                Some(Some(_)) => Found::Epoch,
+            },
         }
     }
 
@@ -67,8 +78,12 @@ impl Honest {
         }
         match (input, &mut self.who) {
             (Input::Start, _) => {
-                if self.found_rubbish {
+                if self.found == Found::Rubbish {
                     out.claim(RefineryFact::DiskUnreadable);
+                }
+                if self.found != Found::Epoch {
+                    // That a disk does not take anything is better known before the first epoch has to be on it.
+                    out.persist(&disk::encode(self.who.epoch()));
                 }
                 self.start(now, Listening::NotYet, out);
             }

@@ -87,7 +87,7 @@ impl Protocol for Refinery {
     }
 
     fn describer() -> Box<dyn Describe> {
-        Box::new(Describer)
+        Box::new(Describer::default())
     }
 }
 

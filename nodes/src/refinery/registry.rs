@@ -63,6 +63,16 @@ pub(super) struct Terms<'a> {
     pub(super) is_stale: &'a dyn Fn(Time) -> bool,
     /// The one that the node has just lost.
     pub(super) avoid: Option<SocketAddrV4>,
+    /// Whether a node may be put below one who is below it.
+    pub(super) loops: Loops,
+}
+
+/// Whether the tree has to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loops {
+    Never,
+    /// For the sake of showing what comes of it.
+    Allowed,
 }
 
 impl Registry {
@@ -254,7 +264,11 @@ impl Registry {
             };
             let is_good =
                 !(terms.is_stale)(heard) && !member.is_doubted && Some(member.address) != terms.avoid;
-            let depth = self.depth(above, id).filter(|_| is_good)?;
+            let by_way_of = match terms.loops {
+                Loops::Never => id,
+                Loops::Allowed => "",
+            };
+            let depth = self.depth(above, by_way_of).filter(|_| is_good && above != id)?;
             Some((depth, above, room(Some(above))?))
         });
         let best = candidates.min_by_key(|(depth, above, _)| (*depth, *above));
@@ -311,6 +325,7 @@ mod tests {
             fan_out: 2,
             is_stale,
             avoid: None,
+            loops: Loops::Never,
         }
     }
 

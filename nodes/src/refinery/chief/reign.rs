@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 
-use super::super::config::Change;
+use super::super::config::{Change, Changes};
 use super::super::facts::{RefineryFact, Refusal};
 use super::super::gate::is_stale;
-use super::super::registry::{Place, Registry, Terms};
+use super::super::registry::{Loops, Place, Registry, Terms};
 use super::super::wire::{Epoch, Establish, Grant, Link, Report, Row};
 use super::super::{Below, MOST_NODES, Out};
 use super::{Chief, Stance};
@@ -91,6 +91,7 @@ impl Chief {
             fan_out: config.fan_out as usize,
             is_stale: &|heard| is_stale(changes, config, now, heard),
             avoid: None,
+            loops: loops(changes),
         };
         let kept = reign.registry.kept(&said.id, &terms);
         let Place { parent, evicts } = match kept {
@@ -199,6 +200,7 @@ impl Chief {
             fan_out: config.fan_out as usize,
             is_stale: &|heard| is_stale(changes, config, now, heard),
             avoid,
+            loops: loops(changes),
         };
         let place = reign.registry.place(id, &terms);
         reign.registry.move_to(id, place.parent);
@@ -234,5 +236,12 @@ impl Chief {
             self.gate.close(conn, Refusal::Evicted, out);
         }
         self.strike_off(now, id, out);
+    }
+}
+
+fn loops(changes: Changes) -> Loops {
+    match changes.has(Change::Downward) {
+        true => Loops::Never,
+        false => Loops::Allowed,
     }
 }
