@@ -1,6 +1,119 @@
-//! The authenticated cluster: nodes that a master lets in, and that form a tree below it, over streams.
+//! The authenticated cluster: nodes that a master lets in when they belong to it, and that form a tree below it, over streams.
 //!
-//! PLACEHOLDER
+//! The source is the *Cluster Protocol* of a refinery's nodes. What is written here beyond it is marked *decided*.
+//!
+//! # The story
+//!
+//! A node dials the master and says who it is: **conn:establish**, with its id, its version and its type. The master answers
+//! **conn:startAuth** when the version is its own, **conn:close** when it is not. The node shows its cert, **auth:start**; the master
+//! lets it in, **auth:ack** with the upstream that the node is to have, or declines it, **auth:dec**. The node answers **auth:ack**,
+//! or **conn:close** when it was declined. A packet out of its turn, or a command of a master from one that is not the master, closes
+//! the connection.
+//!
+//! The node then dials its upstream with the same handshake, in which the upstream plays the master's part and names itself as the
+//! upstream; where the upstream is the master, the line to that is enough. *Decided*: **conn:establish** names the port at which a node
+//! accepts those below it, in `port`, since the source does not say how the master knows. So the nodes form a tree below the master,
+//! with at most `fan_out` below each. Both ends of a connection say **conn:alive** at an interval; whoever has dialled gives a silent one
+//! up, and dials again after a back-off that doubles, with jitter. When a node's connection to the master ends, the master gives those
+//! below it another upstream with a new **auth:ack**. **conn:close** ends a connection in order.
+//!
+//! *Decided*, under `Hardened`: there is a standby, which dials the master as a node does and is let in with `reign`; the master tells
+//! it of every node with **sync:node** and **sync:gone**. When the master is gone, and was looked for for a while, the standby opens an
+//! epoch above all that it knows of, writes it down, and *reigns*: nodes, which know both addresses, join it, and keep their places in the
+//! tree. A master that comes back looks for the other first and follows it. One that reigns and is not followed dials the other: where
+//! both reign, the lower epoch gives way. The master opens even epochs and the standby odd ones, so that no two ever open the same.
+//!
+//! # The map
+//!
+//! - [`wire`]: the packets, byte for byte; [`Describer`]: in words. `proof`: that somebody belongs here.
+//! - `gate`: the accepting side of connections; `line`: the dialling side.
+//! - `honest`: a node that belongs to the cluster, and its `disk`; `chief`: a master or a standby, and what it does while it reigns;
+//!   `registry`: whom it knows, and the tree; `member`: a node of the tree. `adversary`: those who do not belong. `start`: arguments.
+//! - [`Config`]: the settings and what cannot be; [`RefineryFact`]: what is claimed; `invariants`: what is promised, with the
+//!   bounds and how they are derived.
+//!
+//! # What is promised
+//!
+//! Under `Hardened`. Under `Original` the promises are the same, and the flaws below break them.
+//!
+//! | fault | `authenticated_first` | `strangers_stay_out` | `honest_stay` | `epoch_grows` | `one_master` | `live_upstream` | `tree` | `registry_true` |
+//! |---|---|---|---|---|---|---|---|---|
+//! | loss, duplicates, reordering | always | always | always | always | in quiet¹ | in quiet¹ | in quiet¹ | in quiet¹ |
+//! | corruption | always² | always² | always² | always² | in quiet¹ | in quiet¹ | in quiet¹ | in quiet¹ |
+//! | bandwidth | always | always | always | always | in quiet³ | in quiet³ | in quiet³ | in quiet³ |
+//! | link changes | always | always | always | always | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁴ |
+//! | crash, restart | always | always | always | always⁵ | in quiet⁶ | in quiet⁶ | in quiet⁶ | in quiet⁶ |
+//! | crash at an effect | always | always | always | always⁵ | in quiet⁶ | in quiet⁶ | in quiet⁶ | in quiet⁶ |
+//! | pause | always | always | always | always | in quiet | in quiet | in quiet | in quiet |
+//! | slow host | always | always | always | always | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁴ |
+//! | partition, one-way cut | always | always | always | always | in quiet⁷ | in quiet⁷ | in quiet⁷ | in quiet⁷ |
+//! | bridge, ring, flapping cut | always | always | always | always | in quiet⁷ | in quiet⁷ | in quiet⁷ | in quiet⁷ |
+//! | slow, failing disk | always | always | always | always⁵ | in quiet⁴ | in quiet⁴ | in quiet⁴ | in quiet⁴ |
+//! | wiped disk | always | always | always | always⁸ | in quiet | in quiet | in quiet | in quiet |
+//! | stale, torn, corrupt disk | always | always | always | always⁸ | in quiet | in quiet | in quiet | in quiet |
+//! | clock offset, drift, jump | always | always | always | always | in quiet⁹ | in quiet⁹ | in quiet⁹ | in quiet⁹ |
+//! | adversary | always¹⁰ | always¹⁰ | always¹⁰ | always¹⁰ | in quiet¹⁰ | in quiet¹⁰ | in quiet¹⁰ | in quiet¹⁰ |
+//!
+//! 1. While loss and latency are within what is tolerated. Where packets are lost, a silence may be too long though nobody is gone:
+//!    then a line is given up, and what was lost with it is there again within the bound.
+//! 2. The checksum of the transport finds it, and what is corrupt is lost.
+//! 3. While a full queue is within what is tolerated. The transport keeps its packets to what a link takes, so that none is too long.
+//! 4. Once it is over. For as long as it lasts, no group that it concerns is quiet.
+//! 5. What was accepted or opened is on the disk before it is said.
+//! 6. While the master or the standby is up. Where neither is, there is nobody to give an upstream.
+//! 7. On each side that is a group and has a master or a standby in it.
+//! 8. Anew for the life that begins with such a disk. A master that has lost its disk hears of the epochs that it has forgotten from its
+//!    nodes, and opens one above them.
+//! 9. While no clock goes wrong by more than a thousandth, and since none has jumped.
+//! 10. While the adversary does not have the secret, and does not sit between two who do: against that there is TLS, live. Nobody who has
+//!     the secret is one.
+//!
+//! ## By which it is shown
+//!
+//! Each row by files of `scenarios/refinery`: for each fault that it names, every promise is judged after the fault in one of them, over
+//! many seeds, in `sim/cli/tests/promises.rs`.
+//!
+//! | fault | scenarios |
+//! |---|---|
+//! | loss, duplicates, reordering | `loss`, `disorder` |
+//! | corruption | `corruption` |
+//! | bandwidth | `narrow_link` |
+//! | link changes | `link_degrades` |
+//! | crash, restart | `kill_node`, `restart_node`, `restart_node_at_once`, `kill_master`, `power_cut_master`, `restart_master`, `restart_master_at_once`, `kill_standby`, `master_and_standby_in_turn`, `half_open_node`, `children_cut_off`, `kill_whoever_is_promoted` |
+//! | crash at an effect | `kill_when_a_write_begins`, `kill_between_persist_and_word`, `kill_after_first_dial` |
+//! | pause | `pause_node`, `pause_master` |
+//! | slow host | `slow_node`, `slow_master` |
+//! | partition, one-way cut | `partition_and_rejoin`, `cut_off_node`, `one_way_to_master`, `one_way_from_master` |
+//! | bridge, ring, flapping cut | `bridge`, `ring`, `flap` |
+//! | slow, failing disk | `slow_disk`, `failing_disk` |
+//! | wiped disk | `wipe_node`, `wipe_master` |
+//! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk` |
+//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump` |
+//! | adversary | `wrong_cert`, `replay`, `stolen_id`, `out_of_turn`, `slow_framing`, `oversized`, `old_version`, `flood`, `flood_at_a_node` |
+//!
+//! # What `Hardened` changes
+//!
+//! Each is a [`Change`] that can be left out to see what it is for. Beside each is the invariant that is broken without it, in a scene
+//! of `sim/cli/tests/refinery.rs`, and the file of `scenarios/refinery` that shows the flaw under `Original`.
+//!
+//! | change | the flaw that it mends | missed by | file |
+//! |---|---|---|---|
+//! | [`Prove`](Change::Prove): what is shown is an HMAC-SHA-256 over a nonce of the one who asks and all that the other has said of itself | The cert crosses the wire: whoever has heard it once is let in. | `strangers_stay_out` | `replay` |
+//! | [`Earn`](Change::Earn): an id is taken from its holder only by one who has been let in | A node that comes back is believed to be who it says, before it has shown anything, so that a restart is not taken for a second node; and so is everybody else. | `honest_stay` | `stolen_id` |
+//! | [`Deadline`](Change::Deadline): who has not been let in within `handshake` is closed | A connection that leads nowhere is there for ever: a byte a second, or a host that is gone. | `live_upstream` | `slow_framing` |
+//! | [`Slots`](Change::Slots): connections that have not been let in have room of their own, a share of it for each address, and when there is none the oldest gives way | Whoever opens connections enough keeps everybody else out. | `honest_stay` | `flood` |
+//! | [`Watch`](Change::Watch): the one who accepted closes after a silence of `patience`, and after one of `silence` gives the place to another who needs it | Connections are half open: the master has one that nothing comes on, and its node for alive, until the transport gives up. | `registry_true` | `half_open_node` |
+//! | [`Detect`](Change::Detect): a node says in conn:alive that it has lost its upstream, and is given another | Those below a dead node are cut off until the master notices. | `live_upstream` | `children_cut_off` |
+//! | [`Standby`](Change::Standby): a standby follows the registry and reigns when the master is gone | The master is a single point of failure. | `one_master` | `kill_master` |
+//! | [`Ratchet`](Change::Ratchet): a node goes with no master of a lower epoch than it has accepted, and writes that down | With two masters, a node goes from the one to the other, and back. | `epoch_grows` | |
+//! | [`GiveWay`](Change::GiveWay): one who reigns and hears of a higher epoch follows it, or opens one above it where nobody reigns in that | With a standby, each side of a partition has a master, for ever. | `one_master` | |
+//! | [`StartOver`](Change::StartOver): a node whose write failed closes everything, is silent until a write has completed, and starts over | It goes on as if what was dropped with the write had been said. | `one_master` | |
+//!
+//! The last four mend what only a second master, or epochs, make possible: `Original` has neither.
+//!
+//! Two rules belong to both sets, and can be left out all the same. [`Turn`](Change::Turn): a packet out of its turn closes the
+//! connection; without it `authenticated_first` is broken. [`Downward`](Change::Downward): nobody is put below one who is below itself;
+//! without it `tree` is broken.
 
 mod adversary;
 mod chief;

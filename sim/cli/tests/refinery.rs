@@ -51,7 +51,7 @@ const SCENES: &[Scene] = &[
     },
     Scene {
         missed: &[(Change::Slots, "honest_stay")],
-        hosts: r#"(name: "x", role: Adversary(Flood), config: (adversary: (connections: 200))),"#,
+        hosts: r#"(name: "x", role: Adversary(Flood), config: (adversary: (connections: 200, pace: "1s"))),"#,
         config: "connections: 50, connections_per_peer: 10",
         timeline: r#"At("4s", Kill("n1")), At("6s", Restart("n1")), At("8s", Kill("n1")), At("11s", Restart("n1"))"#,
     },
@@ -153,8 +153,11 @@ fn each_change_is_missed_by_a_promise() {
         for (change, promise) in scene.missed {
             let run = runs(scene, Some(*change));
             let name = format!("refinery.{promise}");
-            let is_broken =
-                |seed| run(seed).violation.is_some_and(|violation| violation.invariant == name);
+            let is_broken = |seed| {
+                run(seed)
+                    .violation
+                    .is_some_and(|violation| violation.invariant == name)
+            };
             assert!((0..SEEDS).any(is_broken), "{promise} holds without {change:?}");
         }
     }
@@ -181,7 +184,10 @@ fn every_scene_holds_with_every_change_in_force() {
 fn every_change_and_every_promise_has_a_scene() {
     let missed = || SCENES.iter().flat_map(|scene| scene.missed);
     for change in Change::ALL {
-        assert!(missed().any(|(own, _)| *own == change), "nothing misses {change:?}");
+        assert!(
+            missed().any(|(own, _)| *own == change),
+            "nothing misses {change:?}"
+        );
     }
     for kind in Refinery::invariants() {
         assert!(
