@@ -6,6 +6,7 @@
 //! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real.
 //! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
 //! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster.
+//!   [`refinery`]: the authenticated cluster, over streams.
 //!
 //! Nothing here reads a clock, opens a socket or a file, starts a thread, or knows of the simulator.
 

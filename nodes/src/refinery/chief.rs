@@ -14,7 +14,7 @@ use super::gate::{Gate, Heard};
 use super::line::{Line, Word};
 use super::registry::Registry;
 use super::wire::{Epoch, Establish, Grant, Link, Row};
-use super::{Answer, Listening, Out, Role, Standing, Timer, disk, waits};
+use super::{Answer, Out, Role, Standing, Timer, disk, waits};
 use crate::node::{CallId, ConnId, StreamEvent};
 use crate::rng::NodeRng;
 use crate::time::Time;
@@ -79,12 +79,14 @@ impl Chief {
         }
     }
 
-    pub(super) fn start(&mut self, now: Time, listening: Listening, out: &mut Out) {
-        if self.role == Role::Standby && self.other.is_none() {
+    /// Whether it does nothing: the source knows no standby.
+    pub(super) fn is_idle(&self) -> bool {
+        self.role == Role::Standby && self.other.is_none()
+    }
+
+    pub(super) fn start(&mut self, now: Time, out: &mut Out) {
+        if self.is_idle() {
             return out.claim(RefineryFact::Idle);
-        }
-        if listening == Listening::NotYet {
-            out.listen(self.me.port());
         }
         let first = self.rng.span(crate::time::Span::ZERO, self.config.alive);
         out.arm(Timer::Beat, now + first);
@@ -125,7 +127,11 @@ impl Chief {
         match timer {
             Timer::Beat => self.beat(now, out),
             Timer::Dial => self.dial(now, out),
-            Timer::Takeover => self.reign(now, out),
+            Timer::Takeover => {
+                if matches!(self.stance, Stance::Seeking) {
+                    self.reign(now, out);
+                }
+            }
             // Of others.
             Timer::Upstream | Timer::Disk | Timer::Act => {}
         }
@@ -288,10 +294,17 @@ impl Chief {
         }
     }
 
-    /// The other one reigns and wants to be followed.
+    /// The other one reigns and is not followed, as far as it knows.
     fn nudged(&mut self, now: Time, out: &mut Out) {
+        // It may not have known of this line yet when it dialled.
+        if self
+            .line
+            .as_ref()
+            .is_some_and(|line| line.is_young(now, &self.config))
+        {
+            return;
+        }
         if let Some(line) = self.line.take() {
-            // It may be one of which the other knows nothing any more.
             line.close(out);
         }
         if matches!(self.stance, Stance::Following) {

@@ -7,7 +7,7 @@ use super::config::{Change, Config};
 use super::facts::RefineryFact;
 use super::member::Member;
 use super::wire::Epoch;
-use super::{Answer, Command, Listening, Out, RefineryNode, Role, Standing, Timer, disk};
+use super::{Answer, Command, Out, RefineryNode, Role, Standing, Timer, disk};
 use crate::node::{Input, StreamEvent, Token};
 use crate::rng::NodeRng;
 use crate::time::Time;
@@ -81,11 +81,15 @@ impl Honest {
                 if self.found == Found::Rubbish {
                     out.claim(RefineryFact::DiskUnreadable);
                 }
+                // Ahead of any write: what waits behind one that fails is dropped, and it listens but once.
+                if self.who.listens() {
+                    out.listen(self.me.port());
+                }
                 if self.found != Found::Epoch {
                     // That a disk does not take anything is better known before the first epoch has to be on it.
                     out.persist(&disk::encode(self.who.epoch()));
                 }
-                self.start(now, Listening::NotYet, out);
+                self.start(now, out);
             }
             (Input::Stream { conn, event }, Who::Chief(chief)) => chief.on_stream(now, conn, event, out),
             (Input::Stream { conn, event }, Who::Member(member)) => member.on_stream(now, conn, event, out),
@@ -111,13 +115,13 @@ impl Honest {
         }
     }
 
-    fn start(&mut self, now: Time, listening: Listening, out: &mut Out) {
+    fn start(&mut self, now: Time, out: &mut Out) {
         out.claim(RefineryFact::Started {
             epoch: self.who.epoch(),
         });
         match &mut self.who {
-            Who::Chief(chief) => chief.start(now, listening, out),
-            Who::Member(member) => member.start(now, listening, out),
+            Who::Chief(chief) => chief.start(now, out),
+            Who::Member(member) => member.start(now, out),
         }
     }
 
@@ -144,7 +148,7 @@ impl Honest {
                 self.disk = Disk::Sound;
                 let (epoch, rng) = (self.who.epoch(), self.who.rng());
                 self.who = Who::boot(&self.role, &self.config, self.me, epoch, rng);
-                self.start(now, Listening::Already, out);
+                self.start(now, out);
             }
             (Input::PersistFailed(token), Disk::Tried(tried)) if token == tried => {
                 self.fall_silent(now, out);
@@ -175,6 +179,14 @@ impl Who {
         match role {
             Role::Node(kind) => Who::Member(Box::new(Member::boot(kind.clone(), config, me, epoch, rng))),
             _ => Who::Chief(Box::new(Chief::boot(role.clone(), config, me, epoch, rng))),
+        }
+    }
+
+    /// Whether anyone may dial it.
+    fn listens(&self) -> bool {
+        match self {
+            Who::Chief(chief) => !chief.is_idle(),
+            Who::Member(_) => true,
         }
     }
 

@@ -75,6 +75,11 @@ impl Line {
         self.step == Step::Dialled
     }
 
+    /// Whether it was dialled so lately that the other may not have been let in, or told, before it said what it says now.
+    pub(super) fn is_young(&self, now: Time, config: &Config) -> bool {
+        now.since(self.since) <= config.handshake
+    }
+
     /// Takes in anything but bytes.
     pub(super) fn event(&mut self, now: Time, event: StreamEvent<'_>, out: &mut Out) -> Option<Word> {
         match event {

@@ -7,7 +7,7 @@ use super::facts::{Loss, RefineryFact, Refusal};
 use super::gate::{Gate, Heard, is_stale};
 use super::line::{Line, Word};
 use super::wire::{Epoch, Establish, Grant, Link, Report};
-use super::{Answer, Below, Listening, Out, Standing, Timer, disk, waits};
+use super::{Answer, Below, Out, Standing, Timer, disk, waits};
 use crate::node::{CallId, ConnId, StreamEvent};
 use crate::rng::NodeRng;
 use crate::time::{Span, Time};
@@ -69,10 +69,7 @@ impl Member {
         }
     }
 
-    pub(super) fn start(&mut self, now: Time, listening: Listening, out: &mut Out) {
-        if listening == Listening::NotYet {
-            out.listen(self.me.port());
-        }
+    pub(super) fn start(&mut self, now: Time, out: &mut Out) {
         let first = self.rng.span(Span::ZERO, self.config.alive);
         out.arm(Timer::Beat, now + first);
         self.dial(now, out);

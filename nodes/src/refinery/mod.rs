@@ -91,6 +91,15 @@
 //! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump` |
 //! | adversary | `wrong_cert`, `replay`, `stolen_id`, `out_of_turn`, `slow_framing`, `oversized`, `old_version`, `flood`, `flood_at_a_node` |
 //!
+//! # What a stranger can cost
+//!
+//! Whoever has not been let in may have up to `packet` bytes of a packet that is not whole held for it, which are 4 096 under
+//! `Hardened`; there are at most `connections` of them, 512, and `connections_per_peer` of one address, 64: two megabytes in all. Whoever has
+//! been let in may have 64 KiB held, and is one of [`MOST_NODES`] at a master and of `fan_out` at a node. A payload is refused while it is
+//! read when it is nested more than [`MAX_DEPTH`](wire::MAX_DEPTH) deep or holds more than [`MAX_VALUES`](wire::MAX_VALUES) values. Only
+//! whole packets count as a word: bytes that make none neither end a silence nor move a deadline. Every connection that is closed is
+//! claimed, `closed`, with why.
+//!
 //! # What `Hardened` changes
 //!
 //! Each is a [`Change`] that can be left out to see what it is for. Beside each is the invariant that is broken without it, in a scene
@@ -114,6 +123,14 @@
 //! Two rules belong to both sets, and can be left out all the same. [`Turn`](Change::Turn): a packet out of its turn closes the
 //! connection; without it `authenticated_first` is broken. [`Downward`](Change::Downward): nobody is put below one who is below itself;
 //! without it `tree` is broken.
+//!
+//! # What did not hold at first
+//!
+//! Random storms over `Hardened` broke promises. Each is told by a file of `scenarios/refinery` that holds by now.
+//!
+//! | scenario | the flaw | the mend |
+//! |---|---|---|
+//! | `found_deaf_since_its_first_write` | A master's first write fails. That it listens waited behind it and was dropped; it starts over, believes that it listens, and refuses everyone for ever. | It listens before it writes anything. |
 
 mod adversary;
 mod chief;
@@ -377,13 +394,6 @@ impl Answer {
 
 /// Where nodes put what they want done.
 type Out = Outbox<RefineryNode>;
-
-/// Whether a node has opened its port in this life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Listening {
-    NotYet,
-    Already,
-}
 
 /// Writes a packet to a connection.
 fn write(conn: ConnId, packet: &Packet, out: &mut Out) {
