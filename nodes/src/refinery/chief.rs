@@ -50,11 +50,19 @@ enum Stance {
     /// Nothing.
     Idle,
     /// It looks for the other.
-    Seeking,
+    Seeking(Search),
     /// It follows the other, on the line.
     Following,
     /// It keeps the registry.
     Reigning(Reign),
+}
+
+/// Whether it has looked for the other for long enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    GoesOn,
+    /// It has, but for the attempt that is under way.
+    IsOver,
 }
 
 impl Chief {
@@ -128,9 +136,14 @@ impl Chief {
             Timer::Beat => self.beat(now, out),
             Timer::Dial => self.dial(now, out),
             Timer::Takeover => {
-                if matches!(self.stance, Stance::Seeking) {
-                    self.reign(now, out);
+                if !matches!(self.stance, Stance::Seeking(_)) {
+                    return;
                 }
+                if self.line.is_none() {
+                    return self.reign(now, out);
+                }
+                // Where many dial at once it may be let in only a little later.
+                self.stance = Stance::Seeking(Search::IsOver);
             }
             // Of others.
             Timer::Upstream | Timer::Disk | Timer::Act => {}
@@ -140,7 +153,7 @@ impl Chief {
     pub(super) fn on_status(&self, call: CallId, out: &mut Out) {
         let (standing, master) = match &self.stance {
             Stance::Idle => (Standing::Idle, None),
-            Stance::Seeking => (Standing::Seeking, None),
+            Stance::Seeking(_) => (Standing::Seeking, None),
             Stance::Following => (Standing::Following, self.other),
             Stance::Reigning(_) => (Standing::Reigning, Some(self.me)),
         };
@@ -183,7 +196,7 @@ impl Chief {
 
     /// Looks for the other, and reigns if there is none to be found for a while.
     fn seek(&mut self, now: Time, out: &mut Out) {
-        self.stance = Stance::Seeking;
+        self.stance = Stance::Seeking(Search::GoesOn);
         out.arm(Timer::Takeover, now + self.config.takeover);
     }
 
@@ -434,11 +447,12 @@ impl Chief {
                 self.failures = 0;
                 self.seek(now, out);
             }
-            Stance::Seeking if self.role == Role::Master && is_vacant(why) => {
+            Stance::Seeking(Search::IsOver) => return self.reign(now, out),
+            Stance::Seeking(_) if self.role == Role::Master && is_vacant(why) => {
                 // The other is there and does not reign, or is down: nobody else does.
                 return self.reign(now, out);
             }
-            Stance::Seeking | Stance::Reigning(_) | Stance::Idle => {}
+            Stance::Seeking(_) | Stance::Reigning(_) | Stance::Idle => {}
         }
         self.dial_later(now, out);
     }
@@ -451,7 +465,7 @@ impl Chief {
             Stance::Idle => return,
             Stance::Reigning(reign) if !reign.followers.is_empty() => return self.dial_later(now, out),
             Stance::Reigning(_) => Link::Reigning,
-            Stance::Seeking | Stance::Following => Link::Follower,
+            Stance::Seeking(_) | Stance::Following => Link::Follower,
         };
         let said = Establish {
             id: self.config.own_id(self.me),

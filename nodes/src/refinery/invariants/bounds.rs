@@ -13,7 +13,7 @@
 //! **`one_master`** takes, one after the other,
 //!
 //! 1. `S + A + 2L` until one who follows gives up a master that is gone, and what was under way has come;
-//! 2. `T + L` until one who finds nobody reigns, and has written that down;
+//! 2. `T + C + L` until one who finds nobody reigns, when the attempt that is under way then is over too, and has written that down;
 //! 3. `k(2)·C` until one who reigns has dialled the other, an attempt of before being over first, and the lower epoch has given way;
 //!    and as long as that until who gave way has reached the other, or is asked to.
 //!
@@ -61,7 +61,7 @@ impl Terms {
     /// Until one reigns.
     pub(super) fn one_master(&self) -> Span {
         let given_up = self.given_up() + self.latency * 2;
-        let taken_over = self.takeover + self.latency;
+        let taken_over = self.takeover + self.attempt() + self.latency;
         let met = self.attempt() * self.attempts(2);
         given_up + taken_over + met * 2
     }
@@ -129,8 +129,8 @@ mod tests {
         let calm = terms(0.0);
         assert_eq!((calm.attempts(2), calm.attempts(6)), (2, 6));
         assert_eq!(calm.attempt(), Span::from_millis(2_000 + 200 + 800 + 20));
-        // 1 200 + 20, 1 000 + 10, 2 · 2 · 3 020
-        assert_eq!(calm.one_master(), Span::from_millis(1_220 + 1_010 + 12_080));
+        // 1 200 + 20, 1 000 + 3 020 + 10, 2 · 2 · 3 020
+        assert_eq!(calm.one_master(), Span::from_millis(1_220 + 4_030 + 12_080));
         // 6 · 3 020, 1 200, 10
         assert_eq!(
             calm.live_upstream(),

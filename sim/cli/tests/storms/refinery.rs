@@ -13,7 +13,7 @@ const fn of(hosts: &'static [(&'static str, &'static str)]) -> Cluster {
         hosts,
         speaks: Speaks::Streams,
         workload: &[],
-        calm_ms: 125_000,
+        calm_ms: 130_000,
     }
 }
 
