@@ -187,6 +187,30 @@ impl Switch {
         Ok(())
     }
 
+    /// Takes a host's cable out: nothing comes from it or to it, and its processes are not told.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn unplug(&mut self, host: usize) -> Result<(), StageError> {
+        self.set_port(host, "down")
+    }
+
+    /// Puts a host's cable back.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn plug_in(&mut self, host: usize) -> Result<(), StageError> {
+        self.set_port(host, "up")
+    }
+
+    fn set_port(&self, host: usize, state: &str) -> Result<(), StageError> {
+        let (switch, port) = (switch_of(&self.run), format!("p{host}"));
+        let mut ip = Command::new("ip");
+        output(ip.args(["-n", &switch, "link", "set", &port, state]), "").map(drop)
+    }
+
     /// How many datagrams each entry of the timeline has dropped so far.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What is said of worlds that are made up.
 
 use squall_sim::compare::{Observed, Setting, Worlds};
-use squall_sim::machine::Calibrated;
+use squall_sim::machine::{Boots, Calibrated, Machine, Waking};
 use squall_sim::outcome::{Measured, Verdict};
 use squall_sim::plan::{Clock, Expect};
 use squall_sim::runner::HostCast;
@@ -138,8 +138,15 @@ fn how_it_was_made_is_told_in_notes() {
     let ms = Span::from_millis;
     let machine = Machine {
         delay: vec![Span::from_micros(40), Span::from_micros(90)],
-        lateness: vec![Span::from_micros(7)],
+        lateness: vec![Waking {
+            idle: ms(9),
+            late: Span::from_micros(7),
+        }],
         write: vec![ms(3)],
+        boots: Boots {
+            first: vec![ms(2)],
+            again: Vec::new(),
+        },
     };
     let made = Made {
         machine: Some((

@@ -7,6 +7,7 @@ use clap::Parser as _;
 use squall_nodes::Span;
 use squall_nodes::hac::Hac;
 use squall_sim::live::{LiveRun, Stalls};
+use squall_sim::machine::Boots;
 use squall_sim::registered;
 use squall_sim::scenario::Complaints;
 
@@ -89,6 +90,13 @@ impl Staged for Twin {
                 longest: Span::from_millis(250),
             },
             hosts: Vec::new(),
+        })
+    }
+
+    fn boots(&self, _: &ScenarioFile, _: &'static str, _: &Stage<'_>) -> Result<Boots, StageError> {
+        Ok(Boots {
+            first: vec![Span::from_micros(700); 3],
+            again: Vec::new(),
         })
     }
 }

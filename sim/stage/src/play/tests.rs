@@ -4,14 +4,17 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use squall_live::Line;
 use squall_nodes::echo::{Echo, EchoNode};
-use squall_nodes::{Crash, DiskAtBoot, Placed};
+use squall_nodes::{Change, Crash, DiskAtBoot, HostId, Placed};
 use squall_sim::outcome::{Outcome, Verdict};
 use squall_sim::scenario::{ScenarioFile, resolve};
 
 use super::*;
+use crate::crew::News;
 use crate::door::{Folders, Links};
-use crate::ground::{Cutter, Ground};
+use crate::ground::{Cutter, Ground, Plug};
+use crate::host::{Act, Host, Life};
 use crate::netns::CutWays;
 use crate::staged::come_to;
 
@@ -28,6 +31,10 @@ impl Ground for Nowhere {
     }
 
     fn cut(&mut self, _: &[CutWays]) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    fn plug(&mut self, _: HostId, _: Plug) -> Result<(), StageError> {
         Ok(())
     }
 
@@ -59,6 +66,7 @@ fn with_play(timeline: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
         folder: PathBuf::new(),
         links: Links::Edge,
         folders: Folders::Keep,
+        record: None,
         stop: &stop,
         progress: &|_| (),
     };
