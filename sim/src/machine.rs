@@ -155,7 +155,8 @@ impl Lateness {
         }
     }
 
-    fn of(machine: &Machine) -> Self {
+    /// What hosts of a machine are late by.
+    pub fn of(machine: &Machine) -> Self {
         let classes = machine.lateness_by_idle();
         Lateness {
             timers: classes

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -135,7 +135,9 @@ pub(crate) fn compare(
         let (scenario, rules) = (prepared.scenario(), prepared.rules());
         if session.is_stopped() || session.exit == Exit::Bug {
             compared.junit.note(|junit| junit.not_begun(scenario, rules));
-            session.tell(&format!("under {rules} nothing was begun"));
+            if session.is_stopped() {
+                session.tell(&format!("stopped: under {rules} nothing was begun"));
+            }
             continue;
         }
         compared.one(prepared.as_ref(), session)?;

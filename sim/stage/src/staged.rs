@@ -94,7 +94,7 @@ impl<P: Protocol> Staged for Live<P> {
         let mut boots = Boots::default();
         for _ in 0..MOST_ROUNDS {
             let begun = Begun::<P>::of(file, rules, stage)?;
-            let (_, more) = begun.run(0, None, stage, |mut play| play.boots());
+            let (_, more) = begun.run(0, None, stage, |mut play| play.boot_times());
             let Boots { first, again } = more?;
             boots.first.extend(first);
             boots.again.extend(again);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use squall_sim::compare::{Agreement, Claimed, Comparison, What};
 
 use super::{LONGEST, chance};
-use crate::look::{Ink, Look, counted, grouped, harmless, padded};
+use crate::look::{Ink, Look, grouped, harmless, padded};
 
 /// Facts that one world claims in another share of its runs, and those that only one does.
 pub(super) fn facts(text: &mut String, comparison: &Comparison, look: &Look) {
@@ -19,13 +19,14 @@ pub(super) fn facts(text: &mut String, comparison: &Comparison, look: &Look) {
             of_one.push((place, fact));
         }
     }
-    let all = counted(comparison.facts.len() as u64, "fact", "facts");
+    let all = grouped(comparison.facts.len() as u64);
     let said = match (comparison.facts.len(), outside.len()) {
         (0, _) => "none is claimed in either world".to_owned(),
-        (_, 0) => format!("{all}, by role: no share of the runs that claim one differs between the worlds"),
+        (_, 0) => format!("all {all}, by role, are claimed in like shares of the runs of both worlds"),
         (_, count) => format!(
-            "{all}, by role: the share of the runs that claim one differs between the worlds for {}",
-            grouped(count as u64)
+            "{} of {all}, by role, {} claimed in another share of the live runs than of the simulated ones",
+            grouped(count as u64),
+            if count == 1 { "is" } else { "are" }
         ),
     };
     let _ = writeln!(text, "    {title}  {said}");

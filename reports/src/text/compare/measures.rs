@@ -133,19 +133,22 @@ fn magnitude(ns: i64) -> String {
 pub(crate) fn sentences(comparison: &Comparison, place: usize) -> Vec<String> {
     let measure = &comparison.measures[place];
     let (simulated, live) = (measure.reached.simulated, measure.reached.live);
+    let likely = |how| chance(comparison, What::Measure(place, how));
     let reached = format!(
-        "live falls outside: {} of {} live runs have a sample, and {} of {} simulated ones",
+        "live falls outside: {} of {} live runs have a sample, and {} of {} simulated ones ({})",
         grouped(live.count),
         grouped(live.of),
         grouped(simulated.count),
-        grouped(simulated.of)
+        grouped(simulated.of),
+        likely(How::Reached)
     );
-    let beyond = |share: Share, which: &str| {
+    let beyond = |share: Share, which: &str, how| {
         format!(
-            "live falls outside: {} of {} live runs are {which} of {} simulated ones",
+            "live falls outside: {} of {} live runs are {which} of {} simulated ones ({})",
             grouped(share.count),
             grouped(share.of),
-            grouped(simulated.count)
+            grouped(simulated.count),
+            likely(how)
         )
     };
     let mut told: Vec<String> = measure
@@ -153,8 +156,8 @@ pub(crate) fn sentences(comparison: &Comparison, place: usize) -> Vec<String> {
         .iter()
         .map(|how| match how {
             How::Reached => reached.clone(),
-            How::Above => beyond(measure.above, "above the greatest"),
-            How::Below => beyond(measure.below, "below the least"),
+            How::Above => beyond(measure.above, "above the greatest", How::Above),
+            How::Below => beyond(measure.below, "below the least", How::Below),
             How::Distance => distance(measure),
         })
         .collect();
@@ -174,7 +177,7 @@ pub(crate) fn sentences(comparison: &Comparison, place: usize) -> Vec<String> {
                         grouped(share.count),
                         grouped(share.of),
                         if share.count == 1 { "is" } else { "are" },
-                        chance(comparison, What::Measure(place, how))
+                        likely(how)
                     );
                 }
             }

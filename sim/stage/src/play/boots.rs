@@ -17,7 +17,7 @@ impl<P: Protocol> Play<'_, '_, P> {
     /// # Errors
     ///
     /// That one does not boot, or that it is given up.
-    pub(crate) fn boots(&mut self) -> Result<Boots, StageError> {
+    pub(crate) fn boot_times(&mut self) -> Result<Boots, StageError> {
         self.go();
         let mut all: Vec<HostId> = self.crew.ids().collect();
         all.retain(|id| self.crew.host(*id).power == Power::On);
