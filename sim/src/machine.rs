@@ -113,7 +113,11 @@ impl Machine {
         let size = wakings.len().div_ceil(CLASSES).max(1);
         let mut classes: Vec<(Span, Vec<Span>)> = Vec::new();
         for class in wakings.chunks(size) {
-            let from = if classes.is_empty() { Span::ZERO } else { class[0].idle };
+            let from = if classes.is_empty() {
+                Span::ZERO
+            } else {
+                class[0].idle
+            };
             let mut late: Vec<Span> = class.iter().map(|waking| waking.late).collect();
             late.sort_unstable();
             classes.push((from, late));

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use squall_sim::compare::{
-    Agreement, By, Claimed, Comparison, Contradiction, How, Implied, LEVEL, Later, Method,
-    Observed, Order, Point, Ranked, Relation, Samples, Share, Tested, Verdicts, What,
+    Agreement, By, Claimed, Comparison, Contradiction, How, Implied, LEVEL, Later, Method, Observed, Order,
+    Point, Ranked, Relation, Samples, Share, Tested, Verdicts, What,
 };
 use squall_sim::machine::Machine;
 use squall_sim::trace::Span;

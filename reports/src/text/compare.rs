@@ -186,7 +186,10 @@ fn percent(share: f64) -> String {
 /// How all tests together say what falls outside, and how near the nearest of the others comes to it.
 fn tests(text: &mut String, comparison: &Comparison, look: &Look) {
     let tests = &comparison.tests;
-    let rejected = tests.iter().filter(|test| test.agreement == Agreement::Outside).count();
+    let rejected = tests
+        .iter()
+        .filter(|test| test.agreement == Agreement::Outside)
+        .count();
     let mut said = format!(
         "{} at a level of {} % for all of them together, by Holm's procedure: ",
         counted(tests.len() as u64, "test", "tests"),
@@ -197,7 +200,10 @@ fn tests(text: &mut String, comparison: &Comparison, look: &Look) {
         1 => "1 finds live otherwise".to_owned(),
         count => format!("{} find live otherwise", grouped(count as u64)),
     };
-    let least = tests.iter().min_by(|a, b| a.p.total_cmp(&b.p)).filter(|_| rejected == 0);
+    let least = tests
+        .iter()
+        .min_by(|a, b| a.p.total_cmp(&b.p))
+        .filter(|_| rejected == 0);
     if let Some(least) = least {
         let _ = write!(said, ", and the least has {}", likely(least));
     }
@@ -211,7 +217,11 @@ fn chance(comparison: &Comparison, what: What) -> String {
 
 /// `p = 0.003, 0.084 by Holm`: the probability by itself, and the one that the level is for.
 fn likely(test: &Tested) -> String {
-    format!("p = {}, {} by Holm", probability(test.p), probability(test.adjusted))
+    format!(
+        "p = {}, {} by Holm",
+        probability(test.p),
+        probability(test.adjusted)
+    )
 }
 
 /// `0.713`, `2.1e-5`.

@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use squall_nodes::Span;
 use squall_reports::compare::{Made, csv};
 use squall_reports::look::{counted, grouped};
-use squall_nodes::Span;
 use squall_reports::{json, text};
 use squall_sim::compare::{Comparison, FEWEST_LIVE, FEWEST_SIMULATED, Observed, Setting, Worlds};
 use squall_sim::machine::Machine;
@@ -173,11 +173,7 @@ struct Gathered {
 
 impl Compared<'_> {
     /// Measures this machine; returns whether it is measured, which it is not when that was stopped.
-    fn calibrate(
-        &mut self,
-        all: &[Box<dyn Prepared>],
-        session: &mut Session<'_>,
-    ) -> anyhow::Result<bool> {
+    fn calibrate(&mut self, all: &[Box<dyn Prepared>], session: &mut Session<'_>) -> anyhow::Result<bool> {
         let effort = Effort::default();
         let about = effort.about().as_nanos().div_ceil(1_000_000_000);
         let is_quiet = self.how.says.quiet;
@@ -210,9 +206,7 @@ impl Compared<'_> {
         };
         let machine = match (measured, all.first()) {
             // Whatever the rules, the same processes boot.
-            (Ok(machine), Some(first)) => {
-                boots(first.rules())?.map(|boots| Machine { boots, ..machine })
-            }
+            (Ok(machine), Some(first)) => boots(first.rules())?.map(|boots| Machine { boots, ..machine }),
             (measured, _) => measured,
         };
         match machine {
@@ -229,11 +223,7 @@ impl Compared<'_> {
     }
 
     /// Where live runs are played.
-    fn stage<'s>(
-        &self,
-        stop: &'s AtomicBool,
-        progress: &'s dyn Fn(Progress),
-    ) -> anyhow::Result<Stage<'s>> {
+    fn stage<'s>(&self, stop: &'s AtomicBool, progress: &'s dyn Fn(Progress)) -> anyhow::Result<Stage<'s>> {
         Ok(Stage {
             program: std::env::current_exe().context("the path of this program is not known")?,
             folder: self.folder.clone(),

@@ -154,12 +154,8 @@ pub trait Staged: Send + Sync {
     /// # Errors
     ///
     /// That they cannot be played, or that the machine did not let it be. Whatever comes of it, nothing stays behind.
-    fn boots(
-        &self,
-        file: &ScenarioFile,
-        rules: &'static str,
-        stage: &Stage<'_>,
-    ) -> Result<Boots, StageError>;
+    fn boots(&self, file: &ScenarioFile, rules: &'static str, stage: &Stage<'_>)
+    -> Result<Boots, StageError>;
 }
 
 impl StageError {

@@ -310,7 +310,11 @@ mod tests {
         assert!(machine.delay.is_sorted() && machine.lateness.is_sorted() && machine.write.is_sorted());
         // From pauses of 5 ms, cut short by what the other sends, to those of 300 ms.
         let idle = |nth: usize| machine.lateness[nth].idle;
-        assert!(idle(99) <= Span::from_millis(300) && idle(99) > idle(0), "{:?}", idle(99));
+        assert!(
+            idle(99) <= Span::from_millis(300) && idle(99) > idle(0),
+            "{:?}",
+            idle(99)
+        );
         assert!(told.get() > 0, "it tells that it goes on");
         assert!(!machine.write[0].is_zero(), "no disk writes in no time");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -325,7 +329,12 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
-        let refused = machine(Path::new("/nonexistent/squall"), Effort::default(), &NEVER, &|_| ());
+        let refused = machine(
+            Path::new("/nonexistent/squall"),
+            Effort::default(),
+            &NEVER,
+            &|_| (),
+        );
         assert!(matches!(refused, Err(StageError::System { .. })), "{refused:?}");
     }
 }

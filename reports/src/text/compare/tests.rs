@@ -131,7 +131,9 @@ fn what_is_no_proof_is_told_with_how_likely_it_is() {
     assert_eq!(comparison.agreement(), Agreement::Within);
     assert_eq!(
         sentences(&comparison, 0),
-        ["live lies within what was simulated, though 1 of 30 live runs is above the greatest simulated one (p = 0.029, 0.262 by Holm)"]
+        [
+            "live lies within what was simulated, though 1 of 30 live runs is above the greatest simulated one (p = 0.029, 0.262 by Holm)"
+        ]
     );
     let told = compare(&comparison, &Made::default(), &Look::plain("squall"));
     assert!(!told.contains("as chance has it"), "{told}");
@@ -140,10 +142,17 @@ fn what_is_no_proof_is_told_with_how_likely_it_is() {
         junit.compared(comparison, &Made::default());
         junit.xml()
     };
-    assert!(junit(&comparison).contains("failures=\"0\" errors=\"0\""), "{}", junit(&comparison));
+    assert!(
+        junit(&comparison).contains("failures=\"0\" errors=\"0\""),
+        "{}",
+        junit(&comparison)
+    );
     let other = compared(runs(1_000, |_| 400_000), runs(30, |_| 500_000));
     let xml = junit(&other);
-    assert!(xml.contains("failures=\"1\"") && xml.contains("type=\"outside\""), "{xml}");
+    assert!(
+        xml.contains("failures=\"1\"") && xml.contains("type=\"outside\""),
+        "{xml}"
+    );
 }
 
 #[test]
@@ -157,7 +166,11 @@ fn who_is_first_of_a_role_is_explained_where_one_is_told() {
             for ((_, host), at) in &mut more {
                 *host = HostId(2);
                 let ms = Span::from_millis(1);
-                *at = if run.seed.is_multiple_of(2) { *at + ms } else { Time::ZERO + at.since(Time::ZERO + ms) };
+                *at = if run.seed.is_multiple_of(2) {
+                    *at + ms
+                } else {
+                    Time::ZERO + at.since(Time::ZERO + ms)
+                };
             }
             run.firsts.extend(more);
             run.firsts.sort_unstable();
@@ -170,7 +183,10 @@ fn who_is_first_of_a_role_is_explained_where_one_is_told() {
         compare(&comparison, &Made::default(), &Look::plain("squall"))
     };
     let alone = told(&[("s", "Server"), ("c", "Client")]);
-    assert!(alone.contains("stand against it") && !alone.contains(explained), "{alone}");
+    assert!(
+        alone.contains("stand against it") && !alone.contains(explained),
+        "{alone}"
+    );
     let two = told(&[("s", "Server"), ("c", "Client"), ("d", "Client")]);
     assert!(two.contains(explained), "{two}");
 }

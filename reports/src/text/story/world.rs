@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squall_sim::trace::{Cause, Change, Happening, HostId, Span, Time, Trace};
 
-pub(super) use self::words::{change_of, laid};
 use self::words::{Laid, name, told, with_fault};
+pub(super) use self::words::{change_of, laid};
 use crate::look::millis;
 
 /// The kind of the faults that lay a layer which comes and goes.

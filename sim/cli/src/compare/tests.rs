@@ -357,7 +357,12 @@ fn one_that_is_stopped_says_what_it_did_of_each_rule_set_and_its_junit_has_a_cas
         ]
     );
     let xml = fs::read_to_string(&junit).unwrap();
-    for case in ["name=\"Original\"", "name=\"Hardened\"", "message=\"stopped\"", "message=\"not begun\""] {
+    for case in [
+        "name=\"Original\"",
+        "name=\"Hardened\"",
+        "message=\"stopped\"",
+        "message=\"not begun\"",
+    ] {
         assert!(xml.contains(case), "{case} in {xml}");
     }
 }
@@ -366,11 +371,27 @@ fn one_that_is_stopped_says_what_it_did_of_each_rule_set_and_its_junit_has_a_cas
 fn as_expected_nothing_is_said_when_it_is_quiet_and_its_junit_is_good() {
     let folder = tempfile::tempdir().unwrap();
     let junit = folder.path().join("junit.xml");
-    let words = ["--seeds", "200", "--live-runs", "20", "--quiet", "--junit", junit.to_str().unwrap()];
+    let words = [
+        "--seeds",
+        "200",
+        "--live-runs",
+        "20",
+        "--quiet",
+        "--junit",
+        junit.to_str().unwrap(),
+    ];
     let quiet = done(Twin::default(), SCENARIO, &words);
-    assert_eq!((quiet.exit, quiet.said.as_str()), (Exit::AsExpected, ""), "{}", quiet.told);
+    assert_eq!(
+        (quiet.exit, quiet.said.as_str()),
+        (Exit::AsExpected, ""),
+        "{}",
+        quiet.told
+    );
     let xml = fs::read_to_string(&junit).unwrap();
-    assert!(xml.contains("tests=\"1\"") && xml.contains("failures=\"0\""), "{xml}");
+    assert!(
+        xml.contains("tests=\"1\"") && xml.contains("failures=\"0\""),
+        "{xml}"
+    );
     let slower = Twin {
         later: Span::from_millis(300),
         ..Twin::default()
@@ -406,7 +427,10 @@ fn a_calibrated_simulation_is_that_of_this_machine() {
         );
     }
     let notes = said["notes"].to_string();
-    assert!(notes.contains("wake up and boot as late as was measured"), "{notes}");
+    assert!(
+        notes.contains("wake up and boot as late as was measured"),
+        "{notes}"
+    );
     assert!(
         done.told.contains("measuring what this machine takes") && done.told.contains("measuring for "),
         "{}",

@@ -73,10 +73,7 @@ mod tests {
     fn the_start_is_told_once_and_faults_at_most_once_a_second() {
         let mut telling = Telling::of(Span::from_secs(13));
         let starting = |ready| Progress::Starting { ready, of: 5 };
-        assert_eq!(
-            telling.line(&starting(0)),
-            Some("5 hosts, for 13s".to_owned())
-        );
+        assert_eq!(telling.line(&starting(0)), Some("5 hosts, for 13s".to_owned()));
         assert_eq!(telling.line(&starting(1)), None);
         let told: Vec<String> = [2_003, 2_400, 3_002, 3_003, 9_999]
             .into_iter()

@@ -114,7 +114,10 @@ fn a_stage_that_is_killed_takes_its_hosts_with_it_and_the_next_cleaning_forgets_
     // Its folder stays: what is in it may be wanted.
     assert!(said.contains("1 folder of a run is kept there"), "{said}");
     let said = clean(&["--clean"]);
-    assert!(said.starts_with(&format!("{place}0 runs had left something behind")), "{said}");
+    assert!(
+        said.starts_with(&format!("{place}0 runs had left something behind")),
+        "{said}"
+    );
 }
 
 #[test]

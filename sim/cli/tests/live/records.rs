@@ -29,7 +29,10 @@ fn replayed(flights: &Path) -> Vec<(String, String, Value)> {
         paths
     };
     for host in entries(flights) {
-        for path in entries(&host).into_iter().filter(|path| path.extension().is_some_and(|form| form == "sqf")) {
+        for path in entries(&host)
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|form| form == "sqf"))
+        {
             let mut replay = Command::new(env!("CARGO_BIN_EXE_squall"));
             let done = output(replay.arg("replay").arg(&path).args(["--format", "json"]));
             let said: Value = serde_json::from_slice(&done.stdout)
@@ -45,7 +48,10 @@ fn replayed(flights: &Path) -> Vec<(String, String, Value)> {
 fn every_flight_of_a_failover_replays_and_that_of_the_killed_one_up_to_its_last_whole_entry() {
     let folder = folder();
     let (scenario, flights) = (file(folder.path(), FAILOVER), folder.path().join("new/flights"));
-    let mut command = live(&folder.path().join("runs"), &[&scenario, "--rules", "Hardened", "--seed", "3"]);
+    let mut command = live(
+        &folder.path().join("runs"),
+        &[&scenario, "--rules", "Hardened", "--seed", "3"],
+    );
     let done = output(command.arg("--record").arg(&flights));
     let told = text(&done.stderr);
     // The machine may have had too much other work for an answer.
@@ -56,7 +62,10 @@ fn every_flight_of_a_failover_replays_and_that_of_the_killed_one_up_to_its_last_
         "{told}"
     );
     let all = replayed(&run);
-    let lives: Vec<(&str, &str)> = all.iter().map(|(host, file, _)| (host.as_str(), file.as_str())).collect();
+    let lives: Vec<(&str, &str)> = all
+        .iter()
+        .map(|(host, file, _)| (host.as_str(), file.as_str()))
+        .collect();
     assert_eq!(
         lives,
         [

@@ -17,14 +17,28 @@ fn without_a_terminal_the_start_each_fault_and_the_verdict_are_lines_and_none_wh
     let runs = folder.path().join("runs");
     let done = output(&mut live(&runs, &[&scenario]));
     let told = text(&done.stderr);
-    let lines: Vec<&str> = told.lines().filter_map(|line| line.split_once(": under ").map(|(_, rest)| rest)).collect();
-    let [start, kill, verdict] = lines[..] else { panic!("{told}") };
+    let lines: Vec<&str> = told
+        .lines()
+        .filter_map(|line| line.split_once(": under ").map(|(_, rest)| rest))
+        .collect();
+    let [start, kill, verdict] = lines[..] else {
+        panic!("{told}")
+    };
     assert_eq!(start, "Standard, 2 hosts, for 1s");
-    assert!(kill.starts_with("Standard, at 0.") && kill.ends_with(" s: kill(a)"), "{kill}");
-    assert!(verdict.starts_with("Standard, held") || verdict.contains("inconclusive"), "{verdict}");
+    assert!(
+        kill.starts_with("Standard, at 0.") && kill.ends_with(" s: kill(a)"),
+        "{kill}"
+    );
+    assert!(
+        verdict.starts_with("Standard, held") || verdict.contains("inconclusive"),
+        "{verdict}"
+    );
     let done = output(live(&runs, &[&scenario]).arg("--quiet"));
     let told = text(&done.stderr);
-    assert!(!told.contains("under Standard, 2 hosts") && !told.contains("kill(a)"), "{told}");
+    assert!(
+        !told.contains("under Standard, 2 hosts") && !told.contains("kill(a)"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -40,10 +54,16 @@ fn a_cleaning_names_its_folder_and_what_is_kept_there_and_a_mistyped_folder_is_a
     assert_eq!(done.status.code(), Some(0), "{told}");
     let begins = format!("in {}, 0 runs had left something behind: ", runs.display());
     assert!(said.starts_with(&begins), "{said}");
-    assert!(said.contains("1 folder of a run is kept there") && said.contains("/runs/run-"), "{said}");
+    assert!(
+        said.contains("1 folder of a run is kept there") && said.contains("/runs/run-"),
+        "{said}"
+    );
     let mistyped = folder.path().join("rnus");
     let done = output(&mut live(&mistyped, &["--clean"]));
     assert_eq!(done.status.code(), Some(2));
     let told = text(&done.stderr);
-    assert!(told.contains("there is no such folder") && told.contains("rnus"), "{told}");
+    assert!(
+        told.contains("there is no such folder") && told.contains("rnus"),
+        "{told}"
+    );
 }

@@ -314,7 +314,9 @@ fn a_call_is_seen_when_it_is_handed_over_and_once() {
                 calls.push((at, host, call));
             }
         }
-        let [(at, S, 0)] = calls[..] else { panic!("{} calls", calls.len()) };
+        let [(at, S, 0)] = calls[..] else {
+            panic!("{} calls", calls.len())
+        };
         assert!(before <= at && at <= after);
         assert_eq!(play.calls, [1]);
     });
@@ -334,45 +336,49 @@ fn nobody_calls_a_host_that_is_down() {
 #[test]
 fn who_loses_power_is_cut_off_by_all_others_before_it_is_killed_and_until_it_starts_again() {
     let folder = tempfile::tempdir().unwrap();
-    with_play(r#"[At("0s", PowerCut("s")), At("1s", Restart("s"))]"#, |mut play| {
-        play.runs(S, folder.path());
-        play.runs(A, folder.path());
-        play.boots(S, 0);
-        play.does(A, Do::Start(State::Kept), 1);
-        play.crew.host(A).power = Power::On;
-        play.boots(A, 2);
-        play.strike(0, None, Time::ZERO).unwrap();
-        let ips: Vec<_> = play.plan.hosts.iter().map(|host| host.placed.ip).collect();
-        let cut = squall_live::Way::Cut { by: Vec::new() };
-        let peer = &play.crew.host(A).policy.peers[&ips[0]];
-        assert_eq!((&peer.out, &peer.back), (&cut, &cut));
-        let is_killed = |play: &mut Play<'_, '_, Echo>| {
-            matches!(play.crew.host(S).doing, Some((act, _)) if matches!(act.what, Do::Kill(Crash::PowerCut)))
-        };
-        let number = play.crew.host(A).policy.number;
-        let applied = |play: &Play<'_, '_, Echo>, policy| Line::Applied { at: play.at(5), policy };
-        let line = applied(&play, number - 1);
-        play.hear(A, line);
-        assert!(!is_killed(&mut play), "it runs until all have cut it off");
-        let line = applied(&play, number);
-        play.hear(A, line);
-        assert!(is_killed(&mut play));
-        // It is started again at once, but not before it is gone.
-        play.crew.host(S).file = folder.path().join("none");
-        play.crew.host(S).log = folder.path().join("s");
-        play.strike(1, None, Time::ZERO).unwrap();
-        assert!(play.wires.is_unplugged(S));
-        play.crew.host(S).reap();
-        let ended = play.take(News::Ended(S, "was killed".to_owned()));
-        assert!(ended.is_err(), "there is no program to start");
-        assert!(!play.wires.is_unplugged(S));
-        assert!(play.crew.host(A).policy.peers.is_empty());
-        assert!(play.crew.host(A).policy.number > number);
-        let how = Crash::PowerCut;
-        let down = Change::Down { host: S, how };
-        let changes = play.changes_shown();
-        assert!(changes.iter().any(|(_, change)| *change == down), "{changes:?}");
-    });
+    with_play(
+        r#"[At("0s", PowerCut("s")), At("1s", Restart("s"))]"#,
+        |mut play| {
+            play.runs(S, folder.path());
+            play.runs(A, folder.path());
+            play.boots(S, 0);
+            play.does(A, Do::Start(State::Kept), 1);
+            play.crew.host(A).power = Power::On;
+            play.boots(A, 2);
+            play.strike(0, None, Time::ZERO).unwrap();
+            let ips: Vec<_> = play.plan.hosts.iter().map(|host| host.placed.ip).collect();
+            let cut = squall_live::Way::Cut { by: Vec::new() };
+            let peer = &play.crew.host(A).policy.peers[&ips[0]];
+            assert_eq!((&peer.out, &peer.back), (&cut, &cut));
+            let is_killed = |play: &mut Play<'_, '_, Echo>| matches!(play.crew.host(S).doing, Some((act, _)) if matches!(act.what, Do::Kill(Crash::PowerCut)));
+            let number = play.crew.host(A).policy.number;
+            let applied = |play: &Play<'_, '_, Echo>, policy| Line::Applied {
+                at: play.at(5),
+                policy,
+            };
+            let line = applied(&play, number - 1);
+            play.hear(A, line);
+            assert!(!is_killed(&mut play), "it runs until all have cut it off");
+            let line = applied(&play, number);
+            play.hear(A, line);
+            assert!(is_killed(&mut play));
+            // It is started again at once, but not before it is gone.
+            play.crew.host(S).file = folder.path().join("none");
+            play.crew.host(S).log = folder.path().join("s");
+            play.strike(1, None, Time::ZERO).unwrap();
+            assert!(play.wires.is_unplugged(S));
+            play.crew.host(S).reap();
+            let ended = play.take(News::Ended(S, "was killed".to_owned()));
+            assert!(ended.is_err(), "there is no program to start");
+            assert!(!play.wires.is_unplugged(S));
+            assert!(play.crew.host(A).policy.peers.is_empty());
+            assert!(play.crew.host(A).policy.number > number);
+            let how = Crash::PowerCut;
+            let down = Change::Down { host: S, how };
+            let changes = play.changes_shown();
+            assert!(changes.iter().any(|(_, change)| *change == down), "{changes:?}");
+        },
+    );
 }
 
 #[test]

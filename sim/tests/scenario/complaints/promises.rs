@@ -49,8 +49,16 @@ fn what_a_rule_set_does_without_is_said_of_a_rule_set_that_there_is() {
         "no invariant `ids_unik`",
         "did you mean `ids_unique`?",
     );
-    one(&with("without: { Original: ⟦[]⟧ },"), "empty", "put something in it");
-    one(&with("without: ⟦{}⟧,"), "no rule set is named", "put something in it");
+    one(
+        &with("without: { Original: ⟦[]⟧ },"),
+        "empty",
+        "put something in it",
+    );
+    one(
+        &with("without: ⟦{}⟧,"),
+        "no rule set is named",
+        "put something in it",
+    );
     one(
         &with("invariants: [ids_unique()], without: { Original: [⟦\"ids_unique\"⟧] },"),
         "asked for and turned off",
@@ -58,7 +66,9 @@ fn what_a_rule_set_does_without_is_said_of_a_rule_set_that_there_is() {
     );
     // What one rule set does without is judged, and may be expected, under the other.
     one(
-        &with("without: { Original: [\"ids_unique\"] }, expect: { Original: Violated(⟦\"ids_unique\"⟧), Hardened: Violated(\"ids_unique\") },"),
+        &with(
+            "without: { Original: [\"ids_unique\"] }, expect: { Original: Violated(⟦\"ids_unique\"⟧), Hardened: Violated(\"ids_unique\") },",
+        ),
         "is not judged",
         "expect something else",
     );
