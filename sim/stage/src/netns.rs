@@ -187,28 +187,29 @@ impl Switch {
         Ok(())
     }
 
-    /// Takes a host's cable out: nothing comes from it or to it, and its processes are not told.
+    /// Takes a host's interface down: nothing comes from it or to it, and what waited to go out is gone.
     ///
     /// # Errors
     ///
     /// What the system says.
     pub fn unplug(&mut self, host: usize) -> Result<(), StageError> {
-        self.set_port(host, "down")
+        self.set_interface(host, "down")
     }
 
-    /// Puts a host's cable back.
+    /// Brings a host's interface up again.
     ///
     /// # Errors
     ///
     /// What the system says.
     pub fn plug_in(&mut self, host: usize) -> Result<(), StageError> {
-        self.set_port(host, "up")
+        self.set_interface(host, "up")
     }
 
-    fn set_port(&self, host: usize, state: &str) -> Result<(), StageError> {
-        let (switch, port) = (switch_of(&self.run), format!("p{host}"));
+    // The host's own end: at the switch's, what its kernel had still to send would go out once it is up again.
+    fn set_interface(&self, host: usize, state: &str) -> Result<(), StageError> {
+        let namespace = namespace_of(&self.run, host);
         let mut ip = Command::new("ip");
-        output(ip.args(["-n", &switch, "link", "set", &port, state]), "").map(drop)
+        output(ip.args(["-n", &namespace, "link", "set", "eth0", state]), "").map(drop)
     }
 
     /// How many datagrams each entry of the timeline has dropped so far.
