@@ -294,9 +294,7 @@ fn what_one_rule_set_does_without_is_written_for_it_alone() {
         let file = ScenarioFile::parse("without.ron", text).expect("a scenario");
         says_the_same::<Hac>(&file);
         let form = registered::<Hac>().resolved(&file).expect("a form");
-        let line = form
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("without: "));
+        let line = form.lines().find_map(|line| line.strip_prefix("    without: "));
         line.map(|line| line.trim_end_matches(',').to_owned())
     };
     for written in [
