@@ -116,7 +116,7 @@ fn why_now(quiet: Quiet, trace: &Trace) -> String {
     };
     let tolerance = match quiet.tolerance.as_nanos() {
         0 => String::new(),
-        tolerance => format!(", which {} more are tolerated for", span(tolerance)),
+        tolerance => format!(", and live {} more are tolerated", span(tolerance)),
     };
     match quiet.bound.as_nanos() {
         0 => since,

@@ -8,7 +8,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use squall_nodes::Span;
 use squall_reports::compare::{Made, csv};
 use squall_reports::look::{counted, grouped};
 use squall_reports::{json, text};
@@ -18,7 +17,6 @@ use squall_sim::outcome::Standing;
 use squall_sim::runner::{Prepared, Runner};
 use squall_sim::scenario::ScenarioFile;
 use squall_sim::sweep::RunPanicked;
-use squall_stage::measure::{self, Effort};
 use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged, runs};
 
 use crate::abreast::Abreast;
@@ -31,12 +29,12 @@ use crate::live;
 use crate::outfile::{self, Kind};
 use crate::session::Session;
 
+mod calibrate;
+
 /// How many simulated runs there may be: all that is compared of each is kept until the end.
 const MOST_SEEDS: u64 = 100_000;
 /// How many simulated runs are one piece of work.
 const PIECE: u64 = 16;
-/// How often it is told that the machine is still being measured, in seconds.
-const TOLD_EVERY: u64 = 4;
 /// After so many live runs in a row that could not be played, the next would not be either.
 const MOST_FAILED: usize = 3;
 
@@ -172,56 +170,6 @@ struct Gathered {
 }
 
 impl Compared<'_> {
-    /// Measures this machine; returns whether it is measured, which it is not when that was stopped.
-    fn calibrate(&mut self, all: &[Box<dyn Prepared>], session: &mut Session<'_>) -> anyhow::Result<bool> {
-        let effort = Effort::default();
-        let about = effort.about().as_nanos().div_ceil(1_000_000_000);
-        let is_quiet = self.how.says.quiet;
-        if !is_quiet {
-            session.tell(&format!(
-                "measuring what this machine takes, in some {about} seconds"
-            ));
-        }
-        let bar = session.begin(about);
-        session.doing("this machine");
-        let stop = session.surroundings.stop;
-        let tells = !is_quiet && !session.has_bar();
-        let measured = {
-            let told = RefCell::new((0, &mut *session));
-            let tell = |passed: Span| {
-                let seconds = passed.as_nanos() / 1_000_000_000;
-                bar.set_position(seconds.min(about));
-                let (last, session) = &mut *told.borrow_mut();
-                if tells && seconds >= *last + TOLD_EVERY {
-                    *last = seconds;
-                    session.tell(&format!("measuring for {seconds} seconds"));
-                }
-            };
-            measure::machine(&self.folder, effort, stop, &tell)
-        };
-        session.end();
-        let boots = |rules| {
-            let stage = self.stage(stop, &|_| ())?;
-            anyhow::Ok(self.staged.boots(self.file, rules, &stage))
-        };
-        let machine = match (measured, all.first()) {
-            // Whatever the rules, the same processes boot.
-            (Ok(machine), Some(first)) => boots(first.rules())?.map(|boots| Machine { boots, ..machine }),
-            (measured, _) => measured,
-        };
-        match machine {
-            Ok(machine) => {
-                self.machine = Some(machine);
-                Ok(true)
-            }
-            Err(StageError::Stopped) => {
-                session.tell("stopped: this machine was being measured, and nothing was run");
-                Ok(false)
-            }
-            Err(why) => Err(why).context("this machine could not be measured"),
-        }
-    }
-
     /// Where live runs are played.
     fn stage<'s>(&self, stop: &'s AtomicBool, progress: &'s dyn Fn(Progress)) -> anyhow::Result<Stage<'s>> {
         Ok(Stage {

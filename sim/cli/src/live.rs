@@ -1,7 +1,7 @@
 //! `live`: each file under each of its rule sets on live processes, one after the other, in real time.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};
 use indicatif::ProgressBar;
@@ -13,7 +13,7 @@ use squall_sim::live::LiveRun;
 use squall_sim::outcome::{Standing, Verdict};
 use squall_sim::runner::{Prepared, Runner};
 use squall_sim::scenario::ScenarioFile;
-use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged, journal, runs};
+use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged};
 
 use crate::args::{Format, How, LiveArgs, Which};
 use crate::exit::Exit;
@@ -24,8 +24,10 @@ use crate::run::notes;
 use crate::session::Session;
 use crate::tracefile::{self, Stream};
 
+mod clean;
 mod telling;
 
+use clean::clean;
 use telling::Telling;
 
 /// Does the command. What it comes to is noted in the session.
@@ -381,53 +383,6 @@ fn of_the_machine(live: &LiveRun, file: &ScenarioFile) -> Vec<String> {
         notes.push("writes took what the real disk took, whatever `persist` says".to_owned());
     }
     notes
-}
-
-/// Ends what runs in a folder have left behind, by default the user's own, which may never have been used.
-fn clean(named: Option<&Path>, session: &mut Session<'_>) -> anyhow::Result<()> {
-    let folder = named.map_or_else(default_folder, Path::to_owned);
-    let place = folder.display();
-    if named.is_none() && !runs::is_there(&folder).map_err(|why| anyhow!("{why}"))? {
-        return session.say(&format!(
-            "nothing to clean up in {place}: no run was played there; where runs have another folder, name it with --folder\n"
-        ));
-    }
-    let cleaned = journal::clean(&folder).map_err(|why| anyhow!("{why}"))?;
-    for run in &cleaned.alive {
-        session.tell(&format!("run {run} is under way; nothing of it was touched"));
-    }
-    for (path, why) in &cleaned.unreadable {
-        session.tell_error(&format!("{} cannot be read: {why}", path.display()));
-    }
-    for (run, why) in &cleaned.left {
-        session.tell_error(&format!(
-            "run {run} is not cleaned up, and its journal stays: {why}"
-        ));
-    }
-    session.say(&format!(
-        "in {place}, {} had left something behind: {} ended, {} removed\n",
-        counted(cleaned.runs.len() as u64, "run", "runs"),
-        counted(cleaned.processes as u64, "process", "processes"),
-        counted(cleaned.namespaces as u64, "namespace", "namespaces"),
-    ))?;
-    if !cleaned.kept.is_empty() {
-        let mut said = format!(
-            "{} there, with what the hosts wrote; whoever does not want them removes them:\n",
-            counted(
-                cleaned.kept.len() as u64,
-                "folder of a run is kept",
-                "folders of runs are kept"
-            )
-        );
-        for kept in &cleaned.kept {
-            said.push_str(&format!("  {}\n", kept.display()));
-        }
-        session.say(&said)?;
-    }
-    if !cleaned.unreadable.is_empty() || !cleaned.left.is_empty() {
-        bail!("not everything could be cleaned up");
-    }
-    Ok(())
 }
 
 /// The folder of all runs of a user, when no other one is named.

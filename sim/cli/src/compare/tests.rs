@@ -54,8 +54,11 @@ impl Staged for Twin {
         "hac"
     }
 
-    fn cannot(&self, _: &ScenarioFile, _: &'static str, _: Links) -> Result<Vec<String>, Complaints> {
-        Ok(self.cannot.clone())
+    fn cannot(&self, _: &ScenarioFile, _: &'static str, links: Links) -> Result<Vec<String>, Complaints> {
+        Ok(match links {
+            Links::Edge => self.cannot.clone(),
+            Links::Netns => vec!["there are no namespaces here".to_owned()],
+        })
     }
 
     fn play(
@@ -296,6 +299,9 @@ fn what_cannot_be_played_live_is_refused_before_anything_runs() {
         "{why}"
     );
     assert_eq!(done.said, "");
+    let done = self::done(Twin::default(), SCENARIO, &["--netns"]);
+    let why = done.result.unwrap_err().to_string();
+    assert!(why.contains("there are no namespaces here"), "{why}");
 }
 
 #[test]

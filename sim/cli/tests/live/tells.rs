@@ -67,3 +67,17 @@ fn a_cleaning_names_its_folder_and_what_is_kept_there_and_a_mistyped_folder_is_a
         "{told}"
     );
 }
+
+#[test]
+fn a_cleaning_where_nothing_was_ever_played_says_so_and_where() {
+    let folder = folder();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_squall"));
+    let done = output(command.args(["live", "--clean"]).env("TMPDIR", folder.path()));
+    let said = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let place = format!("nothing to clean up in {}/squall-live-", folder.path().display());
+    assert!(
+        said.starts_with(&place) && said.contains("name it with --folder"),
+        "{said}"
+    );
+}

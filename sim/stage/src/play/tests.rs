@@ -285,6 +285,12 @@ fn a_change_is_made_when_the_last_acknowledgement_of_it_was_written() {
 fn a_run_whose_stalls_left_a_promise_unjudged_is_no_answer() {
     let quiet = outcome(&[]);
     assert_eq!(quiet.verdict, Verdict::Violated, "nobody has had an answer");
+    // It was quiet when `a` had booted, and the tolerance comes on top of what is promised.
+    let violation = quiet.violation.unwrap();
+    let told = violation.quiet.unwrap();
+    let ms = Span::from_millis;
+    assert_eq!((told.since, told.tolerance), (Time::ZERO + ms(30), ms(100)));
+    assert_eq!(violation.at, told.since + told.bound + told.tolerance);
     let stalls: Vec<u64> = (1..20).map(|nth| 500 * nth).collect();
     let stalled = outcome(&stalls);
     assert_eq!(stalled.verdict, Verdict::Inconclusive);
