@@ -159,27 +159,22 @@ fn what_is_no_proof_is_told_with_how_likely_it_is() {
 fn who_is_first_of_a_role_is_explained_where_one_is_told() {
     let explained = "`a ROLE` is the first of that role";
     let others = |seed| if seed < 4 { 90_000 } else { 402_000 + seed * 330 };
-    // Where there are two clients, now the one is the first and now the other.
-    let of_two = |mut runs: Vec<Observed>| {
-        for run in &mut runs {
-            let mut more = run.firsts.clone();
-            for ((_, host), at) in &mut more {
+    // Where there are two clients, they take turns.
+    let taking_turns = |mut runs: Vec<Observed>, clients: usize| {
+        for run in runs
+            .iter_mut()
+            .filter(|run| clients == 2 && run.seed.is_multiple_of(2))
+        {
+            for ((_, host), _) in &mut run.firsts {
                 *host = HostId(2);
-                let ms = Span::from_millis(1);
-                *at = if run.seed.is_multiple_of(2) {
-                    *at + ms
-                } else {
-                    Time::ZERO + at.since(Time::ZERO + ms)
-                };
             }
-            run.firsts.extend(more);
-            run.firsts.sort_unstable();
         }
         runs
     };
     let told = |cast: &[(&str, &str)]| {
-        let simulated = of_two(runs(1_000, |seed| 400_000 + seed * 10));
-        let comparison = compared_in(cast, simulated, of_two(runs(30, others)));
+        let simulated = runs(1_000, |seed| 400_000 + seed * 10);
+        let [simulated, live] = [simulated, runs(30, others)].map(|runs| taking_turns(runs, cast.len() - 1));
+        let comparison = compared_in(cast, simulated, live);
         compare(&comparison, &Made::default(), &Look::plain("squall"))
     };
     let alone = told(&[("s", "Server"), ("c", "Client")]);
