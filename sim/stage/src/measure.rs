@@ -47,10 +47,10 @@ impl Effort {
 }
 
 impl Default for Effort {
-    /// More than three hundred datagrams and timers, and up to six hundred writes, of two nodes: it takes some fifteen seconds.
+    /// Three hundred datagrams and timers, and up to six hundred writes, of two nodes: it takes some fourteen seconds.
     fn default() -> Self {
         Effort {
-            datagrams: 165,
+            datagrams: 150,
             writes: 300,
         }
     }
