@@ -6,14 +6,20 @@ use std::thread::{self, JoinHandle};
 
 use serde::{Deserialize, Serialize};
 use squall_live::clock::monotonic;
+use squall_live::line::Counts;
 use squall_live::settings::{Attendance, Bounds, Start};
-use squall_live::{Ended, Handle, Line, LiveError, Reply, Request, Settings, Status, Stop, Wires, door, run};
+use squall_live::{
+    Ended, FlightRecorder, Handle, Line, LiveError, Reply, Request, Settings, Status, Stop, Wires, door, run,
+};
 use squall_nodes::{CallId, Input, Node, NodeRng, Outbox, Placed, Span, Time, Timer, Unwitnessed};
 use tokio::runtime::Runtime;
 
 /// A node that does what it is asked.
 #[derive(Clone)]
-pub(crate) struct Clerk;
+pub(crate) struct Clerk {
+    /// The port that it asks for when it starts.
+    port: Option<u16>,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Wish {
@@ -62,12 +68,17 @@ impl Node for Clerk {
     type Timer = Hour;
     type Fact = Filed;
 
-    fn boot(_: &String, _: &u8, _: Option<&[u8]>, _: NodeRng) -> Self {
-        Clerk
+    /// A `Clerk at 7101` asks for that port when it starts.
+    fn boot(role: &String, _: &u8, _: Option<&[u8]>, _: NodeRng) -> Self {
+        let port = role.strip_prefix("Clerk at ");
+        Clerk {
+            port: port.map(|port| port.parse().expect("a port")),
+        }
     }
 
     fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
         match input {
+            Input::Start => self.port.into_iter().for_each(|port| out.bind(port)),
             Input::Command { call, command } => wish(now, call, command, out),
             Input::PersistFailed(_) => out.claim(Filed::Failed),
             _ => {}
@@ -138,7 +149,9 @@ impl Alone {
         let (asker, door) = door();
         Alone {
             asker,
-            thread: Some(thread::spawn(move || run(settings, door, &mut Unwitnessed))),
+            thread: Some(thread::spawn(move || {
+                run(settings, door, &mut FlightRecorder::new())
+            })),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
                 .expect("a runtime can be made"),
@@ -208,6 +221,17 @@ impl Attendant {
     pub(crate) fn ask(&mut self, request: &Request<Clerk>) {
         let text = serde_json::to_string(request).expect("requests are JSON");
         writeln!(self.requests, "{text}").expect("it reads its requests");
+    }
+
+    /// What the next mark has counted.
+    pub(crate) fn mark(&mut self) -> Counts {
+        loop {
+            let mut text = String::new();
+            self.lines.read_line(&mut text).expect("it writes lines");
+            if let Line::<Clerk>::Mark { counts, .. } = serde_json::from_str(&text).expect("a line") {
+                return counts;
+            }
+        }
     }
 
     /// The next line that is not a mark.
