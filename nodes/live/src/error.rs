@@ -37,9 +37,9 @@ pub enum LiveError {
         /// Which folder.
         folder: PathBuf,
         /// Whose it is.
-        owner: Owner,
+        owner: Box<Owner>,
         /// Who asks for it.
-        asks: Owner,
+        asks: Box<Owner>,
     },
     /// It is not known whose it is.
     #[error(

@@ -208,8 +208,8 @@ fn is_ours(folder: &Path, owner: &Owner) -> Result<(), LiveError> {
     match owner_of(folder)? {
         Some(theirs) if theirs != *owner => Err(LiveError::Owned {
             folder: folder.to_owned(),
-            owner: theirs,
-            asks: owner.clone(),
+            owner: Box::new(theirs),
+            asks: Box::new(owner.clone()),
         }),
         _ => Ok(()),
     }
