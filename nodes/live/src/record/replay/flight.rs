@@ -22,6 +22,7 @@ pub(super) struct Flight<'a, N: Node> {
     pub(super) node: N,
     pub(super) ids: Ids,
     pub(super) incarnation: u32,
+    pub(super) until: Until,
     /// The timers that the node has ever armed, by code, and whether they still are.
     pub(super) timers: BTreeMap<u64, (N::Timer, Alarm)>,
     /// The numbers of what the node has begun: writes and connections.
@@ -45,6 +46,15 @@ pub(super) struct Flight<'a, N: Node> {
 pub(super) enum Alarm {
     Armed,
     Disarmed,
+}
+
+/// How far a life is lived again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// To its end.
+    End,
+    /// Up to what the node panicked over, if it did.
+    Panic,
 }
 
 /// Who is at work.
@@ -123,6 +133,7 @@ impl<N: Node> Flight<'_, N> {
         let (now, told, recorded) =
             match Entry::<N>::decode(body).map_err(|why| ReplayError::Entry { input, why })? {
                 Entry::Handled { now, told, marks } => (now, told, Recorded::Effects(marks)),
+                Entry::Panicked { .. } if self.until == Until::Panic => return Ok(Turn::End),
                 Entry::Panicked { now, told } => {
                     self.came.ended = Ended::Panicked;
                     (now, told, Recorded::Panic)

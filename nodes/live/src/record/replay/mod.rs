@@ -18,14 +18,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use squall_nodes::recording::{Difference, Ended, Pilot, Replay, Step, as_text, unpack};
-use squall_nodes::{Data, HostKey, Ids, Node, NodeRng, Protocol};
+use squall_nodes::{ConfigOf, Data, HostKey, Ids, Node, NodeRng, Protocol};
 
 use super::door::{Manner, ReplayError};
 use super::frame::{Frames, Next};
 use super::head::Head;
 use super::rules;
 use super::words::Words;
-use flight::{Flight, Place, Recorded};
+use flight::{Flight, Place, Recorded, Until};
 
 /// Replays a recording of `P`. See [`Replays::replay`](super::Replays::replay).
 ///
@@ -47,7 +47,12 @@ pub fn replay<P: Protocol>(
     let unreadable = |what| move |why| ReplayError::Head { what, why };
     let role = unpack::<<P::Node as Node>::Role>(&head.role).map_err(unreadable("role"))?;
     let recorded = unpack::<<P::Node as Node>::Config>(&head.config).map_err(unreadable("settings"))?;
-    let pilot = pilot(&head, &role, &recorded);
+    let life = Life::<P> {
+        path,
+        head: &head,
+        role: &role,
+        recorded: &recorded,
+    };
     let config = match &manner.rules {
         Some(to) => {
             let there = P::RULES;
@@ -60,59 +65,108 @@ pub fn replay<P: Protocol>(
             }
             rules::under::<P>(&recorded, &head.rules, to).map_err(ReplayError::Settings)?
         }
-        None => recorded,
+        None => recorded.clone(),
     };
     let config = rules::with::<P>(config, &manner.set).map_err(ReplayError::Settings)?;
-    let came = Replay {
-        rules: manner.rules.clone().unwrap_or_else(|| head.rules.clone()),
-        pilot,
-        inputs: 0,
-        effects: 0,
-        last: head.booted,
-        ended: Ended::Open,
-        difference: None,
-        differing: 0,
-        skipped: 0,
-        panicked: None,
+    let is_changed = manner.rules.is_some() || !manner.set.is_empty();
+    let timers = if is_changed {
+        life.timers()
+    } else {
+        BTreeMap::new()
     };
-    let words = Words {
-        describer: P::describer(),
-        ip: head.ip,
-        booted: head.booted,
-        timers: BTreeMap::new(),
-    };
-    let boot = || {
-        let rng = NodeRng::new(head.seed, HostKey::of(&head.name), head.incarnation);
-        P::Node::boot(&role, &config, head.disk.as_deref(), rng)
-    };
-    let node = match catch_unwind(AssertUnwindSafe(boot)) {
-        Ok(node) => node,
-        Err(panic) => return boot_panicked(path, frames, came, said(panic)),
-    };
-    let mut flight = Flight {
-        path,
-        frames,
-        node,
-        ids: Ids::default(),
-        incarnation: head.incarnation,
-        timers: BTreeMap::new(),
-        begun: BTreeSet::new(),
-        number: 0,
-        now: head.booted,
-        recorded: Recorded::Nothing,
-        command: None,
-        scratch: Vec::new(),
-        words,
-        manner,
-        told,
-        came,
-        error: None,
-        place: Place::Outside,
-    };
-    flight.run();
-    match flight.error {
-        Some(error) => Err(error),
-        None => Ok(flight.came),
+    let (came, _) = life.again(frames, &config, Until::End, timers, manner, told)?;
+    Ok(came)
+}
+
+/// A life that was recorded.
+struct Life<'a, P: Protocol> {
+    path: &'a Path,
+    head: &'a Head,
+    role: &'a <P::Node as Node>::Role,
+    recorded: &'a ConfigOf<P>,
+}
+
+impl<P: Protocol> Life<'_, P> {
+    /// The names of the timers that the node armed when it was recorded, by their codes: with other settings it may never arm them. They
+    /// are learned by living its life again as it was. What is not known of them stays a code.
+    fn timers(&self) -> BTreeMap<u64, String> {
+        let Ok((_, frames)) = Head::read(self.path) else {
+            return BTreeMap::new();
+        };
+        let (manner, nobody) = (Manner::default(), &mut |_| ControlFlow::Continue(()));
+        let lived = self.again(
+            frames,
+            self.recorded,
+            Until::Panic,
+            BTreeMap::new(),
+            &manner,
+            nobody,
+        );
+        lived.map(|(_, timers)| timers).unwrap_or_default()
+    }
+
+    /// Lives it again with these settings: what comes of it, and all names of timers that are known then.
+    fn again(
+        &self,
+        frames: Frames,
+        config: &ConfigOf<P>,
+        until: Until,
+        timers: BTreeMap<u64, String>,
+        manner: &Manner,
+        told: &mut dyn FnMut(Step) -> ControlFlow<()>,
+    ) -> Result<(Replay, BTreeMap<u64, String>), ReplayError> {
+        let Life { path, head, role, .. } = *self;
+        let came = Replay {
+            rules: manner.rules.clone().unwrap_or_else(|| head.rules.clone()),
+            pilot: pilot(head, role, self.recorded),
+            inputs: 0,
+            effects: 0,
+            last: head.booted,
+            ended: Ended::Open,
+            difference: None,
+            differing: 0,
+            skipped: 0,
+            panicked: None,
+        };
+        let boot = || {
+            let rng = NodeRng::new(head.seed, HostKey::of(&head.name), head.incarnation);
+            P::Node::boot(role, config, head.disk.as_deref(), rng)
+        };
+        let node = match catch_unwind(AssertUnwindSafe(boot)) {
+            Ok(node) => node,
+            Err(panic) => return Ok((boot_panicked(path, frames, came, said(panic))?, timers)),
+        };
+        let mut flight = Flight {
+            path,
+            frames,
+            node,
+            ids: Ids::default(),
+            incarnation: head.incarnation,
+            until,
+            timers: BTreeMap::new(),
+            begun: BTreeSet::new(),
+            number: 0,
+            now: head.booted,
+            recorded: Recorded::Nothing,
+            command: None,
+            scratch: Vec::new(),
+            words: Words {
+                describer: P::describer(),
+                ip: head.ip,
+                booted: head.booted,
+                timers,
+            },
+            manner,
+            told,
+            came,
+            error: None,
+            place: Place::Outside,
+        };
+        flight.run();
+        match flight.error {
+            Some(error) => Err(error),
+            None => Ok((flight.came, flight.words.timers)),
+        }
     }
 }
 
