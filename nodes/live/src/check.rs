@@ -185,7 +185,7 @@ fn recordings(record: &Record, data: Option<&Path>, found: &Found) -> Result<Str
         return Ok(says("it is not there, and would be made"));
     }
     if let Some(holder) = held(&folder.join(Folder::LOCK)).map_err(|why| says(&why))? {
-        return Err(says(&format!("another node records there, which {holder} has")));
+        return Err(says(&format!("{holder} records there")));
     }
     let turn = Folder::turn_in(folder, record, found.incarnation).map_err(|why| says(&why.to_string()))?;
     Ok(match turn {
