@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::builder::PossibleValuesParser;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -66,6 +66,9 @@ pub(crate) fn man(
         let page = Page::of_all(name, &command, runners).render()?;
         return session.say(&String::from_utf8_lossy(&page));
     };
+    if dir.exists() && !dir.is_dir() {
+        bail!("{} is no folder", dir.display());
+    }
     std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
     for page in std::iter::once(Page::of_all(name, &command, runners))
         .chain(command.get_subcommands().map(|of| Page::of_one(name, of, doors)))
