@@ -99,7 +99,7 @@ fn a_log_that_nobody_reads_holds_up_nobody_and_says_what_is_lost() {
 fn a_node_whose_log_nobody_reads_ends_when_it_is_told_to() {
     let folder = Folder::new();
     let (at, socket) = (address(), folder.at("c.sock"));
-    let mut child = squall(&[
+    let child = squall(&[
         "node",
         "hac",
         "server",
