@@ -167,6 +167,10 @@ fn data(folder: &Path, owner: &Owner, beforehand: &[Beforehand]) -> Result<(Stri
         None => "nothing is persisted".to_owned(),
     };
     let life = found.incarnation;
+    let found = match will(Beforehand::Wipe) {
+        true => Found { state: None, ..found },
+        false => found,
+    };
     Ok((
         says(&format!("{whose}; {state}; life {life} would be next")),
         found,

@@ -11,15 +11,11 @@ fn names(folder: &Path) -> Vec<String> {
         let path = entry.expect("an entry").path();
         names.push(path.display().to_string());
         if path.is_dir() {
-            names.extend(names_in(&path));
+            names.extend(self::names(&path));
         }
     }
     names.sort();
     names
-}
-
-fn names_in(folder: &Path) -> Vec<String> {
-    names(folder)
 }
 
 #[test]
