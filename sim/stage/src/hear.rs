@@ -83,8 +83,8 @@ impl<P: Protocol> Play<'_, '_, P> {
                 let made = self.changes.applied(id, policy, at);
                 self.settle(made);
             }
-            Line::Choked { to, .. } => self.upset(at, self.wires.choked(id, to)),
-            Line::Straggled { to, .. } => self.upset(at, self.wires.straggled(id, to)),
+            Line::Choked { from, .. } => self.upset(at, self.wires.choked(from, id)),
+            Line::Straggled { from, .. } => self.upset(at, self.wires.straggled(from, id)),
             Line::Stalled { by, .. } => self.stalled(id, at, by),
             Line::Mark { counts, .. } | Line::Stopped { counts, .. } => host.counts = counts,
         }

@@ -105,6 +105,8 @@ fn a_link_that_loses_everything_delivers_nothing() {
         .host("b", &[5], vec![Rule(GotOther, vec![SayInput])])
         .law(LinkLaw { loss: 1.0, ..law() })
         .phase(&[], &[A], &[(A, "sent")])
+        // Whoever is told of its links has dealt with all that came in before.
+        .phase(&[Fault::Heal], &[], &[])
         .holds(|seen| {
             assert_eq!(seen.said(B), [] as [&str; 0]);
             assert_eq!((seen.sent, seen.lost, seen.delivered), (50, 50, 0));
