@@ -12,7 +12,6 @@ mod audience;
 mod changes;
 mod clock;
 mod crew;
-mod cues;
 pub mod door;
 mod ground;
 mod hear;
