@@ -122,6 +122,11 @@ impl Law {
         }
     }
 
+    /// The longest packet that passes; `None` for no bound.
+    pub fn mtu(&self) -> Option<u32> {
+        self.rare.as_ref()?.mtu
+    }
+
     /// Sends a datagram with a payload of `len` bytes into the link at `now`.
     ///
     /// `free_at` lends the time at which the link is done with what it was given to carry, which is kept up to date. It is asked only

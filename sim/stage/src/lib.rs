@@ -26,6 +26,7 @@ mod process;
 pub mod runs;
 mod schedule;
 mod staged;
+mod stat;
 mod strike;
 mod wires;
 
