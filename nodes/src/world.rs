@@ -26,6 +26,8 @@ pub struct World {
     links: Links,
     /// Links that are beyond what is tolerated, sorted.
     beyond: Vec<(HostId, HostId)>,
+    /// From whom to whom streams are stuck.
+    stuck: Vec<(HostId, HostId)>,
     /// The changes that are being made.
     unsettled: Vec<u32>,
     /// How long after a disturbance a group begins to be quiet.
@@ -140,6 +142,7 @@ impl World {
             groups: Vec::new(),
             links,
             beyond: Vec::new(),
+            stuck: Vec::new(),
             unsettled: Vec::new(),
             slack: Span::ZERO,
         };
@@ -192,6 +195,23 @@ impl World {
                     self.touch(host, at);
                 }
                 return;
+            }
+            Change::StreamStuck { from, to } => {
+                self.stuck.push((*from, *to));
+                let [one, other] = [from, to].map(|host| self.hosts[host.index()].group);
+                if let Some(group) = one.filter(|_| one == other) {
+                    self.groups[group as usize].quiet_since = Time::MAX;
+                }
+                return;
+            }
+            Change::StreamFlows { from, to } => {
+                if let Some(place) = self.stuck.iter().position(|pair| pair == &(*from, *to)) {
+                    self.stuck.swap_remove(place);
+                }
+                for host in [*from, *to] {
+                    self.hosts[host.index()].disturbed = at;
+                }
+                self.effort += self.stuck.len() as u64;
             }
             Change::Slowed { host, by } => self.impair(*host, at, |host| host.slowed = !by.is_zero()),
             Change::Disk { host, state } => self.impair(*host, at, |host| host.disk = *state),
@@ -331,13 +351,13 @@ impl World {
                 Time::MAX
             };
         }
-        for (from, to) in &self.beyond {
+        for (from, to) in self.beyond.iter().chain(&self.stuck) {
             let [from, to] = [from, to].map(|host| self.hosts[host.index()].group);
             if let Some(group) = from.filter(|_| from == to) {
                 self.groups[group as usize].quiet_since = Time::MAX;
             }
         }
-        self.effort += self.beyond.len() as u64;
+        self.effort += (self.beyond.len() + self.stuck.len()) as u64;
     }
 
     /// The groups by their first host, with their hosts alone, and the group of each host. The lists of the old groups are

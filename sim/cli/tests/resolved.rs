@@ -68,6 +68,7 @@ fn told<P: Protocol>(plan: &Plan<P>) -> String {
         hosts: &placed,
         rules,
         tolerated: *tolerated,
+        streams: network.streams,
     };
     for PlannedInvariant {
         kind,
