@@ -78,9 +78,8 @@ impl Tolerance {
         }
     }
 
-    /// The longest that a retransmission timeout is before it backs off, where no round trip takes longer than two latencies. The
-    /// smoothed round trip is no longer than the longest, and its variation comes to no more than two thirds of that, whatever the order
-    /// in which they come.
+    /// The longest that a retransmission timeout is before it backs off, where no round trip takes longer than two latencies: whatever the
+    /// order in which they come, a smoothed trip and four variations come to no more than 3.52 times the longest.
     fn longest_timeout(&self, min_rto: Span) -> Span {
         let trip = self.latency * 2;
         trip + (trip * 8 / 3).max(min_rto)

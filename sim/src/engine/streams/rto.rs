@@ -99,7 +99,9 @@ mod tests {
             waits.push(rto.now().as_nanos() / 1_000_000);
             rto.back_off();
         }
-        let expected = [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 102_400, 120_000, 120_000];
+        let expected = [
+            200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200, 102_400, 120_000, 120_000,
+        ];
         assert_eq!(waits, expected);
         for _ in 0..1_000 {
             rto.back_off();
