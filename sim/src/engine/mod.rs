@@ -98,6 +98,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// payloads.
     held: usize,
     most_held: usize,
+    /// How many connections there may be at once.
+    most_connections: usize,
     /// The long payload of the datagram that a node was told of last.
     told: Option<Datagram>,
     /// The judge as it is before a run.
@@ -167,6 +169,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             barriers: Barriers::default(),
             held: 0,
             most_held: MOST_HELD,
+            most_connections: MOST_CONNECTIONS,
             told: None,
             judge: fresh_judge.copy(),
             fresh_judge,

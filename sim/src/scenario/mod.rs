@@ -273,9 +273,11 @@
 //! - the hosts that can all reach a host, and the host: it goes up or down, is paused or resumed; it becomes slow or less so, its disk
 //!   ailing or sound, or its clock changes its rate or jumps; others come to reach it or reach it no more; a datagram from it or to it
 //!   finds a queue full, is longer than the MTU, or is a straggler: it arrives later than is tolerated since a `Link` kept it, which
-//!   may have been healed by then;
+//!   may have been healed by then; a stream that was stuck goes on;
 //! - the same, for as long as it lasts: the host is slow, has a slow or failing disk (a write that a layer has made slow outlasts the
-//!   layer) or a clock that drifts by more than 1000 ppm; a link among these hosts is beyond what is tolerated because of a `Link`.
+//!   layer) or a clock that drifts by more than 1000 ppm; a link among these hosts is beyond what is tolerated because of a `Link`; a
+//!   stream among them is stuck: what it sent was cut off, or came to a host without power, or went over such a link, or to a paused host that
+//!   has no room for it, and it has not come or been given up yet, since its sender backs off.
 //!
 //! Nobody is ever quiet where `network` or `persist` is beyond what is tolerated by itself.
 

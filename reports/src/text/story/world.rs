@@ -178,6 +178,17 @@ pub(super) fn change_of(
         Change::Straggled { from, to } => {
             return format!("a datagram from {} to {} comes late", name(from), name(to));
         }
+        // What dropped its packets is told where it begins.
+        Change::StreamStuck { from, to } => {
+            return format!("a stream from {} to {} is held up", name(from), name(to));
+        }
+        Change::StreamFlows { from, to } => {
+            return format!(
+                "no stream from {} to {} is held up any more",
+                name(from),
+                name(to)
+            );
+        }
         Change::Choked { from, to } => format!(
             "the link from {} to {} drops for want of room",
             name(from),
@@ -367,7 +378,10 @@ fn gather<'t>(
         // A fault over many hosts is a cause for each of those involved.
         let whose = host_of(change).filter(|_| touches && !involved.is_empty());
         let rank = match change {
-            Change::Straggled { .. } | Change::Choked { .. } => Rank::Link,
+            Change::Straggled { .. }
+            | Change::Choked { .. }
+            | Change::StreamStuck { .. }
+            | Change::StreamFlows { .. } => Rank::Link,
             // What a fault does is still to be told.
             Change::Unsettled { .. } | Change::Settled { .. } | Change::Stalled { .. } => Rank::Machine,
             _ => {

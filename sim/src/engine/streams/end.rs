@@ -385,7 +385,8 @@ impl End {
         if let Some(why) = news.over {
             return Some(Notice::Closed(why));
         }
-        if self.receiver.has_ended() && self.receiver.unread() == 0 {
+        // The end is read as bytes are.
+        if self.receiver.has_ended() && reads {
             return Some(Notice::Closed(Closed::Orderly));
         }
         match (news.told, news.is) {

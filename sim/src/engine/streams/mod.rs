@@ -208,6 +208,11 @@ impl Streams {
         self.stuck.clear();
     }
 
+    /// How many connections there are.
+    pub(super) fn open(&self) -> usize {
+        self.connections.len() - self.free.len()
+    }
+
     /// What the node is told that [`What::Stream`](super::take::What) is for.
     pub(super) fn event(&self) -> (ConnId, StreamEvent<'_>) {
         let event = match self.told {
@@ -285,7 +290,7 @@ impl<P: Protocol> Engine<'_, P> {
     /// Makes an end at a place that has none. `None` when there are more connections than there may be.
     fn make_end(&mut self, place: Place) -> Option<()> {
         let streams = &mut self.streams;
-        if streams.connections.len() - streams.free.len() > MOST_CONNECTIONS {
+        if streams.open() > self.most_connections {
             self.ended.get_or_insert(RunEnd::TooManyConnections);
             return None;
         }

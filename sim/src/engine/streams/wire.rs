@@ -74,7 +74,7 @@ impl Parcels {
 
 impl<P: Protocol> Engine<'_, P> {
     /// How many bytes a packet may carry from one host to another.
-    pub(super) fn longest_payload(&self, from: HostId, to: HostId) -> usize {
+    pub(in crate::engine) fn longest_payload(&self, from: HostId, to: HostId) -> usize {
         if to.index() >= self.hosts.len() {
             return LONGEST;
         }
