@@ -783,6 +783,33 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_not_quiet_while_a_stream_inside_it_is_stuck_and_is_disturbed_when_it_goes_on() {
+        let [a, b, c] = [0, 1, 2].map(HostId);
+        let since = |world: &World| -> Vec<Time> {
+            world.groups().iter().map(|group| group.quiet_since).collect()
+        };
+        let at = Time::from_nanos;
+        let mut world = world(4);
+        let cut = Cut::Groups(vec![0, 0, 1, 1]);
+        world.apply(at(1), &Change::Cut { layer: 1, cut });
+        // Between two groups it concerns neither.
+        world.apply(at(2), &Change::StreamStuck { from: a, to: c });
+        assert_eq!(since(&world), [at(1), at(1)]);
+        // In one, it concerns that one.
+        world.apply(at(3), &Change::StreamStuck { from: a, to: b });
+        assert_eq!(since(&world), [Time::MAX, at(1)]);
+        world.apply(at(4), &Change::StreamFlows { from: a, to: b });
+        assert_eq!(since(&world), [at(4), at(1)]);
+        // It still is when the cut is healed: the two are in one group then.
+        world.apply(at(5), &Change::Healed { layer: 1 });
+        assert_eq!(since(&world), [Time::MAX]);
+        world.apply(at(6), &Change::Paused { host: b });
+        assert_eq!(since(&world), [Time::MAX]);
+        world.apply(at(7), &Change::StreamFlows { from: a, to: c });
+        assert_eq!(since(&world), [at(7)]);
+    }
+
+    #[test]
     fn a_straggler_leaves_a_group_that_is_never_quiet_as_it_is() {
         let mut world = world(2);
         let [a, b] = [0, 1].map(HostId);

@@ -23,6 +23,8 @@ mod rto;
 mod sender;
 mod stuck;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::BTreeMap;
