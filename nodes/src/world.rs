@@ -159,6 +159,11 @@ impl World {
         self
     }
 
+    /// How much longer than it is disturbed a group is not quiet: see [`with_slack`](Self::with_slack).
+    pub fn slack(&self) -> Span {
+        self.slack
+    }
+
     /// Takes in a change that happened at `at`.
     pub fn apply(&mut self, at: Time, change: &Change) {
         match change {
@@ -785,9 +790,8 @@ mod tests {
     #[test]
     fn a_group_is_not_quiet_while_a_stream_inside_it_is_stuck_and_is_disturbed_when_it_goes_on() {
         let [a, b, c] = [0, 1, 2].map(HostId);
-        let since = |world: &World| -> Vec<Time> {
-            world.groups().iter().map(|group| group.quiet_since).collect()
-        };
+        let since =
+            |world: &World| -> Vec<Time> { world.groups().iter().map(|group| group.quiet_since).collect() };
         let at = Time::from_nanos;
         let mut world = world(4);
         let cut = Cut::Groups(vec![0, 0, 1, 1]);

@@ -94,6 +94,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 what: "as root, with cuts by the kernel; what the hosts wrote is kept",
             },
             Example {
+                words: "live x.ron --record flights",
+                what: "the flight of every host is recorded, for `replay`",
+            },
+            Example {
                 words: "live --clean",
                 what: "ends what is left of runs whose program was killed",
             },
@@ -160,6 +164,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             Example {
                 words: "compare x.ron --rules Hardened",
                 what: "30 live runs beside 1000 simulated ones",
+            },
+            Example {
+                words: "compare x.ron --netns --junit x.xml",
+                what: "as root, with cuts by the kernel, and for a CI",
             },
             Example {
                 words: "compare x.ron --calibrate --live-runs 100 --samples x.csv",

@@ -24,7 +24,7 @@ pub(crate) fn replay(
     args: &ReplayArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
-    let look = session.look_in(args.colour, Columns::default());
+    let look = session.look_in(args.says.colour, Columns::default());
     let manner = Manner {
         rules: args.rules.clone(),
         set: args.set.clone(),
@@ -35,17 +35,17 @@ pub(crate) fn replay(
             break;
         }
         let name = path.display().to_string();
-        match one(replays, path, &manner, args.format, &look, session)? {
+        match one(replays, path, &manner, args.says.format, &look, session)? {
             Ok(replayed) => {
                 if replayed.difference.is_some() {
                     session.came_to(Exit::Otherwise);
                 }
                 let is_damaged = matches!(replayed.ended, Ended::CutOff { .. });
-                if args.quiet && replayed.difference.is_none() && !is_damaged {
+                if args.says.quiet && replayed.difference.is_none() && !is_damaged {
                     continue;
                 }
                 let notes: Vec<String> = built_otherwise(&replayed.pilot).into_iter().collect();
-                let line = match args.format {
+                let line = match args.says.format {
                     Format::Text => text::replay(&name, &replayed, &notes, &look),
                     Format::Json => format!("{}\n", json::replay::replay(&name, &replayed, &notes)),
                 };

@@ -377,7 +377,7 @@ fn what_is_acknowledged_by_and_by_is_not_given_up() {
         pair.write(0, b"a");
         pair.sent[0].clear();
         pair.wake(0);
-        pair.now = pair.now + Span::from_millis(150);
+        pair.now += Span::from_millis(150);
         pair.write(0, b"b");
         pair.settle();
     }
