@@ -66,7 +66,7 @@ use network::Links;
 use queue::{Full, Queue};
 pub(crate) use see::By;
 use spares::{Barriers, Buffers};
-use streams::Streams;
+use streams::{Asked, Streams};
 use take::{DueInput, What};
 use timers::Upkeep;
 use wakes::Wake;
@@ -403,12 +403,13 @@ impl<P: Protocol> Engine<'_, P> {
                 Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
                     self.refuse(id, "multicast")
                 }
-                effect @ (Effect::Listen { .. }
-                | Effect::Dial { .. }
-                | Effect::Write { .. }
-                | Effect::PauseReading { .. }
-                | Effect::ResumeReading { .. }
-                | Effect::Close { .. }) => self.ask(id, effect),
+                // Each by itself: an effect that is handed on as a whole would have to be made first, for datagrams and timers too.
+                Effect::Listen { port } => self.ask(id, Asked::Listen { port }),
+                Effect::Dial { conn, to } => self.ask(id, Asked::Dial { conn, to }),
+                Effect::Write { conn, bytes } => self.ask_to_write(id, conn, bytes),
+                Effect::PauseReading { conn } => self.ask(id, Asked::PauseReading { conn }),
+                Effect::ResumeReading { conn } => self.ask(id, Asked::ResumeReading { conn }),
+                Effect::Close { conn } => self.ask(id, Asked::Close { conn }),
             }
         }
     }

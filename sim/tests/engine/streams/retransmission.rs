@@ -43,17 +43,17 @@ fn the_share_that_comes_after_so_many_timeouts_is_what_arithmetic_says() {
     for (nth, (when, _)) in pieces.into_iter().enumerate() {
         let late = when - each * (nth as u64 + 1) - ms(1);
         let tries = (0..12).find(|tries| late == ms(202) * ((1 << tries) - 1));
-        // Before the first of them nothing but the opening was measured, which may have been sent again too.
         after[tries.unwrap_or_else(|| panic!("{late} is no sum of timeouts"))] += 1;
     }
+    let mut share = 1.0 - P;
     for (tries, count) in after.into_iter().enumerate() {
-        let share = P.powi(tries as i32) * (1.0 - P);
         let expected = BYTES as f64 * share;
         let five_deviations = 5.0 * (expected * (1.0 - share)).sqrt();
         assert!(
             (count as f64 - expected).abs() <= five_deviations.max(1.0),
             "{count} after {tries} timeouts, and not {expected}"
         );
+        share *= P;
     }
 }
 
