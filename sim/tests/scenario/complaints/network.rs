@@ -409,8 +409,8 @@ fn what_streams_go_by_stays_within_its_bounds() {
     one(&streams("(backlog: ⟦5⟧)"), "a number and a unit", "64KiB");
     one(&streams("(connections: ⟦0⟧)"), "from 1 to 262144", "");
     one(
-        &with("network: (links: [(from: \"s\", to: \"c1\", ⟦streams⟧: ())]),"),
+        &with("network: (links: [(from: \"s\", to: \"c1\", loss: 0.1, ⟦streams⟧: ())]),"),
         "`streams`",
-        "",
+        "there are `from`",
     );
 }
