@@ -9,6 +9,7 @@ use squall_sim::runner::Runner;
 use squall_sim::sweep::Share;
 
 use crate::help;
+use crate::node::Living;
 use crate::seeds::Seeds;
 
 /// A deterministic testbed for cluster protocols.
@@ -204,17 +205,20 @@ pub(crate) struct NodeArgs {
     /// Print the file that all this amounts to, with paths as they are from here, and run nothing
     #[arg(long, conflicts_with = "check")]
     pub(crate) print_config: bool,
-    /// Say whether all this is in order, and run nothing
+    /// Look at all that it needs, its data folder, ports, sockets and files, say of each whether it can be had, and run and change nothing
     #[arg(long)]
     pub(crate) check: bool,
     /// Move aside what it has persisted, and start without
     #[arg(long)]
     pub(crate) wipe: bool,
-    /// The log, on stderr, which has to be read if it is a pipe: text for people, or one JSON object a line
+    /// Take its data folder though it is another node's: another name, another role, or another protocol
+    #[arg(long)]
+    pub(crate) adopt: bool,
+    /// The log, on stderr, of which nobody has to read anything; what finds no room is lost, and counted: text for people, or one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) log: Format,
-    /// What the log says: what the node claims is `info` by its name, and `debug` in full; datagrams that the link
-    /// policy drops are `debug`
+    /// What the log says: what the node claims is `info` by its name, and `debug` in full; what it claims again and again while all is
+    /// well, and datagrams that the link policy drops, are `debug`
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) log_level: Level,
     /// Colours
@@ -452,11 +456,20 @@ impl Typed {
     pub(crate) fn read(
         program: &str,
         runners: &[Box<dyn Runner>],
+        doors: &[Box<dyn Living>],
         words: &[std::ffi::OsString],
     ) -> Result<Typed, clap::Error> {
-        let matches = help::command(program, runners).try_get_matches_from(words)?;
+        let asked = asked_about(doors, words);
+        let matches = help::command(program, runners, doors, asked).try_get_matches_from(words)?;
         Typed::from_arg_matches(&matches)
     }
+}
+
+/// The protocol that a node is typed to be of: `squall node hac --help`.
+fn asked_about(doors: &[Box<dyn Living>], words: &[std::ffi::OsString]) -> Option<&'static str> {
+    let [_, node, rest @ ..] = words else { return None };
+    let name = |word| doors.iter().map(|door| door.name()).find(|name| word == *name);
+    (node == "node").then(|| rest.iter().find_map(name)).flatten()
 }
 
 /// A setting and its value, of `misses=3`.

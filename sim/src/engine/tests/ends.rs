@@ -3,9 +3,9 @@
 use squall_nodes::{HostId, Outbox, Span, Time, Unwitnessed, drive};
 
 use super::wear::{BUILT, FAR, ROUNDS, Way, asked_while_paused, plan};
-use crate::engine::cues::Deed;
 use crate::engine::{End, Engine};
 use crate::plan::{Cue, Fault, Layer, Origin, PlannedInvariant, Step, Target, Trigger};
+use crate::timeline::cues::Deed;
 
 #[test]
 fn a_run_ends_when_more_layers_lie_over_hosts_than_may() {
