@@ -35,6 +35,7 @@ impl<N: Node> Judge<N> {
             hosts: placed,
             rules: plan.rules,
             tolerated: plan.tolerated,
+            streams: plan.network.streams,
         };
         let kinds = P::invariants();
         let invariants = plan
@@ -176,8 +177,9 @@ impl<N: Node> AtWork<N> {
     fn violation(&self, at: Time, breach: Breach, world: &World) -> Violation {
         let quiet = match (self.promise, breach.hosts.first()) {
             (Promise::InQuiet { bound }, Some(host)) => world.group_of(*host).map(|group| Quiet {
-                since: group.quiet_since,
+                since: Time::ZERO + group.quiet_since.since(Time::ZERO + world.slack()),
                 bound,
+                tolerance: world.slack(),
             }),
             _ => None,
         };

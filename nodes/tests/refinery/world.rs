@@ -163,6 +163,7 @@ impl RefineryWorld {
             hosts: &placed,
             rules,
             tolerated,
+            streams: squall_nodes::stream::StreamLaw::default(),
         };
         let built = Refinery::invariants()
             .into_iter()

@@ -69,6 +69,7 @@ fn told<P: Protocol>(plan: &Plan<P>) -> String {
         hosts: &placed,
         rules,
         tolerated: *tolerated,
+        streams: network.streams,
     };
     for PlannedInvariant {
         kind,
@@ -205,6 +206,7 @@ const ALL_FAULTS: &str = r#"Scenario(
             (from: "c3", to: "c4", latency: Pareto(min: "1ms", shape: 2.5), bandwidth: "9600bit/s", queue: "29B"),
             (from: "c4", to: "c3", latency: Empirical(["5ms", "80us", "100us"]), bandwidth: "10Gbit/s"),
         ],
+        streams: (min_rto: "50ms", user_timeout: "5s", connect_timeout: "3s", send_buffer: "10kB", backlog: "0B", connections: 7),
     ),
     timeline: [
         At("2s", PowerCut("s")),
@@ -212,6 +214,8 @@ const ALL_FAULTS: &str = r#"Scenario(
         When(persist: Completed, by: "c1", nth: 2, do: Kill("@actor")),
         When(persist: Begun, do: Slow(who: ["c2", "@actor"], by: "20ms")),
         When(send_to: "s", by: "c3", nth: 9, do: Jump(who: "@actor", by: "2s")),
+        When(open_to: "s", by: "c3", do: HealAll),
+        When(open_to: "*", nth: 3, do: HealAll),
         When(send_to: "*", do: Heal(Slow(who: ["@actor", "c2"], by: "20ms"))),
         At("5s", Bridge(over: "c3", sides: [["s", "c1"], ["c2", "c4"]])),
         At("5s", Ring(["s", "c2", "c1", "c3", "c4"])),
@@ -257,6 +261,9 @@ fn every_law_fault_and_trigger_is_written_as_it_is_read() {
         "bandwidth: \"10Gbit/s\", queue: \"256KiB\", mtu: 1500),\n",
         "corrupt: 0.001, queue: \"1MB\", mtu: 1500),\n",
         "do: Slow(who: [\"@actor\", \"c2\"], by: \"20ms\")),\n",
+        "        streams: (min_rto: \"50ms\", user_timeout: \"5s\", connect_timeout: \"3s\", send_buffer: \"10kB\", \
+         receive_buffer: \"128KiB\", backlog: \"0B\", connections: 7),\n",
+        "        When(open_to: \"*\", nth: 3, ",
         "        When(send_to: \"*\", nth: 1, after: \"0s\", do: Heal(Slow(",
         "        At(\"13s\", Restart([\"c2\", \"c3\"], Torn)),\n",
     ] {
@@ -285,6 +292,29 @@ fn whatever_a_file_says_its_resolved_form_says() {
     ] {
         assert!(form.contains(part), "{part} in\n{form}");
     }
+}
+
+#[test]
+fn what_one_rule_set_does_without_is_written_for_it_alone() {
+    let without = |written: &str| {
+        let text = format!(
+            r#"Scenario(protocol: "hac", hosts: [(name: "s", role: Server), (name: "c1..c2", role: Client)], without: {written})"#
+        );
+        let file = ScenarioFile::parse("without.ron", text).expect("a scenario");
+        says_the_same::<Hac>(&file);
+        let form = registered::<Hac>().resolved(&file).expect("a form");
+        let line = form.lines().find_map(|line| line.strip_prefix("    without: "));
+        line.map(|line| line.trim_end_matches(',').to_owned())
+    };
+    for written in [
+        r#"{ Original: ["ids_granted_once", "ids_unique"] }"#,
+        r#"{ Original: ["ids_unique"], Hardened: ["ids_granted_once"] }"#,
+        r#"["ids_unique"]"#,
+    ] {
+        assert_eq!(without(written).as_deref(), Some(written));
+    }
+    let both = r#"{ Original: ["ids_unique"], Hardened: ["ids_unique"] }"#;
+    assert_eq!(without(both).as_deref(), Some(r#"["ids_unique"]"#));
 }
 
 #[test]

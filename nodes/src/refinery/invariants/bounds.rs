@@ -121,6 +121,7 @@ mod tests {
                 loss,
                 latency: Span::from_millis(10),
             },
+            streams: crate::stream::StreamLaw::default(),
         })
     }
 
