@@ -16,6 +16,7 @@ pub use serde;
 
 pub mod echo;
 pub mod hac;
+pub mod history;
 pub mod invariant;
 pub mod latency;
 pub mod link;

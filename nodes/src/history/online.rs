@@ -1,0 +1,572 @@
+//! Whether a history is linearizable so far, while it is made: just-in-time linearization (G. Lowe, *Testing for Linearizability*, 2017),
+//! with hindsight.
+//!
+//! What is possible is kept as a set of configurations: a state, and which of the calls that are still without an answer have had effect
+//! in it. When an answer comes, every configuration in which its call has not had effect is taken on by calls that were open then, in
+//! every order that ends with that call, and where none of them gives the answer, none of the configurations is left.
+//!
+//! What an open call will come back with is not known, and to keep every guess of it is hopeless: the orders of a dozen open calls alone are
+//! half a thousand million. So an answer is *settled*, for good, only when it is known of every call that was open with it what came
+//! of it; then only orders with the right answers are followed, and they are few. Until then it waits in a window. To find a broken
+//! promise when it is broken and not when all is known, the window is tried out too at each answer, on a copy, with open calls that may
+//! come back with whatever they like. That is exact: together both say at each answer whether there is an order of all calls so far in
+//! which each comes back with what it did, whatever those do that have not. When a window is long it is tried out only when it has
+//! grown by an eighth.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::least::{Least, Used};
+use super::operation::{Bounds, Explanation};
+use super::spec::Spec;
+use super::wgl::{too_many_configurations, too_many_steps};
+use crate::node::CallId;
+
+/// A history that is held against a sequential object while it is made.
+#[derive(Clone)]
+pub struct Online<S: Spec> {
+    spec: S,
+    bounds: Bounds,
+    parts: BTreeMap<S::Key, Part<S>>,
+    /// The part of each call that is not settled.
+    whose: BTreeMap<CallId, S::Key>,
+    /// What is left for settling, and for trying out.
+    steps: u64,
+    tries: u64,
+}
+
+/// Whether the promise could be held against something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// So far it holds.
+    Holds,
+    /// It was not found out, or will be later.
+    Later,
+}
+
+impl<S: Spec> Online<S> {
+    /// Of nothing yet.
+    pub fn new(spec: S, bounds: Bounds) -> Self {
+        Online {
+            spec,
+            bounds,
+            parts: BTreeMap::new(),
+            whose: BTreeMap::new(),
+            steps: bounds.steps,
+            tries: bounds.steps,
+        }
+    }
+
+    /// Something is called. Each call has a number of its own.
+    pub fn called(&mut self, id: CallId, op: S::Op) {
+        let key = self.spec.key(&op);
+        let part = self
+            .parts
+            .entry(key.clone())
+            .or_insert_with(|| Part::new(self.spec.init(&key)));
+        if part.undecided.is_none() && self.whose.insert(id, key).is_none() {
+            part.called(id, op);
+        }
+    }
+
+    /// It came back.
+    ///
+    /// # Errors
+    ///
+    /// Why the history is not linearizable any more.
+    pub fn returned(&mut self, id: CallId, ret: S::Ret) -> Result<Looked, Box<Explanation>> {
+        self.ended(id, Fate::Returned(ret))
+    }
+
+    /// It was refused: it was not done and never will be.
+    ///
+    /// # Errors
+    ///
+    /// Why the history is not linearizable any more.
+    pub fn refused(&mut self, id: CallId) -> Result<Looked, Box<Explanation>> {
+        self.ended(id, Fate::Refused)
+    }
+
+    /// It came back with nothing that tells whether it was done. What comes later does not count.
+    ///
+    /// # Errors
+    ///
+    /// Why the history is not linearizable any more.
+    pub fn unknown(&mut self, id: CallId) -> Result<Looked, Box<Explanation>> {
+        self.ended(id, Fate::Unknown)
+    }
+
+    /// Nothing will come back any more, as far as one can know. Should something come all the same it counts if what was seen since the
+    /// call is not settled yet.
+    ///
+    /// # Errors
+    ///
+    /// Why the history is not linearizable any more.
+    pub fn lost(&mut self, id: CallId) -> Result<Looked, Box<Explanation>> {
+        self.ended(id, Fate::Lost)
+    }
+
+    /// The history is over, and it will never be known what came of those calls that are open.
+    ///
+    /// # Errors
+    ///
+    /// Why the history is not linearizable.
+    pub fn end(&mut self) -> Result<Looked, Box<Explanation>> {
+        let mut looked = Looked::Holds;
+        for (key, part) in &mut self.parts {
+            if part.undecided.is_some() {
+                looked = Looked::Later;
+                continue;
+            }
+            let cost = Cost {
+                steps: &mut self.steps,
+                bounds: &self.bounds,
+            };
+            match part.ahead(&self.spec, cost, None) {
+                Ok(_) => {}
+                Err(Stuck::At(id)) => return Err(part.explain(&self.spec, key, id, &self.bounds)),
+                Err(Stuck::TooMuch(why)) => {
+                    part.give_up(why);
+                    looked = Looked::Later;
+                }
+            }
+        }
+        Ok(looked)
+    }
+
+    /// Why it was not found out of some part, when it was not.
+    pub fn undecided(&self) -> Option<&str> {
+        self.parts.values().find_map(|part| part.undecided.as_deref())
+    }
+
+    fn ended(&mut self, id: CallId, fate: Fate<S::Ret>) -> Result<Looked, Box<Explanation>> {
+        let Some(key) = self.whose.get(&id) else {
+            return Ok(Looked::Later);
+        };
+        let Some(part) = self.parts.get_mut(key) else {
+            return Ok(Looked::Later);
+        };
+        if !part.ended(id, fate) {
+            return Ok(Looked::Later);
+        }
+        let mut looked = Looked::Later;
+        if part.is_due() {
+            let cost = Cost {
+                steps: &mut self.tries,
+                bounds: &self.bounds,
+            };
+            part.tried = part.window.len();
+            match part.ahead(&self.spec, cost, None) {
+                Ok(_) => looked = Looked::Holds,
+                Err(Stuck::At(_)) => return Err(part.explain(&self.spec, key, id, &self.bounds)),
+                // It is tried again when more is known.
+                Err(Stuck::TooMuch(_)) => {}
+            }
+        }
+        let cost = Cost {
+            steps: &mut self.steps,
+            bounds: &self.bounds,
+        };
+        let settled = match part.settle(&self.spec, cost) {
+            Ok(settled) => settled,
+            Err(Stuck::At(id)) => return Err(part.explain_settled(&self.spec, key, id, &self.bounds)),
+            Err(Stuck::TooMuch(why)) => part.give_up(why),
+        };
+        for id in settled {
+            self.whose.remove(&id);
+        }
+        Ok(looked)
+    }
+}
+
+/// One part of the object.
+#[derive(Clone)]
+struct Part<S: Spec> {
+    /// What is settled.
+    frontier: Frontier<S>,
+    /// What is not, in the order in which it was seen.
+    window: VecDeque<Event>,
+    /// The calls of which something is in the window, and those that are open.
+    calls: BTreeMap<CallId, Pending<S>>,
+    /// How many of them are open.
+    open: usize,
+    /// How many calls there were, but for those that were refused.
+    asked: usize,
+    /// Those that have come back with nothing, or not yet.
+    unanswered: BTreeSet<CallId>,
+    /// How long the window was when it was last tried out.
+    tried: usize,
+    /// Why nothing is found out of this part any more.
+    undecided: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Event {
+    Called(CallId),
+    Returned(CallId),
+}
+
+#[derive(Clone)]
+struct Pending<S: Spec> {
+    op: S::Op,
+    fate: Fate<S::Ret>,
+}
+
+#[derive(Clone)]
+enum Fate<R> {
+    Open,
+    Returned(R),
+    Refused,
+    Unknown,
+    Lost,
+}
+
+/// Why a history cannot be followed any further.
+enum Stuck {
+    /// No order gives this call's answer.
+    At(CallId),
+    /// It would take too much.
+    TooMuch(String),
+}
+
+/// What may be spent.
+struct Cost<'a> {
+    steps: &'a mut u64,
+    bounds: &'a Bounds,
+}
+
+impl Cost<'_> {
+    fn step(&mut self) -> Result<(), Stuck> {
+        match self.steps.checked_sub(1) {
+            Some(left) => *self.steps = left,
+            None => return Err(Stuck::TooMuch(too_many_steps(self.bounds))),
+        }
+        Ok(())
+    }
+
+    fn hold(&self, configurations: usize) -> Result<(), Stuck> {
+        match configurations > self.bounds.configurations {
+            true => Err(Stuck::TooMuch(too_many_configurations(self.bounds))),
+            false => Ok(()),
+        }
+    }
+}
+
+impl<S: Spec> Part<S> {
+    /// A window up to this long is tried out at every answer.
+    const SHORT: usize = 64;
+    /// How long a window may be.
+    const LONGEST: usize = 200_000;
+
+    fn new(first: S::State) -> Self {
+        Part {
+            frontier: Frontier::new(first),
+            window: VecDeque::new(),
+            calls: BTreeMap::new(),
+            open: 0,
+            asked: 0,
+            unanswered: BTreeSet::new(),
+            tried: 0,
+            undecided: None,
+        }
+    }
+
+    fn called(&mut self, id: CallId, op: S::Op) {
+        self.asked += 1;
+        self.open += 1;
+        self.unanswered.insert(id);
+        self.window.push_back(Event::Called(id));
+        let fate = Fate::Open;
+        self.calls.insert(id, Pending { op, fate });
+    }
+
+    /// Takes in what came of a call; false where that says nothing new.
+    fn ended(&mut self, id: CallId, fate: Fate<S::Ret>) -> bool {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return false;
+        };
+        match (&call.fate, &fate) {
+            (Fate::Open, _) => self.open -= 1,
+            (Fate::Lost, Fate::Returned(_) | Fate::Refused | Fate::Unknown) => {}
+            _ => return false,
+        }
+        match fate {
+            Fate::Returned(_) => {
+                self.unanswered.remove(&id);
+                self.window.push_back(Event::Returned(id));
+            }
+            Fate::Refused => {
+                self.unanswered.remove(&id);
+                self.asked -= 1;
+            }
+            Fate::Open | Fate::Unknown | Fate::Lost => {}
+        }
+        call.fate = fate;
+        true
+    }
+
+    fn is_due(&self) -> bool {
+        let len = self.window.len();
+        self.open == 0 || len <= Self::SHORT || len >= self.tried + self.tried / 8
+    }
+
+    /// The frontier after the whole window, whatever comes of open calls; without one call, where it is asked for.
+    fn ahead(&self, spec: &S, mut cost: Cost<'_>, without: Option<CallId>) -> Result<Frontier<S>, Stuck> {
+        let mut frontier = self.frontier.clone();
+        for event in &self.window {
+            let (Event::Called(id) | Event::Returned(id)) = event;
+            if Some(*id) != without
+                && let Some(call) = self.calls.get(id)
+            {
+                frontier.take(spec, *event, call, &mut cost)?;
+            }
+        }
+        Ok(frontier)
+    }
+
+    /// Settles what comes before the first open call. Comes back with the calls of which everything is settled.
+    fn settle(&mut self, spec: &S, mut cost: Cost<'_>) -> Result<Vec<CallId>, Stuck> {
+        let mut settled = Vec::new();
+        while let Some(event) = self.window.front().copied() {
+            let (Event::Called(id) | Event::Returned(id)) = event;
+            let Some(call) = self.calls.get(&id) else {
+                self.window.pop_front();
+                continue;
+            };
+            if matches!(call.fate, Fate::Open) {
+                break;
+            }
+            self.frontier.take(spec, event, call, &mut cost)?;
+            self.window.pop_front();
+            let is_over = match event {
+                Event::Called(_) => !matches!(call.fate, Fate::Returned(_)),
+                Event::Returned(_) => true,
+            };
+            if is_over {
+                self.calls.remove(&id);
+                settled.push(id);
+            }
+        }
+        self.tried = self.tried.min(self.window.len());
+        if self.window.len() > Self::LONGEST {
+            let why = format!(
+                "more than {} calls and answers came while a call was open",
+                Self::LONGEST
+            );
+            return Err(Stuck::TooMuch(why));
+        }
+        Ok(settled)
+    }
+
+    /// Forgets everything but why. Comes back with all calls that were not settled.
+    fn give_up(&mut self, why: String) -> Vec<CallId> {
+        self.undecided = Some(why);
+        self.window = VecDeque::new();
+        self.unanswered = BTreeSet::new();
+        self.frontier.configurations = Least::new();
+        std::mem::take(&mut self.calls).into_keys().collect()
+    }
+
+    /// Why the history is not linearizable since what came of this call is known.
+    fn explain(&self, spec: &S, key: &S::Key, id: CallId, bounds: &Bounds) -> Box<Explanation> {
+        let mut steps = bounds.steps;
+        let steps = &mut steps;
+        let ahead = self.ahead(spec, Cost { steps, bounds }, Some(id));
+        let states = ahead.and_then(|ahead| ahead.states(spec, None, Cost { steps, bounds }));
+        self.explained(key, id, states)
+    }
+
+    /// Why it is not, where that was found out when what came before was settled, and the call's answer is the next.
+    fn explain_settled(&self, spec: &S, key: &S::Key, id: CallId, bounds: &Bounds) -> Box<Explanation> {
+        let mut steps = bounds.steps;
+        let steps = &mut steps;
+        let states = self.frontier.states(spec, Some(id), Cost { steps, bounds });
+        self.explained(key, id, states)
+    }
+
+    fn explained(
+        &self,
+        key: &S::Key,
+        id: CallId,
+        states: Result<BTreeSet<S::State>, Stuck>,
+    ) -> Box<Explanation> {
+        let call = self.calls.get(&id);
+        let ret = call.and_then(|call| match &call.fate {
+            Fate::Returned(ret) => Some(format!("{ret:?}")),
+            Fate::Open | Fate::Refused | Fate::Unknown | Fate::Lost => None,
+        });
+        // Where there is no order without the call there is no state either.
+        let is_known = !matches!(states, Err(Stuck::TooMuch(_)));
+        let states = states.unwrap_or_default();
+        Box::new(Explanation {
+            key: format!("{key:?}"),
+            call: id,
+            op: call.map_or_else(String::new, |call| format!("{:?}", call.op)),
+            ret,
+            // One that was refused is taken off.
+            calls: self.asked + usize::from(matches!(call, Some(call) if matches!(call.fate, Fate::Refused))),
+            more_states: !is_known || states.len() > Explanation::STATES,
+            states: states
+                .iter()
+                .take(Explanation::STATES)
+                .map(|state| format!("{state:?}"))
+                .collect(),
+            open: self
+                .unanswered
+                .iter()
+                .copied()
+                .filter(|open| *open != id)
+                .collect(),
+        })
+    }
+}
+
+/// What is possible.
+#[derive(Clone)]
+struct Frontier<S: Spec> {
+    configurations: Least<Configuration<S::State>>,
+    /// The calls that were called and have not come back, but will.
+    open: BTreeMap<CallId, (S::Op, S::Ret)>,
+    /// The calls that will not, by what they ask for.
+    lost: Vec<(S::Op, u32)>,
+}
+
+/// Which open calls have had effect, in the order of their numbers, and in which state that left the object.
+type Configuration<T> = (Vec<CallId>, T);
+
+impl<S: Spec> Frontier<S> {
+    fn new(first: S::State) -> Self {
+        let mut configurations = Least::new();
+        configurations.insert((Vec::new(), first), Vec::new());
+        Frontier {
+            configurations,
+            open: BTreeMap::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    /// Takes in what comes next. It is as it was when no order gives the answer.
+    fn take(&mut self, spec: &S, event: Event, call: &Pending<S>, cost: &mut Cost<'_>) -> Result<(), Stuck> {
+        match (event, &call.fate) {
+            (Event::Called(id), Fate::Returned(ret)) => {
+                self.open.insert(id, (call.op.clone(), ret.clone()));
+            }
+            (Event::Called(_), Fate::Open | Fate::Unknown | Fate::Lost) => {
+                match self.lost.iter_mut().find(|(op, _)| *op == call.op) {
+                    Some((_, count)) => *count += 1,
+                    None => self.lost.push((call.op.clone(), 1)),
+                }
+            }
+            (Event::Called(_), Fate::Refused) => {}
+            (Event::Returned(id), _) => self.close(spec, id, cost)?,
+        }
+        Ok(())
+    }
+
+    /// Takes every configuration on until the call has had effect.
+    fn close(&mut self, spec: &S, id: CallId, cost: &mut Cost<'_>) -> Result<(), Stuck> {
+        let mut closed = Least::new();
+        self.explore(spec, None, cost, |(done, state), used| {
+            let Ok(place) = done.binary_search(&id) else {
+                return Explore::On;
+            };
+            let mut done = done.clone();
+            done.remove(place);
+            closed.insert((done, state.clone()), used.clone());
+            Explore::NoFurther
+        })?;
+        if closed.len() == 0 {
+            return Err(Stuck::At(id));
+        }
+        self.configurations = closed;
+        self.open.remove(&id);
+        Ok(())
+    }
+
+    /// All states that are possible, when every call has had effect that has come back, but for one that is left out. Those that have
+    /// not may have had effect.
+    fn states(
+        &self,
+        spec: &S,
+        without: Option<CallId>,
+        mut cost: Cost<'_>,
+    ) -> Result<BTreeSet<S::State>, Stuck> {
+        let mut states = BTreeSet::new();
+        self.explore(spec, without, &mut cost, |(_, state), _| {
+            states.insert(state.clone());
+            Explore::On
+        })?;
+        Ok(states)
+    }
+
+    /// Shows every configuration that can be reached, each at most once, and goes on from it where it is asked to.
+    fn explore(
+        &self,
+        spec: &S,
+        without: Option<CallId>,
+        cost: &mut Cost<'_>,
+        mut show: impl FnMut(&Configuration<S::State>, &Used) -> Explore,
+    ) -> Result<(), Stuck> {
+        let mut known = Least::new();
+        let open = || self.open.iter().filter(|(id, _)| Some(**id) != without);
+        let mut reach = |(mut done, state): Configuration<S::State>, used: Used, cost: &mut Cost<'_>| {
+            // A look could not be better off later than now, if this is what it comes back with.
+            for (id, (op, ret)) in open() {
+                if spec.only_looks(op, ret)
+                    && let Err(place) = done.binary_search(id)
+                {
+                    cost.step()?;
+                    if spec.step(&state, op, ret).is_some() {
+                        done.insert(place, *id);
+                    }
+                }
+            }
+            let configuration = (done, state);
+            if !known.insert(configuration.clone(), used.clone()) {
+                return Ok(None);
+            }
+            cost.hold(known.len())?;
+            let goes_on = show(&configuration, &used) == Explore::On;
+            Ok(goes_on.then_some((configuration, used)))
+        };
+        // What took the least lost calls comes first, so that most of the rest is worse than what is known.
+        let mut waiting = VecDeque::new();
+        for (configuration, used) in self.configurations.iter() {
+            waiting.extend(reach(configuration.clone(), used.clone(), cost)?);
+        }
+        while let Some(((done, state), used)) = waiting.pop_front() {
+            for (class, (op, count)) in self.lost.iter().enumerate() {
+                if used.get(class).copied().unwrap_or(0) < *count {
+                    cost.step()?;
+                    let (after, _) = spec.apply(&state, op);
+                    // What has no effect need not have had it.
+                    if after != state {
+                        let mut used = used.clone();
+                        used.resize(used.len().max(class + 1), 0);
+                        used[class] += 1;
+                        waiting.extend(reach((done.clone(), after), used, cost)?);
+                    }
+                }
+            }
+            for (id, (op, ret)) in open() {
+                if let Err(place) = done.binary_search(id) {
+                    cost.step()?;
+                    if let Some(after) = spec.step(&state, op, ret) {
+                        let mut done = done.clone();
+                        done.insert(place, *id);
+                        if let Some(reached) = reach((done, after), used.clone(), cost)? {
+                            waiting.push_front(reached);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether to go on from a configuration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Explore {
+    On,
+    NoFurther,
+}
