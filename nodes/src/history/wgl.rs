@@ -25,7 +25,7 @@ use crate::node::CallId;
 ///
 /// `operations` may be in any order; their places in time are in them.
 pub fn check<S: Spec>(spec: &S, operations: &[Operation<S::Op, S::Ret>], bounds: &Bounds) -> Finding {
-    let mut parts: BTreeMap<S::Key, Vec<&Operation<S::Op, S::Ret>>> = BTreeMap::new();
+    let mut parts: BTreeMap<S::Key, Vec<_>> = BTreeMap::new();
     for operation in operations {
         parts.entry(spec.key(&operation.op)).or_default().push(operation);
     }

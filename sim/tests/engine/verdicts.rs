@@ -74,6 +74,7 @@ fn the_first_broken_promise_ends_the_run_at_once() {
         [InvariantDone {
             name: "puppets.not_bad".to_owned(),
             judged: 1,
+            undecided: None,
             origin: Origin::Written
         }]
     );
