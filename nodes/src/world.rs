@@ -156,6 +156,11 @@ impl World {
         self
     }
 
+    /// How much more time everything has that is promised within some time: what a live run tolerates of its machine.
+    pub fn slack(&self) -> Span {
+        self.slack
+    }
+
     /// Takes in a change that happened at `at`.
     pub fn apply(&mut self, at: Time, change: &Change) {
         match change {
