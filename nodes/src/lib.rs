@@ -14,6 +14,7 @@ extern crate self as squall_nodes;
 #[doc(hidden)]
 pub use serde;
 
+pub mod counter;
 pub mod echo;
 pub mod hac;
 pub mod history;
