@@ -33,6 +33,8 @@ pub(super) struct Leading {
     pub(super) is_ready: bool,
     /// What is to be done next, by who asks.
     pub(super) queue: BTreeMap<usize, (Batch, Vec<Op>)>,
+    /// Whether something was done that is in no round: only where the leader is hasty.
+    pub(super) is_ahead: bool,
     pub(super) round: Option<Round>,
 }
 
@@ -40,6 +42,7 @@ pub(super) struct Leading {
 #[derive(Clone, Debug)]
 pub(super) struct Round {
     pub(super) stamp: Stamp,
+    pub(super) ledger: Ledger,
     /// The write after which its own disk counts.
     pub(super) written: Token,
     /// Who has it.

@@ -328,9 +328,22 @@ impl Replica {
             }
             return;
         }
-        leading.queue.insert(member, (batch, ops));
-        if leading.round.is_none() {
-            self.begin(now, out);
+        match self.config.rules {
+            Rules::Local | Rules::Quorum => {
+                leading.queue.insert(member, (batch, ops));
+                if leading.round.is_none() {
+                    self.begin(now, out);
+                }
+            }
+            Rules::Hasty => {
+                leading.is_ahead = true;
+                let begins = leading.round.is_none();
+                let before = self.saved.ledger.apply(member, batch, &ops);
+                self.tell(now, member, batch, before, out);
+                if begins {
+                    self.begin(now, out);
+                }
+            }
         }
     }
 
@@ -340,22 +353,20 @@ impl Replica {
             return;
         };
         let ledger = &mut self.saved.ledger;
-        let mut answers: Vec<(usize, Batch, i64)> = std::mem::take(&mut leading.queue)
+        let answers = std::mem::take(&mut leading.queue)
             .into_iter()
             .map(|(member, (batch, ops))| (member, batch, ledger.apply(member, batch, &ops)))
             .collect();
         leading.step += 1;
+        leading.is_ahead = false;
         let (term, step) = (self.saved.promised, leading.step);
         let stamp = Stamp { term, step };
         self.saved.accepted = stamp;
         let written = self.save(out);
-        let hasty = match self.config.rules {
-            Rules::Hasty => std::mem::take(&mut answers),
-            Rules::Local | Rules::Quorum => Vec::new(),
-        };
         if let Part::Leading(leading) = &mut self.part {
             leading.round = Some(Round {
                 stamp,
+                ledger: self.saved.ledger.clone(),
                 written,
                 taken: BTreeSet::new(),
                 answers,
@@ -363,9 +374,6 @@ impl Replica {
         }
         self.hand_out(out);
         out.arm(Timer::Resend, now + self.config.resend);
-        for (member, batch, before) in hasty {
-            self.tell(now, member, batch, before, out);
-        }
     }
 
     /// Sends the state of the round to those who have not said that they have it.
@@ -378,7 +386,7 @@ impl Replica {
         };
         let take = Packet::Take {
             stamp: round.stamp,
-            ledger: self.saved.ledger.clone(),
+            ledger: round.ledger.clone(),
         };
         let payload = out.payload(&take.encode());
         for member in self.others().filter(|member| !round.taken.contains(member)) {
@@ -405,7 +413,7 @@ impl Replica {
         }
         if let Part::Leading(leading) = &self.part
             && leading.round.is_none()
-            && !leading.queue.is_empty()
+            && (leading.is_ahead || !leading.queue.is_empty())
         {
             self.begin(now, out);
         }

@@ -10,8 +10,8 @@
 //! of it; then only orders with the right answers are followed, and they are few. Until then it waits in a window. To find a broken
 //! promise when it is broken and not when all is known, the window is tried out too at each answer, on a copy, with open calls that may
 //! come back with whatever they like. That is exact: together both say at each answer whether there is an order of all calls so far in
-//! which each comes back with what it did, whatever those do that have not. When a window is long it is tried out only when it has
-//! grown by an eighth.
+//! which each comes back with what it did, whatever those do that have not. A window that is long is tried out only when it has grown by
+//! an eighth, and one that takes too much when it is twice as long or something of it is settled; what is broken is found then.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -29,9 +29,8 @@ pub struct Online<S: Spec> {
     parts: BTreeMap<S::Key, Part<S>>,
     /// The part of each call that is not settled.
     whose: BTreeMap<CallId, S::Key>,
-    /// What is left for settling, and for trying out.
+    /// What is left for settling.
     steps: u64,
-    tries: u64,
 }
 
 /// Whether the promise could be held against something.
@@ -52,7 +51,6 @@ impl<S: Spec> Online<S> {
             parts: BTreeMap::new(),
             whose: BTreeMap::new(),
             steps: bounds.steps,
-            tries: bounds.steps,
         }
     }
 
@@ -74,7 +72,7 @@ impl<S: Spec> Online<S> {
     ///
     /// Why the history is not linearizable any more.
     pub fn returned(&mut self, id: CallId, ret: S::Ret) -> Result<Looked, Box<Explanation>> {
-        self.ended(id, Fate::Returned(ret))
+        self.ended(id, Fate::Returned { ret, nth: 0 })
     }
 
     /// It was refused: it was not done and never will be.
@@ -150,16 +148,22 @@ impl<S: Spec> Online<S> {
         }
         let mut looked = Looked::Later;
         if part.is_due() {
+            let mut steps = self.bounds.steps.min(TRY);
             let cost = Cost {
-                steps: &mut self.tries,
+                steps: &mut steps,
                 bounds: &self.bounds,
             };
-            part.tried = part.window.len();
             match part.ahead(&self.spec, cost, None) {
-                Ok(_) => looked = Looked::Holds,
+                Ok(_) => {
+                    looked = Looked::Holds;
+                    part.next_try = match part.window.len() {
+                        0..=Part::<S>::SHORT => 0,
+                        len => len + len / 8,
+                    };
+                }
                 Err(Stuck::At(_)) => return Err(part.explain(&self.spec, key, id, &self.bounds)),
-                // It is tried again when more is known.
-                Err(Stuck::TooMuch(_)) => {}
+                // It is tried again when much more is known.
+                Err(Stuck::TooMuch(_)) => part.next_try = part.window.len() * 2,
             }
         }
         let cost = Cost {
@@ -171,12 +175,18 @@ impl<S: Spec> Online<S> {
             Err(Stuck::At(id)) => return Err(part.explain_settled(&self.spec, key, id, &self.bounds)),
             Err(Stuck::TooMuch(why)) => part.give_up(why),
         };
+        if part.window.is_empty() && part.undecided.is_none() {
+            looked = Looked::Holds;
+        }
         for id in settled {
             self.whose.remove(&id);
         }
         Ok(looked)
     }
 }
+
+/// How many steps it may take to try out what is not settled.
+const TRY: u64 = 5_000;
 
 /// One part of the object.
 #[derive(Clone)]
@@ -187,14 +197,14 @@ struct Part<S: Spec> {
     window: VecDeque<Event>,
     /// The calls of which something is in the window, and those that are open.
     calls: BTreeMap<CallId, Pending<S>>,
-    /// How many of them are open.
-    open: usize,
+    /// How many have come back.
+    returned: u64,
     /// How many calls there were, but for those that were refused.
     asked: usize,
     /// Those that have come back with nothing, or not yet.
     unanswered: BTreeSet<CallId>,
-    /// How long the window was when it was last tried out.
-    tried: usize,
+    /// How long the window is to be before it is tried out again, when it is not short.
+    next_try: usize,
     /// Why nothing is found out of this part any more.
     undecided: Option<String>,
 }
@@ -214,7 +224,11 @@ struct Pending<S: Spec> {
 #[derive(Clone)]
 enum Fate<R> {
     Open,
-    Returned(R),
+    Returned {
+        ret: R,
+        /// How many came back before it.
+        nth: u64,
+    },
     Refused,
     Unknown,
     Lost,
@@ -262,17 +276,16 @@ impl<S: Spec> Part<S> {
             frontier: Frontier::new(first),
             window: VecDeque::new(),
             calls: BTreeMap::new(),
-            open: 0,
+            returned: 0,
             asked: 0,
             unanswered: BTreeSet::new(),
-            tried: 0,
+            next_try: 0,
             undecided: None,
         }
     }
 
     fn called(&mut self, id: CallId, op: S::Op) {
         self.asked += 1;
-        self.open += 1;
         self.unanswered.insert(id);
         self.window.push_back(Event::Called(id));
         let fate = Fate::Open;
@@ -285,28 +298,29 @@ impl<S: Spec> Part<S> {
             return false;
         };
         match (&call.fate, &fate) {
-            (Fate::Open, _) => self.open -= 1,
-            (Fate::Lost, Fate::Returned(_) | Fate::Refused | Fate::Unknown) => {}
+            (Fate::Open, _) | (Fate::Lost, Fate::Returned { .. } | Fate::Refused | Fate::Unknown) => {}
             _ => return false,
         }
         match fate {
-            Fate::Returned(_) => {
+            Fate::Returned { ret, .. } => {
+                let nth = self.returned;
+                self.returned += 1;
+                call.fate = Fate::Returned { ret, nth };
                 self.unanswered.remove(&id);
                 self.window.push_back(Event::Returned(id));
             }
             Fate::Refused => {
+                call.fate = fate;
                 self.unanswered.remove(&id);
                 self.asked -= 1;
             }
-            Fate::Open | Fate::Unknown | Fate::Lost => {}
+            Fate::Open | Fate::Unknown | Fate::Lost => call.fate = fate,
         }
-        call.fate = fate;
         true
     }
 
     fn is_due(&self) -> bool {
-        let len = self.window.len();
-        self.open == 0 || len <= Self::SHORT || len >= self.tried + self.tried / 8
+        self.window.len() >= self.next_try
     }
 
     /// The frontier after the whole window, whatever comes of open calls; without one call, where it is asked for.
@@ -338,7 +352,7 @@ impl<S: Spec> Part<S> {
             self.frontier.take(spec, event, call, &mut cost)?;
             self.window.pop_front();
             let is_over = match event {
-                Event::Called(_) => !matches!(call.fate, Fate::Returned(_)),
+                Event::Called(_) => !matches!(call.fate, Fate::Returned { .. }),
                 Event::Returned(_) => true,
             };
             if is_over {
@@ -346,7 +360,9 @@ impl<S: Spec> Part<S> {
                 settled.push(id);
             }
         }
-        self.tried = self.tried.min(self.window.len());
+        if !settled.is_empty() {
+            self.next_try = 0;
+        }
         if self.window.len() > Self::LONGEST {
             let why = format!(
                 "more than {} calls and answers came while a call was open",
@@ -391,7 +407,7 @@ impl<S: Spec> Part<S> {
     ) -> Box<Explanation> {
         let call = self.calls.get(&id);
         let ret = call.and_then(|call| match &call.fate {
-            Fate::Returned(ret) => Some(format!("{ret:?}")),
+            Fate::Returned { ret, .. } => Some(format!("{ret:?}")),
             Fate::Open | Fate::Refused | Fate::Unknown | Fate::Lost => None,
         });
         // Where there is no order without the call there is no state either.
@@ -424,10 +440,23 @@ impl<S: Spec> Part<S> {
 #[derive(Clone)]
 struct Frontier<S: Spec> {
     configurations: Least<Configuration<S::State>>,
-    /// The calls that were called and have not come back, but will.
-    open: BTreeMap<CallId, (S::Op, S::Ret)>,
+    /// The calls that were called and have not come back, but will, in that order.
+    open: BTreeMap<u64, Open<S>>,
+    /// How many kinds of them there were.
+    kinds: u64,
     /// The calls that will not, by what they ask for.
     lost: Vec<(S::Op, u32)>,
+}
+
+/// A call that was called, and will come back.
+#[derive(Clone)]
+struct Open<S: Spec> {
+    id: CallId,
+    op: S::Op,
+    ret: S::Ret,
+    /// The same for calls that ask for the same and come back with the same. As long as both are open it is all one which of them has
+    /// effect first, so that it may be the one that comes back first.
+    kind: u64,
 }
 
 /// Which open calls have had effect, in the order of their numbers, and in which state that left the object.
@@ -440,6 +469,7 @@ impl<S: Spec> Frontier<S> {
         Frontier {
             configurations,
             open: BTreeMap::new(),
+            kinds: 0,
             lost: Vec::new(),
         }
     }
@@ -447,8 +477,12 @@ impl<S: Spec> Frontier<S> {
     /// Takes in what comes next. It is as it was when no order gives the answer.
     fn take(&mut self, spec: &S, event: Event, call: &Pending<S>, cost: &mut Cost<'_>) -> Result<(), Stuck> {
         match (event, &call.fate) {
-            (Event::Called(id), Fate::Returned(ret)) => {
-                self.open.insert(id, (call.op.clone(), ret.clone()));
+            (Event::Called(id), Fate::Returned { ret, nth }) => {
+                let (op, ret) = (call.op.clone(), ret.clone());
+                let alike = self.open.values().find(|open| open.op == op && open.ret == ret);
+                let kind = alike.map_or(self.kinds, |open| open.kind);
+                self.kinds += 1;
+                self.open.insert(*nth, Open { id, op, ret, kind });
             }
             (Event::Called(_), Fate::Open | Fate::Unknown | Fate::Lost) => {
                 match self.lost.iter_mut().find(|(op, _)| *op == call.op) {
@@ -457,7 +491,12 @@ impl<S: Spec> Frontier<S> {
                 }
             }
             (Event::Called(_), Fate::Refused) => {}
-            (Event::Returned(id), _) => self.close(spec, id, cost)?,
+            (Event::Returned(id), Fate::Returned { nth, .. }) => {
+                self.close(spec, id, cost)?;
+                self.open.remove(nth);
+            }
+            // Nothing else has come back.
+            (Event::Returned(_), _) => {}
         }
         Ok(())
     }
@@ -478,7 +517,6 @@ impl<S: Spec> Frontier<S> {
             return Err(Stuck::At(id));
         }
         self.configurations = closed;
-        self.open.remove(&id);
         Ok(())
     }
 
@@ -507,10 +545,10 @@ impl<S: Spec> Frontier<S> {
         mut show: impl FnMut(&Configuration<S::State>, &Used) -> Explore,
     ) -> Result<(), Stuck> {
         let mut known = Least::new();
-        let open = || self.open.iter().filter(|(id, _)| Some(**id) != without);
+        let open = || self.open.values().filter(|open| Some(open.id) != without);
         let mut reach = |(mut done, state): Configuration<S::State>, used: Used, cost: &mut Cost<'_>| {
             // A look could not be better off later than now, if this is what it comes back with.
-            for (id, (op, ret)) in open() {
+            for Open { id, op, ret, .. } in open() {
                 if spec.only_looks(op, ret)
                     && let Err(place) = done.binary_search(id)
                 {
@@ -547,8 +585,12 @@ impl<S: Spec> Frontier<S> {
                     }
                 }
             }
-            for (id, (op, ret)) in open() {
-                if let Err(place) = done.binary_search(id) {
+            let mut kinds = Vec::new();
+            for Open { id, op, ret, kind } in open() {
+                if let Err(place) = done.binary_search(id)
+                    && !kinds.contains(kind)
+                {
+                    kinds.push(*kind);
                     cost.step()?;
                     if let Some(after) = spec.step(&state, op, ret) {
                         let mut done = done.clone();

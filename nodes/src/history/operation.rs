@@ -179,17 +179,18 @@ impl fmt::Display for Explanation {
         if !self.open.is_empty() {
             let told = self.open.iter().take(Self::OPEN).map(|call| call.0.to_string());
             let told: Vec<String> = told.collect();
-            let (calls, them) = if told.len() == 1 {
-                ("call", "it")
-            } else {
-                ("calls", "them")
-            };
+            let calls = if self.open.len() == 1 { "call" } else { "calls" };
             write!(f, ", {calls} {}", told.join(", "))?;
             let rest = self.open.len().saturating_sub(Self::OPEN);
             if rest > 0 {
                 write!(f, " and {rest} others")?;
             }
-            write!(f, " being without an answer, whichever of {them} had had effect")?;
+            let effect = if self.open.len() == 1 {
+                "whether it had had effect or not"
+            } else {
+                "whichever of them had had effect"
+            };
+            write!(f, " being without an answer, {effect}")?;
         }
         Ok(())
     }

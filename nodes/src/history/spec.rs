@@ -162,7 +162,7 @@ impl Spec for Counter {
     }
 
     fn only_looks(&self, op: &CounterOp, _ret: &CounterRet) -> bool {
-        *op == CounterOp::Read
+        matches!(op, CounterOp::Read | CounterOp::Add(0))
     }
 }
 

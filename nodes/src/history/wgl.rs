@@ -186,11 +186,20 @@ impl<'a, S: Spec> Part<'a, S> {
 /// One search for an order.
 struct Search<'a, S: Spec> {
     /// The calls that have answers, in the order of calling.
-    known: Vec<(&'a S::Op, &'a S::Ret)>,
+    known: Vec<Known<'a, S>>,
     /// Their answers, in the order of coming.
     answers: Vec<Answer>,
     /// The calls that have none: what they ask for, and when they were called, in that order.
     lost: Vec<(&'a S::Op, Vec<u64>)>,
+}
+
+struct Known<'a, S: Spec> {
+    op: &'a S::Op,
+    ret: &'a S::Ret,
+    answered: u64,
+    /// The same for calls that ask for the same and come back with the same. Where both may have effect it is all one which of them has it
+    /// first, so that it may be the one that comes back first.
+    kind: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -238,8 +247,24 @@ impl<'a, S: Spec> Search<'a, S> {
         for called in lost.values_mut() {
             called.sort_unstable();
         }
+        let (mut kinds, mut number) = (BTreeMap::<&S::Op, Vec<(&S::Ret, usize)>>::new(), 0);
+        let mut kind = |op: &'a S::Op, ret: &'a S::Ret| {
+            let alike = kinds.entry(op).or_default();
+            let known = alike.iter().find(|(known, _)| *known == ret);
+            known.map(|(_, kind)| *kind).unwrap_or_else(|| {
+                number += 1;
+                alike.push((ret, number));
+                number
+            })
+        };
+        let known = known.into_iter().map(|(_, answered, op, ret)| Known {
+            op,
+            ret,
+            answered,
+            kind: kind(op, ret),
+        });
         Search {
-            known: known.into_iter().map(|(_, _, op, ret)| (op, ret)).collect(),
+            known: known.collect(),
             answers,
             lost: lost.into_iter().collect(),
         }
@@ -277,7 +302,10 @@ impl<'a, S: Spec> Search<'a, S> {
             if let Some(((answer, calls, state), used)) = now.pop() {
                 // From the last to the first, so that the one that was called first is tried first.
                 for place in (0..calls.len()).rev() {
-                    let (op, ret) = self.known[calls[place] as usize];
+                    let Known { op, ret, .. } = self.known[calls[place] as usize];
+                    if self.waits_for_another(calls[place], &calls) {
+                        continue;
+                    }
                     cost.step()?;
                     if let Some(after) = part.spec.step(&state, op, ret) {
                         let (answer, calls) = self.without(answer, &calls, place);
@@ -324,7 +352,7 @@ impl<'a, S: Spec> Search<'a, S> {
         let (mut answer, mut calls, state) = configuration;
         let mut place = 0;
         while place < calls.len() {
-            let (op, ret) = self.known[calls[place] as usize];
+            let Known { op, ret, .. } = self.known[calls[place] as usize];
             cost.step()?;
             if spec.only_looks(op, ret) && spec.step(&state, op, ret).is_some() {
                 // Calls that may have effect now are put behind those that are there.
@@ -334,6 +362,15 @@ impl<'a, S: Spec> Search<'a, S> {
             }
         }
         Ok((answer, calls, state))
+    }
+
+    /// Whether there is another one of its kind that comes back first.
+    fn waits_for_another(&self, call: u32, calls: &[u32]) -> bool {
+        let Known { answered, kind, .. } = self.known[call as usize];
+        calls
+            .iter()
+            .map(|other| &self.known[*other as usize])
+            .any(|other| other.kind == kind && other.answered < answered)
     }
 
     /// What is left when the call at a place of the list has had effect.
