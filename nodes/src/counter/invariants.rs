@@ -13,7 +13,7 @@
 //!    disks of a majority, and are told.
 
 use crate::history::{
-    AnsweredInQuiet, AnsweredOnce, Counter, CounterOp, CounterRet, Linearizable, Reading, Told, Worth,
+    AnsweredInQuiet, AnsweredOnce, Counter, CounterOp, CounterRet, Goes, Linearizable, Reading, Told, Worth,
 };
 use crate::invariant::{Always, Breach, Judged};
 use crate::protocol::{InvariantKind, Setup, Tolerance};
@@ -30,7 +30,7 @@ use super::{Answer, Command, CounterNode};
 pub(super) fn all() -> Vec<InvariantKind<CounterNode>> {
     let reading = Reading {
         op: |command| match command {
-            Command::Add(by) => Some(CounterOp::Add(*by)),
+            Command::Add(by) => Some(CounterOp::Add(i64::from(*by))),
             Command::Read => Some(CounterOp::Read),
             Command::Status => None,
         },
@@ -45,7 +45,10 @@ pub(super) fn all() -> Vec<InvariantKind<CounterNode>> {
             "linearizable",
             "all answers together are those of one counter that does one thing after the other, each between its call and its answer",
             reading,
-            |_| Counter { first: 0 },
+            |_| Counter {
+                first: 0,
+                goes: Goes::Up,
+            },
         ),
         InvariantKind::always(
             "answered_once",

@@ -104,8 +104,8 @@ pub enum Role {
 /// What can be asked of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Command {
-    /// Add to the counter, which wraps around at the ends of `i64`, and tell what it stands at then.
-    Add(i64),
+    /// Add to the counter, and tell what it stands at then.
+    Add(u32),
     /// Tell what it stands at.
     Read,
     /// Tell how this replica stands.

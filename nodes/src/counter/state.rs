@@ -47,7 +47,7 @@ pub(super) struct Batch {
 /// One thing to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Op {
-    Add(i64),
+    Add(u32),
     Read,
 }
 
@@ -55,7 +55,7 @@ impl Op {
     /// What the counter stands at afterwards, which is also what comes back.
     pub(super) fn apply(self, value: i64) -> i64 {
         match self {
-            Op::Add(by) => value.wrapping_add(by),
+            Op::Add(by) => value.saturating_add(i64::from(by)),
             Op::Read => value,
         }
     }
@@ -111,8 +111,8 @@ mod tests {
     fn a_batch_is_done_in_its_order_and_remembered() {
         let mut ledger = Ledger::default();
         let batch = Batch { life: 1, number: 4 };
-        assert_eq!(ledger.apply(2, batch, &[Op::Add(5), Op::Read, Op::Add(-2)]), 0);
-        assert_eq!((ledger.value, ledger.last(2).batch), (3, batch));
+        assert_eq!(ledger.apply(2, batch, &[Op::Add(5), Op::Read, Op::Add(2)]), 0);
+        assert_eq!((ledger.value, ledger.last(2).batch), (7, batch));
         assert_eq!(ledger.last(7), Done::default());
     }
 

@@ -126,7 +126,7 @@ mod tests {
         let batch = Batch { life: 1, number: 2 };
         let please = |len| Packet::Please {
             batch,
-            ops: vec![Op::Add(-1); len],
+            ops: vec![Op::Add(1); len],
         };
         for packet in [
             please(BATCH),

@@ -13,5 +13,7 @@ pub use judge::Linearizable;
 pub use online::{Looked, Online};
 pub use operation::{Bounds, Ended, Explanation, Finding, Operation, Reading, Told};
 pub use record::{Answer, Call, Client, Collector, History, Moment, Room};
-pub use spec::{Counter, CounterOp, CounterRet, Kv, KvOp, KvRet, Register, RegisterOp, RegisterRet, Spec};
+pub use spec::{
+    Counter, CounterOp, CounterRet, Goes, Kv, KvOp, KvRet, Register, RegisterOp, RegisterRet, Spec,
+};
 pub use wgl::check;

@@ -16,9 +16,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::least::{Least, Used};
-use super::operation::{Bounds, Explanation};
+use super::operation::{Bounds, Ended, Explanation, Finding, Operation};
 use super::spec::Spec;
-use super::wgl::{too_many_configurations, too_many_steps};
+use super::wgl::{self, Start};
 use crate::node::CallId;
 
 /// A history that is held against a sequential object while it is made.
@@ -115,14 +115,10 @@ impl<S: Spec> Online<S> {
                 looked = Looked::Later;
                 continue;
             }
-            let cost = Cost {
-                steps: &mut self.steps,
-                bounds: &self.bounds,
-            };
-            match part.ahead(&self.spec, cost, None) {
-                Ok(_) => {}
-                Err(Stuck::At(id)) => return Err(part.explain(&self.spec, key, id, &self.bounds)),
-                Err(Stuck::TooMuch(why)) => {
+            match part.find(&self.spec, key, &mut self.steps, &self.bounds) {
+                Finding::Linearizable => {}
+                Finding::Violated(explanation) => return Err(explanation),
+                Finding::Undecided { why } => {
                     part.give_up(why);
                     looked = Looked::Later;
                 }
@@ -147,34 +143,21 @@ impl<S: Spec> Online<S> {
             return Ok(Looked::Later);
         }
         let mut looked = Looked::Later;
-        if part.is_due() {
-            let mut steps = self.bounds.steps.min(TRY);
-            let cost = Cost {
-                steps: &mut steps,
-                bounds: &self.bounds,
-            };
-            match part.ahead(&self.spec, cost, None) {
-                Ok(_) => {
-                    looked = Looked::Holds;
-                    part.next_try = match part.window.len() {
-                        0..=Part::<S>::SHORT => 0,
-                        len => len + len / 8,
-                    };
-                }
-                Err(Stuck::At(_)) => return Err(part.explain(&self.spec, key, id, &self.bounds)),
+        if part.window.len() >= part.next_try {
+            let found = part.look_ahead(&self.spec, key, &mut self.steps, &self.bounds);
+            let len = part.window.len();
+            part.next_try = match found {
+                Finding::Linearizable if len <= SHORT => 0,
+                Finding::Linearizable => len + len / 8,
+                Finding::Violated(explanation) => return Err(explanation),
                 // It is tried again when much more is known.
-                Err(Stuck::TooMuch(_)) => part.next_try = part.window.len() * 2,
+                Finding::Undecided { .. } => len * 2,
+            };
+            if part.next_try < len * 2 {
+                looked = Looked::Holds;
             }
         }
-        let cost = Cost {
-            steps: &mut self.steps,
-            bounds: &self.bounds,
-        };
-        let settled = match part.settle(&self.spec, cost) {
-            Ok(settled) => settled,
-            Err(Stuck::At(id)) => return Err(part.explain_settled(&self.spec, key, id, &self.bounds)),
-            Err(Stuck::TooMuch(why)) => part.give_up(why),
-        };
+        let settled = part.settle(&self.spec, &self.bounds);
         if part.window.is_empty() && part.undecided.is_none() {
             looked = Looked::Holds;
         }
@@ -185,8 +168,14 @@ impl<S: Spec> Online<S> {
     }
 }
 
-/// How many steps it may take to try out what is not settled.
-const TRY: u64 = 5_000;
+/// How many steps it may take to try out what is not settled, and to settle what can be.
+const FEW: u64 = 5_000;
+
+/// A window up to this long is tried out at every answer.
+const SHORT: usize = 64;
+
+/// How long a window may be.
+const LONGEST: usize = 200_000;
 
 /// One part of the object.
 #[derive(Clone)]
@@ -203,16 +192,27 @@ struct Part<S: Spec> {
     asked: usize,
     /// Those that have come back with nothing, or not yet.
     unanswered: BTreeSet<CallId>,
-    /// How long the window is to be before it is tried out again, when it is not short.
+    /// How long the window is to be before it is tried out again.
     next_try: usize,
+    /// What becomes of the window.
+    settling: Settling,
     /// Why nothing is found out of this part any more.
     undecided: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Settling {
+    /// What is known is settled.
+    AsItCan,
+    /// There are too many configurations to keep all of them. From here on orders are searched for, and one is enough.
+    TooDear,
 }
 
 #[derive(Clone, Copy)]
 enum Event {
     Called(CallId),
     Returned(CallId),
+    Refused(CallId),
 }
 
 #[derive(Clone)]
@@ -236,10 +236,10 @@ enum Fate<R> {
 
 /// Why a history cannot be followed any further.
 enum Stuck {
-    /// No order gives this call's answer.
-    At(CallId),
+    /// No order gives the next answer.
+    NoOrder,
     /// It would take too much.
-    TooMuch(String),
+    TooMuch,
 }
 
 /// What may be spent.
@@ -252,25 +252,20 @@ impl Cost<'_> {
     fn step(&mut self) -> Result<(), Stuck> {
         match self.steps.checked_sub(1) {
             Some(left) => *self.steps = left,
-            None => return Err(Stuck::TooMuch(too_many_steps(self.bounds))),
+            None => return Err(Stuck::TooMuch),
         }
         Ok(())
     }
 
     fn hold(&self, configurations: usize) -> Result<(), Stuck> {
         match configurations > self.bounds.configurations {
-            true => Err(Stuck::TooMuch(too_many_configurations(self.bounds))),
+            true => Err(Stuck::TooMuch),
             false => Ok(()),
         }
     }
 }
 
 impl<S: Spec> Part<S> {
-    /// A window up to this long is tried out at every answer.
-    const SHORT: usize = 64;
-    /// How long a window may be.
-    const LONGEST: usize = 200_000;
-
     fn new(first: S::State) -> Self {
         Part {
             frontier: Frontier::new(first),
@@ -280,6 +275,7 @@ impl<S: Spec> Part<S> {
             asked: 0,
             unanswered: BTreeSet::new(),
             next_try: 0,
+            settling: Settling::AsItCan,
             undecided: None,
         }
     }
@@ -312,6 +308,7 @@ impl<S: Spec> Part<S> {
             Fate::Refused => {
                 call.fate = fate;
                 self.unanswered.remove(&id);
+                self.window.push_back(Event::Refused(id));
                 self.asked -= 1;
             }
             Fate::Open | Fate::Unknown | Fate::Lost => call.fate = fate,
@@ -319,58 +316,159 @@ impl<S: Spec> Part<S> {
         true
     }
 
-    fn is_due(&self) -> bool {
-        self.window.len() >= self.next_try
-    }
-
-    /// The frontier after the whole window, whatever comes of open calls; without one call, where it is asked for.
-    fn ahead(&self, spec: &S, mut cost: Cost<'_>, without: Option<CallId>) -> Result<Frontier<S>, Stuck> {
+    /// Whether there is an order of all so far, whatever comes of open calls, if that takes but few steps.
+    fn look_ahead(&self, spec: &S, key: &S::Key, steps: &mut u64, bounds: &Bounds) -> Finding {
+        let mut few = FEW.min(bounds.steps);
+        let mut cost = Cost {
+            steps: &mut few,
+            bounds,
+        };
         let mut frontier = self.frontier.clone();
-        for event in &self.window {
-            let (Event::Called(id) | Event::Returned(id)) = event;
-            if Some(*id) != without
-                && let Some(call) = self.calls.get(id)
-            {
-                frontier.take(spec, *event, call, &mut cost)?;
-            }
+        let taken = match self.settling {
+            Settling::AsItCan => self.window.iter().try_for_each(|event| {
+                let (Event::Called(id) | Event::Returned(id) | Event::Refused(id)) = event;
+                let call = self.calls.get(id);
+                call.map_or(Ok(()), |call| frontier.take(spec, *event, call, &mut cost))
+            }),
+            Settling::TooDear => Err(Stuck::TooMuch),
+        };
+        match taken {
+            Ok(()) => Finding::Linearizable,
+            // Now all that there is may be spent on why.
+            Err(Stuck::NoOrder) => self.find(spec, key, steps, bounds),
+            Err(Stuck::TooMuch) => self.find(spec, key, &mut few, bounds),
         }
-        Ok(frontier)
     }
 
-    /// Settles what comes before the first open call. Comes back with the calls of which everything is settled.
-    fn settle(&mut self, spec: &S, mut cost: Cost<'_>) -> Result<Vec<CallId>, Stuck> {
-        let mut settled = Vec::new();
-        while let Some(event) = self.window.front().copied() {
-            let (Event::Called(id) | Event::Returned(id)) = event;
-            let Some(call) = self.calls.get(&id) else {
-                self.window.pop_front();
+    /// Whether there is an order that goes on from one of the configurations, by [a search](super::check) for one.
+    fn find(&self, spec: &S, key: &S::Key, steps: &mut u64, bounds: &Bounds) -> Finding {
+        let mut operations: BTreeMap<CallId, Operation<S::Op, S::Ret>> = BTreeMap::new();
+        for (id, call) in &self.calls {
+            let (id, op, ended) = (*id, call.op.clone(), Ended::Unknown);
+            operations.insert(
+                id,
+                Operation {
+                    id,
+                    op,
+                    called: 0,
+                    ended,
+                },
+            );
+        }
+        for (place, event) in self.window.iter().enumerate() {
+            let at = place as u64 + 1;
+            let (Event::Called(id) | Event::Returned(id) | Event::Refused(id)) = event;
+            let Some((call, operation)) = self.calls.get(id).zip(operations.get_mut(id)) else {
                 continue;
             };
-            if matches!(call.fate, Fate::Open) {
-                break;
-            }
-            self.frontier.take(spec, event, call, &mut cost)?;
-            self.window.pop_front();
-            let is_over = match event {
-                Event::Called(_) => !matches!(call.fate, Fate::Returned { .. }),
-                Event::Returned(_) => true,
-            };
-            if is_over {
-                self.calls.remove(&id);
-                settled.push(id);
+            match (event, &call.fate) {
+                (Event::Called(_), _) => operation.called = at,
+                (Event::Returned(_), Fate::Returned { ret, .. }) => {
+                    let ret = ret.clone();
+                    operation.ended = Ended::Returned { at, ret };
+                }
+                (Event::Refused(_), _) => operation.ended = Ended::Refused { at },
+                (Event::Returned(_), _) => {}
             }
         }
-        if !settled.is_empty() {
+        let settled: Vec<CallId> = self
+            .unanswered
+            .iter()
+            .filter(|id| !operations.contains_key(id))
+            .copied()
+            .collect();
+        let known = operations
+            .values()
+            .filter(|operation| !matches!(operation.ended, Ended::Refused { .. }));
+        let asked = self.asked - known.count();
+        let lost = self.frontier.lost.iter().flat_map(|(op, count)| {
+            let (id, op, ended) = (CallId(u64::MAX), op.clone(), Ended::Unknown);
+            std::iter::repeat_n(
+                Operation {
+                    id,
+                    op,
+                    called: 0,
+                    ended,
+                },
+                *count as usize,
+            )
+        });
+        let lost: Vec<_> = lost.collect();
+        let starts = self
+            .frontier
+            .configurations
+            .iter()
+            .map(|((done, state), used)| Start {
+                done: done.clone(),
+                used: used
+                    .iter()
+                    .zip(&self.frontier.lost)
+                    .map(|(used, (op, _))| (op.clone(), *used))
+                    .collect(),
+                state: state.clone(),
+            });
+        let operations: Vec<_> = lost.iter().chain(operations.values()).collect();
+        let part = wgl::Part {
+            spec,
+            key,
+            operations: &operations,
+            starts: starts.collect(),
+        };
+        let mut found = part.find(steps, bounds);
+        if let Finding::Violated(explanation) = &mut found {
+            // What was settled is not in it.
+            let lost = lost.len();
+            explanation.calls = (explanation.calls + asked).saturating_sub(lost);
+            explanation.open.retain(|id| *id != CallId(u64::MAX));
+            explanation.open.extend(settled);
+            explanation.open.sort_unstable();
+        }
+        found
+    }
+
+    /// Settles what comes before the first open call, as far as that takes but few steps and is in order. Comes back with the calls of which
+    /// everything is settled.
+    fn settle(&mut self, spec: &S, bounds: &Bounds) -> Vec<CallId> {
+        let mut settled = Vec::new();
+        let mut few = FEW.min(bounds.steps);
+        let mut cost = Cost {
+            steps: &mut few,
+            bounds,
+        };
+        while self.settling == Settling::AsItCan
+            && let Some(event) = self.window.front().copied()
+        {
+            let (Event::Called(id) | Event::Returned(id) | Event::Refused(id)) = event;
+            if let Some(call) = self.calls.get(&id) {
+                if matches!(call.fate, Fate::Open) {
+                    break;
+                }
+                match self.frontier.take(spec, event, call, &mut cost) {
+                    Ok(()) => {}
+                    Err(Stuck::TooMuch) if settled.is_empty() => {
+                        self.settling = Settling::TooDear;
+                        break;
+                    }
+                    // There is more to spend at the next answer. And that there is no order is told by who looks for one.
+                    Err(Stuck::TooMuch | Stuck::NoOrder) => break,
+                }
+                let is_over = match (event, &call.fate) {
+                    (Event::Called(_), Fate::Returned { .. } | Fate::Refused) => false,
+                    (Event::Called(_), _) | (Event::Returned(_) | Event::Refused(_), _) => true,
+                };
+                if is_over {
+                    self.calls.remove(&id);
+                    settled.push(id);
+                }
+            }
+            self.window.pop_front();
             self.next_try = 0;
         }
-        if self.window.len() > Self::LONGEST {
-            let why = format!(
-                "more than {} calls and answers came while a call was open",
-                Self::LONGEST
-            );
-            return Err(Stuck::TooMuch(why));
+        if self.window.len() > LONGEST {
+            let why = format!("more than {LONGEST} calls and answers could not be settled");
+            settled = self.give_up(why);
         }
-        Ok(settled)
+        settled
     }
 
     /// Forgets everything but why. Comes back with all calls that were not settled.
@@ -380,59 +478,6 @@ impl<S: Spec> Part<S> {
         self.unanswered = BTreeSet::new();
         self.frontier.configurations = Least::new();
         std::mem::take(&mut self.calls).into_keys().collect()
-    }
-
-    /// Why the history is not linearizable since what came of this call is known.
-    fn explain(&self, spec: &S, key: &S::Key, id: CallId, bounds: &Bounds) -> Box<Explanation> {
-        let mut steps = bounds.steps;
-        let steps = &mut steps;
-        let ahead = self.ahead(spec, Cost { steps, bounds }, Some(id));
-        let states = ahead.and_then(|ahead| ahead.states(spec, None, Cost { steps, bounds }));
-        self.explained(key, id, states)
-    }
-
-    /// Why it is not, where that was found out when what came before was settled, and the call's answer is the next.
-    fn explain_settled(&self, spec: &S, key: &S::Key, id: CallId, bounds: &Bounds) -> Box<Explanation> {
-        let mut steps = bounds.steps;
-        let steps = &mut steps;
-        let states = self.frontier.states(spec, Some(id), Cost { steps, bounds });
-        self.explained(key, id, states)
-    }
-
-    fn explained(
-        &self,
-        key: &S::Key,
-        id: CallId,
-        states: Result<BTreeSet<S::State>, Stuck>,
-    ) -> Box<Explanation> {
-        let call = self.calls.get(&id);
-        let ret = call.and_then(|call| match &call.fate {
-            Fate::Returned { ret, .. } => Some(format!("{ret:?}")),
-            Fate::Open | Fate::Refused | Fate::Unknown | Fate::Lost => None,
-        });
-        // Where there is no order without the call there is no state either.
-        let is_known = !matches!(states, Err(Stuck::TooMuch(_)));
-        let states = states.unwrap_or_default();
-        Box::new(Explanation {
-            key: format!("{key:?}"),
-            call: id,
-            op: call.map_or_else(String::new, |call| format!("{:?}", call.op)),
-            ret,
-            // One that was refused is taken off.
-            calls: self.asked + usize::from(matches!(call, Some(call) if matches!(call.fate, Fate::Refused))),
-            more_states: !is_known || states.len() > Explanation::STATES,
-            states: states
-                .iter()
-                .take(Explanation::STATES)
-                .map(|state| format!("{state:?}"))
-                .collect(),
-            open: self
-                .unanswered
-                .iter()
-                .copied()
-                .filter(|open| *open != id)
-                .collect(),
-        })
     }
 }
 
@@ -490,7 +535,7 @@ impl<S: Spec> Frontier<S> {
                     None => self.lost.push((call.op.clone(), 1)),
                 }
             }
-            (Event::Called(_), Fate::Refused) => {}
+            (Event::Called(_), Fate::Refused) | (Event::Refused(_), _) => {}
             (Event::Returned(id), Fate::Returned { nth, .. }) => {
                 self.close(spec, id, cost)?;
                 self.open.remove(nth);
@@ -504,7 +549,7 @@ impl<S: Spec> Frontier<S> {
     /// Takes every configuration on until the call has had effect.
     fn close(&mut self, spec: &S, id: CallId, cost: &mut Cost<'_>) -> Result<(), Stuck> {
         let mut closed = Least::new();
-        self.explore(spec, None, cost, |(done, state), used| {
+        self.explore(spec, cost, |(done, state), used| {
             let Ok(place) = done.binary_search(&id) else {
                 return Explore::On;
             };
@@ -514,38 +559,21 @@ impl<S: Spec> Frontier<S> {
             Explore::NoFurther
         })?;
         if closed.len() == 0 {
-            return Err(Stuck::At(id));
+            return Err(Stuck::NoOrder);
         }
         self.configurations = closed;
         Ok(())
-    }
-
-    /// All states that are possible, when every call has had effect that has come back, but for one that is left out. Those that have
-    /// not may have had effect.
-    fn states(
-        &self,
-        spec: &S,
-        without: Option<CallId>,
-        mut cost: Cost<'_>,
-    ) -> Result<BTreeSet<S::State>, Stuck> {
-        let mut states = BTreeSet::new();
-        self.explore(spec, without, &mut cost, |(_, state), _| {
-            states.insert(state.clone());
-            Explore::On
-        })?;
-        Ok(states)
     }
 
     /// Shows every configuration that can be reached, each at most once, and goes on from it where it is asked to.
     fn explore(
         &self,
         spec: &S,
-        without: Option<CallId>,
         cost: &mut Cost<'_>,
         mut show: impl FnMut(&Configuration<S::State>, &Used) -> Explore,
     ) -> Result<(), Stuck> {
         let mut known = Least::new();
-        let open = || self.open.values().filter(|open| Some(open.id) != without);
+        let open = || self.open.values();
         let mut reach = |(mut done, state): Configuration<S::State>, used: Used, cost: &mut Cost<'_>| {
             // A look could not be better off later than now, if this is what it comes back with.
             for Open { id, op, ret, .. } in open() {
@@ -556,6 +584,12 @@ impl<S: Spec> Frontier<S> {
                     if spec.step(&state, op, ret).is_some() {
                         done.insert(place, *id);
                     }
+                }
+            }
+            // It leads nowhere where a call can never come back any more with what it comes back with.
+            for Open { id, op, ret, .. } in open() {
+                if spec.is_past(&state, op, ret) && done.binary_search(id).is_err() {
+                    return Ok(None);
                 }
             }
             let configuration = (done, state);

@@ -36,6 +36,11 @@ pub fn check<S: Spec>(spec: &S, operations: &[Operation<S::Op, S::Ret>], bounds:
             spec,
             key,
             operations,
+            starts: vec![Start {
+                done: Vec::new(),
+                used: Vec::new(),
+                state: spec.init(key),
+            }],
         };
         match part.search(Prefix::WHOLE, &mut steps, bounds, Goal::First) {
             Ok(Searched::Found) => {}
@@ -69,15 +74,28 @@ pub(super) fn too_many_configurations(bounds: &Bounds) -> String {
 }
 
 /// The calls of one part of the object.
-struct Part<'a, S: Spec> {
-    spec: &'a S,
-    key: &'a S::Key,
-    operations: &'a [&'a Operation<S::Op, S::Ret>],
+pub(super) struct Part<'a, S: Spec> {
+    pub(super) spec: &'a S,
+    pub(super) key: &'a S::Key,
+    pub(super) operations: &'a [&'a Operation<S::Op, S::Ret>],
+    /// From where an order may begin.
+    pub(super) starts: Vec<Start<S>>,
+}
+
+/// From where an order may begin.
+pub(super) struct Start<S: Spec> {
+    /// Those of the calls that have had effect.
+    pub(super) done: Vec<CallId>,
+    /// Those of the lost calls that have, of which it is not known which they are: how many that ask for the same.
+    pub(super) used: Vec<(S::Op, u32)>,
+    /// In which state that left the object.
+    pub(super) state: S::State,
 }
 
 /// The beginning of a history: what was seen up to a place in it, and without one call.
 #[derive(Clone, Copy)]
 struct Prefix {
+    /// Up to which place.
     until: u64,
     without: Option<CallId>,
 }
@@ -107,6 +125,15 @@ enum Searched {
 }
 
 impl<'a, S: Spec> Part<'a, S> {
+    /// Whether there is an order of all of it, and if not, why not.
+    pub(super) fn find(&self, steps: &mut u64, bounds: &Bounds) -> Finding {
+        match self.search(Prefix::WHOLE, steps, bounds, Goal::First) {
+            Ok(Searched::Found) => Finding::Linearizable,
+            Ok(Searched::Exhausted) => Finding::Violated(Box::new(self.explain(bounds).1)),
+            Err(why) => Finding::Undecided { why },
+        }
+    }
+
     fn search(
         &self,
         prefix: Prefix,
@@ -114,11 +141,13 @@ impl<'a, S: Spec> Part<'a, S> {
         bounds: &Bounds,
         goal: Goal<'_, S::State>,
     ) -> Result<Searched, String> {
-        Search::new(self, prefix).run(self, &mut Cost { steps, bounds }, goal)
+        Search::new(self, prefix).run(self, prefix, &mut Cost { steps, bounds }, goal)
     }
 
     /// Why the part, which is not linearizable, is not; with the place of the answer that completes the shortest prefix.
     fn explain(&self, bounds: &Bounds) -> (u64, Explanation) {
+        // It is known that it is broken. Where that is seen first is found as well as it can be without spending as much again.
+        let few = || bounds.steps.min(200_000);
         let answer = |operation: &&'a Operation<S::Op, S::Ret>| match operation.ended {
             Ended::Returned { at, .. } | Ended::Refused { at } => Some((at, *operation)),
             Ended::Unknown => None,
@@ -130,7 +159,7 @@ impl<'a, S: Spec> Part<'a, S> {
                 until: answers.0,
                 without: None,
             };
-            let searched = self.search(prefix, &mut bounds.steps.clone(), bounds, Goal::First);
+            let searched = self.search(prefix, &mut few(), bounds, Goal::First);
             matches!(searched, Ok(Searched::Exhausted))
         };
         // A prefix of a linearizable history is linearizable, so there is one place at which this turns. It is known of the whole that
@@ -163,7 +192,7 @@ impl<'a, S: Spec> Part<'a, S> {
                 without: Some(last.id),
             };
             let goal = Goal::States(&mut states);
-            self.search(prefix, &mut bounds.steps.clone(), bounds, goal)
+            self.search(prefix, &mut few(), bounds, goal)
         });
         let explanation = Explanation {
             key: format!("{:?}", self.key),
@@ -194,6 +223,7 @@ struct Search<'a, S: Spec> {
 }
 
 struct Known<'a, S: Spec> {
+    id: CallId,
     op: &'a S::Op,
     ret: &'a S::Ret,
     answered: u64,
@@ -228,7 +258,7 @@ impl<'a, S: Spec> Search<'a, S> {
             }
             match &operation.ended {
                 Ended::Returned { at, ret } if *at <= prefix.until => {
-                    known.push((operation.called, *at, &operation.op, ret));
+                    known.push((operation.called, *at, operation, ret));
                 }
                 Ended::Refused { at } if *at <= prefix.until => {}
                 Ended::Returned { .. } | Ended::Refused { .. } | Ended::Unknown => {
@@ -257,11 +287,12 @@ impl<'a, S: Spec> Search<'a, S> {
                 number
             })
         };
-        let known = known.into_iter().map(|(_, answered, op, ret)| Known {
-            op,
+        let known = known.into_iter().map(|(_, answered, operation, ret)| Known {
+            id: operation.id,
+            op: &operation.op,
             ret,
             answered,
-            kind: kind(op, ret),
+            kind: kind(&operation.op, ret),
         });
         Search {
             known: known.collect(),
@@ -273,6 +304,7 @@ impl<'a, S: Spec> Search<'a, S> {
     fn run(
         &self,
         part: &Part<'a, S>,
+        prefix: Prefix,
         cost: &mut Cost<'_>,
         mut goal: Goal<'_, S::State>,
     ) -> Result<Searched, String> {
@@ -280,6 +312,14 @@ impl<'a, S: Spec> Search<'a, S> {
         let found = Cell::new(Searched::Exhausted);
         let mut reach = |configuration, used: Used, cost: &mut Cost<'_>| {
             let configuration = self.settled(part.spec, configuration, cost)?;
+            let is_past = |call: &u32| {
+                let Known { op, ret, .. } = self.known[*call as usize];
+                part.spec.is_past(&configuration.2, op, ret)
+            };
+            // It leads nowhere where a call can never come back any more with what it came back with.
+            if configuration.1.iter().any(is_past) {
+                return Ok(None);
+            }
             if !searched.insert(configuration.clone(), used.clone()) {
                 return Ok(None);
             }
@@ -294,10 +334,13 @@ impl<'a, S: Spec> Search<'a, S> {
             }
             Ok::<_, String>(Some((configuration, used)))
         };
-        let first = (0, self.called_between(None, 0), part.spec.init(part.key));
         // What is to be tried now; what was tried and took as many lost calls; what was tried and took one less.
         let (mut now, mut tried, mut before) = (Waiting::new(), Waiting::new(), Waiting::new());
-        now.extend(reach(first, Used::new(), cost)?);
+        for start in &part.starts {
+            if let Some((first, used)) = self.first(part, prefix, start) {
+                now.extend(reach(first, used, cost)?);
+            }
+        }
         loop {
             if let Some(((answer, calls, state), used)) = now.pop() {
                 // From the last to the first, so that the one that was called first is tried first.
@@ -340,6 +383,42 @@ impl<'a, S: Spec> Search<'a, S> {
                 return Ok(Searched::Found);
             }
         }
+    }
+
+    /// The configuration in which an order begins; none where the call that is left out has had effect by then.
+    fn first(
+        &self,
+        part: &Part<'a, S>,
+        prefix: Prefix,
+        start: &Start<S>,
+    ) -> Option<(Configuration<S::State>, Used)> {
+        let mut used = vec![0; self.lost.len()];
+        let mut took = |op: &S::Op, count| {
+            if let Ok(class) = self.lost.binary_search_by(|(lost, _)| (*lost).cmp(op)) {
+                used[class] += count;
+            }
+        };
+        for (op, count) in &start.used {
+            took(op, *count);
+        }
+        for id in &start.done {
+            let operation = part.operations.iter().find(|operation| operation.id == *id)?;
+            match &operation.ended {
+                Ended::Returned { ret, .. } if prefix.without == Some(*id) => {
+                    // A look is as good as none.
+                    part.spec.only_looks(&operation.op, ret).then_some(())?;
+                }
+                // Of what comes back later it is not known here that it has.
+                Ended::Returned { at, .. } if *at > prefix.until => took(&operation.op, 1),
+                _ => {}
+            }
+        }
+        let is_left = |known: u32| !start.done.contains(&self.known[known as usize].id);
+        let answer = self.answers.iter().position(|answer| is_left(answer.known));
+        let answer = answer.unwrap_or(self.answers.len());
+        let calls = self.called_between(None, answer);
+        let calls = calls.into_iter().filter(|known| is_left(*known)).collect();
+        Some(((answer, calls, start.state.clone()), used))
     }
 
     /// The configuration after all looks that come back with what they came back with: none of them could be better off later.

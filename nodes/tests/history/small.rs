@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use squall_nodes::history::{
-    Bounds, Counter, CounterOp, CounterRet, Explanation, Finding, Kv, KvOp, KvRet, Looked, Online, Register,
-    RegisterOp, RegisterRet, Spec, check,
+    Bounds, Counter, CounterOp, CounterRet, Explanation, Finding, Goes, Kv, KvOp, KvRet, Looked, Online,
+    Register, RegisterOp, RegisterRet, Spec, check,
 };
 
 use crate::made::{Made, follow, histories};
@@ -34,15 +34,24 @@ fn registers_are_judged_as_by_every_order() {
 
 #[test]
 fn counters_are_judged_as_by_every_order() {
+    counters(Goes::Anywhere);
+}
+
+#[test]
+fn counters_that_only_go_up_are_judged_as_by_every_order() {
+    counters(Goes::Up);
+}
+
+fn counters(goes: Goes) {
     let op = prop_oneof![
         1 => Just(CounterOp::Read),
-        2 => (1..3i64).prop_map(CounterOp::Add),
+        2 => (0..3i64).prop_map(CounterOp::Add),
     ];
     let ret = prop_oneof![
         9 => (0..7i64).prop_map(CounterRet::Value),
         1 => Just(CounterRet::Done),
     ];
-    let spec = Counter { first: 0 };
+    let spec = Counter { first: 0, goes };
     agree(&spec, histories(spec, 1..=6, 80_000, op, ret));
 }
 
