@@ -62,7 +62,7 @@ impl<N: Node, S: Spec> Linearizable<N, S> {
         let explanation = match looked {
             Ok(Looked::Later) => return Ok(()),
             Ok(Looked::Holds) => {
-                self.judged += 1;
+                self.judged += u64::from(answered.is_some());
                 return Ok(());
             }
             Err(explanation) => explanation,

@@ -12,6 +12,9 @@
 //! come back with whatever they like. That is exact: together both say at each answer whether there is an order of all calls so far in
 //! which each comes back with what it did, whatever those do that have not. A window that is long is tried out only when it has grown by
 //! an eighth, and one that takes too much when it is twice as long or something of it is settled; what is broken is found then.
+//!
+//! Where too many configurations are possible to keep all of them nothing more is settled: from there on an order is searched for, as
+//! [`check`](super::check) does, and at the latest at the end.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

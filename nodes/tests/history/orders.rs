@@ -16,7 +16,7 @@ pub(crate) struct Broken {
 
 /// Where the history is broken first; `None` when it is linearizable.
 pub(crate) fn broken<S: Spec>(spec: &S, history: &[Operation<S::Op, S::Ret>]) -> Option<Broken> {
-    let mut ends: Vec<(u64, &Operation<S::Op, S::Ret>)> = Vec::new();
+    let mut ends = Vec::new();
     for operation in history {
         if let Ended::Returned { at, .. } | Ended::Refused { at } = operation.ended {
             ends.push((at, operation));
