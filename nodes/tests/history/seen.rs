@@ -67,7 +67,7 @@ impl Told {
     }
 
     fn see(&mut self, seen: &Seen<'_, CounterNode>) -> Result<(), Breach> {
-        self.now = self.now + Span::from_millis(1);
+        self.now += Span::from_millis(1);
         if let Seen::World(change) = seen {
             self.world.apply(self.now, change);
         }
