@@ -156,7 +156,7 @@ impl World {
         self
     }
 
-    /// How much more time everything has that is promised within some time: what a live run tolerates of its machine.
+    /// How much longer than it is disturbed a group is not quiet: see [`with_slack`](Self::with_slack).
     pub fn slack(&self) -> Span {
         self.slack
     }

@@ -11,6 +11,7 @@ mod stop;
 mod take;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddrV4;
 
 use squall_nodes::{Delivery, Effect, Effects, HostId, Ids, Input, Node, Span, Time, Transport};
 use tokio::runtime::Runtime;
@@ -18,15 +19,17 @@ use tokio::sync::mpsc;
 
 use crate::barrier::{Barrier, Waiting};
 use crate::clock::{Alarm, monotonic};
-use crate::disk::{Disk, Found, Written};
+use crate::disk::{Begun, Disk, Found, Written};
 use crate::door::{Ask, Door, Handle, Stop};
-use crate::edge::Edge;
+use crate::edge::{self, Edge};
 use crate::error::LiveError;
 use crate::line::Counts;
+use crate::rehearsal::not_live;
 use crate::settings::{Attendance, Settings};
 use crate::status::{Gauge, Stalls};
 use crate::teller::Teller;
 use crate::timers::Timers;
+use crate::trouble::Trouble;
 use crate::udp::Sockets;
 use asks::Open;
 use take::Due;
@@ -49,6 +52,8 @@ pub(crate) struct Host<N: Node> {
     timers: Timers<N::Timer>,
     sockets: Sockets,
     edge: Edge,
+    /// The datagram that the node is told of, if it has come through the edge.
+    in_hand: Option<edge::Letter>,
     barrier: Barrier<N>,
     disk: Disk,
     written: mpsc::Receiver<Written>,
@@ -71,6 +76,8 @@ pub(crate) struct Host<N: Node> {
     pub(super) counts: Counts,
     tally: Tally<N>,
     gauge: Gauge,
+    /// Writes that fail.
+    unwritten: Trouble,
     /// How it is to stop.
     ending: Option<Stop>,
     /// Why it has to.
@@ -115,9 +122,20 @@ struct Tally<N: Node> {
     writes: u64,
     failed_writes: u64,
     stalls: Stalls,
-    claims: BTreeMap<&'static str, u64>,
-    /// The last claims, the latest last.
-    facts: VecDeque<(Time, N::Fact)>,
+    /// How many claims there were.
+    claimed: u64,
+    /// The last claim of each name.
+    facts: BTreeMap<&'static str, Last<N>>,
+}
+
+/// The last claim of a name.
+struct Last<N: Node> {
+    fact: N::Fact,
+    at: Time,
+    /// Which claim it was of all, counted from 1.
+    place: u64,
+    /// How many of that name there were, with this one.
+    count: u64,
 }
 
 /// What a host is made of that has opened its folder.
@@ -125,7 +143,10 @@ pub(crate) struct Parts<N: Node> {
     pub(crate) settings: Settings<N>,
     pub(crate) door: Door<N>,
     pub(crate) teller: Teller,
-    pub(crate) disk: (Disk, Found, mpsc::Receiver<Written>),
+    pub(crate) runtime: Runtime,
+    /// What was bound ahead.
+    pub(crate) sockets: Sockets,
+    pub(crate) disk: Begun,
     pub(crate) seed: u64,
     pub(crate) gauge: Gauge,
 }
@@ -138,14 +159,12 @@ impl<N: Node> Host<N> {
             settings,
             door,
             teller,
+            runtime,
+            sockets,
             disk: (disk, found, written),
             seed,
             gauge,
         } = parts;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .map_err(LiveError::system("start the runtime of the node"))?;
         let alarm = {
             let _inside = runtime.enter();
             Alarm::new().map_err(LiveError::system("make a timer"))?
@@ -163,9 +182,9 @@ impl<N: Node> Host<N> {
             booted: None,
             start: Started::NotYet,
             timers: Timers::new(),
-            sockets: Sockets::new(ip, settings.bounds.inbox),
-            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed)
-                .tolerating(marks.stall),
+            sockets,
+            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
+            in_hand: None,
             barrier: Barrier::new(),
             disk,
             written,
@@ -187,10 +206,11 @@ impl<N: Node> Host<N> {
                 writes: 0,
                 failed_writes: 0,
                 stalls: Stalls::default(),
-                claims: BTreeMap::new(),
-                facts: VecDeque::new(),
+                claimed: 0,
+                facts: BTreeMap::new(),
             },
             gauge,
+            unwritten: Trouble::default(),
             ending: None,
             failed: None,
             settings,
@@ -251,10 +271,18 @@ impl<N: Node> Transport<N> for Host<N> {
         let input = match due {
             Due::Start => Input::Start,
             Due::Datagram(letter) => Input::Datagram {
-                on: std::net::SocketAddrV4::new(self.settings.placed.ip, letter.port),
+                on: SocketAddrV4::new(self.settings.placed.ip, letter.port),
                 from: letter.from,
                 bytes: self.sockets.bytes_of(letter),
             },
+            Due::Arrived => {
+                let letter = self.in_hand.as_ref()?;
+                Input::Datagram {
+                    on: SocketAddrV4::new(self.settings.placed.ip, letter.port),
+                    from: letter.from,
+                    bytes: &letter.bytes,
+                }
+            }
             Due::Timer(timer) => Input::Timer(timer),
             Due::Command(call) => Input::Command {
                 call,
@@ -277,6 +305,10 @@ impl<N: Node> Transport<N> for Host<N> {
         for effect in effects {
             if self.failed.is_some() {
                 return;
+            }
+            if let Some(what) = not_live(&effect) {
+                self.fail(LiveError::NotLive { what });
+                continue;
             }
             match effect {
                 Effect::Arm { timer, at } => self.timers.arm(timer, at.max(now)),
@@ -309,15 +341,8 @@ impl<N: Node> Transport<N> for Host<N> {
                         self.begin_write(bytes);
                     }
                 }
-                Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
-                    self.fail(LiveError::NotLive { what: "multicast" });
-                }
-                Effect::Listen { .. }
-                | Effect::Dial { .. }
-                | Effect::Write { .. }
-                | Effect::PauseReading { .. }
-                | Effect::ResumeReading { .. }
-                | Effect::Close { .. } => self.fail(LiveError::NotLive { what: "streams" }),
+                // What is left is not done live.
+                _ => {}
             }
         }
         self.flush();

@@ -9,6 +9,7 @@ use super::see::By;
 use super::timers::Due;
 use super::{End, Engine};
 use crate::digest::Tag;
+use crate::timeline;
 use crate::trace::Happening;
 
 /// An input that is due, without what it borrows.
@@ -30,6 +31,8 @@ pub(super) enum What<T> {
     },
     Persisted(Token),
     PersistFailed(Token),
+    /// What [`Streams::event`](super::streams::Streams::event) has.
+    Stream,
 }
 
 pub(super) type TimerOf<P> = <<P as Protocol>::Node as Node>::Timer;
@@ -125,6 +128,9 @@ impl<P: Protocol> Engine<'_, P> {
             | Event::PersistFailed {
                 host, incarnation, ..
             }
+            | Event::Tell {
+                host, incarnation, ..
+            }
             | Event::Command {
                 host, incarnation, ..
             } => {
@@ -139,6 +145,16 @@ impl<P: Protocol> Engine<'_, P> {
                 self.hand_over(ticket, event)
             }
             Event::Worked { host } => self.worked(ticket, host),
+            Event::Parcel { parcel, .. } => {
+                // It is sent by an input, a timer or another packet, none of which it makes more of: time passes.
+                self.at_this_instant -= 1;
+                self.take_parcel(parcel);
+                None
+            }
+            Event::Alarm { place, .. } => {
+                self.alarm(ticket, place);
+                None
+            }
             // What has no node for a receiver counts too, so that no timeline or invariant goes on without end.
             Event::Work { entry, ordinal } => {
                 self.count()?;
@@ -152,7 +168,7 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Event::Step { step, actor } => {
                 self.count()?;
-                self.repeat(step);
+                self.again(timeline::Due::Step(step));
                 self.strike(step as usize, actor);
                 None
             }
@@ -226,6 +242,9 @@ impl<P: Protocol> Engine<'_, P> {
                 self.hold(host, ticket, timer);
                 return None;
             }
+        }
+        if self.plan.lateness.is_some() && self.oversleeps(host, ticket, place) {
+            return None;
         }
         self.fire(ticket, host, place)
     }
@@ -306,12 +325,15 @@ impl<P: Protocol> Engine<'_, P> {
                 self.digest.head(Tag::Command, now, host.0, call.0, entry, 0);
                 (host, What::Command { entry, call })
             }
+            Event::Tell { host, place, .. } => return self.tell(host, place),
             // None of these is for a node.
             Event::Boot { .. }
             | Event::Worked { .. }
             | Event::Work { .. }
             | Event::Step { .. }
             | Event::Flap { .. }
+            | Event::Parcel { .. }
+            | Event::Alarm { .. }
             | Event::Straggler { .. }
             | Event::Judge => return None,
         };

@@ -9,7 +9,7 @@ use squall_nodes::{Change, HostId, Span, Tolerance};
 use squall_sim::layers::{Effective, Flapped, Laid, Layer, Layers, Over, Turn};
 use squall_sim::plan::{LinkLaw, Network};
 
-use crate::ground::Cutter;
+use crate::ground::{Cutter, Plug};
 use crate::netns::CutWays;
 
 /// How many layers may lie over the links at once, as in the simulator.
@@ -21,6 +21,8 @@ pub(crate) struct Wires<'p> {
     tolerated: Tolerance,
     ips: Vec<Ipv4Addr>,
     layers: Layers,
+    /// Hosts without power, which nobody reaches and who reach nobody, whatever the layers are.
+    unplugged: BTreeSet<usize>,
 }
 
 /// What comes of a layer that is laid, or of a flap that turns.
@@ -47,6 +49,7 @@ impl<'p> Wires<'p> {
             tolerated,
             ips,
             layers: Layers::default(),
+            unplugged: BTreeSet::new(),
         }
     }
 
@@ -55,24 +58,33 @@ impl<'p> Wires<'p> {
         self.ips.len()
     }
 
-    /// A host had no room for a datagram to an address on its link; nothing when nobody is there.
-    pub(crate) fn choked(&self, from: HostId, to: Ipv4Addr) -> Option<Change> {
-        Some(Change::Choked {
-            from,
-            to: self.host_at(to)?,
-        })
+    /// The link from an address had no room for a datagram to a host; nothing when nobody is there.
+    pub(crate) fn choked(&self, from: Ipv4Addr, to: HostId) -> Option<Change> {
+        let from = self.host_at(from)?;
+        Some(Change::Choked { from, to })
     }
 
-    /// A host has kept a datagram to an address for longer than is tolerated; nothing when nobody is there.
-    pub(crate) fn straggled(&self, from: HostId, to: Ipv4Addr) -> Option<Change> {
-        Some(Change::Straggled {
-            from,
-            to: self.host_at(to)?,
-        })
+    /// The link from an address has kept a datagram to a host for longer than is tolerated; nothing when nobody is there.
+    pub(crate) fn straggled(&self, from: Ipv4Addr, to: HostId) -> Option<Change> {
+        let from = self.host_at(from)?;
+        Some(Change::Straggled { from, to })
     }
 
     fn host_at(&self, ip: Ipv4Addr) -> Option<HostId> {
         self.ips.iter().position(|known| *known == ip).map(id)
+    }
+
+    /// A host is among the others, or is not.
+    pub(crate) fn plug(&mut self, host: HostId, plug: Plug) {
+        match plug {
+            Plug::In => self.unplugged.remove(&host.index()),
+            Plug::Out => self.unplugged.insert(host.index()),
+        };
+    }
+
+    /// Whether a host is not among the others.
+    pub(crate) fn is_unplugged(&self, host: HostId) -> bool {
+        self.unplugged.contains(&host.index())
     }
 
     /// Lays a layer.
@@ -169,14 +181,21 @@ impl<'p> Wires<'p> {
 
     fn policy(&self, host: usize, cutter: Cutter, laws: &mut Laws<'_>) -> Policy {
         let default = &*self.network.default;
+        let is_unplugged = |host: usize| self.unplugged.contains(&host);
         let way = |from, to| match cutter {
+            Cutter::Ground => Way::Open,
+            // What does not come through for that counts for nobody.
+            Cutter::Edges if from != to && (is_unplugged(from) || is_unplugged(to)) => Way::Cut {
+                by: self.cut_by(from, to),
+            },
             Cutter::Edges if self.layers.cut_any() => cut_by(self.cut_by(from, to)),
-            Cutter::Edges | Cutter::Ground => Way::Open,
+            Cutter::Edges => Way::Open,
         };
         let mut peers = BTreeMap::new();
         for other in 0..self.hosts() {
             let (out, back) = (way(host, other), way(other, host));
-            let effective = laws.of(id(host), id(other));
+            // What it receives goes by the law of the way back.
+            let effective = laws.of(id(other), id(host));
             let is_plain = effective.law == *default && effective.steps.is_empty();
             if is_plain && out == Way::Open && back == Way::Open {
                 continue;
@@ -310,10 +329,10 @@ mod tests {
         let network = network();
         let wires = wires(&network);
         let (from, to) = (HostId(2), HostId(0));
-        assert_eq!(wires.choked(from, ip(1)), Some(Change::Choked { from, to }));
-        assert_eq!(wires.straggled(from, ip(1)), Some(Change::Straggled { from, to }));
+        assert_eq!(wires.choked(ip(3), to), Some(Change::Choked { from, to }));
+        assert_eq!(wires.straggled(ip(3), to), Some(Change::Straggled { from, to }));
         assert_eq!(
-            (wires.choked(from, ip(9)), wires.straggled(from, ip(9))),
+            (wires.choked(ip(9), to), wires.straggled(ip(9), to)),
             (None, None)
         );
     }
@@ -362,14 +381,14 @@ mod tests {
         let told = wires.lay(5, None, loses(5, 0.01)).unwrap();
         assert_eq!(told.changes, [Change::Links { beyond: vec![] }]);
         let policies = wires.policies(Cutter::Edges);
-        // Not from a host to itself.
-        assert_eq!(policies[0].peers.keys().collect::<Vec<_>>(), [&ip(2)]);
-        let peer = &policies[0].peers[&ip(2)];
+        // It is the receiver's to deal with; and not from a host to itself.
+        assert_eq!(policies[1].peers.keys().collect::<Vec<_>>(), [&ip(1)]);
+        let peer = &policies[1].peers[&ip(1)];
         assert_eq!(
             (peer.law.as_ref().map(|law| law.loss), &peer.by),
             (Some(0.01), &vec![5])
         );
-        assert!(policies[1].peers.is_empty());
+        assert!(policies[0].peers.is_empty());
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use squall_nodes::{Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
+use squall_sim::machine::{Lateness, Machine};
 use squall_sim::plan::{
     Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkChange, LinkLaw, Measure, Network,
-    Origin, Plan, PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, Zones, address_of,
+    Origin, Plan, PlannedHost, PlannedInvariant, Step, StreamLaw, Target, Trigger, Work, Zones, address_of,
 };
 use squall_sim::{Outcome, Prepared};
 
@@ -129,6 +130,12 @@ impl Draft {
         self
     }
 
+    /// What the kernels go by in streams.
+    pub(crate) fn streams(mut self, law: StreamLaw) -> Self {
+        self.0.network.streams = law;
+        self
+    }
+
     pub(crate) fn zones(mut self, zones: Zones) -> Self {
         self.0.network.zones = zones;
         self
@@ -140,7 +147,13 @@ impl Draft {
     }
 
     pub(crate) fn timers_are_late(mut self, by: Latency) -> Self {
-        self.0.lateness = Some(by);
+        self.0.lateness = Some(Lateness::always(by));
+        self
+    }
+
+    /// As late as on a machine.
+    pub(crate) fn on(mut self, machine: &Machine) -> Self {
+        self.0.lateness = Some(Lateness::of(machine));
         self
     }
 

@@ -5,18 +5,14 @@ use std::net::SocketAddrV4;
 use squall_nodes::{CallId, Fact, Node, Time};
 
 use super::asks::Open;
-use super::{Host, Writing};
+use super::{Host, Last, Writing};
 use crate::barrier::{Next, Waiting};
-use crate::clock::monotonic;
 use crate::disk::Written;
 use crate::door::Stop;
 use crate::edge::What;
-use crate::error::LiveError;
 use crate::line::Line;
 use crate::request::Reply;
-
-/// How many of the last claims are kept.
-const FACTS: usize = 32;
+use crate::trouble::Tell;
 
 impl<N: Node> Host<N> {
     pub(super) fn bind(&mut self, port: u16) {
@@ -25,55 +21,32 @@ impl<N: Node> Host<N> {
             self.sockets.bind(port)
         };
         if let Err(why) = bound {
-            let at = SocketAddrV4::new(self.settings.placed.ip, port);
-            self.fail(LiveError::Port { at, why });
+            self.fail(why);
         }
     }
 
-    /// Sends a datagram: through the edge to the kernel.
+    /// Sends a datagram, unless a cut is in its way. What its link does to it is done where it comes in.
     #[inline]
     pub(super) fn send(&mut self, port: u16, to: SocketAddrV4, bytes: &[u8]) {
         self.counts.sent += 1;
-        if !self.sockets.admits(port, to, bytes.len(), &mut self.counts) {
-            return;
-        }
-        // A delay counts from when it would have gone out, which is after whatever was claimed before.
-        let times = self.edge.send(monotonic, port, to, bytes, &mut self.counts);
-        self.tell_upsets();
-        if times > 0 {
+        if self.sockets.admits(port, to, bytes.len(), &mut self.counts)
+            && self.edge.lets_out(*to.ip(), &mut self.counts)
+        {
             self.flush();
-            for _ in 0..times {
-                self.sockets.send(port, to, bytes, &mut self.counts);
-            }
+            self.sockets.send(port, to, bytes, &mut self.counts);
         }
     }
 
-    /// Sends what the edge has delayed and whose time has come, up to a bound that keeps nothing else waiting.
-    pub(super) fn send_delayed(&mut self) {
-        const AT_A_TIME: usize = 64;
-        for _ in 0..AT_A_TIME {
-            match self.edge.due(self.now, &mut self.counts) {
-                None => return,
-                Some(None) => {}
-                Some(Some(datagram)) => {
-                    self.tell_upsets();
-                    self.sockets
-                        .send(datagram.port, datagram.to, &datagram.bytes, &mut self.counts);
-                }
-            }
-        }
-    }
-
-    /// Tells what the edge has to say of its links: nothing that comes after goes out before.
+    /// Tells what the edge has to say of its links: the node is told nothing that comes after it before.
     #[inline]
     pub(super) fn tell_upsets(&mut self) {
         if !self.edge.is_upset() {
             return;
         }
-        while let Some((what, to)) = self.edge.next_upset() {
+        while let Some((what, from)) = self.edge.next_upset() {
             self.tell(|at| match what {
-                What::Choked => Line::Choked { at, to },
-                What::Straggled => Line::Straggled { at, to },
+                What::Choked => Line::Choked { at, from },
+                What::Straggled => Line::Straggled { at, from },
             });
         }
         self.flush();
@@ -82,10 +55,12 @@ impl<N: Node> Host<N> {
     pub(super) fn claim(&mut self, fact: N::Fact) {
         let at = self.tick();
         let name = fact.name();
-        tracing::info!(fact = name, "claims");
+        match N::Fact::ROUTINE.contains(&name) {
+            false => tracing::info!(fact = name, "claims"),
+            true => tracing::debug!(fact = name, "claims"),
+        }
         // It may be large, and come often.
         tracing::debug!(fact = name, says = ?fact, "in full");
-        *self.tally.claims.entry(name).or_default() += 1;
         if self.teller.is_heard() {
             self.teller.tell::<N>(&Line::Fact {
                 at,
@@ -93,10 +68,15 @@ impl<N: Node> Host<N> {
                 fact: fact.clone(),
             });
         }
-        if self.tally.facts.len() == FACTS {
-            self.tally.facts.pop_front();
-        }
-        self.tally.facts.push_back((at, fact));
+        self.tally.claimed += 1;
+        let before = self.tally.facts.get(name).map_or(0, |last| last.count);
+        let last = Last {
+            fact,
+            at,
+            place: self.tally.claimed,
+            count: before + 1,
+        };
+        self.tally.facts.insert(name, last);
     }
 
     pub(super) fn answer(&mut self, call: CallId, answer: N::Answer) {
@@ -148,11 +128,23 @@ impl<N: Node> Host<N> {
         match written {
             Ok(()) => {
                 self.tally.writes += 1;
+                if let Some(Tell::Over(failed)) = self.unwritten.over() {
+                    tracing::info!(failed, "what the node persists is written again");
+                }
                 self.barrier.written();
             }
             Err(why) => {
                 self.tally.failed_writes += 1;
-                tracing::error!(%why, "what the node persists could not be written; the node is told");
+                // It tries again as often as it likes.
+                match self.unwritten.came(self.now) {
+                    Some(Tell::First) => {
+                        tracing::error!(%why, "what the node persists could not be written; the node is told");
+                    }
+                    Some(Tell::Still(failed)) => {
+                        tracing::error!(%why, failed, "what the node persists cannot be written still");
+                    }
+                    Some(Tell::Over(_)) | None => {}
+                }
                 self.barrier.failed();
             }
         }
