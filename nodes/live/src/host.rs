@@ -3,11 +3,13 @@
 //! - Here: what a host consists of, and the two doors of the transport.
 //! - `take`: from what has happened to the node's next input, in fair order; and the wait when nothing has.
 //! - `show`: what others see of the node: datagrams, claims, answers, lines.
+//! - `streams`: what it does about connections.
 //! - `asks`: what the node's side of the door is asked; `stop`: how it comes to an end.
 
 mod asks;
 mod show;
 mod stop;
+mod streams;
 mod take;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +27,7 @@ use crate::error::LiveError;
 use crate::line::Counts;
 use crate::settings::{Attendance, Settings};
 use crate::status::{Gauge, Stalls};
+use crate::stream::{Streams, Tls};
 use crate::teller::Teller;
 use crate::timers::Timers;
 use crate::udp::Sockets;
@@ -48,6 +51,9 @@ pub(crate) struct Host<N: Node> {
     start: Started,
     timers: Timers<N::Timer>,
     sockets: Sockets,
+    streams: Streams,
+    /// Whether it is the turn of streams before datagrams.
+    streams_first: bool,
     edge: Edge,
     barrier: Barrier<N>,
     disk: Disk,
@@ -150,6 +156,8 @@ impl<N: Node> Host<N> {
             let _inside = runtime.enter();
             Alarm::new().map_err(LiveError::system("make a timer"))?
         };
+        let tls = settings.streams.tls.as_ref();
+        let tls = tls.map(|files| Tls::read(files, settings.placed.ip)).transpose()?;
         let marks = Marks::of(&settings.attendance);
         let key = squall_nodes::HostKey::of(&settings.placed.name);
         let ip = settings.placed.ip;
@@ -164,6 +172,8 @@ impl<N: Node> Host<N> {
             start: Started::NotYet,
             timers: Timers::new(),
             sockets: Sockets::new(ip, settings.bounds.inbox),
+            streams: Streams::new(ip, settings.streams.clone(), tls),
+            streams_first: false,
             edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed)
                 .tolerating(marks.stall),
             barrier: Barrier::new(),
@@ -255,6 +265,10 @@ impl<N: Node> Transport<N> for Host<N> {
                 from: letter.from,
                 bytes: self.sockets.bytes_of(letter),
             },
+            Due::Stream(conn, what) => Input::Stream {
+                conn,
+                event: self.streams.event(what),
+            },
             Due::Timer(timer) => Input::Timer(timer),
             Due::Command(call) => Input::Command {
                 call,
@@ -312,12 +326,12 @@ impl<N: Node> Transport<N> for Host<N> {
                 Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
                     self.fail(LiveError::NotLive { what: "multicast" });
                 }
-                Effect::Listen { .. }
-                | Effect::Dial { .. }
-                | Effect::Write { .. }
-                | Effect::PauseReading { .. }
-                | Effect::ResumeReading { .. }
-                | Effect::Close { .. } => self.fail(LiveError::NotLive { what: "streams" }),
+                Effect::PauseReading { conn } => self.streams.pause_reading(conn),
+                Effect::ResumeReading { conn } => self.streams.resume_reading(conn),
+                Effect::Listen { port } => self.listen(port),
+                Effect::Dial { conn, to } => self.dial(conn, to),
+                Effect::Write { conn, bytes } => self.write(conn, bytes),
+                Effect::Close { conn } => self.close(conn),
             }
         }
         self.flush();

@@ -7,8 +7,8 @@
 //! - [`service`]: what it has around it: signals, pages, a control socket.
 //! - [`client`]: who asks it things over that socket; [`outside`]: what arguments may ask of the machine.
 //! - [`clock`] and [`disk`]: the machine's time, and where a node persists; [`error`]: why it does not start, or has to stop.
-//! - Inside: `host` is the transport, made of the `barrier` (the effects behind a write), `timers`, `udp` sockets, the `edge` (policies
-//!   at work) and the `teller` of lines.
+//! - Inside: `host` is the transport, made of the `barrier` (the effects behind a write), `timers`, `udp` sockets, the connections of
+//!   `stream`, the `edge` (policies at work) and the `teller` of lines.
 //! - [`record`]: the flight recorder, and replays of what it recorded.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
@@ -30,6 +30,7 @@ pub mod run;
 pub mod service;
 pub mod settings;
 pub mod status;
+mod stream;
 mod teller;
 mod timers;
 mod udp;

@@ -45,6 +45,8 @@ pub struct Status {
     pub counts: Counts,
     /// The ports that it has opened, in that order.
     pub ports: Vec<u16>,
+    /// Its stream connections.
+    pub streams: Streams,
     /// The timers that are armed, in the order in which they will go off.
     pub timers: Vec<Armed>,
     /// What it claimed last, the latest last.
@@ -63,6 +65,19 @@ pub struct Status {
     pub stalls: Stalls,
     /// Whether its flight is recorded.
     pub recording: Recording,
+}
+
+/// The stream connections of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Streams {
+    /// The ports that it accepts them on, in order.
+    pub ports: Vec<u16>,
+    /// How many it has that are being opened or open.
+    pub open: usize,
+    /// How many it has that are being closed.
+    pub closing: usize,
+    /// Bytes that wait to be written, of all of them.
+    pub backlogs: usize,
 }
 
 /// A timer that is armed.

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use serde::{Deserialize, Serialize};
 use squall_live::clock::monotonic;
-use squall_live::settings::{Attendance, Bounds, Start};
+use squall_live::settings::{Attendance, Bounds, Start, Streams};
 use squall_live::{
     Ended, Handle, Line, LiveError, Policy, Recording, Reply, Request, Settings, Status, Stop, Wires, door,
     run,
@@ -119,6 +119,7 @@ fn settings(ip: Ipv4Addr, attendance: Attendance) -> Settings<Clerk> {
         lines: None,
         attendance,
         bounds: Bounds::default(),
+        streams: Streams::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use squall_live::settings::{Attendance, Bounds};
+use squall_live::settings::{Attendance, Bounds, Streams};
 use squall_live::{Handle, LiveError, Policy, Reply, Request, Settings, Stop};
 use squall_nodes::latency::Latency;
 use squall_nodes::link::LinkLaw;
@@ -173,6 +173,7 @@ fn settings(place: usize, ips: [Ipv4Addr; 2], folder: &Path, effort: Effort) -> 
         lines: None,
         attendance: Attendance::Alone,
         bounds: Bounds::default(),
+        streams: Streams::default(),
     }
 }
 

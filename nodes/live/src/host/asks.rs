@@ -117,7 +117,8 @@ impl<N: Node> Host<N> {
         Some(CallId(number))
     }
 
-    fn status(&self) -> Status {
+    fn status(&mut self) -> Status {
+        let counts = self.counted();
         let settings = &self.settings;
         let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
         let facts = self.tally.facts.iter().map(|(at, fact)| Claimed {
@@ -150,8 +151,9 @@ impl<N: Node> Host<N> {
                 .booted
                 .map_or(squall_nodes::Span::ZERO, |at| self.now.since(at)),
             inputs: self.tally.inputs,
-            counts: self.counts.clone(),
+            counts,
             ports: self.sockets.ports().collect(),
+            streams: self.streams.status(),
             timers: timers.collect(),
             facts: facts.collect(),
             claims: claims.map(|(name, count)| ((*name).to_owned(), *count)).collect(),

@@ -154,11 +154,16 @@ impl<N: Node> Host<N> {
                 self.tally.failed_writes += 1;
                 tracing::error!(%why, "what the node persists could not be written; the node is told");
                 self.barrier.failed();
+                self.streams.nothing_waits();
             }
         }
         while let Some(next) = self.barrier.next() {
             match next {
                 Next::Show(Waiting::Send { port, to, bytes }) => self.send(port, to, &bytes),
+                Next::Show(Waiting::Listen { port }) => self.listen_now(port),
+                Next::Show(Waiting::Dial { conn, to }) => self.dial_now(conn, to),
+                Next::Show(Waiting::Write { conn, bytes }) => self.write_now(conn, &bytes),
+                Next::Show(Waiting::Close { conn }) => self.close_now(conn),
                 Next::Show(Waiting::Claim(fact)) => self.claim(fact),
                 Next::Show(Waiting::Answer { call, answer }) => self.answer(call, answer),
                 // A write is to be begun, and not shown.

@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
-use squall_nodes::{CallId, Node, Span, Time, Token};
+use squall_nodes::{CallId, ConnId, Node, Span, Time, Token};
 
 use super::{Host, Started, Writing};
 use crate::barrier::Told;
@@ -15,6 +15,7 @@ use crate::disk::Written;
 use crate::door::Stop;
 use crate::error::LiveError;
 use crate::line::Line;
+use crate::stream::What;
 use crate::udp::Letter;
 
 /// How many inputs may have precedence over datagrams in a row.
@@ -28,6 +29,7 @@ const KERNEL_ASKED_EVERY: Span = Span::from_secs(1);
 pub(super) enum Due<N: Node> {
     Start,
     Datagram(Letter),
+    Stream(ConnId, What),
     Timer(N::Timer),
     Command(CallId),
     Persisted(Token),
@@ -41,6 +43,8 @@ pub(super) enum For {
     Anything,
     /// What may be asked.
     Asks,
+    /// What happens to connections.
+    Streams,
     /// Nothing else.
     Nothing,
 }
@@ -71,6 +75,7 @@ impl<N: Node> Host<N> {
                 continue;
             }
             self.send_delayed();
+            self.streams.expire(self.now);
             self.mark();
             if self.barrier.bytes() > self.settings.bounds.waiting {
                 // Whoever asks how it is has to know now, more than ever.
@@ -81,7 +86,11 @@ impl<N: Node> Host<N> {
             if let Some(due) = self.next_by_rank() {
                 return Some(due);
             }
-            if self.asks.is_empty() && self.timers.next() > self.now && !self.sockets.fill() {
+            if self.asks.is_empty()
+                && self.timers.next() > self.now
+                && !self.streams.has_turns()
+                && !self.sockets.fill()
+            {
                 self.wait(For::Anything, self.wake_up(self.timers.next()));
             }
         }
@@ -100,12 +109,19 @@ impl<N: Node> Host<N> {
             }
         }
         self.in_a_row = 0;
+        self.streams_first = !self.streams_first;
+        if self.streams_first
+            && let Some(due) = self.next_of_streams()
+        {
+            return Some(due);
+        }
         loop {
             let Some(letter) = self.sockets.take() else {
                 if self.sockets.fill() {
                     continue;
                 }
-                return None;
+                self.streams.may_have_more();
+                return self.next_of_streams();
             };
             if !self.edge.drops(*letter.from.ip(), &mut self.counts) {
                 self.counts.delivered += 1;
@@ -116,6 +132,7 @@ impl<N: Node> Host<N> {
 
     /// When the host has to do something by itself, with whatever is due at `next`.
     fn wake_up(&self, next: Time) -> Time {
+        let next = next.min(self.streams.next_deadline());
         next.min(self.edge.next()).min(self.marks.due)
     }
 
@@ -135,6 +152,7 @@ impl<N: Node> Host<N> {
             runtime,
             alarm,
             sockets,
+            streams,
             written,
             asked,
             stopped,
@@ -159,7 +177,7 @@ impl<N: Node> Host<N> {
                 any = Poll::Ready(());
             }
             // While no call is handed over, those that wait fill the door, and no more.
-            if what != For::Nothing
+            if matches!(what, For::Anything | For::Asks)
                 && asks.len() < MOST_KEPT
                 && let Poll::Ready(Some(ask)) = asked.poll_recv(cx)
             {
@@ -175,6 +193,9 @@ impl<N: Node> Host<N> {
                     any = Poll::Ready(());
                 }
             }
+            if matches!(what, For::Anything | For::Streams) && streams.poll(cx)?.is_ready() {
+                any = Poll::Ready(());
+            }
             Ok(any)
         };
         let waited = runtime.block_on(poll_fn(|cx| match look(cx) {
@@ -182,6 +203,7 @@ impl<N: Node> Host<N> {
             Err(why) => Poll::Ready(Err(why)),
         }));
         self.sockets.waited();
+        self.streams.may_have_more();
         if let Some(how) = told_to_stop {
             self.end_by(how);
         }
@@ -221,7 +243,7 @@ impl<N: Node> Host<N> {
             }
             self.edge.recall_upsets(self.now);
             self.tell_upsets();
-            let counts = self.counts.clone();
+            let counts = self.counted();
             self.tell(|at| Line::Mark { at, counts });
             self.marks.due = self.now + self.marks.every;
             self.flush();

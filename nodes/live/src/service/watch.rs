@@ -49,6 +49,18 @@ fn tell(before: &Status, now: &Status) {
             "datagrams dropped by the link policy since the last look"
         );
     }
+    let (old, new) = (&old.streams, &new.streams);
+    let crowded = new.crowded.saturating_sub(old.crowded);
+    let shut = new.shut.saturating_sub(old.shut);
+    let overrun = new.overrun.saturating_sub(old.overrun);
+    if crowded + shut + overrun > 0 {
+        tracing::warn!(
+            crowded,
+            shut,
+            overrun,
+            "connections reset or refused since the last look, since there were too many, or too much waited to be written"
+        );
+    }
     let failed = now.writes.failed.saturating_sub(before.writes.failed);
     if failed > 0 {
         tracing::warn!(failed, "writes to the disk failed since the last look");

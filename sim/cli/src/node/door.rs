@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use squall_live::settings::{Attendance, Bounds, Record, WhenFull};
+use squall_live::settings::{Attendance, Bounds, Record, Streams, WhenFull};
 use squall_live::{Around, Ended, Service, Settings, Stop};
 use squall_nodes::{Node, Outside, Placed, Protocol, ron_options};
 use squall_sim::deployment::{
@@ -285,6 +285,7 @@ fn settings<P: Protocol>(deployment: Deployment<P>, attendance: Attendance) -> S
             waiting: size(bounds.waiting),
             delayed: size(bounds.delayed),
         },
+        streams: Streams::default(),
     }
 }
 

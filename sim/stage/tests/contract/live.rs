@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use squall_live::settings::{Attendance, Bounds, Start};
+use squall_live::settings::{Attendance, Bounds, Start, Streams};
 use squall_live::{
     Boot, Ended, Gauge, Line, LiveError, Peer, Policy, Recorder, Request, Settings, Way, Wires,
 };
@@ -152,6 +152,7 @@ impl<'s> Stage<'s> {
                 stall: Span::from_secs(3600),
             },
             bounds: Bounds::default(),
+            streams: Streams::default(),
         };
         let gate = Gate::default();
         let (_, door) = squall_live::door();

@@ -1,0 +1,456 @@
+//! One connection: how far it has come, what waits to be written, and what its node is to be told of it.
+
+use std::collections::VecDeque;
+use std::net::{SocketAddrV4, TcpStream};
+
+use squall_nodes::{Closed, Time};
+
+use super::socket;
+use super::wire::{Came, Shaken, Wire};
+
+/// A backlog that is empty keeps no more room than this, in bytes.
+const ROOM_KEPT: usize = 16 * 1024;
+/// How often is read at a time what nobody wants.
+const MOST_DISCARDED: u32 = 8;
+
+/// One connection.
+pub(super) struct Conn {
+    pub(super) peer: SocketAddrV4,
+    pub(super) opened_by: OpenedBy,
+    pub(super) phase: Phase,
+    /// There is one from when it is dialled until it is over.
+    pub(super) socket: Option<TcpStream>,
+    pub(super) wire: Wire,
+    pub(super) ready: Ready,
+    pub(super) reading: Reading,
+    /// How it ended, where that is known before the last byte was read.
+    fault: Option<Closed>,
+    /// Bytes that wait for room in the kernel.
+    backlog: VecDeque<u8>,
+    blocked: Blocked,
+    /// Whether the node was told that it is open.
+    greeted: bool,
+    /// Whether the node has closed it, and that waits behind a write to the disk.
+    pub(super) close_waits: bool,
+    /// Whether it is among those that get a turn.
+    pub(super) has_turn: bool,
+    /// When something is to be done about it; [`Time::MAX`] when not.
+    pub(super) deadline: Time,
+}
+
+/// Who has opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OpenedBy {
+    /// This node.
+    Us,
+    /// The peer, which has dialled this port.
+    Them { port: u16 },
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It is to be dialled when what is ahead of it is on the disk.
+    Waiting,
+    /// It is dialled.
+    Dialled { then: Then },
+    /// Both sides show their certificates.
+    Shaking { then: Then },
+    /// Bytes may pass.
+    Open,
+    /// The node has closed it: what was written goes out, and what comes in is thrown away until the peer has closed it too.
+    Closing { said: Said },
+    /// It has ended, and the node is to be told how.
+    Over(Closed),
+    /// It has ended, and nobody is to be told.
+    Gone,
+}
+
+/// What is done with a connection once it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Stay,
+    /// The node has closed it already.
+    Close,
+}
+
+/// Whether the peer has been told that nothing more comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    NotYet,
+    Yes,
+}
+
+/// Whether the node wants to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    On,
+    Paused,
+}
+
+/// What the kernel may be ready for, as far as is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ready {
+    pub(super) to_read: bool,
+    pub(super) to_write: bool,
+}
+
+/// Whether something waits to be written, and what the node was told of that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Blocked {
+    is: bool,
+    to_be_told: bool,
+    was_told: bool,
+}
+
+/// What the node is told of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Opened,
+    Accepted {
+        port: u16,
+        from: SocketAddrV4,
+    },
+    /// So many bytes, which were read last.
+    Bytes(usize),
+    Blocked,
+    Writable,
+    Closed(Closed),
+}
+
+impl Conn {
+    pub(super) fn new(peer: SocketAddrV4, opened_by: OpenedBy, phase: Phase) -> Self {
+        Conn {
+            peer,
+            opened_by,
+            phase,
+            socket: None,
+            wire: Wire::Plain,
+            ready: Ready::default(),
+            reading: Reading::On,
+            fault: None,
+            backlog: VecDeque::new(),
+            blocked: Blocked::default(),
+            greeted: false,
+            close_waits: false,
+            has_turn: false,
+            deadline: Time::MAX,
+        }
+    }
+
+    /// How many bytes wait to be written.
+    pub(super) fn backlog(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// Whether there is something to do about it now.
+    pub(super) fn wants_turn(&self) -> bool {
+        match self.phase {
+            Phase::Waiting => false,
+            Phase::Dialled { .. } => self.ready.to_write,
+            Phase::Shaking { .. } => self.ready.to_read || self.ready.to_write,
+            Phase::Open => {
+                (self.ready.to_write && self.has_to_write())
+                    || (!self.close_waits && (self.news().is_some() || self.wants_to_read()))
+            }
+            Phase::Closing { .. } => {
+                self.ready.to_read || self.fault.is_some() || (self.ready.to_write && self.has_to_write())
+            }
+            Phase::Over(_) => !self.close_waits,
+            Phase::Gone => true,
+        }
+    }
+
+    fn has_to_write(&self) -> bool {
+        !self.backlog.is_empty() || self.blocked.is
+    }
+
+    fn wants_to_read(&self) -> bool {
+        match self.reading {
+            Reading::On => self.ready.to_read || self.fault.is_some(),
+            // There is nobody to whom it would be acknowledged any more.
+            Reading::Paused => self.fault.is_some(),
+        }
+    }
+
+    /// What the node is to be told before anything that is read.
+    fn news(&self) -> Option<What> {
+        if !self.greeted {
+            return Some(match self.opened_by {
+                OpenedBy::Us => What::Opened,
+                OpenedBy::Them { port } => What::Accepted {
+                    port,
+                    from: self.peer,
+                },
+            });
+        }
+        if self.blocked.to_be_told {
+            return Some(What::Blocked);
+        }
+        (self.blocked.was_told && !self.blocked.is).then_some(What::Writable)
+    }
+
+    /// Does what there is to do about it, until there is something to tell the node. `room` is for what is read.
+    pub(super) fn serve(&mut self, room: &mut [u8]) -> Option<What> {
+        if let Phase::Dialled { then } = self.phase {
+            self.see_dial(then);
+        }
+        if let Phase::Shaking { then } = self.phase {
+            self.see_handshake(then);
+        }
+        if self.ready.to_write && self.has_to_write() {
+            self.flush();
+        }
+        match self.phase {
+            Phase::Open if !self.close_waits => {
+                let news = self.news();
+                match news {
+                    Some(What::Opened | What::Accepted { .. }) => self.greeted = true,
+                    Some(What::Blocked) => {
+                        self.blocked.to_be_told = false;
+                        self.blocked.was_told = true;
+                    }
+                    Some(What::Writable) => self.blocked.was_told = false,
+                    _ => return self.read(room),
+                }
+                news
+            }
+            Phase::Closing { .. } => {
+                self.go_on_closing(room);
+                None
+            }
+            Phase::Over(how) if !self.close_waits => {
+                self.phase = Phase::Gone;
+                Some(What::Closed(how))
+            }
+            _ => None,
+        }
+    }
+
+    fn see_dial(&mut self, then: Then) {
+        let Some(socket) = &self.socket else { return };
+        match socket::dialled(socket) {
+            None => self.ready.to_write = false,
+            Some(Err(how)) => self.is_over(how),
+            Some(Ok(())) => self.phase = Phase::Shaking { then },
+        }
+    }
+
+    fn see_handshake(&mut self, then: Then) {
+        let Some(socket) = &self.socket else { return };
+        match self.wire.shake(socket) {
+            Shaken::NotYet => self.ready = Ready::default(),
+            Shaken::Done => {
+                // TLS may have taken in more than the handshake.
+                self.ready = Ready {
+                    to_read: true,
+                    to_write: true,
+                };
+                self.phase = match then {
+                    Then::Stay => Phase::Open,
+                    Then::Close => Phase::Closing { said: Said::NotYet },
+                };
+            }
+            Shaken::Failed => match self.opened_by {
+                OpenedBy::Us => self.is_over(Closed::Refused),
+                OpenedBy::Them { .. } => self.phase = Phase::Gone,
+            },
+        }
+    }
+
+    /// Takes what is to be written: to the kernel as far as it fits in, and the rest waits.
+    pub(super) fn write(&mut self, bytes: &[u8], fits_before_it_is_open: usize) {
+        if self.fault.is_some() {
+            return;
+        }
+        let mut rest = bytes;
+        if self.phase == Phase::Open && !self.blocked.is && self.backlog.is_empty() {
+            let Some(socket) = &self.socket else { return };
+            while !rest.is_empty() {
+                match self.wire.write(socket, rest) {
+                    Ok(Some(written)) => rest = &rest[written..],
+                    Ok(None) => {
+                        self.ready.to_write = false;
+                        break;
+                    }
+                    Err(how) => return self.is_at_fault(how),
+                }
+            }
+        }
+        self.backlog.extend(rest);
+        let too_much = match self.phase {
+            Phase::Open => !self.backlog.is_empty(),
+            _ => self.backlog.len() > fits_before_it_is_open,
+        };
+        if too_much && !self.blocked.is {
+            self.blocked.is = true;
+            self.blocked.to_be_told = true;
+        }
+    }
+
+    /// Hands what waits to the kernel, as far as it fits in.
+    fn flush(&mut self) {
+        if !matches!(self.phase, Phase::Open | Phase::Closing { .. }) {
+            return;
+        }
+        let Some(socket) = &self.socket else { return };
+        while !self.backlog.is_empty() {
+            let (front, _) = self.backlog.as_slices();
+            match self.wire.write(socket, front) {
+                Ok(Some(written)) => drop(self.backlog.drain(..written)),
+                Ok(None) => {
+                    self.ready.to_write = false;
+                    return;
+                }
+                Err(how) => return self.is_at_fault(how),
+            }
+        }
+        match self.wire.flush(socket) {
+            Ok(true) => self.blocked.is = false,
+            Ok(false) => self.ready.to_write = false,
+            Err(how) => self.is_at_fault(how),
+        }
+        if self.backlog.capacity() > ROOM_KEPT {
+            self.backlog = VecDeque::new();
+        }
+    }
+
+    fn read(&mut self, room: &mut [u8]) -> Option<What> {
+        if !self.wants_to_read() {
+            return None;
+        }
+        let came = match (&self.socket, self.reading) {
+            (Some(socket), Reading::On) => self.wire.read(socket, room),
+            _ => Came::End,
+        };
+        match came {
+            Came::Bytes(read) => return Some(What::Bytes(read)),
+            Came::Nothing => match self.fault {
+                None => self.ready.to_read = false,
+                Some(how) => self.is_over(how),
+            },
+            Came::End => self.is_over(self.fault.unwrap_or(Closed::Orderly)),
+            Came::Broken(how) => self.is_over(self.fault.unwrap_or(how)),
+        }
+        match self.phase {
+            Phase::Over(how) => {
+                self.phase = Phase::Gone;
+                Some(What::Closed(how))
+            }
+            _ => None,
+        }
+    }
+
+    /// The node closes it: nothing is told of it any more.
+    pub(super) fn close(&mut self) {
+        self.close_waits = false;
+        self.phase = match self.phase {
+            Phase::Dialled { .. } => Phase::Dialled { then: Then::Close },
+            Phase::Shaking { .. } => Phase::Shaking { then: Then::Close },
+            Phase::Open => Phase::Closing { said: Said::NotYet },
+            Phase::Closing { said } => Phase::Closing { said },
+            Phase::Waiting | Phase::Over(_) | Phase::Gone => Phase::Gone,
+        };
+        // There may be something to read that was not wanted before, and the end is to be said.
+        self.ready.to_read = true;
+    }
+
+    /// Whether it is on its way to being closed, of which the node is told nothing.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Dialled { then: Then::Close } | Phase::Shaking { then: Then::Close } | Phase::Closing { .. }
+        )
+    }
+
+    fn go_on_closing(&mut self, room: &mut [u8]) {
+        let Some(socket) = &self.socket else {
+            self.phase = Phase::Gone;
+            return;
+        };
+        if let Phase::Closing { said: Said::NotYet } = self.phase
+            && self.fault.is_none()
+            && !self.has_to_write()
+        {
+            match self.wire.shut(socket) {
+                Ok(true) => self.phase = Phase::Closing { said: Said::Yes },
+                // It is tried again when there is room.
+                Ok(false) => {
+                    self.blocked.is = true;
+                    self.ready.to_write = false;
+                }
+                Err(how) => self.fault = Some(how),
+            }
+        }
+        // An unread byte would turn the end into a reset.
+        for _ in 0..MOST_DISCARDED {
+            match Wire::Plain.read(socket, room) {
+                Came::Bytes(_) => {}
+                Came::Nothing => {
+                    self.ready.to_read = false;
+                    break;
+                }
+                Came::End => return self.is_let_go(),
+                Came::Broken(_) => {
+                    self.phase = Phase::Gone;
+                    return;
+                }
+            }
+        }
+        if self.fault.is_some() {
+            self.phase = Phase::Gone;
+        }
+    }
+
+    /// It has taken as long over being closed as it may: the kernel does what is left, if it has all of it.
+    pub(super) fn give_up_closing(&mut self) {
+        if self.has_to_write() {
+            self.phase = Phase::Gone;
+        } else {
+            self.is_let_go();
+        }
+    }
+
+    fn is_let_go(&mut self) {
+        if let Some(socket) = self.socket.take() {
+            socket::let_go(socket);
+        }
+        self.phase = Phase::Gone;
+    }
+
+    /// The kernel says that there is something wrong with it.
+    pub(super) fn look_for_fault(&mut self) {
+        let opened = matches!(self.phase, Phase::Open | Phase::Closing { .. });
+        if let (true, Some(socket)) = (opened, &self.socket)
+            && let Ok(Some(why)) = socket.take_error()
+        {
+            self.is_at_fault(socket::ending(&why));
+        }
+    }
+
+    /// Nothing can be written any more; what has come in can still be read.
+    fn is_at_fault(&mut self, how: Closed) {
+        self.fault.get_or_insert(how);
+        self.backlog = VecDeque::new();
+        self.blocked = Blocked {
+            is: false,
+            to_be_told: false,
+            was_told: false,
+        };
+    }
+
+    /// It has ended.
+    pub(super) fn is_over(&mut self, how: Closed) {
+        self.backlog = VecDeque::new();
+        self.phase = if self.is_closing() {
+            Phase::Gone
+        } else {
+            Phase::Over(how)
+        };
+        if let Some(socket) = self.socket.take()
+            && how == Closed::Orderly
+        {
+            socket::let_go(socket);
+        }
+    }
+}
