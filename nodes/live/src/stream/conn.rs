@@ -258,14 +258,16 @@ impl Conn {
         }
     }
 
-    /// Takes what is to be written: to the kernel as far as it fits in, and the rest waits.
-    pub(super) fn write(&mut self, bytes: &[u8], fits_before_it_is_open: usize) {
+    /// Takes what is to be written: to the kernel as far as it fits in, and the rest waits. Whether there is room for it to wait.
+    pub(super) fn write(&mut self, bytes: &[u8], fits_before_it_is_open: usize, most: usize) -> bool {
         if self.fault.is_some() {
-            return;
+            return true;
         }
         let mut rest = bytes;
         if self.phase == Phase::Open && !self.blocked.is && self.backlog.is_empty() {
-            let Some(socket) = &self.socket else { return };
+            let Some(socket) = &self.socket else {
+                return true;
+            };
             while !rest.is_empty() {
                 match self.wire.write(socket, rest) {
                     Ok(Some(written)) => rest = &rest[written..],
@@ -273,9 +275,15 @@ impl Conn {
                         self.ready.to_write = false;
                         break;
                     }
-                    Err(how) => return self.is_at_fault(how),
+                    Err(how) => {
+                        self.is_at_fault(how);
+                        return true;
+                    }
                 }
             }
+        }
+        if self.backlog.len() + rest.len() > most {
+            return false;
         }
         self.backlog.extend(rest);
         let too_much = match self.phase {
@@ -286,6 +294,7 @@ impl Conn {
             self.blocked.is = true;
             self.blocked.to_be_told = true;
         }
+        true
     }
 
     /// Hands what waits to the kernel, as far as it fits in.

@@ -209,11 +209,14 @@ impl Streams {
         }
         self.counts.written += bytes.len() as u64;
         let before = conn.backlog();
-        conn.write(bytes, self.settings.send_buffer);
-        self.backlogs = self.backlogs - before + conn.backlog();
-        if conn.backlog() > self.settings.backlog || self.backlogs > self.settings.backlogs {
-            self.backlogs -= conn.backlog();
+        let room = self.settings.backlogs - (self.backlogs - before);
+        let most = self.settings.backlog.min(room);
+        let has_room = conn.write(bytes, self.settings.send_buffer, most);
+        if !has_room {
             conn.is_over(Closed::Reset);
+        }
+        self.backlogs = self.backlogs - before + conn.backlog();
+        if !has_room {
             self.counts.overrun += 1;
             self.set_deadline(id.0, Time::MAX);
         }

@@ -1,0 +1,7 @@
+//! Streams over real sockets: live nodes on threads of their own that speak TCP with each other, and with peers of no such manners.
+
+mod barrier;
+mod floods;
+mod limits;
+mod rig;
+mod talks;
