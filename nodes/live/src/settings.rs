@@ -133,14 +133,14 @@ pub struct Streams {
 }
 
 impl Default for Streams {
-    /// 1024 connections, 256 from each address; 128 KiB in each direction; 16 MiB that wait, 64 MiB of all; 10 s to connect, 20 s without
+    /// 1024 connections, 256 from each address; 128 KiB to be read and 64 KiB to be acknowledged; 16 MiB that wait, 64 MiB of all; 10 s to connect, 20 s without
     /// an acknowledgement; no TLS.
     fn default() -> Self {
         Streams {
             connections: 1024,
             of_peer: 256,
             receive_buffer: 128 << 10,
-            send_buffer: 128 << 10,
+            send_buffer: 64 << 10,
             backlog: 16 << 20,
             backlogs: 64 << 20,
             connect_timeout: Span::from_secs(10),

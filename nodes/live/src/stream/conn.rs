@@ -5,7 +5,7 @@ use std::net::{SocketAddrV4, TcpStream};
 
 use squall_nodes::{Closed, Time};
 
-use super::socket;
+use super::socket::{self, Dialled};
 use super::wire::{Came, Shaken, Wire};
 
 /// A backlog that is empty keeps no more room than this, in bytes.
@@ -93,6 +93,8 @@ pub(super) enum Reading {
 pub(super) struct Ready {
     pub(super) to_read: bool,
     pub(super) to_write: bool,
+    /// Whether the peer has said that nothing more comes.
+    pub(super) to_end: bool,
 }
 
 /// Whether something waits to be written, and what the node was told of that.
@@ -168,9 +170,14 @@ impl Conn {
     fn wants_to_read(&self) -> bool {
         match self.reading {
             Reading::On => self.ready.to_read || self.fault.is_some(),
-            // There is nobody to whom it would be acknowledged any more.
-            Reading::Paused => self.fault.is_some(),
+            // There is nobody to whom it would be acknowledged any more, or nothing that is not to be read yet.
+            Reading::Paused => self.fault.is_some() || self.has_ended_with_nothing_unread(),
         }
+    }
+
+    fn has_ended_with_nothing_unread(&self) -> bool {
+        let unread = self.socket.as_ref().map(rustix::io::ioctl_fionread);
+        self.ready.to_end && matches!(unread, Some(Ok(0)))
     }
 
     /// What the node is to be told before anything that is read.
@@ -230,22 +237,27 @@ impl Conn {
     fn see_dial(&mut self, then: Then) {
         let Some(socket) = &self.socket else { return };
         match socket::dialled(socket) {
-            None => self.ready.to_write = false,
-            Some(Err(how)) => self.is_over(how),
-            Some(Ok(())) => self.phase = Phase::Shaking { then },
+            Dialled::NotYet => self.ready.to_write = false,
+            Dialled::Failed(how) => self.is_over(how),
+            Dialled::Open => self.phase = Phase::Shaking { then },
+            Dialled::Lost(how) => {
+                self.phase = Phase::Shaking { then };
+                self.is_at_fault(how);
+            }
         }
     }
 
     fn see_handshake(&mut self, then: Then) {
         let Some(socket) = &self.socket else { return };
         match self.wire.shake(socket) {
-            Shaken::NotYet => self.ready = Ready::default(),
+            Shaken::NotYet => {
+                self.ready.to_read = false;
+                self.ready.to_write = false;
+            }
             Shaken::Done => {
                 // TLS may have taken in more than the handshake.
-                self.ready = Ready {
-                    to_read: true,
-                    to_write: true,
-                };
+                self.ready.to_read = true;
+                self.ready.to_write = true;
                 self.phase = match then {
                     Then::Stay => Phase::Open,
                     Then::Close => Phase::Closing { said: Said::NotYet },
@@ -382,7 +394,11 @@ impl Conn {
             && !self.has_to_write()
         {
             match self.wire.shut(socket) {
-                Ok(true) => self.phase = Phase::Closing { said: Said::Yes },
+                Ok(true) => {
+                    // The kernel has all of it, and goes on with it whatever becomes of this process.
+                    socket::keep_going(socket);
+                    self.phase = Phase::Closing { said: Said::Yes };
+                }
                 // It is tried again when there is room.
                 Ok(false) => {
                     self.blocked.is = true;
@@ -422,7 +438,7 @@ impl Conn {
 
     fn is_let_go(&mut self) {
         if let Some(socket) = self.socket.take() {
-            socket::let_go(socket);
+            socket::keep_going(&socket);
         }
         self.phase = Phase::Gone;
     }
@@ -459,7 +475,7 @@ impl Conn {
         if let Some(socket) = self.socket.take()
             && how == Closed::Orderly
         {
-            socket::let_go(socket);
+            socket::keep_going(&socket);
         }
     }
 }

@@ -72,16 +72,29 @@ pub(super) fn dial(from: Ipv4Addr, to: SocketAddrV4, settings: &Streams) -> io::
     }
 }
 
-/// What has become of a dial: nothing yet, or how it ended.
-pub(super) fn dialled(socket: &TcpStream) -> Option<Result<(), Closed>> {
+/// What has become of a dial.
+pub(super) enum Dialled {
+    NotYet,
+    Open,
+    /// It was open, and has ended again.
+    Lost(Closed),
+    /// It was never open.
+    Failed(Closed),
+}
+
+pub(super) fn dialled(socket: &TcpStream) -> Dialled {
     if let Ok(Some(why)) = socket.take_error() {
-        return Some(Err(ending_of_dial(&why)));
+        return match why.kind() {
+            // Whoever does not listen refuses.
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Dialled::Lost(Closed::Reset),
+            _ => Dialled::Failed(ending_of_dial(&why)),
+        };
     }
     match (socket.peer_addr(), socket.local_addr()) {
         // A port that is dialled from itself answers itself, and nobody listens there.
-        (Ok(peer), Ok(own)) if peer == own => Some(Err(Closed::Refused)),
-        (Ok(_), _) => Some(Ok(())),
-        (Err(_), _) => None,
+        (Ok(peer), Ok(own)) if peer == own => Dialled::Failed(Closed::Refused),
+        (Ok(_), _) => Dialled::Open,
+        (Err(_), _) => Dialled::NotYet,
     }
 }
 
@@ -101,10 +114,10 @@ pub(super) fn ending(why: &io::Error) -> Closed {
     }
 }
 
-/// Lets go of a connection that has ended in order: what is on its way still arrives.
-pub(super) fn let_go(socket: TcpStream) {
+/// Has the kernel go on with what it was given when the socket is closed.
+pub(super) fn keep_going(socket: &TcpStream) {
     // Without it, what is on its way would be thrown away; and there is nothing that could be done about that.
-    let _ = SockRef::from(&socket).set_linger(None);
+    let _ = SockRef::from(socket).set_linger(None);
 }
 
 fn made(settings: &Streams) -> io::Result<Socket> {

@@ -101,13 +101,15 @@ fn a_process_that_is_killed_while_it_closes_loses_nothing_that_its_kernel_has_se
     let theirs = child.wish(&[Wish::Dial(a.port())]);
     let conn = accepted(&mut a);
     a.wish([Wish::Pause(conn)]);
-    // All of it fits into the buffers of this side, and the end behind it.
-    child.wish(&[Wish::WriteMuch(theirs, 50_000), Wish::Close(theirs)]);
+    // More than this side's kernel takes, so that the rest is with the other one, and the end behind it.
+    let buffers = 128 * 1024 + 32 * 1024;
+    child.wish(&[Wish::WriteMuch(theirs, buffers), Wish::Close(theirs)]);
     child.wish(&[]);
+    child.signal(Signal::KILL);
+    child.child.wait().expect("it ends");
     a.wish([Wish::Resume(conn)]);
     a.hear(&Heard::Closed(conn, Closed::Orderly));
-    assert!(a.bytes[&conn] == pattern(50_000));
-    child.signal(Signal::KILL);
+    assert!(a.bytes[&conn] == pattern(buffers));
     assert_eq!(a.so_far(), []);
 }
 

@@ -144,7 +144,7 @@ pub(crate) enum Heard {
 }
 
 /// Passes on what a node is told.
-struct Ear(Sender<Heard>);
+struct Ear(Sender<Heard>, fn(&[u8]) -> bool);
 
 impl Witness<Talker> for Ear {
     fn handled(&mut self, _: HostId, _: u32, _: Time, input: &Input<'_, Talker>, _: &Effects<'_, Talker>) {
@@ -152,6 +152,7 @@ impl Witness<Talker> for Ear {
             Input::Stream { conn, event } => match *event {
                 StreamEvent::Opened => Heard::Opened(conn.0),
                 StreamEvent::Accepted { port, from } => Heard::Accepted(conn.0, port, from),
+                StreamEvent::Bytes(bytes) if !self.1(bytes) => return,
                 StreamEvent::Bytes(bytes) => Heard::Bytes(conn.0, bytes.to_vec()),
                 StreamEvent::Blocked => Heard::Blocked(conn.0),
                 StreamEvent::Writable => Heard::Writable(conn.0),
@@ -203,6 +204,15 @@ impl Host {
     }
 
     pub(crate) fn at(ip: Ipv4Addr, change: impl FnOnce(&mut Settings<Talker>)) -> Self {
+        Host::hearing(|_| true, ip, change)
+    }
+
+    /// One whose bytes are passed on only where the test wants to know of them.
+    pub(crate) fn hearing(
+        what: fn(&[u8]) -> bool,
+        ip: Ipv4Addr,
+        change: impl FnOnce(&mut Settings<Talker>),
+    ) -> Self {
         let mut settings = settings(ip);
         change(&mut settings);
         let (tell, heard) = channel();
@@ -210,7 +220,7 @@ impl Host {
         Host {
             ip,
             asker,
-            thread: Some(thread::spawn(move || run(settings, door, &mut Ear(tell)))),
+            thread: Some(thread::spawn(move || run(settings, door, &mut Ear(tell, what)))),
             heard,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
