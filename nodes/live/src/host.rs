@@ -157,7 +157,9 @@ impl<N: Node> Host<N> {
             Alarm::new().map_err(LiveError::system("make a timer"))?
         };
         let tls = settings.streams.tls.as_ref();
-        let tls = tls.map(|files| Tls::read(files, settings.placed.ip)).transpose()?;
+        let tls = tls
+            .map(|files| Tls::read(files, settings.placed.ip))
+            .transpose()?;
         let marks = Marks::of(&settings.attendance);
         let key = squall_nodes::HostKey::of(&settings.placed.name);
         let ip = settings.placed.ip;

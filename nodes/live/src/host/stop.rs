@@ -107,10 +107,7 @@ impl<N: Node> Host<N> {
         self.disk.close(!is_writing);
         match failed.or(self.failed) {
             Some(why) => Err(why),
-            None => Ok(Ended {
-                how,
-                counts,
-            }),
+            None => Ok(Ended { how, counts }),
         }
     }
 }

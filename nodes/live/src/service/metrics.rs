@@ -171,11 +171,7 @@ impl Book {
             ("untrusted", untrusted),
         ];
         let fates = fates.map(|(fate, count)| ("fate", fate.to_owned(), count));
-        self.counters(
-            "connections",
-            "Stream connections, by what became of them",
-            fates,
-        );
+        self.counters("connections", "Stream connections, by what became of them", fates);
         self.counter(
             "ports_shut",
             "How often ports were shut for want of room for more connections",
@@ -187,7 +183,11 @@ impl Book {
         ];
         self.counters("stream_bytes", "Bytes over stream connections", bytes);
         let open = [
-            ("connections_open", "Stream connections that are open", status.streams.open),
+            (
+                "connections_open",
+                "Stream connections that are open",
+                status.streams.open,
+            ),
             (
                 "connections_closing",
                 "Stream connections that are being closed",

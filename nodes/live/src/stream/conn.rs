@@ -380,7 +380,9 @@ impl Conn {
     pub(super) fn is_closing(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Dialled { then: Then::Close } | Phase::Shaking { then: Then::Close } | Phase::Closing { .. }
+            Phase::Dialled { then: Then::Close }
+                | Phase::Shaking { then: Then::Close }
+                | Phase::Closing { .. }
         )
     }
 

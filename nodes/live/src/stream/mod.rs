@@ -28,8 +28,8 @@ use crate::line::StreamCounts;
 use crate::settings::Streams as Settings;
 use crate::status::Streams as Status;
 use crate::watch::watched;
-use conn::{Conn, OpenedBy, Phase, Reading, Then};
 pub(crate) use conn::What;
+use conn::{Conn, OpenedBy, Phase, Reading, Then};
 pub(crate) use tls::Tls;
 use wire::Wire;
 
@@ -189,9 +189,7 @@ impl Streams {
             None => Wire::Plain,
             Some(tls) => {
                 let session = tls.dials(*to.ip());
-                Wire::Tls(Box::new(
-                    session.map_err(|why| refused(io::Error::other(why)))?,
-                ))
+                Wire::Tls(Box::new(session.map_err(|why| refused(io::Error::other(why)))?))
             }
         };
         let socket = socket::dial(self.ip, to, &self.settings).map_err(refused)?;

@@ -101,13 +101,8 @@ fn would_be_let_in(
     let certificate =
         ParsedCertificate::try_from(first).map_err(|why| format!("its first is no certificate: {why}"))?;
     let algorithms = provider.signature_verification_algorithms.all;
-    let signed = verify_server_cert_signed_by_trust_anchor(
-        &certificate,
-        roots,
-        between,
-        UnixTime::now(),
-        algorithms,
-    );
+    let signed =
+        verify_server_cert_signed_by_trust_anchor(&certificate, roots, between, UnixTime::now(), algorithms);
     signed.map_err(|why| match why {
         rustls::Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
@@ -115,9 +110,9 @@ fn would_be_let_in(
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
         ) => "it is not valid yet".to_owned(),
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "none of the authorities has signed it".to_owned()
-        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "none of the authorities has signed it".to_owned(),
         other => format!("no peer would take it: {other}"),
     })?;
     verify_server_name(&certificate, &named(own)).map_err(|why| match why {

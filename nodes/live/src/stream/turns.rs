@@ -154,7 +154,9 @@ impl Streams {
         let (after, deadline) = (conn.phase, conn.deadline);
         let deadline = match after {
             Phase::Closing { .. } if went_out || began_to_close => now + self.settings.user_timeout,
-            Phase::Waiting | Phase::Dialled { .. } | Phase::Shaking { .. } | Phase::Closing { .. } => deadline,
+            Phase::Waiting | Phase::Dialled { .. } | Phase::Shaking { .. } | Phase::Closing { .. } => {
+                deadline
+            }
             Phase::Open | Phase::Over(_) | Phase::Gone => Time::MAX,
         };
         self.set_deadline(id, deadline);

@@ -96,7 +96,6 @@ impl Wire {
             Wire::Tls(session) => session.shake(socket),
         }
     }
-
 }
 
 impl Session {
@@ -127,7 +126,12 @@ impl Session {
                 Err(_) => return Came::Bytes(read),
             }
             match self.take_in(socket) {
-                Came::Bytes(_) => {}
+                Came::Bytes(_) => {
+                    // It may have made something to say.
+                    if let Err(how) = self.flush(socket) {
+                        return Came::Broken(how);
+                    }
+                }
                 _ if read > 0 => return Came::Bytes(read),
                 Came::End => return Came::Broken(Closed::Reset),
                 other => return other,
@@ -148,10 +152,7 @@ impl Session {
                 Came::End
             }
             Ok(read) => match self.tls.process_new_packets() {
-                Ok(_) => match self.flush(socket) {
-                    Ok(_) => Came::Bytes(read),
-                    Err(how) => Came::Broken(how),
-                },
+                Ok(_) => Came::Bytes(read),
                 Err(why) => {
                     tracing::warn!(%why, "a peer does not speak TLS as it has to");
                     // It says why, if the peer still listens.
@@ -186,15 +187,15 @@ impl Session {
 
     fn shake(&mut self, socket: &TcpStream) -> Shaken {
         loop {
+            // Before the ticket goes out, by which a client knows that it was let in.
+            if !self.tls.is_handshaking() && !self.is_who_it_says() {
+                return Shaken::Failed;
+            }
             if self.flush(socket).is_err() {
                 return Shaken::Failed;
             }
             if self.is_admitted() {
-                return if self.is_who_it_says() {
-                    Shaken::Done
-                } else {
-                    Shaken::Failed
-                };
+                return Shaken::Done;
             }
             match self.take_in(socket) {
                 Came::Bytes(_) => {}

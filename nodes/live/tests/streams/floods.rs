@@ -48,7 +48,11 @@ fn ten_thousand_connections_from_one_peer_take_no_more_than_their_share_and_noth
         assert!(status.streams.open <= 256 + 3, "{}", status.streams.open);
     }
     let (kept, reset) = flood.join().unwrap();
-    let counts = b.is_in_time("the flood", |status| status.counts.streams.crowded as usize >= reset).counts;
+    let counts = b
+        .is_in_time("the flood", |status| {
+            status.counts.streams.crowded as usize >= reset
+        })
+        .counts;
     assert!(reset > 5_000, "{reset}");
     assert!(counts.streams.crowded > 5_000, "{}", counts.streams.crowded);
     assert_eq!(counts.streams.shut, 0);
@@ -127,7 +131,11 @@ fn a_flood_on_connections_keeps_no_timer_and_no_datagram_waiting() {
         if round % 10 == 0 {
             let mut slow = TcpStream::connect(port).unwrap();
             let conn = b.hear_that("a slow one", |heard| match heard {
-                Heard::Accepted(conn, _, from) if SocketAddrV4::new(*from.ip(), from.port()) == own(&slow) => Some(*conn),
+                Heard::Accepted(conn, _, from)
+                    if SocketAddrV4::new(*from.ip(), from.port()) == own(&slow) =>
+                {
+                    Some(*conn)
+                }
                 _ => None,
             });
             for byte in 1..6_u8 {

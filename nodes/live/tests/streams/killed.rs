@@ -77,7 +77,9 @@ fn a_stopped_process_accepts_and_takes_in_what_it_finds_when_it_goes_on() {
     let mut a = Host::start();
     let child = Process::start();
     child.signal(Signal::STOP);
-    let conns: Vec<u64> = (0..100).map(|_| a.wish([Wish::Dial((child.ip, PORT).into_v4())])).collect();
+    let conns: Vec<u64> = (0..100)
+        .map(|_| a.wish([Wish::Dial((child.ip, PORT).into_v4())]))
+        .collect();
     for conn in &conns {
         a.hear(&Heard::Opened(*conn));
         a.wish([Wish::WriteMuch(*conn, 1_000)]);

@@ -110,7 +110,9 @@ fn a_connection_is_not_closed_for_ever() {
     let mut a = Host::with(|settings| settings.streams.user_timeout = Span::from_millis(300));
     let mut b = Host::listening();
     let conns: Vec<_> = (0..2).map(|_| a.connect(&mut b)).collect();
-    let [(small, small_there), (large, large_there)] = conns[..] else { unreachable!() };
+    let [(small, small_there), (large, large_there)] = conns[..] else {
+        unreachable!()
+    };
     b.wish([Wish::Pause(small_there), Wish::Pause(large_there)]);
     // The kernels take all of it, and go on by themselves.
     a.wish([Wish::Write(small, b"farewell".to_vec()), Wish::Close(small)]);

@@ -3,5 +3,7 @@
 mod barrier;
 mod floods;
 mod limits;
+mod record;
 mod rig;
 mod talks;
+mod tls;

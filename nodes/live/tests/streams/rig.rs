@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use squall_live::line::Counts;
 use squall_live::settings::{Attendance, Bounds, Streams};
 use squall_live::{
-    Boot, Ended, Gauge, Handle, LiveError, Policy, Recorder, Reply, Request, Settings, Status, Stop, door, run,
+    Boot, Ended, FlightRecorder, Gauge, Handle, LiveError, Policy, Recorder, Reply, Request, Settings,
+    Status, Stop, door, run,
 };
 use squall_nodes::{
-    CallId, Closed, ConnId, Effects, HostId, Input, Node, NodeRng, Outbox, Placed, StreamEvent, Time, Timer,
-    Witness,
+    CallId, Closed, ConnId, Describe, Effects, HostId, Input, InvariantKind, Node, NodeRng, Outbox, Placed,
+    Protocol, Span, StreamEvent, Time, Timer, Witness,
 };
 use tokio::runtime::Runtime;
 
@@ -50,6 +51,35 @@ pub(crate) enum Wish {
     Close(u64),
     Persist,
     Arm(Time),
+}
+
+/// The protocol of these tests.
+pub(crate) struct Talks;
+
+impl Protocol for Talks {
+    const NAME: &'static str = "talker";
+    const ABOUT: &'static str = "nodes that do what they are asked";
+    type Node = Talker;
+
+    fn config(_: &str, _: &str) {}
+
+    fn invariants() -> Vec<InvariantKind<Talker>> {
+        Vec::new()
+    }
+
+    fn shortest_timeout((): &()) -> Span {
+        Span::from_secs(1)
+    }
+
+    fn describer() -> Box<dyn Describe> {
+        struct Lengths;
+        impl Describe for Lengths {
+            fn datagram(&mut self, _: SocketAddrV4, _: SocketAddrV4, bytes: &[u8]) -> String {
+                format!("{} bytes", bytes.len())
+            }
+        }
+        Box::new(Lengths)
+    }
 }
 
 squall_nodes::facts! {
@@ -143,16 +173,32 @@ pub(crate) enum Heard {
     PersistFailed,
 }
 
-/// Passes on what a node is told.
-struct Ear(Sender<Heard>, fn(&[u8]) -> bool);
+/// Passes on what a node is told, after it was recorded, if it is to be.
+struct Ear {
+    tell: Sender<Heard>,
+    wants: fn(&[u8]) -> bool,
+    recorder: Option<FlightRecorder>,
+}
 
 impl Witness<Talker> for Ear {
-    fn handled(&mut self, _: HostId, _: u32, _: Time, input: &Input<'_, Talker>, _: &Effects<'_, Talker>) {
+    fn told(&mut self, host: HostId, incarnation: u32, now: Time, input: &Input<'_, Talker>) {
+        self.recorder.told(host, incarnation, now, input);
+    }
+
+    fn handled(
+        &mut self,
+        host: HostId,
+        incarnation: u32,
+        now: Time,
+        input: &Input<'_, Talker>,
+        effects: &Effects<'_, Talker>,
+    ) {
+        self.recorder.handled(host, incarnation, now, input, effects);
         let heard = match input {
             Input::Stream { conn, event } => match *event {
                 StreamEvent::Opened => Heard::Opened(conn.0),
                 StreamEvent::Accepted { port, from } => Heard::Accepted(conn.0, port, from),
-                StreamEvent::Bytes(bytes) if !self.1(bytes) => return,
+                StreamEvent::Bytes(bytes) if !(self.wants)(bytes) => return,
                 StreamEvent::Bytes(bytes) => Heard::Bytes(conn.0, bytes.to_vec()),
                 StreamEvent::Blocked => Heard::Blocked(conn.0),
                 StreamEvent::Writable => Heard::Writable(conn.0),
@@ -164,20 +210,27 @@ impl Witness<Talker> for Ear {
             _ => return,
         };
         // When the test is over, nobody wants to know.
-        let _ = self.0.send(heard);
+        let _ = self.tell.send(heard);
     }
 }
 
 impl Recorder<Talker> for Ear {
-    fn boots(&mut self, _: &Boot<'_, Talker>) -> Result<(), LiveError> {
-        Ok(())
+    fn boots(&mut self, boot: &Boot<'_, Talker>) -> Result<(), LiveError> {
+        match &mut self.recorder {
+            Some(recorder) => recorder.boots(boot),
+            None => Ok(()),
+        }
     }
 
     fn gauge(&self) -> Gauge {
         Gauge::default()
     }
 
-    fn stopped(&mut self, _: Time) {}
+    fn stopped(&mut self, at: Time) {
+        if let Some(recorder) = &mut self.recorder {
+            Recorder::<Talker>::stopped(recorder, at);
+        }
+    }
 }
 
 /// A node that runs on a thread of its own, and is stopped when this is dropped.
@@ -216,11 +269,16 @@ impl Host {
         let mut settings = settings(ip);
         change(&mut settings);
         let (tell, heard) = channel();
+        let mut ear = Ear {
+            tell,
+            wants: what,
+            recorder: settings.record.as_ref().map(|_| FlightRecorder::new()),
+        };
         let (asker, door) = door();
         Host {
             ip,
             asker,
-            thread: Some(thread::spawn(move || run(settings, door, &mut Ear(tell, what)))),
+            thread: Some(thread::spawn(move || run(settings, door, &mut ear))),
             heard,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
@@ -284,7 +342,10 @@ impl Host {
     pub(crate) fn hear_that<T>(&mut self, what: &str, is_it: impl Fn(&Heard) -> Option<T>) -> T {
         loop {
             let found = self.others.iter().enumerate();
-            if let Some((place, found)) = found.filter_map(|(place, heard)| Some((place, is_it(heard)?))).next() {
+            if let Some((place, found)) = found
+                .filter_map(|(place, heard)| Some((place, is_it(heard)?)))
+                .next()
+            {
                 self.others.remove(place);
                 return found;
             }

@@ -43,7 +43,12 @@ fn whoever_dials_where_nobody_listens_is_refused() {
     let conn = a.wish([Wish::Dial(SocketAddrV4::new(b.ip, 0))]);
     a.hear(&Heard::Closed(conn, Closed::Refused));
     // What is asked of a connection that is over is nothing.
-    a.wish([Wish::Write(conn, b"x".to_vec()), Wish::Pause(conn), Wish::Resume(conn), Wish::Close(conn)]);
+    a.wish([
+        Wish::Write(conn, b"x".to_vec()),
+        Wish::Pause(conn),
+        Wish::Resume(conn),
+        Wish::Close(conn),
+    ]);
     a.wish([Wish::Write(12345, b"x".to_vec()), Wish::Close(12345)]);
     assert_eq!(a.so_far(), []);
     assert_eq!(a.stop(Stop::AtOnce).streams.refused, 5);
@@ -124,8 +129,12 @@ fn both_ends_may_close_at_once() {
         let (here, there) = a.connect(&mut b);
         a.wish([Wish::Write(here, b"x".to_vec()), Wish::Close(here)]);
         b.wish([Wish::Close(there)]);
-        a.is_in_time("its end", |status| status.streams.open + status.streams.closing == 0);
-        b.is_in_time("its end", |status| status.streams.open + status.streams.closing == 0);
+        a.is_in_time("its end", |status| {
+            status.streams.open + status.streams.closing == 0
+        });
+        b.is_in_time("its end", |status| {
+            status.streams.open + status.streams.closing == 0
+        });
         // If the other was quicker, it is told so.
         for heard in [a.so_far(), b.so_far()].concat() {
             assert!(matches!(heard, Heard::Closed(_, Closed::Orderly)), "{heard:?}");
