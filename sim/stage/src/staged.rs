@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use squall_nodes::{Placed, Protocol, Time};
-use squall_sim::deployment::{Bounds, Deployment};
+use squall_sim::deployment::{Bounds, Deployment, Streams};
 use squall_sim::live::{HostUse, LiveRun};
 use squall_sim::outcome::{FaultDone, Outcome, StreamTraffic, Traffic, Violation};
 use squall_sim::plan::Plan;
@@ -278,6 +278,8 @@ impl Folder {
             control: None,
             lines: None,
             bounds: Bounds::default(),
+            streams: Streams::of(&plan.network.streams),
+            tls: None,
         };
         fs::create_dir(&own)
             .and_then(|()| fs::write(&file, deployment.printed()))

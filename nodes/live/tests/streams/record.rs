@@ -52,7 +52,9 @@ fn a_node_that_speaks_over_connections_does_in_its_replay_what_it_did() {
     a.hear(&Heard::Closed(all[2].0, Closed::Orderly));
     b.stop(Stop::AtOnce);
     a.hear(&Heard::Closed(here, Closed::Reset));
-    let inputs = a.status().inputs;
+    let inputs = a
+        .is_in_time("all the ends", |status| status.streams.open == 0)
+        .inputs;
     a.stop(Stop::InOrder);
     let mut files = std::fs::read_dir(folder.path())
         .unwrap()

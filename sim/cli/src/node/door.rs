@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use squall_live::settings::{Attendance, Bounds, Record, Streams, WhenFull};
+use squall_live::settings::{Attendance, Bounds, Record, Streams, Tls, WhenFull};
 use squall_live::{Around, Ended, Service, Settings, Stop};
 use squall_nodes::{Node, Outside, Placed, Protocol, ron_options};
 use squall_sim::deployment::{
@@ -258,6 +258,8 @@ fn settings<P: Protocol>(deployment: Deployment<P>, attendance: Attendance) -> S
         control,
         lines,
         bounds,
+        streams,
+        tls,
     } = deployment;
     // No machine of fewer bits has that much memory.
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -285,7 +287,21 @@ fn settings<P: Protocol>(deployment: Deployment<P>, attendance: Attendance) -> S
             waiting: size(bounds.waiting),
             delayed: size(bounds.delayed),
         },
-        streams: Streams::default(),
+        streams: Streams {
+            connections: size(streams.connections),
+            of_peer: size(streams.of_peer),
+            receive_buffer: size(streams.receive_buffer),
+            send_buffer: size(streams.send_buffer),
+            backlog: size(streams.backlog),
+            backlogs: size(streams.backlogs),
+            connect_timeout: streams.connect_timeout,
+            user_timeout: streams.user_timeout,
+            tls: tls.map(|tls| Tls {
+                certificate: tls.certificate,
+                key: tls.key,
+                authority: tls.authority,
+            }),
+        },
     }
 }
 
