@@ -93,8 +93,6 @@ pub(super) enum Reading {
 pub(super) struct Ready {
     pub(super) to_read: bool,
     pub(super) to_write: bool,
-    /// Whether the peer has said that nothing more comes.
-    pub(super) to_end: bool,
 }
 
 /// Whether something waits to be written, and what the node was told of that.
@@ -170,14 +168,9 @@ impl Conn {
     fn wants_to_read(&self) -> bool {
         match self.reading {
             Reading::On => self.ready.to_read || self.fault.is_some(),
-            // There is nobody to whom it would be acknowledged any more, or nothing that is not to be read yet.
-            Reading::Paused => self.fault.is_some() || self.has_ended_with_nothing_unread(),
+            // There is nobody to whom it would be acknowledged any more.
+            Reading::Paused => self.fault.is_some(),
         }
-    }
-
-    fn has_ended_with_nothing_unread(&self) -> bool {
-        let unread = self.socket.as_ref().map(rustix::io::ioctl_fionread);
-        self.ready.to_end && matches!(unread, Some(Ok(0)))
     }
 
     /// What the node is to be told before anything that is read.

@@ -124,7 +124,6 @@ impl Streams {
         let wrong = flags.intersects(Flags::ERR | Flags::HUP);
         conn.ready.to_read |= wrong || flags.intersects(Flags::IN | Flags::RDHUP);
         conn.ready.to_write |= wrong || flags.intersects(Flags::OUT);
-        conn.ready.to_end |= flags.intersects(Flags::RDHUP);
         if wrong {
             conn.look_for_fault();
         }
@@ -233,7 +232,6 @@ impl Streams {
             conn.ready = Ready {
                 to_read: true,
                 to_write: true,
-                to_end: false,
             };
             self.conns.insert(id, conn);
             *self.by_peer.entry(*from.ip()).or_default() += 1;

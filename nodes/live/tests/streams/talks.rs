@@ -201,17 +201,6 @@ fn the_end_lies_behind_the_bytes_and_is_told_when_they_were_read() {
 }
 
 #[test]
-fn the_end_alone_is_told_though_reading_is_paused() {
-    let (mut a, mut b) = (Host::start(), Host::listening());
-    let (here, there) = a.connect(&mut b);
-    a.wish([Wish::Write(here, b"read".to_vec())]);
-    assert_eq!(b.read(there, 4), b"read");
-    b.wish([Wish::Pause(there)]);
-    a.wish([Wish::Close(here)]);
-    b.hear(&Heard::Closed(there, Closed::Orderly));
-}
-
-#[test]
 fn a_node_that_is_stopped_at_once_resets_its_connections_and_one_that_stops_in_order_ends_them() {
     for (how, closed) in [(Stop::AtOnce, Closed::Reset), (Stop::InOrder, Closed::Orderly)] {
         let (mut a, mut b) = (Host::start(), Host::listening());
