@@ -13,6 +13,7 @@ mod streams;
 mod take;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddrV4;
 
 use squall_nodes::{Delivery, Effect, Effects, HostId, Ids, Input, Node, Span, Time, Transport};
 use tokio::runtime::Runtime;
@@ -22,7 +23,7 @@ use crate::barrier::{Barrier, Waiting};
 use crate::clock::{Alarm, monotonic};
 use crate::disk::{Disk, Found, Written};
 use crate::door::{Ask, Door, Handle, Stop};
-use crate::edge::Edge;
+use crate::edge::{self, Edge};
 use crate::error::LiveError;
 use crate::line::Counts;
 use crate::settings::{Attendance, Settings};
@@ -55,6 +56,8 @@ pub(crate) struct Host<N: Node> {
     /// Whether it is the turn of streams before datagrams.
     streams_first: bool,
     edge: Edge,
+    /// The datagram that the node is told of, if it has come through the edge.
+    in_hand: Option<edge::Letter>,
     barrier: Barrier<N>,
     disk: Disk,
     written: mpsc::Receiver<Written>,
@@ -176,8 +179,8 @@ impl<N: Node> Host<N> {
             sockets: Sockets::new(ip, settings.bounds.inbox),
             streams: Streams::new(ip, settings.streams.clone(), tls),
             streams_first: false,
-            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed)
-                .tolerating(marks.stall),
+            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
+            in_hand: None,
             barrier: Barrier::new(),
             disk,
             written,
@@ -263,10 +266,18 @@ impl<N: Node> Transport<N> for Host<N> {
         let input = match due {
             Due::Start => Input::Start,
             Due::Datagram(letter) => Input::Datagram {
-                on: std::net::SocketAddrV4::new(self.settings.placed.ip, letter.port),
+                on: SocketAddrV4::new(self.settings.placed.ip, letter.port),
                 from: letter.from,
                 bytes: self.sockets.bytes_of(letter),
             },
+            Due::Arrived => {
+                let letter = self.in_hand.as_ref()?;
+                Input::Datagram {
+                    on: SocketAddrV4::new(self.settings.placed.ip, letter.port),
+                    from: letter.from,
+                    bytes: &letter.bytes,
+                }
+            }
             Due::Stream(conn, what) => Input::Stream {
                 conn,
                 event: self.streams.event(what),
