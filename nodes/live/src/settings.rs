@@ -115,7 +115,8 @@ pub struct Streams {
     pub connections: usize,
     /// Of those that others have opened, how many one address may have. What it opens beyond them is reset.
     pub of_peer: usize,
-    /// Bytes that the kernel keeps for each connection until the node reads them: half of what it takes for them in memory.
+    /// Bytes that the kernel keeps for each connection until the node reads them: half of what it takes for them in memory. While a policy
+    /// is in force, its edge holds as many again, and what is read at a time.
     pub receive_buffer: usize,
     /// Bytes that the kernel keeps for each connection until the peer has acknowledged them. A write that does not fit in blocks.
     pub send_buffer: usize,

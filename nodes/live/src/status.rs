@@ -78,6 +78,8 @@ pub struct Streams {
     pub closing: usize,
     /// Bytes that wait to be written, of all of them.
     pub backlogs: usize,
+    /// Bytes of all of them that have come in and that the policy delays, or that wait to be read behind such.
+    pub held: usize,
 }
 
 /// A timer that is armed.

@@ -84,8 +84,13 @@ impl<N: Node> Host<N> {
             self.sockets.waited();
             self.take_in();
         }
-        self.edge.apply(policy);
         self.tick();
+        if self.edge.is_in_force() {
+            self.streams.take_in(self.now, &mut self.edge, &mut self.counts);
+        }
+        self.edge.apply(policy);
+        self.streams
+            .fall_under_policy(self.now, &mut self.edge, &mut self.counts);
         self.tell(|at| Line::Applied { at, policy: number });
         self.flush();
     }

@@ -47,7 +47,7 @@ impl<N: Node> Host<N> {
         self.flush();
         let now = self.tick();
         let _inside = self.runtime.enter();
-        self.streams.dial(conn, to, now);
+        self.streams.dial(conn, to, now, &mut self.edge, &mut self.counts);
     }
 
     pub(super) fn write(&mut self, conn: ConnId, bytes: &[u8]) {
@@ -62,7 +62,9 @@ impl<N: Node> Host<N> {
     #[inline]
     pub(super) fn write_now(&mut self, conn: ConnId, bytes: &[u8]) {
         self.flush();
-        self.streams.write(conn, bytes);
+        let now = self.tick();
+        self.streams
+            .write(conn, bytes, now, &mut self.edge, &mut self.counts);
     }
 
     pub(super) fn close(&mut self, conn: ConnId) {
@@ -84,18 +86,25 @@ impl<N: Node> Host<N> {
 
     /// The next thing that happens to a connection.
     pub(super) fn next_of_streams(&mut self) -> Option<Due<N>> {
-        let (conn, what) = self.streams.next(self.now)?;
+        let next = self.streams.next(self.now, &mut self.edge, &mut self.counts);
+        self.tell_upsets();
+        let (conn, what) = next?;
         Some(Due::Stream(conn, what))
+    }
+
+    /// Does what is due about connections.
+    pub(super) fn expire_streams(&mut self) {
+        self.streams.expire(self.now, &mut self.edge, &mut self.counts);
     }
 
     /// Closes all connections in order, and waits until their peers have all of it, but no longer than until a time.
     pub(super) fn end_streams(&mut self, until: Time) {
         self.streams.close_all(self.now);
         while !self.streams.are_gone() && self.tick() < until {
-            self.streams.expire(self.now);
+            self.expire_streams();
             // Of those that are being closed, the node is told nothing.
             while self.streams.has_turns() {
-                self.streams.next(self.now);
+                self.streams.next(self.now, &mut self.edge, &mut self.counts);
             }
             if !self.streams.are_gone() {
                 self.wait(For::Streams, until.min(self.streams.next_deadline()));

@@ -80,7 +80,7 @@ impl<N: Node> Host<N> {
                 self.take_written(written);
                 continue;
             }
-            self.streams.expire(self.now);
+            self.expire_streams();
             self.mark();
             self.let_arrive();
             if self.barrier.bytes() > self.settings.bounds.waiting {

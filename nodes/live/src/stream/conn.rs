@@ -5,6 +5,7 @@ use std::net::{SocketAddrV4, TcpStream};
 
 use squall_nodes::{Closed, Time};
 
+use super::held::Held;
 use super::socket::{self, Dialled};
 use super::wire::{Came, Shaken, Wire};
 
@@ -24,18 +25,22 @@ pub(super) struct Conn {
     pub(super) ready: Ready,
     pub(super) reading: Reading,
     /// How it ended, where that is known before the last byte was read.
-    fault: Option<Closed>,
+    pub(super) fault: Option<Closed>,
     /// Bytes that wait for room in the kernel.
     backlog: VecDeque<u8>,
     blocked: Blocked,
     /// Whether the node was told that it is open.
-    greeted: bool,
+    pub(super) greeted: bool,
+    /// What the edge holds of it, where a policy is in force.
+    pub(super) held: Option<Box<Held>>,
     /// Whether the node has closed it, and that waits behind a write to the disk.
     pub(super) close_waits: bool,
     /// Whether it is among those that get a turn.
     pub(super) has_turn: bool,
-    /// When something is to be done about it; [`Time::MAX`] when not.
+    /// When it has taken too long over what it is at; [`Time::MAX`] when it may take as long as it likes.
     pub(super) deadline: Time,
+    /// When its turn comes by itself.
+    pub(super) alarm: Time,
 }
 
 /// Who has opened a connection.
@@ -52,6 +57,8 @@ pub(super) enum OpenedBy {
 pub(super) enum Phase {
     /// It is to be dialled when what is ahead of it is on the disk.
     Waiting,
+    /// It would be dialled, and a cut is in the way: it is tried again later.
+    Calling { then: Then },
     /// It is dialled.
     Dialled { then: Then },
     /// Both sides show their certificates.
@@ -60,6 +67,8 @@ pub(super) enum Phase {
     Open,
     /// The node has closed it: what was written goes out, and what comes in is thrown away until the peer has closed it too.
     Closing { said: Said },
+    /// The node was told that it was given up, and the peer does not know yet.
+    Silent,
     /// It has ended, and the node is to be told how.
     Over(Closed),
     /// It has ended, and nobody is to be told.
@@ -118,6 +127,12 @@ pub(crate) enum What {
     Closed(Closed),
 }
 
+impl OpenedBy {
+    pub(super) fn is_us(self) -> bool {
+        self == OpenedBy::Us
+    }
+}
+
 impl Conn {
     pub(super) fn new(peer: SocketAddrV4, opened_by: OpenedBy, phase: Phase) -> Self {
         Conn {
@@ -132,10 +147,18 @@ impl Conn {
             backlog: VecDeque::new(),
             blocked: Blocked::default(),
             greeted: false,
+            held: None,
             close_waits: false,
             has_turn: false,
             deadline: Time::MAX,
+            alarm: Time::MAX,
         }
+    }
+
+    /// When something is due about it.
+    pub(super) fn due(&self) -> Time {
+        let wakes = self.held.as_ref().map_or(Time::MAX, |held| held.wakes);
+        self.deadline.min(wakes)
     }
 
     /// How many bytes wait to be written.
@@ -144,9 +167,13 @@ impl Conn {
     }
 
     /// Whether there is something to do about it now.
-    pub(super) fn wants_turn(&self) -> bool {
+    pub(super) fn wants_turn(&self, now: Time) -> bool {
+        if let (Some(held), Phase::Open | Phase::Over(_) | Phase::Silent) = (&self.held, self.phase) {
+            let can_write = self.phase == Phase::Open && self.ready.to_write && self.has_to_write();
+            return can_write || self.wants_turn_under_policy(held, now);
+        }
         match self.phase {
-            Phase::Waiting => false,
+            Phase::Waiting | Phase::Calling { .. } => false,
             Phase::Dialled { .. } => self.ready.to_write,
             Phase::Shaking { .. } => self.ready.to_read || self.ready.to_write,
             Phase::Open => {
@@ -156,12 +183,21 @@ impl Conn {
             Phase::Closing { .. } => {
                 self.ready.to_read || self.fault.is_some() || (self.ready.to_write && self.has_to_write())
             }
+            Phase::Silent => self.ready.to_read,
             Phase::Over(_) => !self.close_waits,
             Phase::Gone => true,
         }
     }
 
-    fn has_to_write(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    pub(super) fn is_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    pub(super) fn has_to_write(&self) -> bool {
         !self.backlog.is_empty() || self.blocked.is
     }
 
@@ -174,7 +210,7 @@ impl Conn {
     }
 
     /// What the node is to be told before anything that is read.
-    fn news(&self) -> Option<What> {
+    pub(super) fn news(&self) -> Option<What> {
         if !self.greeted {
             return Some(match self.opened_by {
                 OpenedBy::Us => What::Opened,
@@ -190,31 +226,26 @@ impl Conn {
         (self.blocked.was_told && !self.blocked.is).then_some(What::Writable)
     }
 
+    /// The next of it, which the node is told now.
+    pub(super) fn tell_news(&mut self) -> Option<What> {
+        let news = self.news()?;
+        match news {
+            What::Opened | What::Accepted { .. } => self.greeted = true,
+            What::Blocked => {
+                self.blocked.to_be_told = false;
+                self.blocked.was_told = true;
+            }
+            What::Writable => self.blocked.was_told = false,
+            What::Bytes(_) | What::Closed(_) => {}
+        }
+        Some(news)
+    }
+
     /// Does what there is to do about it, until there is something to tell the node. `room` is for what is read.
     pub(super) fn serve(&mut self, room: &mut [u8]) -> Option<What> {
-        if let Phase::Dialled { then } = self.phase {
-            self.see_dial(then);
-        }
-        if let Phase::Shaking { then } = self.phase {
-            self.see_handshake(then);
-        }
-        if self.ready.to_write && self.has_to_write() {
-            self.flush();
-        }
+        self.see_progress();
         match self.phase {
-            Phase::Open if !self.close_waits => {
-                let news = self.news();
-                match news {
-                    Some(What::Opened | What::Accepted { .. }) => self.greeted = true,
-                    Some(What::Blocked) => {
-                        self.blocked.to_be_told = false;
-                        self.blocked.was_told = true;
-                    }
-                    Some(What::Writable) => self.blocked.was_told = false,
-                    _ => return self.read(room),
-                }
-                news
-            }
+            Phase::Open if !self.close_waits => self.tell_news().or_else(|| self.read(room)),
             Phase::Closing { .. } => {
                 self.go_on_closing(room);
                 None
@@ -224,6 +255,19 @@ impl Conn {
                 Some(What::Closed(how))
             }
             _ => None,
+        }
+    }
+
+    /// Goes on with what the kernel is ready for, but reading.
+    pub(super) fn see_progress(&mut self) {
+        if let Phase::Dialled { then } = self.phase {
+            self.see_dial(then);
+        }
+        if let Phase::Shaking { then } = self.phase {
+            self.see_handshake(then);
+        }
+        if self.ready.to_write && self.has_to_write() {
+            self.flush();
         }
     }
 
@@ -359,10 +403,12 @@ impl Conn {
     pub(super) fn close(&mut self) {
         self.close_waits = false;
         self.phase = match self.phase {
+            Phase::Calling { .. } => Phase::Calling { then: Then::Close },
             Phase::Dialled { .. } => Phase::Dialled { then: Then::Close },
             Phase::Shaking { .. } => Phase::Shaking { then: Then::Close },
             Phase::Open => Phase::Closing { said: Said::NotYet },
             Phase::Closing { said } => Phase::Closing { said },
+            Phase::Silent => Phase::Silent,
             Phase::Waiting | Phase::Over(_) | Phase::Gone => Phase::Gone,
         };
         // There may be something to read that was not wanted before, and the end is to be said.
@@ -373,13 +419,15 @@ impl Conn {
     pub(super) fn is_closing(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Dialled { then: Then::Close }
+            Phase::Calling { then: Then::Close }
+                | Phase::Dialled { then: Then::Close }
                 | Phase::Shaking { then: Then::Close }
                 | Phase::Closing { .. }
+                | Phase::Silent
         )
     }
 
-    fn go_on_closing(&mut self, room: &mut [u8]) {
+    pub(super) fn go_on_closing(&mut self, room: &mut [u8]) {
         let Some(socket) = &self.socket else {
             self.phase = Phase::Gone;
             return;
@@ -424,7 +472,12 @@ impl Conn {
 
     /// It has taken as long over being closed as it may: the kernel does what is left, if it has all of it.
     pub(super) fn give_up_closing(&mut self) {
-        if self.has_to_write() {
+        let is_cut = self.held.as_ref().is_some_and(|held| held.cuts().out);
+        if let (true, Some(socket)) = (is_cut, &self.socket) {
+            // It had to get through a cut, and nobody tries any more.
+            socket::throw_away(socket);
+        }
+        if self.has_to_write() || is_cut {
             self.phase = Phase::Gone;
         } else {
             self.is_let_go();

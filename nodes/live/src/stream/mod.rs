@@ -3,13 +3,14 @@
 //! - Here: what the node asks for, and how many connections there may be.
 //! - `turns`: what happens to connections, one after the other, so that none keeps another waiting.
 //! - `conn`: one connection, from the dial to its end; `wire`: its bytes as they are, or through TLS; `tls`: from which files.
-//! - `socket`: what the kernel is told of each.
+//! - `socket`: what the kernel is told of each; `held`: what the edge holds of each while a policy is in force.
 //!
 //! All sockets are watched by one epoll instance of their own, which the runtime watches in turn: a wait costs nothing for connections
 //! that nothing happens to. Bytes are read when the node gets them, and not before: what it does not read waits in the kernel, whose
 //! buffers are bounded, and the peer feels it.
 
 mod conn;
+mod held;
 mod socket;
 mod tls;
 mod turns;
@@ -24,12 +25,14 @@ use rustix::event::epoll;
 use squall_nodes::{Closed, ConnId, Span, Time};
 use tokio::io::unix::AsyncFd;
 
-use crate::line::StreamCounts;
+use crate::edge::Edge;
+use crate::line::{Counts, StreamCounts};
 use crate::settings::Streams as Settings;
 use crate::status::Streams as Status;
 use crate::watch::watched;
 pub(crate) use conn::What;
 use conn::{Conn, OpenedBy, Phase, Reading, Then};
+use held::{Around, Held};
 pub(crate) use tls::Tls;
 use wire::Wire;
 
@@ -66,6 +69,8 @@ pub(crate) struct Streams {
     backlogs: usize,
     /// When ports are opened again that were shut since the machine had no more sockets.
     short_until: Option<Time>,
+    /// The last that is known of the clock.
+    now: Time,
     /// What was read last.
     room: Vec<u8>,
     counts: StreamCounts,
@@ -104,6 +109,7 @@ impl Streams {
             accepted: 0,
             backlogs: 0,
             short_until: None,
+            now: Time::ZERO,
             room: Vec::new(),
             counts: StreamCounts::default(),
         }
@@ -122,6 +128,12 @@ impl Streams {
             open: self.conns.len() - closing,
             closing,
             backlogs: self.backlogs,
+            held: self
+                .conns
+                .values()
+                .filter_map(|conn| conn.held.as_ref())
+                .map(|held| held.bytes())
+                .sum(),
         }
     }
 
@@ -153,25 +165,111 @@ impl Streams {
     }
 
     /// Opens a connection. Must be called inside a runtime.
-    pub(crate) fn dial(&mut self, id: ConnId, to: SocketAddrV4, now: Time) {
+    pub(crate) fn dial(
+        &mut self,
+        id: ConnId,
+        to: SocketAddrV4,
+        now: Time,
+        edge: &mut Edge,
+        counts: &mut Counts,
+    ) {
         if !self.conns.contains_key(&id.0) {
             self.dials_later(id, to);
         }
         self.counts.dialled += 1;
-        let begun = self.begin_dial(id.0, to);
-        let until = now + self.settings.connect_timeout;
-        let Some(conn) = self.conns.get_mut(&id.0) else {
+        self.now = now;
+        // When a cut is in the way, it is dialled later, and outside of a runtime. If it fails, so will that.
+        let _ = self.begin();
+        if edge.is_in_force()
+            && let Some(conn) = self.conns.get_mut(&id.0)
+        {
+            let held = Held::new(edge.cuts(*to.ip()), self.settings.receive_buffer);
+            conn.held = Some(held);
+        }
+        self.set_deadline(id.0, now + self.settings.connect_timeout);
+        self.call(id.0, now, edge, counts);
+    }
+
+    /// Dials a connection, unless a cut is in the way: then it is tried again when its kernel would ask again.
+    fn call(&mut self, id: u64, since: Time, edge: &mut Edge, counts: &mut Counts) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let (to, now) = (conn.peer, self.now);
+        let then = match conn.phase {
+            Phase::Calling { then } => then,
+            _ => Then::Stay,
+        };
+        if let Some(held) = &mut conn.held
+            && edge.cuts(*to.ip()).any()
+        {
+            edge.note_cut(*to.ip(), counts);
+            held.asks_again(since, now);
+            conn.phase = Phase::Calling { then };
+            self.set_alarm(id);
+            return;
+        }
+        let begun = self.begin_dial(id, to);
+        let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
         match begun {
             Ok((socket, wire)) => {
-                conn.phase = Phase::Dialled { then: Then::Stay };
+                conn.phase = Phase::Dialled { then };
                 (conn.socket, conn.wire) = (Some(socket), wire);
-                self.set_deadline(id.0, until);
             }
-            Err(how) => conn.is_over(how),
+            Err(how) => {
+                conn.is_over(how);
+                self.set_deadline(id, Time::MAX);
+            }
         }
-        self.give_turn(id.0);
+        self.give_turn(id);
+    }
+
+    /// Takes in what has come in by now.
+    pub(crate) fn take_in(&mut self, now: Time, edge: &mut Edge, counts: &mut Counts) {
+        self.now = now;
+        self.may_have_more();
+        self.hear_kernel();
+        let mut around = Around {
+            now,
+            edge,
+            counts,
+            settings: &self.settings,
+        };
+        for conn in self.conns.values_mut().filter(|conn| conn.is_open()) {
+            conn.take_in(&mut self.room, &mut around, false);
+        }
+    }
+
+    /// Another policy is in force. What has come in by now is [taken in](Self::take_in): it goes by the one before.
+    pub(crate) fn fall_under_policy(&mut self, now: Time, edge: &mut Edge, counts: &mut Counts) {
+        self.now = now;
+        let all: Vec<u64> = self.conns.keys().copied().collect();
+        for id in all {
+            let mut around = Around {
+                now,
+                edge,
+                counts,
+                settings: &self.settings,
+            };
+            if let Some(conn) = self.conns.get_mut(&id) {
+                conn.falls_under_policy(&mut around);
+            }
+            // It may be about to be told anything, or to be told it later.
+            self.wake(id);
+        }
+    }
+
+    /// Gives a connection a turn, whether there is something to do about it or not.
+    fn wake(&mut self, id: u64) {
+        if let Some(conn) = self.conns.get_mut(&id)
+            && !conn.has_turn
+            && !matches!(conn.phase, Phase::Waiting | Phase::Calling { .. })
+        {
+            conn.has_turn = true;
+            self.turns.push_back(Turn::Conn(id));
+        }
     }
 
     fn begin_dial(&mut self, id: u64, to: SocketAddrV4) -> Result<(std::net::TcpStream, Wire), Closed> {
@@ -198,7 +296,15 @@ impl Streams {
     }
 
     /// Writes all of it: what the kernel has no room for waits.
-    pub(crate) fn write(&mut self, id: ConnId, bytes: &[u8]) {
+    pub(crate) fn write(
+        &mut self,
+        id: ConnId,
+        bytes: &[u8],
+        now: Time,
+        edge: &mut Edge,
+        counts: &mut Counts,
+    ) {
+        self.now = now;
         let Some(conn) = self.conns.get_mut(&id.0) else {
             return;
         };
@@ -206,6 +312,22 @@ impl Streams {
             return;
         }
         self.counts.written += bytes.len() as u64;
+        if conn.held.is_some() {
+            let mut around = Around {
+                now,
+                edge,
+                counts,
+                settings: &self.settings,
+            };
+            let is_there = conn.writes_under_policy(&mut around);
+            self.wake(id.0);
+            if !is_there {
+                return;
+            }
+        }
+        let Some(conn) = self.conns.get_mut(&id.0) else {
+            return;
+        };
         let before = conn.backlog();
         let room = self.settings.backlogs - (self.backlogs - before);
         let most = self.settings.backlog.min(room);
@@ -232,7 +354,8 @@ impl Streams {
     pub(crate) fn resume_reading(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(&id.0) {
             conn.reading = Reading::On;
-            self.give_turn(id.0);
+            // What the edge holds may have arrived meanwhile.
+            self.wake(id.0);
         }
     }
 
@@ -254,6 +377,7 @@ impl Streams {
         let was_over = matches!(conn.phase, Phase::Over(_));
         conn.close();
         self.counts.closed += u64::from(!was_over);
+        self.now = now;
         if let Phase::Closing { .. } = conn.phase {
             self.set_deadline(id.0, now + self.settings.user_timeout);
         }
@@ -314,11 +438,23 @@ impl Streams {
     }
 
     fn set_deadline(&mut self, id: u64, at: Time) {
+        if let Some(conn) = self.conns.get_mut(&id) {
+            conn.deadline = at;
+            self.set_alarm(id);
+        }
+    }
+
+    /// Sees to it that something is done about a connection when it is due.
+    fn set_alarm(&mut self, id: u64) {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        self.deadlines.remove(&(conn.deadline, id));
-        conn.deadline = at;
+        let at = conn.due();
+        if at == conn.alarm {
+            return;
+        }
+        self.deadlines.remove(&(conn.alarm, id));
+        conn.alarm = at;
         if at < Time::MAX {
             self.deadlines.insert((at, id));
         }

@@ -120,6 +120,12 @@ pub(super) fn keep_going(socket: &TcpStream) {
     let _ = SockRef::from(socket).set_linger(None);
 }
 
+/// Has the kernel reset a connection when its socket is closed, whatever it was given.
+pub(super) fn throw_away(socket: &TcpStream) {
+    // There is nothing that could be done about it.
+    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
+
 fn made(settings: &Streams) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;

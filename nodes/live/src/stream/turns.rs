@@ -10,8 +10,11 @@ use rustix::event::{Timespec, epoll};
 use squall_nodes::{Closed, ConnId, StreamEvent, Time};
 
 use super::conn::{Conn, OpenedBy, Phase, Ready, Then, What};
+use super::held::{Around, Held};
 use super::wire::Wire;
 use super::{ACCEPTED, PORTS, SHORT_FOR, Streams, Turn, socket};
+use crate::edge::Edge;
+use crate::line::Counts;
 
 /// How much the kernel tells at a time.
 const EVENTS: usize = 256;
@@ -27,19 +30,20 @@ impl Streams {
     }
 
     /// The next thing that the node is told. `None`: nothing now; if there [are turns](Self::has_turns), there may be something soon.
-    pub(crate) fn next(&mut self, now: Time) -> Option<(ConnId, What)> {
+    pub(crate) fn next(&mut self, now: Time, edge: &mut Edge, counts: &mut Counts) -> Option<(ConnId, What)> {
+        self.now = now;
         if self.turns.is_empty() && self.unasked {
             self.ask_kernel();
         }
         for _ in 0..QUIET_TURNS {
             match self.turns.pop_front()? {
                 Turn::Port(port) => {
-                    if let Some(told) = self.accept(port, now) {
+                    if let Some(told) = self.accept(port, edge, counts) {
                         return Some(told);
                     }
                 }
                 Turn::Conn(id) => {
-                    if let Some(what) = self.serve(id, now) {
+                    if let Some(what) = self.serve(id, edge, counts) {
                         return Some((ConnId(id), what));
                     }
                 }
@@ -68,8 +72,8 @@ impl Streams {
     /// Whether something has happened.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         loop {
-            while self.unasked && !self.has_turns() {
-                self.ask_kernel();
+            if !self.has_turns() {
+                self.hear_kernel();
             }
             if self.has_turns() {
                 return Ok(Poll::Ready(()));
@@ -86,7 +90,14 @@ impl Streams {
         }
     }
 
-    /// Takes in what the kernel has to say.
+    /// Takes in all that the kernel has to say.
+    pub(super) fn hear_kernel(&mut self) {
+        while self.unasked {
+            self.ask_kernel();
+        }
+    }
+
+    /// Takes in what the kernel has to say, or a part of it.
     fn ask_kernel(&mut self) {
         self.unasked = false;
         let Some(watch) = &self.watch else { return };
@@ -134,7 +145,7 @@ impl Streams {
     pub(super) fn give_turn(&mut self, id: u64) {
         if let Some(conn) = self.conns.get_mut(&id)
             && !conn.has_turn
-            && conn.wants_turn()
+            && conn.wants_turn(self.now)
         {
             conn.has_turn = true;
             self.turns.push_back(Turn::Conn(id));
@@ -142,21 +153,32 @@ impl Streams {
     }
 
     /// A connection's turn.
-    fn serve(&mut self, id: u64, now: Time) -> Option<What> {
+    fn serve(&mut self, id: u64, edge: &mut Edge, counts: &mut Counts) -> Option<What> {
+        let now = self.now;
         let conn = self.conns.get_mut(&id)?;
         conn.has_turn = false;
         let (backlog, phase) = (conn.backlog(), conn.phase);
-        let what = conn.serve(&mut self.room);
+        let what = if conn.held.is_some() {
+            let mut around = Around {
+                now,
+                edge,
+                counts,
+                settings: &self.settings,
+            };
+            conn.serve_under_policy(&mut self.room, &mut around)
+        } else {
+            conn.serve(&mut self.room)
+        };
         self.backlogs = self.backlogs - backlog + conn.backlog();
         let went_out = conn.backlog() < backlog;
         let began_to_close = !matches!(phase, Phase::Closing { .. });
         let (after, deadline) = (conn.phase, conn.deadline);
         let deadline = match after {
             Phase::Closing { .. } if went_out || began_to_close => now + self.settings.user_timeout,
-            Phase::Waiting | Phase::Dialled { .. } | Phase::Shaking { .. } | Phase::Closing { .. } => {
-                deadline
-            }
-            Phase::Open | Phase::Over(_) | Phase::Gone => Time::MAX,
+            // As far as the node knows, it is being opened.
+            Phase::Open if !conn.is_greeted() => deadline,
+            Phase::Open | Phase::Silent | Phase::Over(_) | Phase::Gone => Time::MAX,
+            _ => deadline,
         };
         self.set_deadline(id, deadline);
         self.count(phase, after, what);
@@ -188,7 +210,8 @@ impl Streams {
     }
 
     /// Accepts a connection on a port, if the node may have one more from there.
-    fn accept(&mut self, number: u16, now: Time) -> Option<(ConnId, What)> {
+    fn accept(&mut self, number: u16, edge: &mut Edge, counts: &mut Counts) -> Option<(ConnId, What)> {
+        let now = self.now;
         for _ in 0..TURNED_AWAY {
             let port = self.ports.get_mut(&number)?;
             port.has_turn = false;
@@ -229,6 +252,10 @@ impl Streams {
             }
             self.accepted += 1;
             conn.socket = Some(stream);
+            if edge.is_in_force() {
+                let held = Held::new(edge.cuts(*from.ip()), self.settings.receive_buffer);
+                conn.held = Some(held);
+            }
             conn.ready = Ready {
                 to_read: true,
                 to_write: true,
@@ -240,7 +267,7 @@ impl Streams {
             self.set_deadline(id, now + self.settings.connect_timeout);
             self.keep_turn(number);
             // It may be that all is said already.
-            return self.serve(id, now).map(|what| (ConnId(id), what));
+            return self.serve(id, edge, counts).map(|what| (ConnId(id), what));
         }
         self.keep_turn(number);
         None
@@ -263,7 +290,8 @@ impl Streams {
     }
 
     /// Does what is due by itself.
-    pub(crate) fn expire(&mut self, now: Time) {
+    pub(crate) fn expire(&mut self, now: Time, edge: &mut Edge, counts: &mut Counts) {
+        self.now = now;
         if self.short_until.is_some_and(|until| until <= now) {
             self.short_until = None;
             self.mind_the_ports();
@@ -275,13 +303,24 @@ impl Streams {
             let Some(conn) = self.conns.get_mut(&id) else {
                 continue;
             };
+            conn.alarm = Time::MAX;
+            if conn.deadline > now {
+                match (conn.phase, &conn.held) {
+                    (Phase::Calling { .. }, Some(held)) => {
+                        let since = held.asks_since;
+                        self.call(id, since, edge, counts);
+                    }
+                    _ => self.wake(id),
+                }
+                continue;
+            }
             conn.deadline = Time::MAX;
             let backlog = conn.backlog();
             match (conn.phase, conn.opened_by) {
                 (Phase::Closing { .. }, _) => conn.give_up_closing(),
                 // The node was never told of it.
-                (Phase::Shaking { .. }, OpenedBy::Them { .. }) => {
-                    self.counts.untrusted += 1;
+                (Phase::Shaking { .. } | Phase::Open, OpenedBy::Them { .. }) => {
+                    self.counts.untrusted += u64::from(!conn.is_open());
                     conn.phase = Phase::Gone;
                 }
                 _ => conn.is_over(Closed::TimedOut),
@@ -296,7 +335,7 @@ impl Streams {
         let Some(conn) = self.conns.remove(&id) else {
             return;
         };
-        self.deadlines.remove(&(conn.deadline, id));
+        self.deadlines.remove(&(conn.alarm, id));
         self.backlogs -= conn.backlog();
         match conn.opened_by {
             OpenedBy::Us => self.by_us -= 1,

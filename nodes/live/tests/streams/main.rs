@@ -3,6 +3,7 @@
 mod barrier;
 mod floods;
 mod limits;
+mod policies;
 mod record;
 mod rig;
 mod talks;

@@ -16,7 +16,7 @@ const USUAL_MTU: u64 = 1500;
 /// What a timeout backs off to at most: `TCP_RTO_MAX` of Linux.
 const LONGEST_TIMEOUT: Span = Span::from_secs(120);
 /// The first timeout of an opening: RFC 6298, 2.1.
-const FIRST_TIMEOUT: Span = Span::from_secs(1);
+pub const FIRST_TIMEOUT: Span = Span::from_secs(1);
 /// How often in a row a packet is lost at most: by then its connection is given up.
 const MOST_LOST: u32 = 64;
 
@@ -67,7 +67,11 @@ impl Law {
         });
         // Each of a question and its answer.
         let through = (1.0 - self.loss.share()) * (1.0 - self.loss.share());
-        trips + waits(in_a_row(1.0 - through, 1, words.word(Purpose::Loss)), FIRST_TIMEOUT)
+        trips
+            + waits(
+                in_a_row(1.0 - through, 1, words.word(Purpose::Loss)),
+                FIRST_TIMEOUT,
+            )
     }
 
     /// How long one packet that nobody sends again is under way; `None` when it is lost.
@@ -164,7 +168,12 @@ mod tests {
         let law = law(|law| law.loss = 0.1);
         // Of ten, all come through at once in a share of 0.9^10, and with one loss each at most in one of 0.99^10.
         let (at_once, soon) = (0.348_678, 0.904_382);
-        for (share, delay) in [(at_once - 0.001, 10), (at_once + 0.001, 230), (soon - 0.001, 230), (soon + 0.001, 670)] {
+        for (share, delay) in [
+            (at_once - 0.001, 10),
+            (at_once + 0.001, 230),
+            (soon - 0.001, 230),
+            (soon + 0.001, 670),
+        ] {
             let word = ((share * (1u64 << 53) as f64) as u64) << 11;
             assert_eq!(passage(&law, word, 14_600), ms(delay), "{share}");
         }
@@ -177,7 +186,14 @@ mod tests {
         let mut free_at = Time::ZERO;
         let mut counted = Vec::new();
         let mut send = |free_at: &mut Time| {
-            law.stream_passage(Same(0), Time::ZERO, 1_460, MIN_RTO, || Some(free_at), |entry| counted.push(entry))
+            law.stream_passage(
+                Same(0),
+                Time::ZERO,
+                1_460,
+                MIN_RTO,
+                || Some(free_at),
+                |entry| counted.push(entry),
+            )
         };
         // 1 500 bytes at a million a second.
         assert_eq!(send(&mut free_at), ms(10) + Span::from_micros(1_500));
