@@ -62,7 +62,11 @@ fn a_node_that_speaks_over_connections_does_in_its_replay_what_it_did() {
     let is_one = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "sqf");
     let recording = files.find(is_one).expect("it was recorded");
     let mut asked = 0;
-    let replay = replays::<Talks>().replay(&recording, &Manner::default(), &mut |step| {
+    let all = Manner {
+        story: Some(1..=u64::MAX),
+        ..Manner::default()
+    };
+    let replay = replays::<Talks>().replay(&recording, &all, &mut |step| {
         if let Happened::Asked(effects) = step.happened {
             asked += effects.len();
             assert!(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use squall_nodes::Span;
 use squall_nodes::link::LinkLaw;
+use squall_sim::plan::StreamLaw;
 
 use crate::node::{Act, Rule, When};
 
@@ -13,6 +14,8 @@ pub(crate) struct Story {
     pub(crate) hosts: Vec<(&'static str, Vec<Rule>)>,
     /// What every link does; nothing when `None`, but that the virtual network takes a millisecond.
     pub(crate) law: Option<LinkLaw>,
+    /// What the kernels go by in streams.
+    pub(crate) streams: StreamLaw,
     /// How long a phase lasts in the virtual world. Its calls are made in the middle.
     pub(crate) phase: Span,
     pub(crate) phases: Vec<Phase>,
@@ -81,6 +84,7 @@ impl Default for Story {
         Story {
             hosts: Vec::new(),
             law: None,
+            streams: StreamLaw::default(),
             phase: Span::from_millis(400),
             phases: Vec::new(),
         }
@@ -100,6 +104,11 @@ impl Story {
 
     pub(crate) fn law(mut self, law: LinkLaw) -> Self {
         self.law = Some(law);
+        self
+    }
+
+    pub(crate) fn streams(mut self, streams: StreamLaw) -> Self {
+        self.streams = streams;
         self
     }
 

@@ -142,6 +142,8 @@ impl<'s> Stage<'s> {
             data: self.folder.path().join(&name),
             name,
             ip,
+            user_timeout: self.story.streams.user_timeout,
+            connect_timeout: self.story.streams.connect_timeout,
             part: Part {
                 cast: self.cast.clone(),
                 script: self.story.hosts[place].1.clone(),
