@@ -21,16 +21,18 @@ use tokio::sync::mpsc;
 
 use crate::barrier::{Barrier, Waiting};
 use crate::clock::{Alarm, monotonic};
-use crate::disk::{Disk, Found, Written};
+use crate::disk::{Begun, Disk, Found, Written};
 use crate::door::{Ask, Door, Handle, Stop};
 use crate::edge::{self, Edge};
 use crate::error::LiveError;
 use crate::line::Counts;
+use crate::rehearsal::not_live;
 use crate::settings::{Attendance, Settings};
 use crate::status::{Gauge, Stalls};
 use crate::stream::{Streams, Tls};
 use crate::teller::Teller;
 use crate::timers::Timers;
+use crate::trouble::Trouble;
 use crate::udp::Sockets;
 use asks::Open;
 use take::Due;
@@ -80,6 +82,8 @@ pub(crate) struct Host<N: Node> {
     pub(super) counts: Counts,
     tally: Tally<N>,
     gauge: Gauge,
+    /// Writes that fail.
+    unwritten: Trouble,
     /// How it is to stop.
     ending: Option<Stop>,
     /// Why it has to.
@@ -124,9 +128,20 @@ struct Tally<N: Node> {
     writes: u64,
     failed_writes: u64,
     stalls: Stalls,
-    claims: BTreeMap<&'static str, u64>,
-    /// The last claims, the latest last.
-    facts: VecDeque<(Time, N::Fact)>,
+    /// How many claims there were.
+    claimed: u64,
+    /// The last claim of each name.
+    facts: BTreeMap<&'static str, Last<N>>,
+}
+
+/// The last claim of a name.
+struct Last<N: Node> {
+    fact: N::Fact,
+    at: Time,
+    /// Which claim it was of all, counted from 1.
+    place: u64,
+    /// How many of that name there were, with this one.
+    count: u64,
 }
 
 /// What a host is made of that has opened its folder.
@@ -134,7 +149,11 @@ pub(crate) struct Parts<N: Node> {
     pub(crate) settings: Settings<N>,
     pub(crate) door: Door<N>,
     pub(crate) teller: Teller,
-    pub(crate) disk: (Disk, Found, mpsc::Receiver<Written>),
+    pub(crate) runtime: Runtime,
+    /// What was bound ahead.
+    pub(crate) sockets: Sockets,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) disk: Begun,
     pub(crate) seed: u64,
     pub(crate) gauge: Gauge,
 }
@@ -147,22 +166,17 @@ impl<N: Node> Host<N> {
             settings,
             door,
             teller,
+            runtime,
+            sockets,
+            tls,
             disk: (disk, found, written),
             seed,
             gauge,
         } = parts;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .map_err(LiveError::system("start the runtime of the node"))?;
         let alarm = {
             let _inside = runtime.enter();
             Alarm::new().map_err(LiveError::system("make a timer"))?
         };
-        let tls = settings.streams.tls.as_ref();
-        let tls = tls
-            .map(|files| Tls::read(files, settings.placed.ip))
-            .transpose()?;
         let marks = Marks::of(&settings.attendance);
         let key = squall_nodes::HostKey::of(&settings.placed.name);
         let ip = settings.placed.ip;
@@ -176,7 +190,7 @@ impl<N: Node> Host<N> {
             booted: None,
             start: Started::NotYet,
             timers: Timers::new(),
-            sockets: Sockets::new(ip, settings.bounds.inbox),
+            sockets,
             streams: Streams::new(ip, settings.streams.clone(), tls),
             streams_first: false,
             edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
@@ -202,10 +216,11 @@ impl<N: Node> Host<N> {
                 writes: 0,
                 failed_writes: 0,
                 stalls: Stalls::default(),
-                claims: BTreeMap::new(),
-                facts: VecDeque::new(),
+                claimed: 0,
+                facts: BTreeMap::new(),
             },
             gauge,
+            unwritten: Trouble::default(),
             ending: None,
             failed: None,
             settings,
@@ -305,6 +320,10 @@ impl<N: Node> Transport<N> for Host<N> {
             if self.failed.is_some() {
                 return;
             }
+            if let Some(what) = not_live(&effect) {
+                self.fail(LiveError::NotLive { what });
+                continue;
+            }
             match effect {
                 Effect::Arm { timer, at } => self.timers.arm(timer, at.max(now)),
                 Effect::Disarm { timer } => self.timers.disarm(timer),
@@ -336,15 +355,14 @@ impl<N: Node> Transport<N> for Host<N> {
                         self.begin_write(bytes);
                     }
                 }
-                Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
-                    self.fail(LiveError::NotLive { what: "multicast" });
-                }
                 Effect::PauseReading { conn } => self.streams.pause_reading(conn),
                 Effect::ResumeReading { conn } => self.streams.resume_reading(conn),
                 Effect::Listen { port } => self.listen(port),
                 Effect::Dial { conn, to } => self.dial(conn, to),
                 Effect::Write { conn, bytes } => self.write(conn, bytes),
                 Effect::Close { conn } => self.close(conn),
+                // What is left is not done live.
+                _ => {}
             }
         }
         self.flush();

@@ -48,8 +48,9 @@ impl<P: Protocol> Engine<'_, P> {
                 call,
                 command: &work.command,
             });
+            let at = self.hears_at(id);
             self.push(
-                self.now,
+                at,
                 Event::Command {
                     host: id,
                     incarnation,

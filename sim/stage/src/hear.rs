@@ -57,16 +57,8 @@ impl<P: Protocol> Play<'_, '_, P> {
                 self.merge.put(at, Sight::Fact { host: id, fact });
                 self.claimed(id, index, at);
             }
-            Line::Call { call, command, .. } => {
-                self.merge.put(
-                    at,
-                    Sight::Call {
-                        host: id,
-                        call,
-                        command,
-                    },
-                );
-            }
+            // The stage is who called, and has told that when it did.
+            Line::Call { .. } => {}
             Line::Answer { call, answer, .. } => {
                 self.merge.put(
                     at,
@@ -78,8 +70,7 @@ impl<P: Protocol> Play<'_, '_, P> {
                 );
             }
             Line::Applied { policy, .. } => {
-                let made = self.changes.applied(id, policy, at);
-                self.settle(made);
+                self.applied(id, policy, at);
             }
             Line::Choked { from, .. } => self.upset(at, self.wires.choked(from, id)),
             Line::Straggled { from, .. } => self.upset(at, self.wires.straggled(from, id)),
@@ -199,8 +190,7 @@ impl<P: Protocol> Play<'_, '_, P> {
         if let Some(act) = act {
             self.act_done(act.change, now);
         }
-        let made = self.changes.excused(id, now);
-        self.settle(made);
+        self.excuse(id, now);
         if killed.is_some() {
             return self.begin_next(id);
         }

@@ -8,8 +8,8 @@ use super::Host;
 use super::take::{Due, For};
 use crate::barrier::Waiting;
 use crate::door::Stop;
-use crate::error::LiveError;
 use crate::line::Counts;
+use crate::stream::cannot_listen;
 
 impl<N: Node> Host<N> {
     pub(super) fn listen(&mut self, port: u16) {
@@ -28,7 +28,7 @@ impl<N: Node> Host<N> {
         };
         if let Err(why) = opened {
             let at = SocketAddrV4::new(self.settings.placed.ip, port);
-            self.fail(LiveError::Port { at, why });
+            self.fail(cannot_listen(at, &why));
         }
     }
 

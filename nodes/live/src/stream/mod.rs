@@ -26,6 +26,7 @@ use squall_nodes::{Closed, ConnId, Span, Time};
 use tokio::io::unix::AsyncFd;
 
 use crate::edge::Edge;
+use crate::error::{LiveError, about_tcp};
 use crate::line::{Counts, StreamCounts};
 use crate::settings::Streams as Settings;
 use crate::status::Streams as Status;
@@ -43,6 +44,17 @@ const ROOM: usize = 64 * 1024;
 const ACCEPTED: u64 = 1 << 52;
 /// Marks the ports among the numbers by which the kernel speaks of sockets.
 const PORTS: u64 = 1 << 63;
+
+/// Finds out whether a port can be listened on. Nobody who dials it hears of that.
+pub(crate) fn may_listen(at: SocketAddrV4) -> Result<(), LiveError> {
+    socket::bound(at).map(drop).map_err(|why| cannot_listen(at, &why))
+}
+
+/// Why a port is not listened on.
+pub(crate) fn cannot_listen(at: SocketAddrV4, why: &io::Error) -> LiveError {
+    let why = about_tcp(at.into(), why);
+    LiveError::Port { at, why }
+}
 
 /// The stream connections of a host.
 pub(crate) struct Streams {

@@ -21,13 +21,20 @@ const MOST_BUFFER: usize = i32::MAX as usize;
 
 /// Opens a port, and accepts connections on it.
 pub(super) fn listen(at: SocketAddrV4, settings: &Streams) -> io::Result<TcpListener> {
-    let socket = made(settings)?;
+    let socket = bound(at)?;
+    // What is accepted inherits all of it.
+    prepare(&socket, settings)?;
+    socket.listen(WAITING_TO_BE_ACCEPTED)?;
+    Ok(socket.into())
+}
+
+/// Takes a port, and does not listen yet.
+pub(super) fn bound(at: SocketAddrV4) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     // Connections that were closed a moment ago do not keep the port.
     socket.set_reuse_address(true)?;
     socket.bind(&at.into())?;
-    // What is accepted inherits all of it.
-    socket.listen(WAITING_TO_BE_ACCEPTED)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Accepts no more: whoever dials is refused. The port is kept.
@@ -62,10 +69,9 @@ pub(super) fn accept(listener: &TcpListener) -> io::Result<Option<(TcpStream, So
 
 /// Begins to dial, from an address of the host's own.
 pub(super) fn dial(from: Ipv4Addr, to: SocketAddrV4, settings: &Streams) -> io::Result<TcpStream> {
-    let socket = made(settings)?;
     // Those that are about to be forgotten do not use up the ports.
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddrV4::new(from, 0).into())?;
+    let socket = bound(SocketAddrV4::new(from, 0))?;
+    prepare(&socket, settings)?;
     match socket.connect(&to.into()) {
         Err(why) if why.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(why),
         _ => Ok(socket.into()),
@@ -126,16 +132,14 @@ pub(super) fn throw_away(socket: &TcpStream) {
     let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
 
-fn made(settings: &Streams) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+fn prepare(socket: &Socket, settings: &Streams) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_linger(Some(Duration::ZERO))?;
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_user_timeout(Some(whole_millis(settings.user_timeout)))?;
     // The kernel doubles what it is asked for, and never gives more than it may.
     socket.set_recv_buffer_size(settings.receive_buffer.min(MOST_BUFFER))?;
-    socket.set_send_buffer_size(settings.send_buffer.min(MOST_BUFFER))?;
-    Ok(socket)
+    socket.set_send_buffer_size(settings.send_buffer.min(MOST_BUFFER))
 }
 
 /// At least a millisecond: none would stand for the kernel's own patience.

@@ -69,8 +69,9 @@ impl Conns {
                     _ => false,
                 };
                 let rules = script.iter().map(|Rule(when, _)| when);
-                let news =
-                    rules.filter(|when| matches!(when, When::Conn(at, happens) if *at == place && is_news(happens)));
+                let news = rules.filter(
+                    |when| matches!(when, When::Conn(at, happens) if *at == place && is_news(happens)),
+                );
                 return news.cloned().collect();
             }
         };

@@ -36,7 +36,10 @@ fn writer() -> Vec<Rule> {
     vec![
         Rule(Phase(1), vec![dial()]),
         Rule(On(0, Happens::Opened), vec![write(0, "before ")]),
-        Rule(Phase(2), vec![write(0, "meanwhile"), Arm(1, Span::from_millis(200))]),
+        Rule(
+            Phase(2),
+            vec![write(0, "meanwhile"), Arm(1, Span::from_millis(200))],
+        ),
         Rule(Timer(1), vec![say("later")]),
     ]
 }
@@ -106,7 +109,11 @@ fn a_dial_goes_through_that_is_tried_again_after_the_healing() {
     both(a, Vec::new())
         .phases_of(Span::from_secs(1))
         .phase(&[Fault::Cut(A, B)], &[A], &[(A, "dialled")])
-        .phase(&[Fault::Heal], &[], &[(A, "0: opened"), (B, "0: accepted from a")])
+        .phase(
+            &[Fault::Heal],
+            &[],
+            &[(A, "0: opened"), (B, "0: accepted from a")],
+        )
         .phase(&[], &[], &[])
         .holds(|seen| {
             assert_eq!(seen.said(A), ["dialled", "0: opened"]);

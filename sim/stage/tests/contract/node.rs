@@ -272,7 +272,11 @@ impl Actor {
                 format!("timer {bell} {how}")
             }
             Input::Stream { conn, event } => {
-                format!("{}: {}", self.conns.place(*conn), told_of(event, |from| self.host(from)))
+                format!(
+                    "{}: {}",
+                    self.conns.place(*conn),
+                    told_of(event, |from| self.host(from))
+                )
             }
             other => format!("{other:?}"),
         }

@@ -32,16 +32,22 @@ pub(crate) fn teller() -> Vec<Rule> {
         Happens::Writable,
         Happens::Closed,
     ];
-    let says = |place| happens.clone().map(|happens| Rule(On(place, happens), vec![SayInput]));
+    let says = |place| {
+        happens
+            .clone()
+            .map(|happens| Rule(On(place, happens), vec![SayInput]))
+    };
     (0..3).flat_map(says).collect()
 }
 
 /// `a` tells and follows a script; `b` tells, listens and follows another one.
 pub(crate) fn both(a: Vec<Rule>, b: Vec<Rule>) -> Story {
     let listens = Rule(Start, vec![Conn(Do::Listen(7))]);
-    Story::default()
-        .host("a", &[], [teller(), a].concat())
-        .host("b", &[], [vec![listens], teller(), b].concat())
+    Story::default().host("a", &[], [teller(), a].concat()).host(
+        "b",
+        &[],
+        [vec![listens], teller(), b].concat(),
+    )
 }
 
 pub(crate) fn dial() -> Act {
@@ -55,7 +61,11 @@ fn a_connection_opens_and_carries_a_question_and_its_answer() {
         Rule(On(0, Happens::Opened), vec![write(0, "question")]),
         read(0, "answer", vec![Conn(Do::SayRead(0)), Conn(Do::Close(0))]),
     ];
-    let b = vec![read(0, "question", vec![Conn(Do::SayRead(0)), write(0, "answer")])];
+    let b = vec![read(
+        0,
+        "question",
+        vec![Conn(Do::SayRead(0)), write(0, "answer")],
+    )];
     both(a, b)
         .phase(&[], &[A], &[(B, "0: closed Orderly")])
         .holds(|seen| {
@@ -89,7 +99,10 @@ fn however_bytes_split_and_join_on_their_way_they_come_whole_and_in_order() {
     let total: usize = lens.iter().sum();
     let a = vec![
         Rule(Phase(1), vec![dial()]),
-        Rule(On(0, Happens::Opened), vec![Conn(Do::WriteLong(0, total)), Conn(Do::Close(0))]),
+        Rule(
+            On(0, Happens::Opened),
+            vec![Conn(Do::WriteLong(0, total)), Conn(Do::Close(0))],
+        ),
     ];
     let b = vec![Rule(On(0, Happens::Closed), vec![Conn(Do::SayRead(0))])];
     let whole = format!("read {total} whole bytes");
@@ -98,13 +111,19 @@ fn however_bytes_split_and_join_on_their_way_they_come_whole_and_in_order() {
         .phase(&[], &[A], &[(B, &whole)])
         .holds(|seen| {
             assert_eq!(seen.said(B), ["0: accepted from a", "0: closed Orderly", &whole]);
-            assert!(!seen.said(A).contains(&"0: closed Orderly"), "whoever closes hears nothing more");
+            assert!(
+                !seen.said(A).contains(&"0: closed Orderly"),
+                "whoever closes hears nothing more"
+            );
         });
 }
 
 #[test]
 fn what_is_dialled_written_and_closed_at_once_arrives() {
-    let a = vec![Rule(Phase(1), vec![dial(), write(0, "all of it"), Conn(Do::Close(0))])];
+    let a = vec![Rule(
+        Phase(1),
+        vec![dial(), write(0, "all of it"), Conn(Do::Close(0))],
+    )];
     let b = vec![Rule(On(0, Happens::Closed), vec![Conn(Do::SayRead(0))])];
     both(a, b)
         .phase(&[], &[A], &[(B, "read all of it")])
@@ -144,7 +163,10 @@ fn a_reader_that_pauses_blocks_the_writer_and_loses_nothing() {
 fn the_end_lies_behind_what_is_not_read() {
     let a = vec![
         Rule(Phase(1), vec![dial()]),
-        Rule(On(0, Happens::Opened), vec![write(0, "unread"), Conn(Do::Close(0)), say("closed")]),
+        Rule(
+            On(0, Happens::Opened),
+            vec![write(0, "unread"), Conn(Do::Close(0)), say("closed")],
+        ),
     ];
     let b = vec![
         Rule(On(0, Happens::Accepted), vec![Conn(Do::Pause(0))]),
@@ -157,7 +179,12 @@ fn the_end_lies_behind_what_is_not_read() {
         .holds(|seen| {
             assert_eq!(
                 seen.said(B),
-                ["0: accepted from a", "resumes", "0: closed Orderly", "read unread"]
+                [
+                    "0: accepted from a",
+                    "resumes",
+                    "0: closed Orderly",
+                    "read unread"
+                ]
             );
         });
 }
@@ -173,13 +200,22 @@ fn a_killed_node_resets_its_connections_on_both_sides_of_them() {
     let b = vec![read(0, "hello", vec![Conn(Do::Dial((A, 9))), say("heard")])];
     both(a, b)
         .phase(&[], &[A], &[(B, "1: opened"), (A, "1: accepted from b")])
-        .phase(&[Fault::Kill(B)], &[], &[(A, "0: closed Reset"), (A, "1: closed Reset")])
+        .phase(
+            &[Fault::Kill(B)],
+            &[],
+            &[(A, "0: closed Reset"), (A, "1: closed Reset")],
+        )
         .holds(|seen| {
             let mut said = seen.said(A);
             said[2..].sort_unstable();
             assert_eq!(
                 said,
-                ["0: opened", "1: accepted from b", "0: closed Reset", "1: closed Reset"]
+                [
+                    "0: opened",
+                    "1: accepted from b",
+                    "0: closed Reset",
+                    "1: closed Reset"
+                ]
             );
         });
 }
@@ -188,7 +224,10 @@ fn a_killed_node_resets_its_connections_on_both_sides_of_them() {
 fn a_kill_does_not_take_what_was_closed_before_it() {
     let a = vec![
         Rule(Phase(1), vec![dial()]),
-        Rule(On(0, Happens::Opened), vec![write(0, "farewell"), Conn(Do::Close(0)), say("closed")]),
+        Rule(
+            On(0, Happens::Opened),
+            vec![write(0, "farewell"), Conn(Do::Close(0)), say("closed")],
+        ),
     ];
     let b = vec![
         Rule(On(0, Happens::Accepted), vec![Conn(Do::Pause(0))]),
@@ -211,7 +250,15 @@ fn a_kill_does_not_take_what_was_closed_before_it() {
 fn a_paused_node_finds_all_of_it_in_order_when_it_goes_on() {
     let a = vec![
         Rule(Phase(1), vec![dial()]),
-        Rule(On(0, Happens::Opened), vec![write(0, "one "), write(0, "two "), Conn(Do::Close(0)), say("sent")]),
+        Rule(
+            On(0, Happens::Opened),
+            vec![
+                write(0, "one "),
+                write(0, "two "),
+                Conn(Do::Close(0)),
+                say("sent"),
+            ],
+        ),
     ];
     let b = vec![Rule(On(0, Happens::Closed), vec![Conn(Do::SayRead(0))])];
     both(a, b)
@@ -232,11 +279,17 @@ fn what_is_asked_of_connections_waits_behind_a_write_and_is_dropped_when_that_fa
     let a = vec![
         Rule(Phase(1), vec![dial()]),
         Rule(On(0, Happens::Opened), asks("kept ")),
-        Rule(Phase(2), [asks("dropped "), vec![Conn(Do::Close(0)), dial()]].concat()),
+        Rule(
+            Phase(2),
+            [asks("dropped "), vec![Conn(Do::Close(0)), dial()]].concat(),
+        ),
         Rule(crate::node::When::PersistFailed(1), vec![say("failed")]),
         Rule(Phase(3), asks("again")),
     ];
-    let b = vec![read(0, "kept ", vec![Conn(Do::SayRead(0))]), read(0, "kept again", vec![Conn(Do::SayRead(0))])];
+    let b = vec![
+        read(0, "kept ", vec![Conn(Do::SayRead(0))]),
+        read(0, "kept again", vec![Conn(Do::SayRead(0))]),
+    ];
     both(a, b)
         .phase(&[], &[A], &[(B, "read kept ")])
         .phase(&[Fault::FailWrite(A)], &[A], &[(A, "failed")])
