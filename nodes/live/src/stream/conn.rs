@@ -427,29 +427,36 @@ impl Conn {
         )
     }
 
+    /// Tells the peer that nothing more comes, if all that was written is with the kernel.
+    pub(super) fn say_the_end(&mut self) {
+        if self.phase != (Phase::Closing { said: Said::NotYet })
+            || self.fault.is_some()
+            || self.has_to_write()
+        {
+            return;
+        }
+        let Some(socket) = &self.socket else { return };
+        match self.wire.shut(socket) {
+            Ok(true) => {
+                // The kernel has all of it, and goes on with it whatever becomes of this process.
+                socket::keep_going(socket);
+                self.phase = Phase::Closing { said: Said::Yes };
+            }
+            // It is tried again when there is room.
+            Ok(false) => {
+                self.blocked.is = true;
+                self.ready.to_write = false;
+            }
+            Err(how) => self.fault = Some(how),
+        }
+    }
+
     pub(super) fn go_on_closing(&mut self, room: &mut [u8]) {
+        self.say_the_end();
         let Some(socket) = &self.socket else {
             self.phase = Phase::Gone;
             return;
         };
-        if let Phase::Closing { said: Said::NotYet } = self.phase
-            && self.fault.is_none()
-            && !self.has_to_write()
-        {
-            match self.wire.shut(socket) {
-                Ok(true) => {
-                    // The kernel has all of it, and goes on with it whatever becomes of this process.
-                    socket::keep_going(socket);
-                    self.phase = Phase::Closing { said: Said::Yes };
-                }
-                // It is tried again when there is room.
-                Ok(false) => {
-                    self.blocked.is = true;
-                    self.ready.to_write = false;
-                }
-                Err(how) => self.fault = Some(how),
-            }
-        }
         // An unread byte would turn the end into a reset.
         for _ in 0..MOST_DISCARDED {
             match Wire::Plain.read(socket, room) {

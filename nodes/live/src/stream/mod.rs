@@ -388,6 +388,8 @@ impl Streams {
         }
         let was_over = matches!(conn.phase, Phase::Over(_));
         conn.close();
+        // At once: what the node says afterwards, it says of a connection that it has closed.
+        conn.say_the_end();
         self.counts.closed += u64::from(!was_over);
         self.now = now;
         if let Phase::Closing { .. } = conn.phase {

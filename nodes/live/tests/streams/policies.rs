@@ -281,6 +281,13 @@ fn a_policy_that_says_nothing_of_streams_does_nothing_to_them() {
         a.hear(&Heard::Closed(here, Closed::Orderly));
         assert_eq!(a.bytes[&here], b"thanks");
     }
+    a.wish([Wish::DialWriteClose(b.port(), b"all of it".to_vec())]);
+    let there = b.hear_that("a connection", |heard| match heard {
+        Heard::Accepted(conn, ..) => Some(*conn),
+        _ => None,
+    });
+    b.hear(&Heard::Closed(there, Closed::Orderly));
+    assert_eq!(b.bytes[&there], b"all of it");
     assert_eq!((a.so_far(), b.so_far()), (vec![], vec![]));
     assert_ne!(a.ip, address());
 }

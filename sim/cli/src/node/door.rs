@@ -349,10 +349,10 @@ fn settings<P: Protocol>(deployment: &Deployment<P>, attendance: Attendance) -> 
             backlogs: size(streams.backlogs),
             connect_timeout: streams.connect_timeout,
             user_timeout: streams.user_timeout,
-            tls: tls.map(|tls| Tls {
-                certificate: tls.certificate,
-                key: tls.key,
-                authority: tls.authority,
+            tls: tls.as_ref().map(|tls| Tls {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+                authority: tls.authority.clone(),
             }),
         },
     }

@@ -6,6 +6,7 @@ use squall_nodes::Span;
 use squall_nodes::link::LinkLaw;
 use squall_sim::plan::StreamLaw;
 
+use crate::conns::Do;
 use crate::node::{Act, Rule, When};
 
 /// A story.
@@ -93,8 +94,17 @@ impl Default for Story {
 
 impl Story {
     /// A host that opens the ports, says that it is up, and follows the script.
-    pub(crate) fn host(mut self, name: &'static str, ports: &[u16], script: Vec<Rule>) -> Self {
-        let mut start: Vec<Act> = ports.iter().map(|port| Act::Bind(*port)).collect();
+    pub(crate) fn host(self, name: &'static str, ports: &[u16], script: Vec<Rule>) -> Self {
+        let opens = ports.iter().map(|port| Act::Bind(*port)).collect();
+        self.starting(name, opens, script)
+    }
+
+    /// A host that accepts connections on a port, says that it is up, and follows the script.
+    pub(crate) fn listener(self, name: &'static str, port: u16, script: Vec<Rule>) -> Self {
+        self.starting(name, vec![Act::Conn(Do::Listen(port))], script)
+    }
+
+    fn starting(mut self, name: &'static str, mut start: Vec<Act>, script: Vec<Rule>) -> Self {
         start.push(Act::Say("up".to_owned()));
         let mut rules = vec![Rule(When::Start, start)];
         rules.extend(script);

@@ -4,7 +4,7 @@ use squall_nodes::Span;
 
 use crate::conns::{Do, Happens};
 use crate::node::Act::{Conn, Persist, Say, SayInput};
-use crate::node::When::{Conn as On, Phase, Start};
+use crate::node::When::{Conn as On, Phase};
 use crate::node::{Act, Rule};
 use crate::story::{Fault, Story};
 
@@ -40,14 +40,11 @@ pub(crate) fn teller() -> Vec<Rule> {
     (0..3).flat_map(says).collect()
 }
 
-/// `a` tells and follows a script; `b` tells, listens and follows another one.
+/// Both listen, tell, and follow a script each.
 pub(crate) fn both(a: Vec<Rule>, b: Vec<Rule>) -> Story {
-    let listens = Rule(Start, vec![Conn(Do::Listen(7))]);
-    Story::default().host("a", &[], [teller(), a].concat()).host(
-        "b",
-        &[],
-        [vec![listens], teller(), b].concat(),
-    )
+    Story::default()
+        .listener("a", 9, [teller(), a].concat())
+        .listener("b", 7, [teller(), b].concat())
 }
 
 pub(crate) fn dial() -> Act {
@@ -194,7 +191,6 @@ fn a_killed_node_resets_its_connections_on_both_sides_of_them() {
     let a = vec![
         Rule(Phase(1), vec![dial()]),
         Rule(On(0, Happens::Opened), vec![write(0, "hello")]),
-        Rule(Start, vec![Conn(Do::Listen(9))]),
     ];
     // One that it has accepted, and one that it has dialled.
     let b = vec![read(0, "hello", vec![Conn(Do::Dial((A, 9))), say("heard")])];
