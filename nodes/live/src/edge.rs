@@ -50,6 +50,8 @@ pub(crate) struct Edge {
     bytes: usize,
     most_bytes: usize,
     upsets: Upsets,
+    /// How many streams with a host are stuck.
+    stuck: BTreeMap<Ipv4Addr, u32>,
 }
 
 /// A datagram with its payload.
@@ -105,6 +107,7 @@ impl Edge {
             bytes: 0,
             most_bytes,
             upsets: Upsets::default(),
+            stuck: BTreeMap::new(),
         }
     }
 

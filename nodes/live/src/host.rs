@@ -55,8 +55,8 @@ pub(crate) struct Host<N: Node> {
     timers: Timers<N::Timer>,
     sockets: Sockets,
     streams: Streams,
-    /// Whether it is the turn of streams before datagrams.
-    streams_first: bool,
+    /// How many turns streams and datagrams have had.
+    turns: u32,
     edge: Edge,
     /// The datagram that the node is told of, if it has come through the edge.
     in_hand: Option<edge::Letter>,
@@ -192,7 +192,7 @@ impl<N: Node> Host<N> {
             timers: Timers::new(),
             sockets,
             streams: Streams::new(ip, settings.streams.clone(), tls),
-            streams_first: false,
+            turns: 0,
             edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
             in_hand: None,
             barrier: Barrier::new(),

@@ -78,6 +78,21 @@ pub enum Line<N: Node> {
         /// Who had sent it.
         from: Ipv4Addr,
     },
+    /// A stream with another host waits for what a cut has swallowed, or a law that is not tolerated: it goes on some time after that is
+    /// over. Of one host it is told once, whatever the number of streams.
+    Stuck {
+        /// When.
+        at: Time,
+        /// With whom.
+        with: Ipv4Addr,
+    },
+    /// No stream with that host does any more.
+    Flows {
+        /// When.
+        at: Time,
+        /// With whom.
+        with: Ipv4Addr,
+    },
     /// It was kept from running, or from showing what it does: it was late for something that was due, since the machine had other work
     /// or the node itself took long over an input, which is not told apart; or a write to its disk takes too long, which is told when it
     /// is noticed, again each time as much has passed as may, and when the write is done.

@@ -106,6 +106,27 @@ impl Edge {
         next_try(since, trip * 2 + self.min_rto(), now) + trip
     }
 
+    /// A stream with a host waits from now on for what was swallowed.
+    pub(crate) fn sticks(&mut self, with: Ipv4Addr) {
+        let stuck = self.stuck.entry(with).or_default();
+        *stuck += 1;
+        if *stuck == 1 {
+            self.upsets.note_always(What::Stuck, with);
+        }
+    }
+
+    /// It does not any more.
+    pub(crate) fn flows(&mut self, with: Ipv4Addr) {
+        let Some(stuck) = self.stuck.get_mut(&with) else {
+            return;
+        };
+        *stuck -= 1;
+        if *stuck == 0 {
+            self.stuck.remove(&with);
+            self.upsets.note_always(What::Flows, with);
+        }
+    }
+
     /// Something arrives that a cut or a law has kept for longer than is tolerated.
     pub(crate) fn straggles(&mut self, from: Ipv4Addr, now: Time) {
         self.upsets.note(What::Straggled, from, now);

@@ -93,6 +93,7 @@ impl<N: Node> Host<N> {
         self.edge.apply(policy);
         self.streams
             .fall_under_policy(self.now, &mut self.edge, &mut self.counts);
+        self.tell_upsets();
         self.tell(|at| Line::Applied { at, policy: number });
         self.flush();
     }

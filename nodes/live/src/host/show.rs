@@ -47,6 +47,8 @@ impl<N: Node> Host<N> {
             self.tell(|at| match what {
                 What::Choked => Line::Choked { at, from },
                 What::Straggled => Line::Straggled { at, from },
+                What::Stuck => Line::Stuck { at, with: from },
+                What::Flows => Line::Flows { at, with: from },
             });
         }
         self.flush();

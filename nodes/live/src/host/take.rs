@@ -115,8 +115,12 @@ impl<N: Node> Host<N> {
             }
         }
         self.in_a_row = 0;
-        self.streams_first = !self.streams_first;
-        if self.streams_first
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(MOST_IN_A_ROW) {
+            // However many datagrams there are.
+            self.streams.may_have_more();
+        }
+        if self.turns.is_multiple_of(2)
             && let Some(due) = self.next_of_streams()
         {
             return Some(due);

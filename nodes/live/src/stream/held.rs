@@ -43,6 +43,8 @@ pub(super) struct Held {
     pub(super) asks_since: Time,
     /// Whether the peer knows nothing of the connection any more, and this side has not heard of that.
     half_open: bool,
+    /// Whether it was told that it is stuck.
+    is_stuck: bool,
     /// When there is something to do by itself.
     pub(super) wakes: Time,
 }
@@ -76,6 +78,7 @@ impl Held {
             unacked: None,
             asks_since: Time::ZERO,
             half_open: false,
+            is_stuck: false,
             wakes: Time::MAX,
         })
     }
@@ -122,10 +125,21 @@ impl Held {
         if conn.ready.to_read && !self.cuts.back && self.resumes > now {
             next = next.min(self.resumes);
         }
+        // From then on it is not stuck any more, whether it is read or not.
+        let late = |chunk: &&Chunk| chunk.straggles && chunk.at > now;
+        if let Some(late) = self.chunks.iter().find(late) {
+            next = next.min(late.at);
+        }
         if let Some(unacked) = self.unacked {
             next = next.min(unacked + user_timeout);
         }
         next
+    }
+
+    /// Whether either side waits for what was swallowed.
+    fn waits(&self, now: Time) -> bool {
+        let late = |chunk: &Chunk| chunk.straggles && chunk.at > now;
+        self.stalled.is_some() || self.unacked.is_some() || self.chunks.iter().any(late)
     }
 
     /// A cut is laid in the way of what comes in.
@@ -172,6 +186,22 @@ impl Held {
 }
 
 impl Conn {
+    /// Sees to it that others know whether it waits for what was swallowed.
+    pub(super) fn tell_whether_stuck(&mut self, now: Time, edge: &mut Edge) {
+        let Some(held) = &mut self.held else { return };
+        let is_stuck = match self.phase {
+            Phase::Calling { .. } => true,
+            Phase::Open => held.waits(now),
+            _ => false,
+        };
+        if is_stuck != std::mem::replace(&mut held.is_stuck, is_stuck) {
+            match is_stuck {
+                true => edge.sticks(*self.peer.ip()),
+                false => edge.flows(*self.peer.ip()),
+            }
+        }
+    }
+
     /// The policy is another one.
     pub(super) fn falls_under_policy(&mut self, around: &mut Around<'_>) {
         let (now, peer) = (around.now, *self.peer.ip());

@@ -218,6 +218,7 @@ impl Streams {
             edge.note_cut(*to.ip(), counts);
             held.asks_again(since, now);
             conn.phase = Phase::Calling { then };
+            conn.tell_whether_stuck(now, edge);
             self.set_alarm(id);
             return;
         }
@@ -267,6 +268,7 @@ impl Streams {
             };
             if let Some(conn) = self.conns.get_mut(&id) {
                 conn.falls_under_policy(&mut around);
+                conn.tell_whether_stuck(now, around.edge);
             }
             // It may be about to be told anything, or to be told it later.
             self.wake(id);
@@ -332,6 +334,7 @@ impl Streams {
                 settings: &self.settings,
             };
             let is_there = conn.writes_under_policy(&mut around);
+            conn.tell_whether_stuck(now, around.edge);
             self.wake(id.0);
             if !is_there {
                 return;

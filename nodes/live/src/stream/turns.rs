@@ -165,7 +165,9 @@ impl Streams {
                 counts,
                 settings: &self.settings,
             };
-            conn.serve_under_policy(&mut self.room, &mut around)
+            let what = conn.serve_under_policy(&mut self.room, &mut around);
+            conn.tell_whether_stuck(now, around.edge);
+            what
         } else {
             conn.serve(&mut self.room)
         };

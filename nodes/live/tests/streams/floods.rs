@@ -174,3 +174,30 @@ fn connections_that_say_nothing_take_no_room_from_those_that_do() {
     drop(silent);
     b.is_in_time("their ends", |status| status.streams.open == 1);
 }
+
+#[test]
+fn a_flood_of_datagrams_keeps_no_connection_waiting() {
+    let mut b = Host::listening();
+    let at = b.port();
+    b.wish([Wish::Bind(PORT)]);
+    let over = std::sync::Arc::new(AtomicBool::new(false));
+    let floods = over.clone();
+    let flood = thread::spawn(move || {
+        let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        while !floods.load(Ordering::Relaxed) {
+            // What finds no room is dropped there.
+            let _ = socket.send_to(&[0; 8], at);
+        }
+    });
+    let mut a = Host::start();
+    let (here, there) = a.connect(&mut b);
+    for _ in 0..20 {
+        a.wish([Wish::Write(here, b"ping".to_vec())]);
+        assert_eq!(b.read(there, 4), b"ping");
+        b.wish([Wish::Write(there, b"pong".to_vec())]);
+        assert_eq!(a.read(here, 4), b"pong");
+    }
+    assert!(b.status().counts.delivered > 0, "it was no flood");
+    over.store(true, Ordering::Relaxed);
+    flood.join().unwrap();
+}

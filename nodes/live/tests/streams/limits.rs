@@ -136,7 +136,7 @@ fn what_the_node_does_not_read_waits_with_the_kernels_and_in_no_memory_of_its_ow
     a.wish([Wish::WriteMuch(here, 1 << 20)]);
     a.hear(&Heard::Blocked(here));
     // As far as the kernels take it in; they take up to four times what they are asked for, with what they need themselves.
-    let most = 4 * (32 + 16) << 10;
+    let most = 4 * ((32 + 16) << 10);
     let waiting = a.status().streams.backlogs;
     assert!(waiting >= (1 << 20) - most, "{waiting}");
     b.wish([Wish::Resume(there)]);

@@ -38,6 +38,8 @@ pub(crate) type Wishes = Vec<Wish>;
 /// One thing that is asked of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Wish {
+    /// A port for datagrams, of which nothing is passed on.
+    Bind(u16),
     Listen(u16),
     /// It answers with the connection's number.
     Dial(SocketAddrV4),
@@ -128,6 +130,7 @@ impl Node for Talker {
 
 fn fulfil(wish: &Wish, answer: &mut u64, out: &mut Outbox<Talker>) {
     match wish {
+        Wish::Bind(port) => out.bind(*port),
         Wish::Listen(port) => out.listen(*port),
         Wish::Dial(to) => *answer = out.dial(*to).0,
         Wish::DialWriteClose(to, bytes) => {

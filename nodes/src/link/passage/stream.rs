@@ -94,7 +94,7 @@ pub fn next_try(since: Time, first: Span, now: Time) -> Time {
         if at >= now {
             break;
         }
-        at = at + timeout(nth, first);
+        at += timeout(nth, first);
     }
     at.max(now)
 }
