@@ -193,6 +193,7 @@ fn bounds(plan: &Plan<Hac>) -> BTreeMap<String, Span> {
         hosts: &hosts,
         rules: plan.rules,
         tolerated: plan.tolerated,
+        streams: plan.network.streams,
     };
     let bound = |kind: &squall_nodes::InvariantKind<HacNode>| {
         let built = kind

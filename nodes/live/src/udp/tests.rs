@@ -161,6 +161,7 @@ fn a_datagram_that_waited_in_the_kernel_is_known_to_have() {
         }
         let sent = monotonic();
         while monotonic() < sent + waits {}
+        sockets.waited();
         assert!(sockets.fill());
         let read = monotonic();
         let mut letters = Vec::new();
