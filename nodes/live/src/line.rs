@@ -157,8 +157,10 @@ pub struct StreamCounts {
     pub opened: u64,
     /// Of those that others have dialled, those that the node was told of.
     pub accepted: u64,
-    /// Ended in order: by the node, or by the peer after its last byte.
+    /// Ended in order by the peer, after its last byte.
     pub closed: u64,
+    /// Ended by the node.
+    pub ended: u64,
     /// Refused, of those that the node has dialled.
     pub refused: u64,
     /// Ended by a reset, whoever has reset it.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use squall_nodes::stream::StreamLaw;
 use squall_nodes::{Node, Placed, Span};
 
 /// Everything that one live node needs.
@@ -134,18 +135,20 @@ pub struct Streams {
 }
 
 impl Default for Streams {
-    /// 1024 connections, 256 from each address; 128 KiB to be read and 64 KiB to be acknowledged; 16 MiB that wait, 64 MiB of all; 10 s to connect, 20 s without
+    /// As [`StreamLaw`] has it by default: 1024 connections, 256 from each address; 128 KiB to be read and 64 KiB to be acknowledged; 16 MiB that wait, 64 MiB of all; 10 s to connect, 20 s without
     /// an acknowledgement; no TLS.
     fn default() -> Self {
+        let law = StreamLaw::default();
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Streams {
-            connections: 1024,
+            connections: law.connections as usize,
             of_peer: 256,
-            receive_buffer: 128 << 10,
-            send_buffer: 64 << 10,
-            backlog: 16 << 20,
-            backlogs: 64 << 20,
-            connect_timeout: Span::from_secs(10),
-            user_timeout: Span::from_secs(20),
+            receive_buffer: size(law.receive_buffer),
+            send_buffer: size(law.send_buffer),
+            backlog: size(law.backlog),
+            backlogs: size(law.backlog).saturating_mul(4),
+            connect_timeout: law.connect_timeout,
+            user_timeout: law.user_timeout,
             tls: None,
         }
     }

@@ -288,7 +288,21 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
         too_long: counts.too_long,
         corrupted: 0,
         in_flight: 0,
-        streams: StreamTraffic::default(),
+        streams: streams(&counts.streams),
+    }
+}
+
+/// What became of the streams, whose packets nobody but the kernels knows of.
+fn streams(counts: &squall_live::line::StreamCounts) -> StreamTraffic {
+    StreamTraffic {
+        opened: counts.opened,
+        refused: counts.refused,
+        reset: counts.reset,
+        timed_out: counts.timed_out,
+        closed: counts.closed,
+        written: counts.written,
+        delivered: counts.read,
+        ..StreamTraffic::default()
     }
 }
 

@@ -6,13 +6,11 @@
 use std::net::Ipv4Addr;
 
 use squall_nodes::link::passage::stream::next_try;
+use squall_nodes::stream::StreamLaw;
 use squall_nodes::{Span, Time};
 
 use super::{Direction, Drawn, Edge, What, free_at, touch};
 use crate::line::Counts;
-
-/// What the variation of round trips adds to a retransmission timeout at least, where the policy does not say: as with Linux.
-const MIN_RTO: Span = Span::from_millis(200);
 
 /// Whether the ways between this host and another one are cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,6 +132,8 @@ impl Edge {
 
     fn min_rto(&self) -> Span {
         let policy = self.policy.as_ref();
-        policy.and_then(|policy| policy.min_rto).unwrap_or(MIN_RTO)
+        policy
+            .and_then(|policy| policy.min_rto)
+            .unwrap_or(StreamLaw::default().min_rto)
     }
 }

@@ -227,10 +227,10 @@ impl Page {
             ),
             row("… accepted", streams.accepted),
             row(
-                "… closed, refused, reset, timed out",
+                "… closed by this side, by the peer, refused, reset, timed out",
                 format!(
-                    "{}, {}, {}, {}",
-                    streams.closed, streams.refused, streams.reset, streams.timed_out
+                    "{}, {}, {}, {}, {}",
+                    streams.ended, streams.closed, streams.refused, streams.reset, streams.timed_out
                 ),
             ),
             row(

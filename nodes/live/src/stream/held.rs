@@ -9,7 +9,8 @@
 
 use std::collections::VecDeque;
 
-use squall_nodes::link::passage::stream::{FIRST_TIMEOUT, next_try};
+use squall_nodes::link::passage::stream::next_try;
+use squall_nodes::stream::StreamLaw;
 use squall_nodes::{Closed, Span, Time};
 
 use super::conn::{Conn, Phase, Reading, What};
@@ -98,7 +99,7 @@ impl Held {
     /// A dial is tried again when a kernel would do so that has asked for it since a time.
     pub(super) fn asks_again(&mut self, since: Time, now: Time) {
         self.asks_since = since;
-        self.wakes = next_try(since, FIRST_TIMEOUT, now + Span::from_nanos(1));
+        self.wakes = next_try(since, StreamLaw::FIRST_TIMEOUT, now + Span::from_nanos(1));
     }
 
     /// When the last of what has come in arrives.

@@ -393,7 +393,7 @@ impl Streams {
         conn.close();
         // At once: what the node says afterwards, it says of a connection that it has closed.
         conn.say_the_end();
-        self.counts.closed += u64::from(!was_over);
+        self.counts.ended += u64::from(!was_over);
         self.now = now;
         if let Phase::Closing { .. } = conn.phase {
             self.set_deadline(id.0, now + self.settings.user_timeout);

@@ -231,5 +231,8 @@ fn a_port_is_listened_on_again_right_after_its_connections_were_closed() {
     let mut c = Host::at(ip, |_| {});
     c.wish_without_an_answer([Wish::Listen(PORT)]);
     let why = c.ends().expect_err("the port is taken").to_string();
-    assert!(why.contains("cannot be bound") && why.ends_with("has it"), "{why}");
+    assert!(
+        why.contains("cannot be bound") && why.ends_with("has it"),
+        "{why}"
+    );
 }

@@ -7,16 +7,13 @@
 use super::{Law, Purpose, Words};
 use crate::link::transmission;
 use crate::rng::between;
+use crate::stream::{StreamLaw, waits};
 use crate::time::{Span, Time};
 
 /// What a packet of a stream has besides its payload, in bytes: an IPv4 header and a TCP header, both without options.
 pub const STREAM_HEADERS: u64 = 40;
 /// The longest packet of a link that has no MTU of its own: Ethernet's.
 const USUAL_MTU: u64 = 1500;
-/// What a timeout backs off to at most: `TCP_RTO_MAX` of Linux.
-const LONGEST_TIMEOUT: Span = Span::from_secs(120);
-/// The first timeout of an opening: RFC 6298, 2.1.
-pub const FIRST_TIMEOUT: Span = Span::from_secs(1);
 /// How often in a row a packet is lost at most: by then its connection is given up.
 const MOST_LOST: u32 = 64;
 
@@ -48,7 +45,7 @@ impl Law {
         }
         let latency = self.latency.draw(words.word(Purpose::Latency));
         let lost = in_a_row(self.loss.share(), packets, words.word(Purpose::Loss));
-        let again = waits(lost, latency * 2 + min_rto);
+        let again = waits(lost + 1, latency * 2 + min_rto);
         let held_back = self.reorder.share() > 0.0
             && in_a_row(self.reorder.share(), packets, words.word(Purpose::Reorder)) > 0;
         let held_back = match held_back {
@@ -67,11 +64,8 @@ impl Law {
         });
         // Each of a question and its answer.
         let through = (1.0 - self.loss.share()) * (1.0 - self.loss.share());
-        trips
-            + waits(
-                in_a_row(1.0 - through, 1, words.word(Purpose::Loss)),
-                FIRST_TIMEOUT,
-            )
+        let lost = in_a_row(1.0 - through, 1, words.word(Purpose::Loss));
+        trips + waits(lost + 1, StreamLaw::FIRST_TIMEOUT)
     }
 
     /// How long one packet that nobody sends again is under way; `None` when it is lost.
@@ -81,27 +75,10 @@ impl Law {
     }
 }
 
-/// How long after it was sent first a packet goes out for the last time that was lost so often in a row; `first` is the timeout before any
-/// was lost.
-pub fn waits(lost: u32, first: Span) -> Span {
-    (0..lost).fold(Span::ZERO, |sum, nth| sum + timeout(nth, first))
-}
-
-/// When a sender tries again that has sent something in vain at `since`: the first time at `now` or later.
+/// When a sender tries again that has sent something in vain at `since`: the first time at `now` or later. `first` is its first timeout.
 pub fn next_try(since: Time, first: Span, now: Time) -> Time {
-    let mut at = since;
-    for nth in 0..MOST_LOST {
-        if at >= now {
-            break;
-        }
-        at += timeout(nth, first);
-    }
-    at.max(now)
-}
-
-fn timeout(nth: u32, first: Span) -> Span {
-    let factor = 1_u64.checked_shl(nth).unwrap_or(u64::MAX);
-    Span::from_nanos(first.as_nanos().saturating_mul(factor)).min(LONGEST_TIMEOUT)
+    let mut tries = (1..=MOST_LOST).map(|tries| since + waits(tries, first));
+    tries.find(|at| *at >= now).unwrap_or(now)
 }
 
 /// How often the unluckiest of so many packets is lost in a row, each time with a probability of `loss`: the least number for which all of

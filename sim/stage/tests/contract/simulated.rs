@@ -90,7 +90,7 @@ fn plan(story: &Story) -> Plan<Scripted> {
         rules: "Standard",
         hosts: hosts.collect(),
         network: Network {
-            streams: story.streams.clone(),
+            streams: story.streams,
             ..Network::of(law)
         },
         persist: Latency::Constant(Span::from_millis(10)),
