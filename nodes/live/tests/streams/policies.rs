@@ -291,3 +291,46 @@ fn a_policy_that_says_nothing_of_streams_does_nothing_to_them() {
     assert_eq!((a.so_far(), b.so_far()), (vec![], vec![]));
     assert_ne!(a.ip, address());
 }
+
+#[test]
+fn hosts_tell_that_a_stream_is_stuck_and_that_it_flows_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = |name: &str| folder.path().join(name);
+    let host = |name: &str| {
+        let file = lines(name);
+        Host::with(|settings| settings.lines = Some(file))
+    };
+    let (mut a, mut b) = (host("a"), host("b"));
+    b.wish([Wish::Listen(PORT)]);
+    apply(&[&a, &b], None, &[]);
+    let (here, there) = a.connect(&mut b);
+    a.wish([Wish::Write(here, b"before".to_vec())]);
+    b.read(there, 6);
+    let told = |name: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(lines(name)).unwrap();
+        let told = text.lines().filter_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let what = line.as_object()?.keys().next()?.clone();
+            let is_it = what == "stuck" || what == "flows";
+            is_it.then(|| format!("{what} {}", line[&what]["with"].as_str().unwrap()))
+        });
+        told.collect()
+    };
+    // An ordinary connection is nothing to tell of.
+    assert_eq!((told("a"), told("b")), (vec![], vec![]));
+    apply(&[&a, &b], None, &[(0, 1)]);
+    a.wish([Wish::Write(here, b"meanwhile".to_vec())]);
+    // One more of them is no news.
+    a.wish([Wish::Dial(b.port())]);
+    b.is_in_time("the bytes", |_| !told("b").is_empty());
+    apply(&[&a, &b], None, &[]);
+    assert_eq!(b.read(there, 9), b"meanwhile");
+    a.hear_that("the other one", |heard| {
+        matches!(heard, Heard::Opened(_)).then_some(())
+    });
+    a.so_far();
+    b.so_far();
+    let both = |ip: std::net::Ipv4Addr| [format!("stuck {ip}"), format!("flows {ip}")];
+    assert_eq!(told("a"), both(b.ip));
+    assert_eq!(told("b"), both(a.ip));
+}

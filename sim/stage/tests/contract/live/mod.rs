@@ -326,11 +326,11 @@ impl<'s> Stage<'s> {
     }
 }
 
-/// Eight addresses on the loopback network that no other story of this process has, and as good as certainly no other process.
+/// Three addresses on the loopback network that no other story of this process has, and as good as certainly no other process.
 fn addresses() -> u32 {
     static STORIES: AtomicU32 = AtomicU32::new(0);
     let story = STORIES.fetch_add(1, Ordering::Relaxed);
-    assert!(story < 31, "there are no more addresses");
-    let block = (std::process::id() % (1 << 14)) << 8 | story << 3 | 1;
+    assert!(story < 63, "there are no more addresses");
+    let block = (std::process::id() % (1 << 14)) << 8 | story << 2 | 1;
     u32::from_be_bytes([127, 64, 0, 0]) + block
 }
