@@ -1,8 +1,13 @@
 //! The `squall` program: every command, for every protocol of the house.
 
+use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 
 fn main() -> std::process::ExitCode {
-    squall::App::new().protocol::<Echo>().protocol::<Hac>().main()
+    squall::App::new()
+        .protocol::<Echo>()
+        .protocol::<Hac>()
+        .protocol::<Counter>()
+        .main()
 }
