@@ -114,6 +114,8 @@ pub enum Change {
     Turn,
     /// A rule of both sets: nobody is put below one who is below itself.
     Downward,
+    /// A rule of both sets: a node listens before it writes anything, so that no write that fails takes that with it.
+    ListenFirst,
 }
 
 /// Which changes are in force. Looked up on every packet, so a set of bits.
@@ -122,7 +124,7 @@ pub(super) struct Changes(u32);
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 12] = [
+    pub const ALL: [Change; 13] = [
         Change::Prove,
         Change::Earn,
         Change::Deadline,
@@ -135,10 +137,11 @@ impl Change {
         Change::StartOver,
         Change::Turn,
         Change::Downward,
+        Change::ListenFirst,
     ];
 
     /// Those that are rules of both sets, and change nothing of `Original`.
-    pub const OF_BOTH: [Change; 2] = [Change::Turn, Change::Downward];
+    pub const OF_BOTH: [Change; 3] = [Change::Turn, Change::Downward, Change::ListenFirst];
 }
 
 impl Changes {

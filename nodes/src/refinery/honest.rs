@@ -81,13 +81,17 @@ impl Honest {
                 if self.found == Found::Rubbish {
                     out.claim(RefineryFact::DiskUnreadable);
                 }
-                // Ahead of any write: what waits behind one that fails is dropped, and it listens but once.
-                if self.who.listens() {
+                // What waits behind a write that fails is dropped, and it listens but once.
+                let listens_first = self.config.changes().has(Change::ListenFirst);
+                if self.who.listens() && listens_first {
                     out.listen(self.me.port());
                 }
                 if self.found != Found::Epoch {
                     // That a disk does not take anything is better known before the first epoch has to be on it.
                     out.persist(&disk::encode(self.who.epoch()));
+                }
+                if self.who.listens() && !listens_first {
+                    out.listen(self.me.port());
                 }
                 self.start(now, out);
             }

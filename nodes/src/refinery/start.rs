@@ -13,15 +13,15 @@ use crate::start::{Outside, Unusable, port};
 pub(super) const WORDS: &[(&str, &str)] = &[
     ("master PORT", "reign at this port of 127.0.0.1, or of --address"),
     (
-        "master PORT --standby HOST PORT",
-        "reign, and know where the standby is that takes over, and may have taken over already",
+        "master PORT HOST PORT",
+        "reign, and know of a standby at this host and port, which takes over and may have taken over already",
     ),
     (
         "standby PORT HOST PORT",
         "follow the master at this host and port, and reign when it is gone",
     ),
     (
-        "node ID TYPE HOST PORT [HOST PORT] [--port OWN_PORT]",
+        "node ID TYPE HOST PORT [HOST PORT] [OWN_PORT]",
         "join the master at this host and port, or the standby at the other, and accept those below at a port of its own, or one that \
          the system has free",
     ),
@@ -39,7 +39,7 @@ pub(super) fn start(
             let own = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port(own)?);
             Ok(placed(Role::Master, own, Arc::from([own]), config))
         }
-        ["master", own, "--standby", host, there] => {
+        ["master", own, host, there] => {
             let standby = at(host, there, outside)?;
             let own = SocketAddrV4::new(towards(standby, outside)?, port(own)?);
             Ok(placed(Role::Master, own, Arc::from([own, standby]), config))
@@ -51,7 +51,7 @@ pub(super) fn start(
         }
         ["node", id, kind, rest @ ..] => {
             let (masters, own) = match rest {
-                [masters @ .., "--port", own] => (masters, Some(port(own)?)),
+                [masters @ .., own] if rest.len() % 2 == 1 => (masters, Some(port(own)?)),
                 masters => (masters, None),
             };
             let masters: Vec<SocketAddrV4> = match masters {
@@ -177,7 +177,7 @@ mod tests {
             (Role::Master, Ipv4Addr::LOCALHOST, 7500)
         );
         assert_eq!(addresses(&master), ["127.0.0.1:7500"]);
-        let master = started("master 7500 --standby hall 7501").expect("a master");
+        let master = started("master 7500 hall 7501").expect("a master");
         assert_eq!(addresses(&master), ["10.0.0.2:7500", "10.0.0.9:7501"]);
         let standby = started("standby 7501 hall 7500").expect("a standby");
         assert_eq!((standby.role.clone(), standby.config.port), (Role::Standby, 7501));
@@ -198,9 +198,11 @@ mod tests {
             (node.config.id.as_deref(), node.config.port),
             (Some("n1"), 40_001)
         );
-        let node = started("node n1 crusher hall 7500 10.0.0.8 7501 --port 7502").expect("a node");
+        let node = started("node n1 crusher hall 7500 10.0.0.8 7501 7502").expect("a node");
         assert_eq!(addresses(&node), ["10.0.0.9:7500", "10.0.0.8:7501"]);
         assert_eq!(node.config.port, 7502);
+        let alone = started("node n1 crusher hall 7500 7502").expect("a node");
+        assert_eq!((alone.config.masters.len(), alone.config.port), (1, 7502));
         assert_eq!(Refinery::assemble(&mut [node]), Ok(()));
     }
 
@@ -219,8 +221,9 @@ mod tests {
                 "no way to 11.0.0.1: the network is unreachable",
             ),
             ("node n1 crusher", "is nothing that can be started"),
+            ("node n1 crusher hall 7500 attic", "`attic` is not a port"),
             (
-                "node n1 crusher hall 7500 attic",
+                "node n1 crusher hall 7500 attic 7501 hall 7502",
                 "is nothing that can be started",
             ),
         ] {

@@ -1,7 +1,10 @@
 //! Every change of refinery's `Hardened` has a twin without it, and every promise is seen broken by one of them: a change that nothing
-//! misses would be a change too many, and a promise that was never broken proves nothing.
+//! misses would be a change too many, and a promise that was never broken proves nothing. And what random storms have found stays mended, by
+//! what is said to mend it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
 
 use squall_nodes::Protocol;
 use squall_nodes::refinery::{Change, Refinery};
@@ -105,6 +108,16 @@ const SCENES: &[Scene] = &[
             At("10s", Heal(FailingDisk(who: "s", share: 1.0))),
         "#,
     },
+    // The first write of a master that has lost its disk fails, and what waits behind it is dropped. Later nobody else is left.
+    Scene {
+        missed: &[(Change::ListenFirst, "live_upstream")],
+        hosts: "",
+        config: "",
+        timeline: r#"
+            At("2s", FailingDisk(who: "m", share: 1.0)), At("3s", Kill("m")), At("4s", Wipe("m")),
+            At("6s", Heal(FailingDisk(who: "m", share: 1.0))), At("12s", Kill("s")),
+        "#,
+    },
     // One below another: whoever loses its upstream finds those below itself.
     Scene {
         missed: &[(Change::Downward, "tree")],
@@ -113,6 +126,13 @@ const SCENES: &[Scene] = &[
         timeline: r#"At("3s", Kill("n1")), At("4s", Kill("n2")), At("5s", Restart("n1")), At("6s", Restart("n2"))"#,
     },
 ];
+
+/// What random storms have found: a file, and the change that mends it, with a promise that is broken without.
+const FOUND: &[(&str, Change, &str)] = &[(
+    "found_deaf_since_its_first_write",
+    Change::ListenFirst,
+    "refinery.live_upstream",
+)];
 
 /// The scene as a scenario file, without a change.
 fn text(scene: &Scene, without: Option<Change>) -> String {
@@ -195,5 +215,59 @@ fn every_change_and_every_promise_has_a_scene() {
             "nothing breaks {}",
             kind.name()
         );
+    }
+}
+
+/// What is said of a find on the page of the protocol, and its file, by its name.
+fn find(name: &str) -> (String, String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("nodes/src/refinery/mod.rs")).expect("the page can be read");
+    let row = format!("//! | `{name}` |");
+    let row = page.lines().find(|line| line.starts_with(&row));
+    let row = row.unwrap_or_else(|| panic!("{name} is not told of on the page of refinery"));
+    let file = root.join(format!("scenarios/refinery/{name}.ron"));
+    let text = std::fs::read_to_string(file).expect("the file is in the library");
+    (row.to_owned(), text)
+}
+
+#[test]
+fn every_find_of_the_library_is_accounted_for_here_and_on_the_page_of_refinery() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/refinery");
+    let files = std::fs::read_dir(folder).expect("the folder can be read");
+    let names: BTreeSet<String> = files
+        .map(|file| file.expect("the folder can be read").file_name())
+        .filter_map(|name| Some(name.to_str()?.strip_suffix(".ron")?.to_owned()))
+        .filter(|name| name.starts_with("found_"))
+        .collect();
+    let accounted = FOUND.iter().map(|(name, _, _)| (*name).to_owned());
+    assert_eq!(names, accounted.collect());
+    for (name, change, _) in FOUND {
+        let (row, _) = find(name);
+        assert!(row.contains(&format!("[`{change:?}`]")), "{name}: {row}");
+    }
+}
+
+#[test]
+fn what_a_storm_found_is_mended_and_breaks_again_without_its_mend() {
+    for (name, change, promise) in FOUND {
+        let (_, text) = find(name);
+        let runs = |text: String| {
+            let file = ScenarioFile::parse("found.ron", text).unwrap_or_else(|c| panic!("{c:?}"));
+            let prepared = registered::<Refinery>()
+                .prepare(&file, "Hardened")
+                .unwrap_or_else(|c| panic!("{c:?}"));
+            move |seed| prepared.worker().run(seed)
+        };
+        let run = runs(text.clone());
+        for seed in 0..HELD {
+            let outcome = run(seed);
+            let (verdict, violation) = (outcome.verdict, outcome.violation);
+            assert_eq!(verdict, Verdict::Held, "{name}, seed {seed}: {violation:?}");
+        }
+        let protocol = "    protocol: \"refinery\",\n";
+        let without = format!("{protocol}    config: (without: [{change:?}]),\n");
+        let broken = runs(text.replace(protocol, &without))(0);
+        let violated = broken.violation.map(|violation| violation.invariant);
+        assert_eq!(violated.as_deref(), Some(*promise), "{name} without its mend");
     }
 }
