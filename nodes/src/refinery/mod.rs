@@ -32,6 +32,34 @@
 //! - [`Config`]: the settings and what cannot be; [`RefineryFact`]: what is claimed; `invariants`: what is promised, with the
 //!   bounds and how they are derived.
 //!
+//! # Run it live
+//!
+//! Three terminals, one after another: a master that knows of its standby, the standby, and a node that knows of both.
+//!
+//! ```sh
+//! squall node refinery master 7500 127.0.0.1 7501 --data m --http 127.0.0.1:9100
+//! squall node refinery standby 7501 127.0.0.1 7500 --data s --http 127.0.0.1:9101
+//! squall node refinery node n1 crusher 127.0.0.1 7500 127.0.0.1 7501 --control n1.sock
+//! ```
+//!
+//! The master claims that it is `serving`, the standby that it is `following` it, and the node that it has `joined` and is `attached`: below
+//! the master, which has nobody else. Each further node is started like the last, under an id of its own; the fourth is given one of the
+//! first three for its upstream. Now stop the master: Ctrl-C in the first terminal. The node claims `orphaned`, and the standby `suspected`;
+//! a second later it is `promoted`, and the node has `joined` it. Ask them, from a fourth terminal:
+//!
+//! ```sh
+//! squall ask n1.sock Status
+//! curl -s http://127.0.0.1:9101/status.json
+//! ```
+//!
+//! The node has `127.0.0.1:7501` for its master, in epoch 3: the master had opened 2. The standby is `Reigning` and has `n1` below it. The
+//! master, started again by the first line, finds its epoch in its folder, looks for the other first, and is `following` it from then on.
+//!
+//! The settings are those of the profile `brisk`, and the secret is one that everybody knows. `--print-config` prints the file that such
+//! words amount to; there it can be changed, `config: (secret: "…")`, for all of them, and the connections be secured, `tls: (…)`, by
+//! certificates that are for the addresses of the nodes. Then nobody gets as far as a handshake who has none, and who sits between two nodes
+//! hears nothing. The pages show every setting: give them an address that only friends reach.
+//!
 //! # What is promised
 //!
 //! Under `Hardened`. Under `Original` the promises are the same, and the flaws below break them.
