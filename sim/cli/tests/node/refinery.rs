@@ -198,8 +198,7 @@ fn is_over(mut stream: &TcpStream) -> bool {
 }
 
 /// A packet by which somebody says who it is.
-const ESTABLISH: &str =
-    r#"conn:establish;;{"id":"x","version":"1","type":"crusher","port":"7501"}<EOF>"#;
+const ESTABLISH: &str = r#"conn:establish;;{"id":"x","version":"1","type":"crusher","port":"7501"}<EOF>"#;
 
 #[test]
 fn whatever_is_no_packet_or_out_of_turn_is_closed_with_a_fact() {
@@ -214,7 +213,10 @@ fn whatever_is_no_packet_or_out_of_turn_is_closed_with_a_fact() {
         (deep.as_bytes(), "Unreadable"),
         (long.as_bytes(), "Unreadable"),
         (b"conn:alive;;{}<EOF>", "Turn"),
-        (b"auth:ack;;{\"upstream\":\"127.0.0.1:1\",\"epoch\":\"9\"}<EOF>", "Turn"),
+        (
+            b"auth:ack;;{\"upstream\":\"127.0.0.1:1\",\"epoch\":\"9\"}<EOF>",
+            "Turn",
+        ),
         (b"auth:dec;;{}<EOF>", "Turn"),
     ];
     for (nth, (bytes, why)) in garbage.into_iter().enumerate() {
@@ -244,7 +246,8 @@ fn a_hundred_megabytes_and_a_byte_now_and_then_end_when_they_are_too_long() {
     assert!(is_closed(&endless));
     // A reading that times out is the pause between two bytes.
     let mut slow = cluster.dial().expect("the master listens");
-    slow.set_read_timeout(Some(Duration::from_millis(250))).expect("a timeout");
+    slow.set_read_timeout(Some(Duration::from_millis(250)))
+        .expect("a timeout");
     let began = Instant::now();
     let bytes = ESTABLISH.bytes().cycle();
     let mut sent = 0;
@@ -303,10 +306,17 @@ fn ten_thousand_connections_from_one_peer_cost_no_honest_node_its_own() {
         thread::yield_now();
     }
     let (kept, over, refused) = flood.join().expect("the flood ends");
-    assert!(over + refused > 9_000, "{over} were closed, {refused} got nowhere");
+    assert!(
+        over + refused > 9_000,
+        "{over} were closed, {refused} got nowhere"
+    );
     // By the node itself, of those that its host let pass.
     let told = status(cluster.master());
-    assert!(told["claims"]["closed"].as_u64() > Some(100), "{}", told["claims"]);
+    assert!(
+        told["claims"]["closed"].as_u64() > Some(100),
+        "{}",
+        told["claims"]
+    );
     cluster.assert_nobody_was_lost();
     // Those that are still there have not been let in in time.
     assert!(kept.iter().all(is_closed), "a stranger was let stay");
