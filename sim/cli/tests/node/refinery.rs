@@ -1,7 +1,6 @@
 //! refinery's nodes as processes: the walk-through of its page, and what strangers of no manners get, and cost.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -12,7 +11,10 @@ use serde_json::Value;
 use crate::pages::page;
 use crate::process::{Folder, Node, PATIENCE, address, squall};
 
-/// The page of the protocol.
+#[expect(clippy::disallowed_types, reason = "a test is a stranger at a node's gate")]
+type Stream = std::net::TcpStream;
+
+/// The walk-through on the page of the protocol.
 fn walk_through() -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nodes/src/refinery/mod.rs");
     let page = std::fs::read_to_string(page).expect("refinery has a page");
@@ -146,7 +148,7 @@ impl Cluster {
     }
 
     /// Dials the master, from the address of nobody in the cluster.
-    fn dial(&self) -> std::io::Result<TcpStream> {
+    fn dial(&self) -> std::io::Result<Stream> {
         dial(&self.at)
     }
 
@@ -164,16 +166,16 @@ impl Cluster {
     }
 }
 
-fn dial(at: &str) -> std::io::Result<TcpStream> {
+fn dial(at: &str) -> std::io::Result<Stream> {
     let to = format!("{at}:7500").parse().expect("an address");
     // One that finds no room in the kernel's line is not waited for.
-    let stream = TcpStream::connect_timeout(&to, Duration::from_millis(200))?;
+    let stream = Stream::connect_timeout(&to, Duration::from_millis(200))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
 }
 
 /// Waits until the other end has closed.
-fn is_closed(mut stream: &TcpStream) -> bool {
+fn is_closed(mut stream: &Stream) -> bool {
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let mut bytes = [0; 4096];
     loop {
@@ -186,7 +188,7 @@ fn is_closed(mut stream: &TcpStream) -> bool {
 }
 
 /// Whether the other end has closed by now.
-fn is_over(mut stream: &TcpStream) -> bool {
+fn is_over(mut stream: &Stream) -> bool {
     stream.set_nonblocking(true).expect("a socket");
     loop {
         match stream.read(&mut [0; 4096]) {
