@@ -274,7 +274,8 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
         + counts.unsent
         + counts.overflowed
         + counts.congested
-        + counts.too_long;
+        + counts.too_long
+        + counts.under_way;
     let left = counts.sent + counts.duplicated;
     Traffic {
         sent: counts.sent + known.saturating_sub(left),
@@ -287,7 +288,7 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
         congested: counts.congested,
         too_long: counts.too_long,
         corrupted: 0,
-        in_flight: 0,
+        in_flight: counts.under_way,
         streams: streams(&counts.streams),
     }
 }
