@@ -112,6 +112,20 @@ pub enum Progress {
         /// How many there are: one for each life of a host.
         flights: usize,
     },
+    /// The run is over, and the folder of its recordings stays, though nothing is known to be recorded in it.
+    Unclear {
+        /// The folder.
+        folder: PathBuf,
+        /// Why it stays.
+        why: String,
+    },
+    /// Hosts are booted to see how late they do: so many rounds of that are done.
+    Round {
+        /// Are done.
+        done: u32,
+        /// Will be at most.
+        of: u32,
+    },
     /// The run is over, and not everything of it could be taken away: its journal stays.
     Left {
         /// What is left, and why.
@@ -150,10 +164,12 @@ pub trait Staged: Send + Sync {
     ) -> Result<LiveRun, StageError>;
 
     /// Measures how late a scenario's hosts boot on this stage: its processes are started as for a run, and boot, and boot again, a few times.
+    /// Each time has a folder as a run does, which is kept as those of runs are. Nothing is measured of a scenario in which no host boots when
+    /// the run begins.
     ///
     /// # Errors
     ///
-    /// That they cannot be played, or that the machine did not let it be. Whatever comes of it, nothing stays behind.
+    /// That they cannot be played, or that the machine did not let it be. Whatever comes of it, no process stays behind.
     fn boots(&self, file: &ScenarioFile, rules: &'static str, stage: &Stage<'_>)
     -> Result<Boots, StageError>;
 }
