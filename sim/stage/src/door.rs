@@ -67,6 +67,9 @@ impl fmt::Display for Why {
     }
 }
 
+/// How often hosts boot at most when it is measured how late they do.
+pub const MOST_ROUNDS: u32 = 8;
+
 /// What is happening on a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -119,12 +122,10 @@ pub enum Progress {
         /// Why it stays.
         why: String,
     },
-    /// Hosts are booted to see how late they do: so many rounds of that are done.
-    Round {
-        /// Are done.
+    /// Hosts are booted to see how late they do, once more.
+    Booting {
+        /// How often all were before; less than [`MOST_ROUNDS`].
         done: u32,
-        /// Will be at most.
-        of: u32,
     },
     /// The run is over, and not everything of it could be taken away: its journal stays.
     Left {

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::able;
 use crate::audience::Audience;
 use crate::crew::Crew;
-use crate::door::{Folders, Links, Progress, Stage, StageError, Staged, Why};
+use crate::door::{Folders, Links, MOST_ROUNDS, Progress, Stage, StageError, Staged, Why};
 use crate::flights::{Flights, Flown};
 use crate::ground::{Edge, Site};
 use crate::host::Host;
@@ -32,8 +32,7 @@ pub fn staged<P: Protocol>() -> Box<dyn Staged> {
     Box::new(Live::<P>(PhantomData))
 }
 
-/// How often hosts boot at most when it is measured how late they do, and after how many boots of theirs that is enough.
-const MOST_ROUNDS: u32 = 8;
+/// After how many boots it is known well enough how late hosts do.
 const ENOUGH_BOOTS: usize = 60;
 
 struct Live<P>(PhantomData<fn() -> P>);
@@ -91,10 +90,7 @@ impl<P: Protocol> Staged for Live<P> {
             if begun.plan.hosts.iter().all(|host| host.starts != Time::ZERO) {
                 break;
             }
-            (stage.progress)(Progress::Round {
-                done,
-                of: MOST_ROUNDS,
-            });
+            (stage.progress)(Progress::Booting { done });
             let (folder, more) = begun.run(0, None, stage, |mut play| play.boot_times());
             folder.leave(stage, why_kept(stage.folders, &more, |_| true));
             let Boots { first, again } = more?;
