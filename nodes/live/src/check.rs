@@ -7,8 +7,9 @@ use std::io;
 use std::net::{SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::{Access, StatVfs, access, statvfs};
 use rustix::net::SocketAddrUnix;
+use rustix::process::geteuid;
 use squall_nodes::{DiskAtBoot, Node};
 
 use crate::clock::monotonic;
@@ -327,12 +328,38 @@ fn may(path: &Path, what: Access) -> Result<(), String> {
 /// That a disk has room for anything at all.
 fn has_room(folder: &Path) -> Result<(), String> {
     match statvfs(folder) {
-        Ok(disk) if disk.f_blocks > 0 && disk.f_bfree == 0 => Err(format!(
+        Ok(disk) if is_full_for(Writer::own(), &disk) => Err(format!(
             "{}: it cannot be written to: there is no room on its disk",
             folder.display()
         )),
         _ => Ok(()),
     }
+}
+
+/// Who writes to a disk, many of which keep some room back for one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writer {
+    Root,
+    AnybodyElse,
+}
+
+impl Writer {
+    /// Who this process is.
+    fn own() -> Self {
+        match geteuid().is_root() {
+            true => Writer::Root,
+            false => Writer::AnybodyElse,
+        }
+    }
+}
+
+/// Whether a disk has no room for somebody. One that says nothing of its size has.
+fn is_full_for(writer: Writer, disk: &StatVfs) -> bool {
+    let free = match writer {
+        Writer::Root => disk.f_bfree,
+        Writer::AnybodyElse => disk.f_bavail,
+    };
+    disk.f_blocks > 0 && free == 0
 }
 
 fn is_folder(path: &Path) -> Result<(), &'static str> {
@@ -353,5 +380,24 @@ fn within(folder: &Path) -> PathBuf {
     match folder.as_os_str().is_empty() {
         true => PathBuf::from("."),
         false => folder.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_disk_keeps_back_is_room_for_root_alone() {
+        let of = |blocks, free, others| {
+            let mut disk = statvfs("/proc").unwrap();
+            (disk.f_blocks, disk.f_bfree, disk.f_bavail) = (blocks, free, others);
+            [Writer::Root, Writer::AnybodyElse].map(|writer| is_full_for(writer, &disk))
+        };
+        assert_eq!(of(1_000, 50, 10), [false, false]);
+        assert_eq!(of(1_000, 50, 0), [false, true]);
+        assert_eq!(of(1_000, 0, 0), [true, true]);
+        // As /proc has it, and others that have no size of their own.
+        assert_eq!(of(0, 0, 0), [false, false]);
     }
 }
