@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, StatVfs, access, statvfs};
 use rustix::net::SocketAddrUnix;
 use rustix::process::geteuid;
-use squall_nodes::{DiskAtBoot, Node};
+use squall_nodes::Node;
 
 use crate::clock::monotonic;
-use crate::disk::{self, Found, Owner, look};
+use crate::disk::{self, Found, Kept, Owner, look};
 use crate::error::{LiveError, about_tcp, about_udp};
 use crate::record::folder::{Folder, Turn};
 use crate::rehearsal::{First, rehearse};
@@ -66,11 +66,7 @@ pub fn check<N: Node>(settings: &Settings<N>, beforehand: &[Beforehand]) -> Vec<
             standing,
         });
     };
-    let fresh = || Found {
-        incarnation: 0,
-        state: None,
-        disk: DiskAtBoot::Fresh,
-    };
+    let fresh = Found::fresh;
     let found = match &settings.data {
         None => {
             find(
@@ -148,13 +144,8 @@ fn data(folder: &Path, owner: &Owner, beforehand: &[Beforehand]) -> Result<(Stri
     let shown = folder.display();
     let says = |says: &str| format!("{shown}: {says}");
     let will = |what| beforehand.contains(&what);
-    let fresh = Found {
-        incarnation: 0,
-        state: None,
-        disk: DiskAtBoot::Fresh,
-    };
     if writable(folder)? == Place::ToBeMade {
-        return Ok((says("it is not there, and would be made"), fresh));
+        return Ok((says("it is not there, and would be made"), Found::fresh()));
     }
     has_room(folder)?;
     if let Some(holder) = held(&disk::lock_of(folder)).map_err(|why| says(&why))? {
@@ -165,28 +156,37 @@ fn data(folder: &Path, owner: &Owner, beforehand: &[Beforehand]) -> Result<(Stri
         Err(_) if will(Beforehand::Adopt) => None,
         Err(why) => return Err(why.to_string()),
     };
-    let found = match &before {
+    let found = match will(Beforehand::Adopt) {
         // As if it were the node's own by then.
-        Some(theirs) if will(Beforehand::Adopt) => look(folder, theirs),
-        _ => look(folder, owner),
+        true => disk::look_at_own(folder),
+        false => look(folder, owner),
     };
     let found = match found {
         Ok(found) => found,
         Err(LiveError::Damaged { file, what }) if will(Beforehand::Wipe) => {
             let text = format!("{} is damaged ({what}), and would be moved aside", file.display());
-            return Ok((says(&text), fresh));
+            return Ok((says(&text), Found::fresh()));
+        }
+        Err(LiveError::LivesLost { .. }) if will(Beforehand::Wipe) => {
+            let text = "its file named incarnation is missing; what is persisted would be moved aside, and life 0 would be next";
+            return Ok((says(text), Found::fresh()));
         }
         // They name the folder.
         Err(why) => return Err(why.to_string()),
     };
     let whose = match &before {
-        None => "nobody's yet".to_owned(),
+        None if found == Found::fresh() => "nobody's yet".to_owned(),
+        None => "it does not say whose it is, and would be its own".to_owned(),
         Some(before) if before == owner => "its own".to_owned(),
         Some(before) => format!("{before}'s, and would be taken"),
     };
     let state = match &found.state {
         Some(_) if will(Beforehand::Wipe) => "what is persisted would be moved aside".to_owned(),
         Some(state) => format!("{} bytes are persisted", state.len()),
+        None if found.kept == Kept::StateMissing => {
+            "something was persisted and its file named state is gone, so that it would begin without"
+                .to_owned()
+        }
         None => "nothing is persisted".to_owned(),
     };
     let life = found.incarnation;

@@ -267,7 +267,9 @@ impl<N: Node> Host<N> {
     pub(crate) fn tell_policy(&mut self) {
         let mut policy = self.policy.clone();
         policy.missed = self.missed.iter().cloned().collect();
-        let request = Request::<N>::Policy { policy: Box::new(policy) };
+        let request = Request::<N>::Policy {
+            policy: Box::new(policy),
+        };
         if self.told < self.policy.number
             && let Some(process) = &mut self.process
             && let Ok(mut line) = serde_json::to_vec(&request)
