@@ -5,7 +5,7 @@
 //! - [`seen`], [`world`] and [`invariant`]: what is seen of a run, the questions to it, and the promises held against it.
 //! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real.
 //! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
-//! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster.
+//! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster. [`leader`]: the elected leader.
 //!
 //! Nothing here reads a clock, opens a socket or a file, starts a thread, or knows of the simulator.
 
@@ -18,6 +18,7 @@ pub mod echo;
 pub mod hac;
 pub mod invariant;
 pub mod latency;
+pub mod leader;
 pub mod link;
 pub mod node;
 pub mod outbox;

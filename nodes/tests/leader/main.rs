@@ -1,0 +1,3 @@
+//! leader's behaviour: its messages under any bytes and any cuts ([`wire`]).
+
+mod wire;
