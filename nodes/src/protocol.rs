@@ -283,4 +283,12 @@ pub fn ron_options() -> ron::Options {
 pub trait Describe {
     /// A line about a datagram on its way from `from` to `to`.
     fn datagram(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: &[u8]) -> String;
+
+    /// A line for each message that `bytes` complete of a stream, the next ones of the direction `from` one end `to` the other. They
+    /// come in order and in any pieces; what is not complete is for the describer to keep. Both addresses together are those of one
+    /// connection and no other that is open. Nothing is told but how many bytes they are, unless a protocol says more.
+    fn stream(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: &[u8]) -> Vec<String> {
+        let _ = (from, to, bytes);
+        Vec::new()
+    }
 }

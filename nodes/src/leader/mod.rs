@@ -2,15 +2,19 @@
 //! calculates for all.
 //!
 //! The source is an anonymous student's *Leader*. What is written here beyond it is marked *decided*.
+
 pub mod calc;
 mod calls;
 mod chat;
 mod config;
+mod describe;
 mod disk;
 mod facts;
+mod invariants;
 mod mesh;
 mod peer;
 mod post;
+mod start;
 mod succession;
 pub mod wire;
 
@@ -20,16 +24,74 @@ use serde::{Deserialize, Serialize};
 
 pub use calls::MOST_OPEN;
 pub use chat::MOST_SAID;
-pub use config::{Change, Config, Rules};
+pub use config::{Change, Config, LONGEST_BOUND, MOST_CONNECTIONS, Rules, SHORTEST_BOUND};
+pub use describe::Describer;
 pub use facts::LeaderFact;
 
 use crate::node::{self, Input, Node};
 use crate::outbox::Outbox;
+use crate::protocol::{ConfigOf, Describe, InvariantKind, Misfit, Placed, Protocol};
 use crate::rng::NodeRng;
-use crate::time::Time;
+use crate::start::{Outside, Unusable};
+use crate::time::{Span, Time};
 use calc::CalcError;
 use peer::Peer;
 use wire::Term;
+
+/// The protocol, as a scenario names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Leader;
+
+impl Protocol for Leader {
+    const NAME: &'static str = "leader";
+    const RULES: &'static [&'static str] = &["Original", "Hardened"];
+    const PROFILES: &'static [&'static str] = &["brisk", "classic"];
+    const ABOUT: &'static str =
+        "equal nodes that chat, and of which the one with the highest number calculates for all";
+    type Node = LeaderNode;
+
+    fn config(profile: &str, rules: &str) -> ConfigOf<Self> {
+        let rules = match rules {
+            "Original" => Rules::Original,
+            "Hardened" => Rules::Hardened,
+            // Whoever asks has chosen among `RULES`.
+            other => panic!("leader has no rule set \"{other}\""),
+        };
+        Config::profile(profile, rules)
+    }
+
+    fn assemble(hosts: &mut [Placed<LeaderNode>]) -> Result<(), Vec<Misfit>> {
+        config::assemble(hosts)
+    }
+
+    const WORDS: &'static [(&'static str, &'static str)] = start::WORDS;
+
+    fn start(
+        words: &[String],
+        config: Config,
+        outside: &dyn Outside,
+    ) -> Result<Placed<LeaderNode>, Unusable> {
+        start::start(words, config, outside)
+    }
+
+    fn status_command() -> Option<Command> {
+        Some(Command::Status)
+    }
+
+    fn invariants() -> Vec<InvariantKind<LeaderNode>> {
+        invariants::all()
+    }
+
+    /// Three tenths of the timeout or of the deadline of a connection, whichever is shorter, so that a tenth is tolerated: a message takes
+    /// four ways until it is answered and a write to a disk, and may have to be sent a second time.
+    fn shortest_timeout(config: &ConfigOf<Self>) -> Span {
+        config.timeout.min(config.deadline) * 3 / 10
+    }
+
+    fn describer() -> Box<dyn Describe> {
+        Box::new(Describer::default())
+    }
+}
 
 /// What a host may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
