@@ -141,10 +141,9 @@ impl Peer {
         let others: Vec<(usize, bool)> = mesh.others().map(|place| (place, mesh.knows(place))).collect();
         for (place, knows) in others {
             match &nodes {
-                _ if knows => self.send(now, place, What::Heartbeat, &heartbeat, out),
-                Some(nodes) => self.send(now, place, What::Nodes, nodes, out),
-                // The starter tells them by itself, once.
-                None => {}
+                Some(nodes) if !knows => self.send(now, place, What::Nodes, nodes, out),
+                // By the rules of the source the starter tells them of the list beside it.
+                _ => self.send(now, place, What::Heartbeat, &heartbeat, out),
             }
         }
         out.arm(Timer::Heartbeat, now + self.config.heartbeat);
