@@ -9,7 +9,9 @@ pub mod replay;
 
 use serde::{Serialize, Serializer};
 use squall_sim::live::LiveRun;
-use squall_sim::outcome::{FaultDone, InvariantDone, Measured, Outcome, Standing, SweepOutcome, Traffic};
+use squall_sim::outcome::{
+    FaultDone, InvariantDone, Measured, Outcome, Standing, StreamTraffic, SweepOutcome, Traffic,
+};
 use squall_sim::plan::Expect;
 use squall_sim::runner::{Happens, Promise};
 use squall_sim::trace::{Trace, TraceEvent};
@@ -326,6 +328,24 @@ struct TrafficCounts {
     too_long: u64,
     corrupted: u64,
     in_flight: u64,
+    /// Where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streams: Option<StreamCounts>,
+}
+
+/// In the order and with the meaning of [`StreamTraffic`].
+#[derive(Serialize)]
+struct StreamCounts {
+    opened: u64,
+    refused: u64,
+    reset: u64,
+    timed_out: u64,
+    closed: u64,
+    written: u64,
+    delivered: u64,
+    packets: u64,
+    sent_again: u64,
+    lost: u64,
 }
 
 fn traffic(traffic: &Traffic) -> TrafficCounts {
@@ -341,6 +361,7 @@ fn traffic(traffic: &Traffic) -> TrafficCounts {
         too_long,
         corrupted,
         in_flight,
+        streams,
     } = *traffic;
     TrafficCounts {
         sent,
@@ -354,6 +375,34 @@ fn traffic(traffic: &Traffic) -> TrafficCounts {
         too_long,
         corrupted,
         in_flight,
+        streams: (streams != StreamTraffic::default()).then(|| stream_traffic(&streams)),
+    }
+}
+
+fn stream_traffic(streams: &StreamTraffic) -> StreamCounts {
+    let StreamTraffic {
+        opened,
+        refused,
+        reset,
+        timed_out,
+        closed,
+        written,
+        delivered,
+        packets,
+        sent_again,
+        lost,
+    } = *streams;
+    StreamCounts {
+        opened,
+        refused,
+        reset,
+        timed_out,
+        closed,
+        written,
+        delivered,
+        packets,
+        sent_again,
+        lost,
     }
 }
 

@@ -25,6 +25,12 @@ pub(crate) enum Tag {
     InFlight = 12,
     Call = 13,
     PersistFailed = 14,
+    /// A node is told something of a stream.
+    Stream = 15,
+    /// A node asks for something of streams.
+    Asked = 16,
+    /// A packet of a stream is lost.
+    PacketLost = 17,
 }
 
 pub(crate) struct Rolling {

@@ -17,8 +17,9 @@ pub(crate) struct Draws {
     purpose: [[u64; 2]; PURPOSES],
     disk: [u64; 3],
     work: [u64; 2],
-    /// The last of all: those before are what they are without it.
+    /// This and what comes after it came later, and is drawn behind the others: so those are what they were before.
     lateness: [u64; 3],
+    stream: [u64; 3],
 }
 
 /// How many purposes have words. The words of the disks and the workload come after theirs: one purpose more would make those
@@ -60,6 +61,7 @@ impl Draws {
             disk: [word(), word(), word()],
             work: [word(), word()],
             lateness: [word(), word(), word()],
+            stream: [word(), word(), word()],
         }
     }
 
@@ -95,6 +97,26 @@ impl Draws {
         fold(
             life ^ deadline.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
             of_deadline,
+        )
+    }
+
+    /// The key of the connection that a host dials, in one of its lives, and calls by this number.
+    pub(crate) fn connection(&self, host: HostKey, incarnation: u32, conn: u64) -> u64 {
+        let [of_host, of_life, _] = self.stream;
+        let life = fold(host.0 ^ of_host, u64::from(incarnation) ^ of_life);
+        life ^ conn.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// The word of in how many pieces the bytes from a number on are read at an end of the connection with this key.
+    pub(crate) fn piece(&self, connection: u64, end: u64, from: u64) -> u64 {
+        let [_, of_end, of_piece] = self.stream;
+        let end = fold(
+            connection ^ of_end,
+            end.wrapping_add(1).wrapping_mul(of_piece | 1),
+        );
+        fold(
+            end ^ from.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            of_piece,
         )
     }
 

@@ -204,6 +204,50 @@ impl fmt::Display for Told<'_> {
                 write!(f, "drops a datagram from {} ({why:?})", self.place(from))
             }
             Happening::Timer { timer } => write!(f, "is woken by its timer {timer}"),
+            Happening::Listening { port } => write!(f, "listens on port {port}"),
+            Happening::Dialling { conn, to } => write!(f, "dials {} as connection {conn}", self.place(to)),
+            Happening::Wrote {
+                conn,
+                to,
+                says,
+                len,
+                hash,
+            } => {
+                let (to, says) = (self.place(to), says.join("; "));
+                write!(
+                    f,
+                    "writes {says:?} to connection {conn} with {to} ({len} bytes, hash {hash:016x})"
+                )
+            }
+            Happening::PausedReading { conn } => write!(f, "reads no more from connection {conn}"),
+            Happening::ResumedReading { conn } => write!(f, "reads from connection {conn} again"),
+            Happening::Closing { conn, to } => write!(f, "closes connection {conn} with {}", self.place(to)),
+            Happening::Opened { conn, to } => {
+                write!(f, "is told that connection {conn} to {} is open", self.place(to))
+            }
+            Happening::Accepted { conn, port, from } => {
+                let from = self.place(from);
+                write!(f, "accepts connection {conn} from {from} on port {port}")
+            }
+            Happening::Read {
+                conn,
+                from,
+                says,
+                len,
+                hash,
+            } => {
+                let (from, says) = (self.place(from), says.join("; "));
+                write!(
+                    f,
+                    "reads {says:?} from connection {conn} with {from} ({len} bytes, hash {hash:016x})"
+                )
+            }
+            Happening::Blocked { conn } => write!(f, "is told that connection {conn} takes no more"),
+            Happening::Writable { conn } => write!(f, "is told that connection {conn} takes more again"),
+            Happening::Closed { conn, with, why } => {
+                let with = self.place(with);
+                write!(f, "is told that connection {conn} with {with} is over ({why:?})")
+            }
             Happening::Persisting { token, len, hash } => {
                 write!(
                     f,

@@ -202,6 +202,33 @@ pub struct Traffic {
     pub corrupted: u64,
     /// On their way when the run ended, or waiting for a paused or slow host to read them.
     pub in_flight: u64,
+    /// What became of the streams, whose packets are not counted above.
+    pub streams: StreamTraffic,
+}
+
+/// What became of the streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamTraffic {
+    /// Connections that were opened, each counted where it was dialled.
+    pub opened: u64,
+    /// How often a node was told that its connection was refused,
+    pub refused: u64,
+    /// reset,
+    pub reset: u64,
+    /// given up,
+    pub timed_out: u64,
+    /// or closed by the peer in order.
+    pub closed: u64,
+    /// Bytes that nodes wrote to connections which were there.
+    pub written: u64,
+    /// Bytes that nodes read.
+    pub delivered: u64,
+    /// Packets that went out.
+    pub packets: u64,
+    /// Packets among them that had gone out before.
+    pub sent_again: u64,
+    /// Packets that did not reach their host: lost, corrupted, cut, dropped by a queue or an MTU, or come to a machine that was off.
+    pub lost: u64,
 }
 
 impl Traffic {

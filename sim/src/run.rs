@@ -6,7 +6,7 @@ use squall_nodes::{
     Outbox, Placed, Promise, Protocol, Setup, Span, Tolerance, Unwitnessed, drive, ron_options,
 };
 
-use crate::engine::{End, Engine, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
+use crate::engine::{End, Engine, MOST_CONNECTIONS, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::machine::{Calibrated, Machine};
 use crate::outcome::Outcome;
 use crate::plan::{Expect, Plan};
@@ -204,7 +204,7 @@ impl<P: Protocol> Bench<'_, P> {
             .map(|placed| placed.name.clone())
             .collect();
         let ips = self.ready.placed.iter().map(|placed| placed.ip).collect();
-        let tracer = Tracer::new(hosts, ips, P::describer(), depth);
+        let tracer = Tracer::new(hosts, ips, [P::describer(), P::describer()], depth);
         let outcome = self.run_with(seed, Some(Box::new(tracer)), stop);
         let trace = self.engine.take_trace().unwrap_or_default();
         Ok((outcome?, trace))
@@ -302,6 +302,11 @@ fn cut_short<P: Protocol>(engine: &Engine<'_, P>) -> Option<String> {
         Some(End::TooManyLayers) => Some(format!(
             "the run was stopped at {}, when more than {MOST_LAYERS} layers lay over the links or over the hosts; \
              heal them, or lay them less often",
+            engine.now
+        )),
+        Some(End::TooManyConnections) => Some(format!(
+            "the run was stopped at {}, when there were more than {MOST_CONNECTIONS} connections; close them, dial fewer, or \
+             take fewer hosts",
             engine.now
         )),
         Some(End::NotSimulated { host, what }) => Some(format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 // Whoever reads a trace finds its words here.
-pub use squall_nodes::{Change, Crash, Cut, DiskAtBoot, DiskState, HostId, Span, Time};
+pub use squall_nodes::{Change, Closed, Crash, Cut, DiskAtBoot, DiskState, HostId, Span, Time};
 
 /// The record of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,96 @@ pub enum Happening {
     Timer {
         /// Which.
         timer: String,
+    },
+    /// The node accepts connections on a port from now on.
+    Listening {
+        /// The port.
+        port: u16,
+    },
+    /// The node dials.
+    Dialling {
+        /// The connection's number.
+        conn: u64,
+        /// This address.
+        to: Arc<str>,
+    },
+    /// The node wrote to a connection.
+    Wrote {
+        /// The connection's number.
+        conn: u64,
+        /// To this address.
+        to: Arc<str>,
+        /// What it says, message by message, as far as those are complete.
+        says: Vec<String>,
+        /// How long it is, in bytes.
+        len: u32,
+        /// The 64-bit xxh3 of its bytes.
+        hash: u64,
+    },
+    /// The node reads no more from a connection.
+    PausedReading {
+        /// The connection's number.
+        conn: u64,
+    },
+    /// The node reads from a connection again.
+    ResumedReading {
+        /// The connection's number.
+        conn: u64,
+    },
+    /// The node closes a connection.
+    Closing {
+        /// The connection's number.
+        conn: u64,
+        /// To this address.
+        to: Arc<str>,
+    },
+    /// The node was told that a connection which it dialled is open.
+    Opened {
+        /// The connection's number.
+        conn: u64,
+        /// To this address.
+        to: Arc<str>,
+    },
+    /// The node was told that it was dialled.
+    Accepted {
+        /// The connection's number.
+        conn: u64,
+        /// On this port.
+        port: u16,
+        /// From this address.
+        from: Arc<str>,
+    },
+    /// The node was told bytes of a connection.
+    Read {
+        /// The connection's number.
+        conn: u64,
+        /// From this address.
+        from: Arc<str>,
+        /// What they say, message by message, as far as those are complete.
+        says: Vec<String>,
+        /// How many they are.
+        len: u32,
+        /// The 64-bit xxh3 of the bytes.
+        hash: u64,
+    },
+    /// The node was told that it writes more to a connection than goes out.
+    Blocked {
+        /// The connection's number.
+        conn: u64,
+    },
+    /// The node was told that this is over.
+    Writable {
+        /// The connection's number.
+        conn: u64,
+    },
+    /// The node was told that a connection is over.
+    Closed {
+        /// The connection's number.
+        conn: u64,
+        /// With this address.
+        with: Arc<str>,
+        /// Why.
+        why: Closed,
     },
     /// A write to the host's disk began.
     Persisting {

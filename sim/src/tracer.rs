@@ -24,18 +24,22 @@ pub(crate) struct Tracer {
     depth: Depth,
     trace: Trace,
     describer: Box<dyn Describe>,
+    /// Puts into words what is read from streams, which is in other pieces than what was written.
+    reader: Box<dyn Describe>,
     /// For each host the text of an address that datagrams come from or go to: most hosts have but one.
     addresses: Vec<(SocketAddrV4, Arc<str>)>,
 }
 
 impl Tracer {
-    /// A blank record of such a depth. Packets are put into words by `describer`.
+    /// A blank record of such a depth. Packets, and what is written to streams, are put into words by the first of `describers`, what is
+    /// read from streams by the second.
     pub(crate) fn new(
         hosts: Vec<String>,
         ips: Vec<Ipv4Addr>,
-        describer: Box<dyn Describe>,
+        describers: [Box<dyn Describe>; 2],
         depth: Depth,
     ) -> Self {
+        let [describer, reader] = describers;
         let addresses = ips
             .iter()
             .map(|ip| SocketAddrV4::new(*ip, 0))
@@ -50,6 +54,7 @@ impl Tracer {
                 events: Vec::new(),
             },
             describer,
+            reader,
         }
     }
 
@@ -113,6 +118,62 @@ impl Tracer {
             at,
             Some(host),
             Happening::Received {
+                from,
+                says,
+                len,
+                hash,
+            },
+        );
+    }
+
+    /// The node on a host wrote to a connection; `ends` are its own address and the other.
+    pub(crate) fn wrote(
+        &mut self,
+        at: Time,
+        host: HostId,
+        conn: u64,
+        ends: (SocketAddrV4, SocketAddrV4),
+        bytes: &[u8],
+    ) {
+        if self.depth == Depth::Seen {
+            return;
+        }
+        let says = self.describer.stream(ends.0, ends.1, bytes);
+        let (len, hash) = (bytes.len() as u32, xxh3_64(bytes));
+        let to = self.text_of(ends.1);
+        self.note(
+            at,
+            Some(host),
+            Happening::Wrote {
+                conn,
+                to,
+                says,
+                len,
+                hash,
+            },
+        );
+    }
+
+    /// The node on a host was told bytes of a connection; `ends` are the other address and its own.
+    pub(crate) fn read(
+        &mut self,
+        at: Time,
+        host: HostId,
+        conn: u64,
+        ends: (SocketAddrV4, SocketAddrV4),
+        bytes: &[u8],
+    ) {
+        if self.depth == Depth::Seen {
+            return;
+        }
+        let says = self.reader.stream(ends.0, ends.1, bytes);
+        let (len, hash) = (bytes.len() as u32, xxh3_64(bytes));
+        let from = self.text_of(ends.0);
+        self.note(
+            at,
+            Some(host),
+            Happening::Read {
+                conn,
                 from,
                 says,
                 len,
@@ -199,6 +260,15 @@ fn when(actor: HostId, trigger: &Trigger, hosts: &[String], facts: &[&str]) -> O
                 format!("had sent a datagram to one of {}", names.join(" "))
             }
             many => format!("had sent a datagram to one of {} hosts", many.len()),
+        },
+        Cue::Open(to) => match to.as_slice() {
+            [] => "had opened a connection".to_owned(),
+            [one] => format!("had opened a connection to {}", name(one)),
+            few if few.len() <= MOST_NAMED => {
+                let names: Vec<&str> = few.iter().map(name).collect();
+                format!("had opened a connection to one of {}", names.join(" "))
+            }
+            many => format!("had opened a connection to one of {} hosts", many.len()),
         },
     };
     // Where several are waited for, what each of them does counts.

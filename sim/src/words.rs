@@ -101,6 +101,11 @@ fn trigger_in_words<P: Protocol>(plan: &Plan<P>, trigger: &Trigger) -> String {
             [one] => format!("has sent a datagram to {}", names(&plan.hosts, &[*one])),
             many => format!("has sent a datagram to one of {}", names(&plan.hosts, many)),
         },
+        Cue::Open(to) => match to.as_slice() {
+            [] => "has opened a connection".to_owned(),
+            [one] => format!("has opened a connection to {}", names(&plan.hosts, &[*one])),
+            many => format!("has opened a connection to one of {}", names(&plan.hosts, many)),
+        },
     };
     let nth = match (nth, by.as_slice()) {
         (1, _) => String::new(),

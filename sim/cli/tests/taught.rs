@@ -131,6 +131,7 @@ fn faults<P: Protocol>(plan: &Plan<P>, outcome: &Outcome, taught: &mut Taught) {
                 Cue::PersistBegun => "when persist begun",
                 Cue::PersistCompleted => "when persist completed",
                 Cue::Send(_) => "when send",
+                Cue::Open(_) => "when open",
             },
         };
         taught.insert(trigger.to_owned());

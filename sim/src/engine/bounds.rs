@@ -36,6 +36,8 @@ pub(crate) enum End {
     TooManyLayers,
     /// To find who reaches whom, by which laws, and what deeds trigger, took more than it may.
     TooMuchEffort,
+    /// There were more connections than there may.
+    TooManyConnections,
     /// A node asked for something that is not simulated.
     NotSimulated { host: HostId, what: &'static str },
 }
@@ -126,7 +128,8 @@ impl<P: Protocol> Engine<'_, P> {
         if self.stale < STALE_AT_LEAST || self.stale * 2 < self.queue.len() {
             return;
         }
-        let (hosts, layers, judge_entry) = (&mut self.hosts, &self.layers, self.judge_entry.1);
+        let (hosts, layers, streams) = (&mut self.hosts, &self.layers, &self.streams);
+        let judge_entry = self.judge_entry.1;
         self.queue.retain(|ticket, event| match event {
             Event::Judge => ticket == judge_entry,
             Event::Flap { layer } => layers.has(*layer),
@@ -142,6 +145,7 @@ impl<P: Protocol> Engine<'_, P> {
                 let held = hosts[host.index()].held.as_ref();
                 held.is_some_and(|held| held.is_entry(ticket))
             }
+            Event::Alarm { place, .. } => streams.wakes(*place, ticket),
             _ => true,
         });
         // Entries of timers that are held are in no queue, but count as stale when their timers are taken back.

@@ -13,6 +13,7 @@ pub(crate) struct Cues {
     begun: Vec<u32>,
     completed: Vec<u32>,
     sends: Vec<u32>,
+    opens: Vec<u32>,
     /// For each step of the plan, how often what it waits for has happened.
     matched: Vec<u32>,
     /// How many steps were looked at so far, one for each deed that it waits for the like of.
@@ -26,6 +27,7 @@ pub(super) enum Deed {
     BegunToPersist,
     Persisted,
     SentTo(HostId),
+    OpenedTo(HostId),
 }
 
 impl Cues {
@@ -36,6 +38,7 @@ impl Cues {
             begun: Vec::new(),
             completed: Vec::new(),
             sends: Vec::new(),
+            opens: Vec::new(),
             matched: Vec::new(),
             effort: 0,
         }
@@ -49,6 +52,7 @@ impl Cues {
         self.begun.clear();
         self.completed.clear();
         self.sends.clear();
+        self.opens.clear();
         for (step, planned) in timeline.iter().enumerate() {
             if let Trigger::When { cue, .. } = &planned.trigger {
                 let list = match cue {
@@ -56,6 +60,7 @@ impl Cues {
                     Cue::PersistBegun => &mut self.begun,
                     Cue::PersistCompleted => &mut self.completed,
                     Cue::Send(_) => &mut self.sends,
+                    Cue::Open(_) => &mut self.opens,
                 };
                 list.push(step as u32);
             }
@@ -78,6 +83,7 @@ impl Cues {
             Deed::BegunToPersist => &mut self.begun,
             Deed::Persisted => &mut self.completed,
             Deed::SentTo(_) => &mut self.sends,
+            Deed::OpenedTo(_) => &mut self.opens,
         }
     }
 }
@@ -129,7 +135,8 @@ impl<P: Protocol> Engine<'_, P> {
         if !by.is_empty() && !by.contains(&id) {
             return false;
         }
-        if let (Cue::Send(to), Deed::SentTo(receiver)) = (cue, deed)
+        if let (Cue::Send(to), Deed::SentTo(receiver)) | (Cue::Open(to), Deed::OpenedTo(receiver)) =
+            (cue, deed)
             && !to.is_empty()
             && !to.contains(&receiver)
         {

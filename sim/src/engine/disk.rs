@@ -122,6 +122,7 @@ impl<P: Protocol> Engine<'_, P> {
                     }
                 }
                 Waiting::Answer { call, answer } => self.answer(id, call, &answer),
+                Waiting::Stream(asked) => self.asked(id, asked),
                 Waiting::Persist(write) => {
                     self.start_write(id, write, barrier);
                     self.cued(id, incarnation, Deed::BegunToPersist);

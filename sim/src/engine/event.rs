@@ -5,6 +5,7 @@ use squall_nodes::{CallId, HostId, Token};
 use super::network::Flaw;
 use super::queue::{Full, Queue};
 use super::spares::{Buffers, taken_by};
+use super::streams::Place;
 
 /// Payloads of up to this length lie in the event itself.
 pub(crate) const INLINE: usize = 32;
@@ -53,6 +54,16 @@ pub(crate) enum Event {
     Step { step: u32, actor: Option<HostId> },
     /// A flap over links cuts, or opens.
     Flap { layer: u32 },
+    /// A packet of a stream reaches its host.
+    Parcel { host: HostId, parcel: u32 },
+    /// An end of a stream may have waited for long enough.
+    Alarm { host: HostId, place: Place },
+    /// A node is told something of a stream.
+    Tell {
+        host: HostId,
+        incarnation: u32,
+        place: Place,
+    },
     /// A datagram is about to arrive that should not have taken so long.
     Straggler { from: HostId, to: HostId },
     /// An invariant wants to look.
@@ -76,6 +87,9 @@ impl Event {
             | Event::Persisted { host, .. }
             | Event::PersistFailed { host, .. }
             | Event::Worked { host }
+            | Event::Parcel { host, .. }
+            | Event::Alarm { host, .. }
+            | Event::Tell { host, .. }
             | Event::Command { host, .. } => Some(*host),
             Event::Work { .. }
             | Event::Step { .. }

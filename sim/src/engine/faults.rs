@@ -3,6 +3,7 @@
 
 use squall_nodes::{Change, Crash, HostId, Protocol, Span};
 
+use super::host::Power;
 use super::see::By;
 use super::{End, Engine};
 use crate::plan::{DiskOnRestart, Fault, Layer, Target};
@@ -80,6 +81,10 @@ impl<P: Protocol> Engine<'_, P> {
             return Effect::Nothing;
         }
         self.take_down(host);
+        if how == Crash::PowerCut {
+            self.hosts[host.index()].power = Power::Off;
+        }
+        self.drop_streams(host, how);
         self.stopwatches.down(host);
         self.change(Change::Down { host, how }, by);
         Effect::Touched

@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::contents::Disk;
 use super::event::{Datagram, Event};
 use super::spares::{Barriers, Buffers, taken_by};
+use super::streams::Asked;
 use super::timers::Timers;
 
 /// How many bytes the kernel keeps for a process that does not read them: Linux's default `rmem_default`.
@@ -35,6 +36,8 @@ pub(crate) struct Host<N: Node> {
     pub(crate) barrier: Option<Box<Barrier<N>>>,
     /// What came in and the node has not got; `None` while the host is neither paused nor slow.
     pub(crate) held: Option<Box<Held>>,
+    /// Whether its kernel runs, with its node or without.
+    pub(crate) power: Power,
     /// How long each input takes.
     pub(crate) slow_by: Span,
     /// The layers that lie over it, in the order in which they were laid.
@@ -95,6 +98,7 @@ pub(crate) enum Waiting<N: Node> {
         answer: N::Answer,
     },
     Persist(Write),
+    Stream(Asked),
 }
 
 /// What a paused or slow host will find.
@@ -109,6 +113,13 @@ pub(crate) struct Held {
     pub(crate) work: Option<(u64, Time)>,
     /// How long it worked on the first of them before that.
     pub(crate) worked: Span,
+}
+
+/// Whether a machine runs, whatever its node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Power {
+    On,
+    Off,
 }
 
 /// How a host goes on that does not go on as it should.
@@ -134,6 +145,7 @@ impl<N: Node> Host<N> {
             disk_state: DiskState::Sound,
             barrier: None,
             held: None,
+            power: Power::Off,
             slow_by: Span::ZERO,
             ailments: Vec::new(),
             drifted_by: Vec::new(),
@@ -157,6 +169,7 @@ impl<N: Node> Host<N> {
             barriers.put(barrier, buffers);
         }
         self.held = None;
+        self.power = Power::Off;
         self.slow_by = Span::ZERO;
         self.ailments.clear();
         self.drifted_by.clear();
@@ -165,6 +178,10 @@ impl<N: Node> Host<N> {
 
     pub(crate) fn is_up(&self) -> bool {
         self.node.is_some()
+    }
+
+    pub(crate) fn has_power(&self) -> bool {
+        self.power == Power::On
     }
 
     pub(crate) fn is_paused(&self) -> bool {
@@ -215,8 +232,10 @@ impl<N: Node> Barrier<N> {
     /// Empties it, as if its write had failed.
     pub(crate) fn empty_into(&mut self, buffers: &mut Buffers) {
         let waiting = self.queue.drain(..).filter_map(|waiting| match waiting {
-            Waiting::Send { bytes, .. } | Waiting::Persist(Write { bytes, .. }) => Some(bytes),
-            Waiting::Claim(_) | Waiting::Answer { .. } => None,
+            Waiting::Send { bytes, .. }
+            | Waiting::Persist(Write { bytes, .. })
+            | Waiting::Stream(Asked::Write { bytes, .. }) => Some(bytes),
+            Waiting::Claim(_) | Waiting::Answer { .. } | Waiting::Stream(_) => None,
         });
         let writing = self.writing.take().map(|writing| writing.bytes);
         waiting.chain(writing).for_each(|bytes| buffers.put(bytes));
@@ -272,9 +291,11 @@ impl<N: Node> Waiting<N> {
     /// How many bytes of memory it takes, about: what facts and answers point to is not known.
     pub(crate) fn bytes_taken(&self) -> usize {
         let beside = match self {
-            Waiting::Send { bytes, .. } => taken_by(bytes.len()),
+            Waiting::Send { bytes, .. } | Waiting::Stream(Asked::Write { bytes, .. }) => {
+                taken_by(bytes.len())
+            }
             Waiting::Persist(write) => write.bytes_taken(),
-            Waiting::Claim(_) | Waiting::Answer { .. } => 0,
+            Waiting::Claim(_) | Waiting::Answer { .. } | Waiting::Stream(_) => 0,
         };
         size_of::<Self>() + beside
     }

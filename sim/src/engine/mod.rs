@@ -30,6 +30,7 @@ mod see;
 mod send;
 mod slow;
 mod spares;
+mod streams;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ use crate::watch::{Judge, Stopwatches};
 
 pub(crate) use bounds::{End, MOST_EFFORT, MOST_HELD};
 pub(crate) use layers::MOST_LAYERS;
+pub(crate) use streams::MOST_CONNECTIONS;
 
 use ailments::Ailments;
 use clock::Clock;
@@ -63,6 +65,7 @@ use network::Links;
 use queue::{Full, Queue};
 pub(crate) use see::By;
 use spares::{Barriers, Buffers};
+use streams::Streams;
 use take::{DueInput, What};
 use timers::Upkeep;
 
@@ -84,6 +87,7 @@ pub(crate) struct Engine<'p, P: Protocol> {
     pub(crate) rest_at: u64,
     pub(crate) hosts: Vec<Host<P::Node>>,
     links: Links<'p>,
+    streams: Streams,
     layers: Layers,
     draws: Draws,
     payloads: Payloads,
@@ -155,6 +159,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             rest_at: u64::MAX,
             hosts: (0..hosts).map(|_| Host::new()).collect(),
             links: Links::new(&plan.network, plan.tolerated, hosts),
+            streams: Streams::default(),
             layers: Layers::default(),
             draws: Draws::new(0),
             payloads: Payloads::default(),
@@ -202,6 +207,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             host.clock = Clock::planned(planned.clock);
         }
         self.links.clear();
+        self.streams.clear(&mut self.buffers);
         self.layers.clear();
         self.draws = Draws::new(seed);
         self.payloads.clear(&mut self.buffers);
@@ -286,6 +292,10 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
             What::Start => Input::Start,
             What::Persisted(token) => Input::Persisted(token),
             What::PersistFailed(token) => Input::PersistFailed(token),
+            What::Stream => {
+                let (conn, event) = self.streams.event();
+                Input::Stream { conn, event }
+            }
             What::Command { entry, call } => Input::Command {
                 call,
                 command: &self.plan.workload[entry as usize].command,
@@ -382,12 +392,12 @@ impl<P: Protocol> Engine<'_, P> {
                 Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
                     self.refuse(id, "multicast")
                 }
-                Effect::Listen { .. }
+                effect @ (Effect::Listen { .. }
                 | Effect::Dial { .. }
                 | Effect::Write { .. }
                 | Effect::PauseReading { .. }
                 | Effect::ResumeReading { .. }
-                | Effect::Close { .. } => self.refuse(id, "streams"),
+                | Effect::Close { .. }) => self.ask(id, effect),
             }
         }
     }

@@ -4,7 +4,7 @@ use squall_nodes::{HostId, Node, NodeRng, Protocol};
 
 use super::Engine;
 use super::event::Event;
-use super::host::Held;
+use super::host::{Held, Power};
 use super::see::By;
 use crate::trace::DropCause;
 
@@ -12,6 +12,7 @@ impl<P: Protocol> Engine<'_, P> {
     /// Boots the node of a host that is down.
     pub(super) fn boot(&mut self, id: HostId) {
         let host = &mut self.hosts[id.index()];
+        host.power = Power::On;
         host.incarnation = host.boots;
         host.boots += 1;
         host.ids = squall_nodes::Ids::default();

@@ -50,17 +50,22 @@ fn room(len: usize) -> usize {
 impl Buffers {
     /// A buffer that holds `bytes`.
     pub(crate) fn filled(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let room = room(bytes.len());
+        let mut buffer = self.empty(bytes.len());
+        buffer.extend_from_slice(bytes);
+        buffer
+    }
+
+    /// A buffer that holds nothing, and has room for `len` bytes.
+    pub(crate) fn empty(&mut self, len: usize) -> Vec<u8> {
+        let room = room(len);
         let spare = self.by_room.get_mut(&room).and_then(Vec::pop);
-        let mut buffer = match spare {
+        match spare {
             Some(spare) => {
                 self.bytes -= room + ALLOCATION;
                 spare
             }
             None => Vec::with_capacity(room),
-        };
-        buffer.extend_from_slice(bytes);
-        buffer
+        }
     }
 
     /// Takes back a buffer that nobody needs any more.

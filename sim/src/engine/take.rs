@@ -30,6 +30,8 @@ pub(super) enum What<T> {
     },
     Persisted(Token),
     PersistFailed(Token),
+    /// What [`Streams::event`](super::streams::Streams::event) has.
+    Stream,
 }
 
 pub(super) type TimerOf<P> = <<P as Protocol>::Node as Node>::Timer;
@@ -125,6 +127,9 @@ impl<P: Protocol> Engine<'_, P> {
             | Event::PersistFailed {
                 host, incarnation, ..
             }
+            | Event::Tell {
+                host, incarnation, ..
+            }
             | Event::Command {
                 host, incarnation, ..
             } => {
@@ -139,6 +144,16 @@ impl<P: Protocol> Engine<'_, P> {
                 self.hand_over(ticket, event)
             }
             Event::Worked { host } => self.worked(ticket, host),
+            Event::Parcel { parcel, .. } => {
+                // It is sent by an input, a timer or another packet, none of which it makes more of: time passes.
+                self.at_this_instant -= 1;
+                self.take_parcel(parcel);
+                None
+            }
+            Event::Alarm { place, .. } => {
+                self.alarm(ticket, place);
+                None
+            }
             // What has no node for a receiver counts too, so that no timeline or invariant goes on without end.
             Event::Work { entry, ordinal } => {
                 self.count()?;
@@ -306,12 +321,15 @@ impl<P: Protocol> Engine<'_, P> {
                 self.digest.head(Tag::Command, now, host.0, call.0, entry, 0);
                 (host, What::Command { entry, call })
             }
+            Event::Tell { host, place, .. } => return self.tell(host, place),
             // None of these is for a node.
             Event::Boot { .. }
             | Event::Worked { .. }
             | Event::Work { .. }
             | Event::Step { .. }
             | Event::Flap { .. }
+            | Event::Parcel { .. }
+            | Event::Alarm { .. }
             | Event::Straggler { .. }
             | Event::Judge => return None,
         };

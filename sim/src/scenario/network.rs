@@ -10,7 +10,7 @@ use super::desk::{Desk, Fields};
 use super::latencies::latency;
 use super::laws::{LawBook, Laws, PARTS};
 use super::places::Item;
-use crate::plan::{Latency, LinkLaw, Network};
+use crate::plan::{Latency, LinkLaw, Network, StreamLaw};
 
 /// How much later things may come in a live run whose file does not say.
 const LIVE_TOLERANCE: Span = Span::from_millis(100);
@@ -62,6 +62,7 @@ pub(super) fn network<'f>(
             .into_iter()
             .map(|(link, number)| (link, law(number)))
             .collect(),
+        streams: StreamLaw::default(),
     }
 }
 

@@ -89,7 +89,9 @@ fn parts<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Option<(Happens<'f>, Option
             Some((Happens::Every(fields), done, Actor::Nobody))
         }
         (Some("When"), Shape::Struct(_)) => {
-            let known = ["fact", "persist", "send_to", "by", "nth", "after", "do"];
+            let known = [
+                "fact", "persist", "send_to", "open_to", "by", "nth", "after", "do",
+            ];
             let fields = desk.fields(item, "`When`", &known)?;
             let done = desk.required(&fields, "do", "Kill(\"@actor\")");
             Some((Happens::When(fields), done, Actor::Named))

@@ -132,23 +132,27 @@ pub(super) fn when<'f, P: Protocol>(
 
 /// What a `When` waits for: one thing.
 fn cue<'f, P: Protocol>(desk: &mut Desk<'f>, fields: &Fields<'f>, cast: &mut Cast) -> Option<Cue> {
-    let [claimed, persist, send_to] = ["fact", "persist", "send_to"].map(|name| fields.get(name));
-    match (claimed, persist, send_to) {
-        (Some(item), None, None) => fact::<P>(desk, item).map(Cue::Fact),
-        (None, Some(item), None) => moment_of_write(desk, item),
-        (None, None, Some(item)) => {
-            let hosts = cast.hosts(desk, item);
-            let everyone = hosts.len() == cast.names.len();
-            Some(Cue::Send(if everyone { Vec::new() } else { hosts }))
-        }
-        (None, None, None) => {
-            let hint = "`fact: \"…\"`, or `persist: Begun`, or `send_to: \"a\"`".to_owned();
+    let [claimed, persist, send_to, open_to] =
+        ["fact", "persist", "send_to", "open_to"].map(|name| fields.get(name));
+    let mut receivers = |desk: &mut Desk<'f>, item| {
+        let hosts = cast.hosts(desk, item);
+        let everyone = hosts.len() == cast.names.len();
+        if everyone { Vec::new() } else { hosts }
+    };
+    match (claimed, persist, send_to, open_to) {
+        (Some(item), None, None, None) => fact::<P>(desk, item).map(Cue::Fact),
+        (None, Some(item), None, None) => moment_of_write(desk, item),
+        (None, None, Some(item), None) => Some(Cue::Send(receivers(desk, item))),
+        (None, None, None, Some(item)) => Some(Cue::Open(receivers(desk, item))),
+        (None, None, None, None) => {
+            let hint =
+                "`fact: \"…\"`, or `persist: Begun`, or `send_to: \"a\"`, or `open_to: \"a\"`".to_owned();
             let span = desk.point(fields.item);
             desk.complain(span, "nothing says what this waits for", Some(hint));
             None
         }
         _ => {
-            let hint = "write an entry for each of `fact`, `persist` and `send_to`".to_owned();
+            let hint = "write an entry for each of `fact`, `persist`, `send_to` and `open_to`".to_owned();
             let span = desk.point(fields.item);
             desk.complain(span, "this waits for more than one thing", Some(hint));
             None

@@ -87,6 +87,7 @@ fn trigger(step: &Step) -> Option<String> {
         Cue::Fact(_) => return None,
         Cue::PersistBegun | Cue::PersistCompleted => "a write",
         Cue::Send(_) => "a datagram",
+        Cue::Open(_) => "a connection",
     };
     Some(format!(
         "{} waits for {what}, and of a live host only what it claims is heard in time",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use squall_nodes::{Placed, Protocol, Time};
 use squall_sim::deployment::{Bounds, Deployment};
 use squall_sim::live::{HostUse, LiveRun};
-use squall_sim::outcome::{FaultDone, Outcome, Traffic, Violation};
+use squall_sim::outcome::{FaultDone, Outcome, StreamTraffic, Traffic, Violation};
 use squall_sim::plan::Plan;
 use squall_sim::scenario::{Complaints, ScenarioFile, resolve, resolve_at};
 use squall_sim::verdict::{Answer, Done};
@@ -222,6 +222,7 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
         too_long: counts.too_long,
         corrupted: 0,
         in_flight: 0,
+        streams: StreamTraffic::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use squall_nodes::{Change, HostId, Span};
-use squall_sim::outcome::Traffic;
+use squall_sim::outcome::{StreamTraffic, Traffic};
 use squall_sim::plan::{Fault, Latency, Layer, LinkChange, LinkLaw, Zones};
 use squall_sim::trace::{Fate, Happening};
 
@@ -675,6 +675,7 @@ fn seen(story: &Story) -> Traffic {
         too_long: fate(Fate::TooLong),
         corrupted: fate(Fate::Corrupted) + fate(Fate::CorruptedAndDoubled),
         in_flight: launched - arrived,
+        streams: StreamTraffic::default(),
     }
 }
 

@@ -24,6 +24,7 @@ mod pause;
 mod persist;
 mod slow_hosts;
 mod stops;
+mod streams;
 mod table;
 mod triggers;
 mod verdicts;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use squall_nodes::{
-    CallId, ConfigOf, Describe, HostId, Input, InvariantKind, Node, NodeRng, Outbox, Protocol, Span, Time,
-    facts,
+    CallId, ConfigOf, ConnId, Describe, HostId, Input, InvariantKind, Node, NodeRng, Outbox, Protocol, Span,
+    StreamEvent, Time, facts,
 };
 use squall_sim::plan::address_of;
 
@@ -40,6 +40,13 @@ pub(crate) enum On {
     Command,
     Persisted,
     PersistFailed,
+    Opened,
+    Accepted,
+    /// Bytes of a connection, whichever they are.
+    Bytes,
+    Blocked,
+    Writable,
+    Closed,
 }
 
 /// What can be done about it. In what is said, `#` stands for how many datagrams this life of the node has sent before.
@@ -82,8 +89,24 @@ pub(crate) enum Do {
     TickToDisk,
     /// Stops the run that watches [`STOP`].
     Stop,
-    Dial(SocketAddrV4),
     Join(SocketAddrV4),
+    Listen(u16),
+    Dial(SocketAddrV4),
+    Write(Conn, String),
+    /// That many bytes, in which each can be told from its neighbours, going on where the last such bytes of the node ended.
+    Pour(Conn, usize),
+    PauseReading(Conn),
+    ResumeReading(Conn),
+    Close(Conn),
+}
+
+/// One of a node's connections.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Conn {
+    /// By its place among all that it dialled or accepted in this life.
+    Nth(usize),
+    /// The one that something has happened to.
+    This,
 }
 
 /// True once a node of this process has stopped what watches it.
@@ -115,6 +138,8 @@ pub(crate) struct Puppet {
     disk: Option<String>,
     rng: NodeRng,
     sent: u64,
+    conns: Vec<ConnId>,
+    poured: usize,
 }
 
 pub(crate) fn on(on: On, then: impl Into<Vec<Do>>) -> Rule {
@@ -177,11 +202,13 @@ impl Node for Puppet {
             disk: disk.map(|disk| String::from_utf8_lossy(disk).into_owned()),
             rng,
             sent: 0,
+            conns: Vec::new(),
+            poured: 0,
         }
     }
 
     fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
-        let (mut sender, mut called) = (None, None);
+        let (mut sender, mut called, mut this) = (None, None, None);
         let came = match input {
             Input::Start => {
                 out.bind(PORT);
@@ -198,13 +225,25 @@ impl Node for Puppet {
             }
             Input::Persisted(_) => On::Persisted,
             Input::PersistFailed(_) => On::PersistFailed,
-            // Streams are not simulated yet.
-            Input::Stream { .. } => return,
+            Input::Stream { conn, event } => {
+                this = Some(conn);
+                match event {
+                    StreamEvent::Opened => On::Opened,
+                    StreamEvent::Accepted { .. } => {
+                        self.conns.push(conn);
+                        On::Accepted
+                    }
+                    StreamEvent::Bytes(_) => On::Bytes,
+                    StreamEvent::Blocked => On::Blocked,
+                    StreamEvent::Writable => On::Writable,
+                    StreamEvent::Closed(_) => On::Closed,
+                }
+            }
         };
         let script = self.script.clone();
         for rule in script.0.iter().filter(|rule| rule.on == came) {
             for what in &rule.then {
-                self.act(what, now, sender, called, out);
+                self.act(what, now, sender, (called, this), out);
             }
         }
     }
@@ -216,9 +255,13 @@ impl Puppet {
         what: &Do,
         now: Time,
         sender: Option<SocketAddrV4>,
-        called: Option<CallId>,
+        (called, this): (Option<CallId>, Option<ConnId>),
         out: &mut Outbox<Self>,
     ) {
+        let conn = |conns: &[ConnId], which: &Conn| match which {
+            Conn::Nth(nth) => conns[*nth],
+            Conn::This => this.expect("only what happens to a connection has one"),
+        };
         match what {
             Do::Send { to, says } => self.send(PORT, *to, says, out),
             Do::SendFrom { port, to, says } => self.send(*port, *to, says, out),
@@ -255,10 +298,22 @@ impl Puppet {
             Do::ArmWithin(code, low, high) => out.arm(Alarm(*code), now + self.rng.span(*low, *high)),
             Do::Disarm(code) => out.disarm(Alarm(*code)),
             Do::Stop => STOP.store(true, Ordering::Relaxed),
-            Do::Dial(to) => {
-                out.dial(*to);
-            }
             Do::Join(group) => out.join(*group),
+            Do::Listen(port) => out.listen(*port),
+            Do::Dial(to) => self.conns.push(out.dial(*to)),
+            Do::Write(which, says) => {
+                let payload = out.payload(says.as_bytes());
+                out.write(conn(&self.conns, which), payload);
+            }
+            Do::Pour(which, bytes) => {
+                let from = self.poured;
+                self.poured += bytes;
+                let payload = out.encode(|into| into.extend((from..from + bytes).map(letter)));
+                out.write(conn(&self.conns, which), payload);
+            }
+            Do::PauseReading(which) => out.pause_reading(conn(&self.conns, which)),
+            Do::ResumeReading(which) => out.resume_reading(conn(&self.conns, which)),
+            Do::Close(which) => out.close(conn(&self.conns, which)),
         }
     }
 
@@ -267,6 +322,11 @@ impl Puppet {
         self.sent += 1;
         out.send(port, to, payload);
     }
+}
+
+/// The byte at a place of what is poured: neither its neighbours nor those a packet further are the same.
+pub(crate) fn letter(place: usize) -> u8 {
+    b'a' + ((place + place / 26 + place / 1_460) % 26) as u8
 }
 
 fn tick() -> String {
@@ -305,6 +365,10 @@ impl Protocol for Puppets {
                     long @ 100.. => format!("{long} bytes"),
                     _ => String::from_utf8_lossy(bytes).into_owned(),
                 }
+            }
+
+            fn stream(&mut self, _from: SocketAddrV4, _to: SocketAddrV4, bytes: &[u8]) -> Vec<String> {
+                vec![String::from_utf8_lossy(bytes).into_owned()]
             }
         }
         Box::new(Words)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use squall_nodes::{Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
 use squall_sim::plan::{
     Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkChange, LinkLaw, Measure, Network,
-    Origin, Plan, PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, Zones, address_of,
+    Origin, Plan, PlannedHost, PlannedInvariant, Step, StreamLaw, Target, Trigger, Work, Zones, address_of,
 };
 use squall_sim::{Outcome, Prepared};
 
@@ -126,6 +126,12 @@ impl Draft {
     pub(crate) fn link(mut self, from: HostId, to: HostId, law: LinkLaw) -> Self {
         self.0.network.links.push(((from, to), Arc::new(law)));
         self.0.network.links.sort_unstable_by_key(|(pair, _)| *pair);
+        self
+    }
+
+    /// What the kernels go by in streams.
+    pub(crate) fn streams(mut self, law: StreamLaw) -> Self {
+        self.0.network.streams = law;
         self
     }
 

@@ -45,6 +45,47 @@ impl Story {
         })
     }
 
+    /// Everything that a host's node read from a connection, in order.
+    pub(crate) fn read(&self, host: HostId, conn: u64) -> String {
+        let pieces = self.pick(host, |what| match what {
+            Happening::Read { conn: of, says, .. } if *of == conn => Some(says.concat()),
+            _ => None,
+        });
+        pieces.into_iter().map(|(_, piece)| piece).collect()
+    }
+
+    /// In which pieces a host's node read a connection, and when.
+    pub(crate) fn pieces(&self, host: HostId, conn: u64) -> Vec<(Span, String)> {
+        self.pick(host, |what| match what {
+            Happening::Read { conn: of, says, .. } if *of == conn => Some(says.concat()),
+            _ => None,
+        })
+    }
+
+    /// Everything that a host's node wrote to a connection, in order.
+    pub(crate) fn wrote(&self, host: HostId, conn: u64) -> String {
+        let pieces = self.pick(host, |what| match what {
+            Happening::Wrote { conn: of, says, .. } if *of == conn => Some(says.concat()),
+            _ => None,
+        });
+        pieces.into_iter().map(|(_, piece)| piece).collect()
+    }
+
+    /// What a host's node was told of its connections but bytes, and when.
+    pub(crate) fn told(&self, host: HostId) -> Vec<String> {
+        let told = self.pick(host, |what| match what {
+            Happening::Opened { .. }
+            | Happening::Accepted { .. }
+            | Happening::Blocked { .. }
+            | Happening::Writable { .. }
+            | Happening::Closed { .. } => Some(self.line(what)),
+            _ => None,
+        });
+        told.into_iter()
+            .map(|(when, what)| format!("{when} {what}"))
+            .collect()
+    }
+
     /// When a host's timers went off.
     pub(crate) fn timers(&self, host: HostId) -> Vec<(Span, String)> {
         self.pick(host, |what| match what {
@@ -100,8 +141,29 @@ impl Story {
             Happening::Fact { says, .. } => format!("claims {says}"),
             Happening::Call { says, .. } => format!("is asked {says}"),
             Happening::Answer { says, .. } => format!("answers {says}"),
+            Happening::Listening { port } => format!("listens on {port}"),
+            Happening::Dialling { conn, to } => format!("dials {} as {conn}", self.name_at(to)),
+            Happening::Opened { conn, to } => format!("has opened {conn} to {}", self.name_at(to)),
+            Happening::Accepted { conn, from, .. } => format!("accepts {conn} from {}", self.name_at(from)),
+            Happening::Wrote { conn, says, .. } => format!("writes {} to {conn}", shown(says)),
+            Happening::Read { conn, says, .. } => format!("reads {} from {conn}", shown(says)),
+            Happening::PausedReading { conn } => format!("stops to read {conn}"),
+            Happening::ResumedReading { conn } => format!("goes on to read {conn}"),
+            Happening::Blocked { conn } => format!("is blocked on {conn}"),
+            Happening::Writable { conn } => format!("may write to {conn}"),
+            Happening::Closing { conn, .. } => format!("closes {conn}"),
+            Happening::Closed { conn, why, .. } => format!("loses {conn}: {why:?}"),
             other => format!("{other:?}"),
         }
+    }
+}
+
+/// What a piece of a stream says, cut short.
+fn shown(says: &[String]) -> String {
+    let all = says.concat();
+    match all.len() {
+        0..=40 => all,
+        long => format!("{long} bytes"),
     }
 }
 

@@ -22,6 +22,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("PersistBegun", "`When(persist: Begun)`"),
     ("PersistCompleted", "`When(persist: Completed)`"),
     ("Send", "`When(send_to: …)`"),
+    ("Open", "`When(open_to: …)`"),
 ];
 
 /// The table, a list of cells a row. The first row is its head.

@@ -90,6 +90,10 @@ impl Rare {
         self.corrupt.is_zero() && self.bandwidth.is_none() && self.mtu.is_none() && self.steps.is_empty()
     }
 
+    pub(super) fn mtu(&self) -> Option<u32> {
+        self.mtu
+    }
+
     /// Lets a datagram take its turn, or drops it.
     #[inline(never)]
     pub(super) fn admit<'l>(

@@ -121,6 +121,16 @@ impl<'p> Links<'p> {
         }
     }
 
+    /// The longest packet that a link carries now; `None` for no bound.
+    pub(crate) fn mtu(&self, from: HostId, to: HostId) -> Option<u32> {
+        let row = &self.rows[from.index()].links;
+        let law = match row.binary_search_by_key(&to, |link| link.to) {
+            Ok(place) => row[place].law,
+            Err(_) => self.laws.of(from, to),
+        };
+        self.laws.get(law).rare().and_then(law::Rare::mtu)
+    }
+
     /// Lets a datagram be the next one from one host to another, though a cut drops it: so it shifts no draw of a later one.
     #[cold]
     pub(crate) fn skip(&mut self, draws: &Draws, keys: &[HostKey], from: HostId, to: HostId) {

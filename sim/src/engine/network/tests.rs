@@ -256,6 +256,7 @@ fn zones_say_what_nothing_else_does_and_a_link_of_its_own_goes_before_them() {
             laws: vec![((0, 1), ms(2)), ((1, 1), ms(3))],
         },
         links: vec![((A, C), ms(4))],
+        streams: Default::default(),
     };
     let d = HostId(3);
     let mut wires = Wires::new(&network, &["a", "b", "c", "d"]);

@@ -16,6 +16,7 @@ pub(super) fn network(page: &mut Page, network: &Network, timeline: &[Step], nam
         default,
         zones,
         links,
+        streams: _,
     } = network;
     let queues = Queues::of(network, timeline);
     page.open("network: (");

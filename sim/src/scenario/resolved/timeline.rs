@@ -50,6 +50,8 @@ fn cue<P: Protocol>(cue: &Cue, names: &Names<'_>) -> String {
         Cue::PersistCompleted => "persist: Completed".to_owned(),
         Cue::Send(to) if to.is_empty() => "send_to: \"*\"".to_owned(),
         Cue::Send(to) => format!("send_to: {}", names.hosts(to)),
+        Cue::Open(to) if to.is_empty() => "open_to: \"*\"".to_owned(),
+        Cue::Open(to) => format!("open_to: {}", names.hosts(to)),
     }
 }
 

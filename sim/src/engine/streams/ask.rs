@@ -1,0 +1,210 @@
+//! What nodes ask for of streams: at once, or behind a write.
+
+use std::net::SocketAddrV4;
+
+use squall_nodes::{ConnId, Effect, HostId, Protocol};
+
+use super::end::Reading;
+use super::{EPHEMERAL, Kernel, Place, Side};
+use crate::digest::Tag;
+use crate::engine::Engine;
+use crate::engine::host::Waiting;
+use crate::engine::spares::Buffers;
+use crate::plan::{address_of, host_at};
+use crate::trace::Happening;
+
+/// Something that a node asks for, on its own.
+pub(crate) enum Asked {
+    Listen { port: u16 },
+    Dial { conn: ConnId, to: SocketAddrV4 },
+    Write { conn: ConnId, bytes: Vec<u8> },
+    PauseReading { conn: ConnId },
+    ResumeReading { conn: ConnId },
+    Close { conn: ConnId },
+}
+
+impl Asked {
+    /// What an effect asks for, if that is about streams.
+    fn of<N: squall_nodes::Node>(effect: Effect<'_, N>, buffers: &mut Buffers) -> Option<Asked> {
+        Some(match effect {
+            Effect::Listen { port } => Asked::Listen { port },
+            Effect::Dial { conn, to } => Asked::Dial { conn, to },
+            Effect::Write { conn, bytes } => Asked::Write {
+                conn,
+                bytes: buffers.filled(bytes),
+            },
+            Effect::PauseReading { conn } => Asked::PauseReading { conn },
+            Effect::ResumeReading { conn } => Asked::ResumeReading { conn },
+            Effect::Close { conn } => Asked::Close { conn },
+            _ => return None,
+        })
+    }
+
+    /// What it is in the digest; the numbers are part of its format.
+    fn code(&self) -> u32 {
+        match self {
+            Asked::Listen { .. } => 1,
+            Asked::Dial { .. } => 2,
+            Asked::Write { .. } => 3,
+            Asked::PauseReading { .. } => 4,
+            Asked::ResumeReading { .. } => 5,
+            Asked::Close { .. } => 6,
+        }
+    }
+
+    /// The number of what it is about.
+    fn about(&self) -> u64 {
+        match self {
+            Asked::Listen { port } => u64::from(*port),
+            Asked::Dial { conn, .. }
+            | Asked::Write { conn, .. }
+            | Asked::PauseReading { conn }
+            | Asked::ResumeReading { conn }
+            | Asked::Close { conn } => conn.0,
+        }
+    }
+}
+
+impl<P: Protocol> Engine<'_, P> {
+    /// Does what an effect asks for that is about streams, or lets it wait behind the write that is under way.
+    #[cold]
+    pub(in crate::engine) fn ask(&mut self, id: HostId, effect: Effect<'_, P::Node>) {
+        let waits = self.hosts[id.index()].barrier.is_some();
+        let Some(asked) = Asked::of(effect, &mut self.buffers) else {
+            return;
+        };
+        if waits {
+            self.wait(id, Waiting::Stream(asked));
+        } else {
+            self.asked(id, asked);
+        }
+    }
+
+    /// Does what a node asked for.
+    pub(in crate::engine) fn asked(&mut self, id: HostId, asked: Asked) {
+        if self.streams.kernels.is_empty() {
+            self.streams
+                .kernels
+                .resize_with(self.hosts.len(), Kernel::default);
+        }
+        let (code, about) = (asked.code(), asked.about());
+        let address;
+        let bytes: &[u8] = match &asked {
+            Asked::Write { bytes, .. } => bytes,
+            Asked::Dial { to, .. } => {
+                let [a, b, c, d] = to.ip().octets();
+                let [high, low] = to.port().to_be_bytes();
+                address = [a, b, c, d, high, low];
+                &address
+            }
+            _ => &[],
+        };
+        let len = bytes.len() as u32;
+        self.digest
+            .head(Tag::Asked, self.now.as_nanos(), id.0, about, code, len);
+        self.digest.bytes(bytes);
+        self.trace_asked(id, &asked);
+        match asked {
+            Asked::Listen { port } => self.streams.kernels[id.index()].listening.open(port),
+            Asked::Dial { conn, to } => self.dial(id, conn, to),
+            Asked::Write { conn, bytes } => {
+                if let Some(place) = self.streams.named(id, conn) {
+                    self.traffic.streams.written += bytes.len() as u64;
+                    self.at_end(place, |end, desk| end.write(&bytes, desk));
+                }
+                self.buffers.put(bytes);
+            }
+            Asked::PauseReading { conn } => self.read(id, conn, Reading::Paused),
+            Asked::ResumeReading { conn } => self.read(id, conn, Reading::On),
+            Asked::Close { conn } => {
+                if let Some(place) = self.streams.named(id, conn) {
+                    self.streams.forget(id, conn);
+                    self.at_end(place, |end, desk| end.close(desk));
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn trace_asked(&mut self, id: HostId, asked: &Asked) {
+        let (now, host) = (self.now, Some(id));
+        let Some(tracer) = &mut self.tracer else { return };
+        let named = |conn| {
+            let place = self.streams.named(id, conn)?;
+            let connection = self.streams.connection(place)?;
+            Some((
+                connection.address(place.side),
+                connection.address(place.side.other()),
+            ))
+        };
+        match asked {
+            Asked::Listen { port } => tracer.note(now, host, Happening::Listening { port: *port }),
+            Asked::Dial { conn, to } => tracer.note(
+                now,
+                host,
+                Happening::Dialling {
+                    conn: conn.0,
+                    to: to.to_string().into(),
+                },
+            ),
+            Asked::Write { conn, bytes } => {
+                if let Some((from, to)) = named(*conn) {
+                    tracer.wrote(now, id, conn.0, (from, to), bytes);
+                }
+            }
+            Asked::PauseReading { conn } => tracer.note(now, host, Happening::PausedReading { conn: conn.0 }),
+            Asked::ResumeReading { conn } => {
+                tracer.note(now, host, Happening::ResumedReading { conn: conn.0 })
+            }
+            Asked::Close { conn } => {
+                if let Some((_, to)) = named(*conn) {
+                    let (conn, to) = (conn.0, to.to_string().into());
+                    tracer.note(now, host, Happening::Closing { conn, to });
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, id: HostId, conn: ConnId, reading: Reading) {
+        if let Some(place) = self.streams.named(id, conn) {
+            self.at_end(place, |end, _| end.reading = reading);
+        }
+    }
+
+    fn dial(&mut self, id: HostId, conn: ConnId, to: SocketAddrV4) {
+        let host = &self.hosts[id.index()];
+        let key = self
+            .draws
+            .connection(self.keys[id.index()], host.incarnation, conn.0);
+        let port = self.ephemeral(id);
+        let from = SocketAddrV4::new(address_of(id), port);
+        let place = self.streams.connect([id, host_at(*to.ip())], [from, to], key);
+        if self.make_end(place).is_some() {
+            self.streams.name(id, conn, place);
+            self.at_end(place, |end, desk| end.dial(conn, desk));
+        }
+    }
+
+    /// The port that the next connection comes from which a host dials: one after the other, and none that its node has in use.
+    fn ephemeral(&mut self, id: HostId) -> u16 {
+        let ports = EPHEMERAL.len() as u64;
+        let streams = &mut self.streams;
+        for _ in 0..ports {
+            let kernel = &mut streams.kernels[id.index()];
+            let port = EPHEMERAL.start() + (kernel.dialled % ports) as u16;
+            kernel.dialled += 1;
+            // Before the first of them comes again, none is in use.
+            let used = |place: &Place| {
+                place.side == Side::Dialler
+                    && streams.connections[place.slot as usize]
+                        .address(Side::Dialler)
+                        .port()
+                        == port
+            };
+            if kernel.dialled <= ports || !kernel.names.iter().any(|(_, place)| used(place)) {
+                return port;
+            }
+        }
+        *EPHEMERAL.start()
+    }
+}
