@@ -2,7 +2,12 @@
 
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 
 fn main() -> std::process::ExitCode {
-    squall::App::new().protocol::<Echo>().protocol::<Hac>().main()
+    squall::App::new()
+        .protocol::<Echo>()
+        .protocol::<Hac>()
+        .protocol::<Leader>()
+        .main()
 }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
 use squall_sim::scenario::ScenarioFile;
@@ -22,7 +23,7 @@ fn pins_path() -> PathBuf {
 }
 
 fn runners() -> Vec<Box<dyn Runner>> {
-    vec![registered::<Echo>(), registered::<Hac>()]
+    vec![registered::<Echo>(), registered::<Hac>(), registered::<Leader>()]
 }
 
 /// The pin of each run of a file; panics when one is not as the file expects.
