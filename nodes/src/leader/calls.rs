@@ -1,7 +1,7 @@
 //! What is calculated: requests on their way to the leader, and the leader's answers.
 
 use super::calc::{self, CalcError, evaluate};
-use super::config::Change;
+use super::config::{Change, Config};
 use super::facts::LeaderFact;
 use super::peer::Peer;
 use super::post::{Post, What};
@@ -31,6 +31,14 @@ struct Request {
     expression: String,
     /// When it was last sent to a leader.
     sent: Option<Time>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Kept without [`Change::Once`] only, where an answer on another connection is passed on as well.
+    Answered,
 }
 
 impl Calls {
@@ -40,6 +48,13 @@ impl Calls {
 
     pub(super) fn any_open(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    /// Goes on knowing a request that was answered.
+    fn mark_answered(&mut self, number: u64) -> Option<Request> {
+        let request = self.open.iter_mut().find(|request| request.number == number)?;
+        request.state = State::Answered;
+        Some(request.clone())
     }
 
     /// Takes a request out, to answer it.
@@ -78,6 +93,7 @@ impl Peer {
             call,
             expression: expression.to_owned(),
             sent: None,
+            state: State::Open,
         });
         let has_leader = self.leader().is_some();
         if has_leader && !self.is_silent() {
@@ -92,10 +108,13 @@ impl Peer {
         if !self.changes.has(Change::Retry) || self.is_silent() {
             return;
         }
+        let Config { deadline, retry, .. } = self.config;
+        let is_over = |request: &Request| request.sent.is_none_or(|sent| now.since(sent) >= deadline);
+        self.calls
+            .open
+            .retain(|request| request.state == State::Open || !is_over(request));
         let is_due = |request: &&Request| {
-            request
-                .sent
-                .is_none_or(|sent| now.since(sent) >= self.config.retry)
+            request.state == State::Open && request.sent.is_none_or(|sent| now.since(sent) >= retry)
         };
         let due: Vec<u64> = self
             .calls
@@ -194,7 +213,11 @@ impl Peer {
         }
         self.hear_of(now, term, out);
         // Hearing of it may have made this node lead, and answer.
-        if let Some(request) = self.calls.close(number) {
+        let asked = match self.changes.has(Change::Once) {
+            true => self.calls.close(number),
+            false => self.calls.mark_answered(number),
+        };
+        if let Some(request) = asked {
             out.claim(LeaderFact::AnswerTaken {
                 request: number,
                 term,

@@ -72,12 +72,15 @@ pub enum Change {
     Redial,
     /// What is of a lower term than the highest that was seen is not believed: a heartbeat, or an answer.
     Ratchet,
-    /// A leader that hears of a higher number that leads gives way to it.
+    /// A leader that hears of a term above its own leads in it no more: it follows the higher number that opened it, or opens a higher
+    /// one.
     GiveWay,
-    /// A leader that hears of a term above its own opens a higher one, or asks who leads.
-    Reopen,
+    /// A node that waits for the list does not count as there when a leader is chosen.
+    Able,
     /// A request is made again until it is answered.
     Retry,
+    /// A request that was made several times is answered to its caller once.
+    Once,
     /// What was said is sent again until the receiver has had it.
     Resend,
     /// What a receiver has had is not delivered again.
@@ -94,14 +97,15 @@ pub(super) struct Changes(u32);
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 11] = [
+    pub const ALL: [Change; 12] = [
         Change::Accept,
         Change::Watch,
         Change::Redial,
         Change::Ratchet,
         Change::GiveWay,
-        Change::Reopen,
+        Change::Able,
         Change::Retry,
+        Change::Once,
         Change::Resend,
         Change::Number,
         Change::WriteDown,

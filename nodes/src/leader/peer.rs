@@ -192,7 +192,7 @@ impl Peer {
                     self.hear_of(now, term, out);
                 }
                 match (errand.what, answer) {
-                    (What::Choose, _) => self.is_there(errand.to),
+                    (What::Choose, Message::Ack(ack)) => self.is_there(errand.to, &ack),
                     (What::Chat { last, session }, Message::Ack(ack)) => {
                         self.on_chat_answer(now, errand.to, last, session, &ack, out);
                     }
@@ -200,7 +200,7 @@ impl Peer {
                         self.on_result(now, result, out);
                     }
                     (What::Calc { request }, _) => self.on_no_leader(request, out),
-                    (What::Nodes | What::Heartbeat | What::Chat { .. }, _) => {}
+                    (What::Nodes | What::Heartbeat | What::Choose | What::Chat { .. }, _) => {}
                 }
             }
             Letter::Lost(errand) => match errand.what {

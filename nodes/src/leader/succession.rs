@@ -6,7 +6,7 @@ use super::config::Change;
 use super::facts::LeaderFact;
 use super::peer::Peer;
 use super::post::{Post, What};
-use super::wire::{Choose, Heartbeat, LARGEST, Message, Term};
+use super::wire::{Ack, Choose, Heartbeat, LARGEST, Message, Term};
 use super::{LeaderNode, Role, Timer};
 use crate::outbox::Outbox;
 use crate::time::Time;
@@ -211,7 +211,7 @@ impl Peer {
         let (Stance::Leading { term: own }, Some(mesh)) = (self.succession.stance, &self.mesh) else {
             return;
         };
-        if !self.changes.has(Change::Reopen) {
+        if !self.changes.has(Change::GiveWay) {
             return;
         }
         if term.number <= mesh.number() {
@@ -250,8 +250,11 @@ impl Peer {
         out.arm(Timer::Choosing, now + self.config.deadline);
     }
 
-    /// A node of a higher number is there.
-    pub(super) fn is_there(&mut self, place: usize) {
+    /// A node of a higher number is there. Who waits for the list could not lead, and is not to be waited for.
+    pub(super) fn is_there(&mut self, place: usize, ack: &Ack) {
+        if ack.waits && self.changes.has(Change::Able) {
+            return;
+        }
         if let Stance::Choosing { there } = &mut self.succession.stance {
             *there = (*there).max(Some(place));
         }

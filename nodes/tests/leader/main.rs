@@ -1,7 +1,9 @@
-//! leader's behaviour: its messages under any bytes and any cuts ([`wire`]), its story ([`story`]) and storms of faults ([`storm`]), both in
+//! leader's behaviour: its messages under any bytes and any cuts ([`wire`]), its story ([`story`]) storms of faults ([`storm`]), and what
+//! each of its changes is for ([`twins`]), all in
 //! the small world of [`world`].
 
 mod storm;
 mod story;
+mod twins;
 mod wire;
 mod world;

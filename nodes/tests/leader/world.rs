@@ -538,7 +538,9 @@ impl LeaderWorld {
                     since,
                 } => {
                     if !self.world.can_reach(from, to) {
-                        if self.now.since(since) < GIVEN_UP {
+                        // A process that is gone sends nothing again.
+                        let is_there = self.hosts[from.index()].node.is_some();
+                        if is_there && self.now.since(since) < GIVEN_UP {
                             self.push(self.now + RETRANSMIT, event);
                         }
                         continue;
