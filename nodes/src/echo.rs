@@ -187,7 +187,7 @@ impl Protocol for Echo {
         {
             host.config.server = host.config.server.or(server);
             if host.config.server.is_none() {
-                let hint = "add a host with role Server, or name its address here";
+                let hint = "name its address, `server: \"10.0.0.1:7101\"`; in a scenario, a host with role Server will do";
                 misfit(index, "server", format!("{} has nobody to ask", host.name), hint);
             }
             if host.config.ask_every.is_zero() {

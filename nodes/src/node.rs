@@ -61,6 +61,10 @@ pub trait Fact: Data {
     /// The name of every fact there is, in snake case.
     const NAMES: &'static [&'static str];
 
+    /// The names of those that a node claims again and again while all is well, such as a table each round: logs tell them among
+    /// the details.
+    const ROUTINE: &'static [&'static str] = &[];
+
     /// Where this fact's name stands in [`NAMES`](Fact::NAMES).
     fn index(&self) -> usize;
 
@@ -93,7 +97,8 @@ pub fn encode_data<T: fmt::Debug + Serialize>(data: &T, into: &mut Vec<u8>) {
     }
 }
 
-/// Declares an enum of facts, with its names known without running anything.
+/// Declares an enum of facts, with its names known without running anything. `routine` stands ahead of those that are claimed again and
+/// again while all is well.
 ///
 /// ```
 /// squall_nodes::facts! {
@@ -101,20 +106,26 @@ pub fn encode_data<T: fmt::Debug + Serialize>(data: &T, into: &mut Vec<u8>) {
 ///     pub enum LampFact {
 ///         /// It was lit.
 ///         "lit" => Lit { watts: u32 },
+///         /// It is lit still.
+///         routine "burns" => Burns,
 ///         /// It went out.
 ///         "out" => Out,
 ///     }
 /// }
 /// use squall_nodes::Fact;
-/// assert_eq!(LampFact::NAMES, ["lit", "out"]);
+/// assert_eq!(LampFact::NAMES, ["lit", "burns", "out"]);
+/// assert_eq!(LampFact::ROUTINE, ["burns"]);
 /// assert_eq!(LampFact::Lit { watts: 40 }.name(), "lit");
 /// ```
 #[macro_export]
 macro_rules! facts {
+    (@routine $text:literal) => {
+        $text
+    };
     (
         $(#[$outer:meta])*
         $vis:vis enum $name:ident {
-            $( $(#[$inner:meta])* $text:literal => $variant:ident $({ $( $(#[$fm:meta])* $field:ident : $ty:ty ),* $(,)? })? ),* $(,)?
+            $( $(#[$inner:meta])* $($weight:ident)? $text:literal => $variant:ident $({ $( $(#[$fm:meta])* $field:ident : $ty:ty ),* $(,)? })? ),* $(,)?
         }
     ) => {
         $(#[$outer])*
@@ -126,6 +137,7 @@ macro_rules! facts {
 
         impl $crate::Fact for $name {
             const NAMES: &'static [&'static str] = &[$($text),*];
+            const ROUTINE: &'static [&'static str] = &[$($($crate::facts!(@$weight $text),)?)*];
 
             fn index(&self) -> usize {
                 #[derive(Clone, Copy)]

@@ -156,6 +156,11 @@ impl World {
         self
     }
 
+    /// How much longer than it is disturbed a group is not quiet: see [`with_slack`](Self::with_slack).
+    pub fn slack(&self) -> Span {
+        self.slack
+    }
+
     /// Takes in a change that happened at `at`.
     pub fn apply(&mut self, at: Time, change: &Change) {
         match change {

@@ -85,6 +85,7 @@ fn run_of<'a>(outcome: &'a Outcome, notes: &'a [String]) -> Run<'a> {
             .map(|quiet| Quiet {
                 since_ns: quiet.since.as_nanos(),
                 bound_ns: quiet.bound.as_nanos(),
+                tolerance_ns: quiet.tolerance.as_nanos(),
             }),
     }
 }
@@ -422,6 +423,8 @@ impl Serialize for Expected<'_> {
 struct Quiet {
     since_ns: u64,
     bound_ns: u64,
+    /// How much more time than that it had.
+    tolerance_ns: u64,
 }
 
 #[derive(Serialize)]

@@ -10,10 +10,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use squall_sim::compare::{Agreement, Comparison};
 use squall_sim::outcome::{Outcome, Standing, SweepOutcome};
 use squall_sim::plan::Expect;
 use squall_sim::scenario::Complaint;
 
+use crate::compare::Made;
 use crate::look::{Colour, Columns, Look, harmless, listed, span};
 use crate::text;
 
@@ -147,6 +149,29 @@ impl Junit {
             notes: stopped.into_iter().chain(notes.iter().cloned()).collect(),
         };
         self.add(scenario, case);
+    }
+
+    /// What a comparison of both worlds came to.
+    pub fn compared(&mut self, comparison: &Comparison, made: &Made) {
+        let said = text::compare(comparison, made, &self.look);
+        let bad = |kind| CameTo::Bad {
+            kind,
+            ty: match comparison.agreement() {
+                Agreement::Within => "verdicts",
+                Agreement::Outside => "outside",
+                Agreement::TooFew => "too few runs",
+            }
+            .to_owned(),
+            message: text::compare::in_a_word(comparison),
+            text: said.clone(),
+        };
+        let case = Case {
+            name: comparison.rules.to_owned(),
+            time: Duration::ZERO,
+            came_to: CameTo::by(comparison.standing(), bad, || CameTo::Good),
+            notes: text::compare::notes(comparison, made),
+        };
+        self.add(&comparison.scenario, case);
     }
 
     /// A rule set of a file that is in order.
@@ -328,6 +353,9 @@ fn seen(outcome: &Outcome) -> String {
                 span(quiet.since.as_nanos()),
                 span(quiet.bound.as_nanos())
             );
+            if !quiet.tolerance.is_zero() {
+                let _ = writeln!(text, "tolerated {} more", span(quiet.tolerance.as_nanos()));
+            }
         }
     }
     for doubt in &outcome.doubts {

@@ -71,6 +71,7 @@ pub(crate) fn violated(as_expected: bool) -> Outcome {
             at: ms(2_310),
             hosts: vec!["c1".to_owned(), "c2".to_owned()],
             quiet: Some(Quiet {
+                tolerance: Span::ZERO,
                 since: ms(2_000),
                 bound: Span::from_millis(310),
             }),

@@ -1,13 +1,17 @@
 //! A machine's own latency in the virtual world: what a live run adds to the laws of a file, so that both worlds can be compared.
 //!
 //! A live datagram takes what its law says and what the machine takes besides: two processes, their kernel and their edges. So each law of
-//! latency L becomes that of L + D, where D is what was measured, `persist` becomes what the disk was measured to take, and timers go off
-//! as late as they were measured to: a measure that waits for n of them one after the other is longer by n such delays. What cannot be
-//! expressed is how much slower a machine is while many hosts share its processors: what is measured is measured with two, which have
-//! nothing else to do.
+//! latency L becomes that of L + D, where D is what was measured, and `persist` becomes what the disk was measured to take. Whoever is idle
+//! finds a timer as late as was measured of nodes that had been idle for as long, once for all timers that are due until it is awake: a
+//! measure that waits for n wakes one after the other is longer by n such delays. And hosts boot as late as was measured, of as many that
+//! boot at once; what they do again and again from then on is that much later against the timeline.
+//!
+//! What cannot be expressed is how much slower a machine is while many hosts share its processors: datagrams, timers and writes are measured
+//! with two, which have nothing else to do.
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use squall_nodes::latency::Latency;
 use squall_nodes::link::{LinkChange, LinkLaw};
 use squall_nodes::{Protocol, Span};
@@ -17,15 +21,47 @@ use crate::plan::{Fault, Layer, Network, Plan};
 /// How many quantiles a law has that stands for what was measured: at steps of 1/1024, the least and the greatest included.
 pub const QUANTILES: usize = 1_025;
 
+/// How many classes of idle times timers are told apart by.
+pub const CLASSES: usize = 5;
+
 /// What a machine takes, as measured. Each has at least one sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
     /// A datagram from one live node to another, besides the latency of its law.
     pub delay: Vec<Span>,
-    /// How late a node's timers go off, whose process had been idle until then.
-    pub lateness: Vec<Span>,
+    /// How late a node's timers go off, each with how long the node had been idle before.
+    pub lateness: Vec<Waking>,
     /// A durable write.
     pub write: Vec<Span>,
+    /// How late hosts boot; without samples, they boot when they are told to.
+    pub boots: Boots,
+}
+
+/// How late a timer went off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Waking {
+    /// How long the node had been handed nothing when the timer was due.
+    pub idle: Span,
+    /// How much later it was handed the timer.
+    pub late: Span,
+}
+
+/// How late hosts boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Boots {
+    /// The first time, all of a run at once: from when they were to.
+    pub first: Vec<Span>,
+    /// Again, alone: from when the process is started, which takes most of it.
+    pub again: Vec<Span>,
+}
+
+/// How late hosts are about what nobody but themselves brings about, as a run draws it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lateness {
+    /// From how long an idle time on, and the law then; ascending, the first from none.
+    timers: Vec<(Span, Latency)>,
+    first_boot: Latency,
+    next_boots: Latency,
 }
 
 /// What became of a plan.
@@ -61,12 +97,32 @@ impl Machine {
             }
         }
         plan.persist = measured(&self.write);
-        plan.lateness = Some(measured(&self.lateness));
+        plan.lateness = Some(Lateness::of(self));
         needed = needed.max(plan.persist.percentile_999());
         plan.tolerated.latency = needed;
         Calibrated {
             tolerated: (needed > before).then_some((before, needed)),
         }
+    }
+
+    /// How late timers go off, by how long the node had been idle: from how long on, and the samples, ascending. At most [`CLASSES`] classes,
+    /// of as many samples each.
+    pub fn lateness_by_idle(&self) -> Vec<(Span, Vec<Span>)> {
+        let mut wakings = self.lateness.clone();
+        wakings.sort_unstable();
+        let size = wakings.len().div_ceil(CLASSES).max(1);
+        let mut classes: Vec<(Span, Vec<Span>)> = Vec::new();
+        for class in wakings.chunks(size) {
+            let from = if classes.is_empty() {
+                Span::ZERO
+            } else {
+                class[0].idle
+            };
+            let mut late: Vec<Span> = class.iter().map(|waking| waking.late).collect();
+            late.sort_unstable();
+            classes.push((from, late));
+        }
+        classes
     }
 
     fn lay_under_network(&self, network: &mut Network) {
@@ -89,6 +145,44 @@ impl Machine {
     fn lay_under_change(&self, change: &mut LinkChange) {
         if let Some(latency) = &mut change.latency {
             *latency = sum(latency, &self.delay);
+        }
+    }
+}
+
+impl Lateness {
+    /// Timers that go off late by this law, however long a host was idle, and boots on time.
+    pub fn always(law: Latency) -> Self {
+        Lateness {
+            timers: vec![(Span::ZERO, law)],
+            first_boot: Latency::Constant(Span::ZERO),
+            next_boots: Latency::Constant(Span::ZERO),
+        }
+    }
+
+    /// What hosts of a machine are late by.
+    pub fn of(machine: &Machine) -> Self {
+        let classes = machine.lateness_by_idle();
+        Lateness {
+            timers: classes
+                .into_iter()
+                .map(|(from, samples)| (from, measured(&samples)))
+                .collect(),
+            first_boot: measured(&machine.boots.first),
+            next_boots: measured(&machine.boots.again),
+        }
+    }
+
+    /// How late a host finds a timer that has been idle for so long, by a word.
+    pub(crate) fn of_timer(&self, idle: Span, word: u64) -> Span {
+        let law = self.timers.iter().rev().find(|(from, _)| *from <= idle);
+        law.map_or(Span::ZERO, |(_, law)| law.draw(word))
+    }
+
+    /// How late a host begins a life, by a word.
+    pub(crate) fn of_boot(&self, incarnation: u32, word: u64) -> Span {
+        match incarnation {
+            0 => self.first_boot.draw(word),
+            _ => self.next_boots.draw(word),
         }
     }
 }
@@ -178,6 +272,34 @@ mod tests {
             let found = quantile.as_nanos() as f64 / 1e6;
             assert!((found - known).abs() < 0.004, "{share}: {found} and not {known}");
         }
+    }
+
+    #[test]
+    fn who_was_idle_for_longer_is_as_late_as_those_who_were() {
+        let waking = |n: u64| Waking {
+            idle: us(1_000 * n),
+            late: us(n),
+        };
+        let machine = Machine {
+            delay: vec![Span::ZERO],
+            lateness: (1..=50).rev().map(waking).collect(),
+            write: vec![Span::ZERO],
+            boots: Boots {
+                first: vec![us(900)],
+                again: vec![us(7_000)],
+            },
+        };
+        let classes = machine.lateness_by_idle();
+        let froms: Vec<Span> = classes.iter().map(|(from, _)| *from).collect();
+        assert_eq!(froms, [0, 11_000, 21_000, 31_000, 41_000].map(us));
+        let lateness = Lateness::of(&machine);
+        let least_and_most = |idle| [0, u64::MAX].map(|word| lateness.of_timer(us(idle), word));
+        assert_eq!(least_and_most(0), [us(1), us(10)]);
+        assert_eq!(least_and_most(10_999), [us(1), us(10)]);
+        assert_eq!(least_and_most(11_000), [us(11), us(20)]);
+        assert_eq!(least_and_most(9_000_000), [us(41), us(50)]);
+        let boots = [0, 1, 7].map(|incarnation| lateness.of_boot(incarnation, 1 << 63));
+        assert_eq!(boots, [us(900), us(7_000), us(7_000)]);
     }
 
     #[test]

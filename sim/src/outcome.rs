@@ -126,6 +126,8 @@ pub struct Quiet {
     pub since: Time,
     /// After how long a quiet the promise holds.
     pub bound: Span,
+    /// How much more time than that it has, since a live machine has other work to do; nothing in a simulation of none.
+    pub tolerance: Span,
 }
 
 /// A digest of what happened: a 128-bit xxh3.

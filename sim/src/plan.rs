@@ -10,6 +10,8 @@ pub use squall_nodes::latency::Latency;
 pub use squall_nodes::link::{HEADERS, LinkChange, LinkLaw, transmission};
 use squall_nodes::{Crash, HostId, HostKey, Node, Placed, Protocol, Span, Time, Tolerance};
 
+use crate::machine::Lateness;
+
 /// Everything that a run needs besides its seed.
 pub struct Plan<P: Protocol> {
     /// What the scenario is called: the path of its file.
@@ -22,9 +24,10 @@ pub struct Plan<P: Protocol> {
     pub network: Network,
     /// How long a persist takes.
     pub persist: Latency,
-    /// How late the nodes' timers go off, on top of their deadline; exact when `None`. No file can say it: it is what a machine was
-    /// measured to take. What runs with it is judged as a live run is, with [`live_tolerance`](Self::live_tolerance).
-    pub lateness: Option<Latency>,
+    /// How late hosts are about what nobody but themselves brings about: their boots and their timers; exact when `None`. No file can say
+    /// it: it is what a machine was measured to take. What runs with it is judged as a live run is, with
+    /// [`live_tolerance`](Self::live_tolerance).
+    pub lateness: Option<Lateness>,
     /// What is done to the world, in the order of the file.
     pub timeline: Vec<Step>,
     /// What clients and operators ask, in the order of the file.

@@ -176,8 +176,9 @@ impl<N: Node> AtWork<N> {
     fn violation(&self, at: Time, breach: Breach, world: &World) -> Violation {
         let quiet = match (self.promise, breach.hosts.first()) {
             (Promise::InQuiet { bound }, Some(host)) => world.group_of(*host).map(|group| Quiet {
-                since: group.quiet_since,
+                since: Time::ZERO + group.quiet_since.since(Time::ZERO + world.slack()),
                 bound,
+                tolerance: world.slack(),
             }),
             _ => None,
         };

@@ -1,6 +1,8 @@
 //! A client of a control socket that knows no protocol: requests and replies are JSON.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,8 +23,8 @@ pub struct Client {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// There is no way to it.
-    #[error("nobody listens there: {0}")]
-    Unreachable(io::Error),
+    #[error("{0}")]
+    Unreachable(String),
     /// It said nothing in time.
     #[error("it did not answer in time")]
     Silent,
@@ -47,7 +49,7 @@ impl Client {
     ///
     /// Nobody listens there.
     pub fn connect(path: &Path, patience: Duration) -> Result<Self, ClientError> {
-        let stream = UnixStream::connect(path).map_err(ClientError::Unreachable)?;
+        let stream = UnixStream::connect(path).map_err(|why| unreachable(path, &why))?;
         Ok(Client {
             reader: BufReader::new(stream),
             until: Instant::now() + patience,
@@ -119,6 +121,30 @@ impl Client {
             _ => Err(strange()),
         }
     }
+}
+
+/// Why there is no way to a node, with what to look for.
+fn unreachable(path: &Path, why: &io::Error) -> ClientError {
+    let found = fs::metadata(path);
+    ClientError::Unreachable(match (found, why.kind()) {
+        (Ok(found), _) if found.is_dir() => {
+            "this is a folder, and no control socket: the socket is in it, perhaps".to_owned()
+        }
+        (Ok(found), _) if !found.file_type().is_socket() => {
+            "this is a file, and no control socket: a node has one where its `control` or --control says".to_owned()
+        }
+        (Ok(_), io::ErrorKind::ConnectionRefused) => {
+            "nobody listens there any more: the node that made it was killed, and its next start replaces it".to_owned()
+        }
+        (Ok(_), io::ErrorKind::PermissionDenied) => {
+            "this user may not ask: the socket is for the user alone that the node runs as".to_owned()
+        }
+        (Err(_), io::ErrorKind::NotFound) => {
+            "there is no socket: nobody listens there; the node does not run, or its `control` is another path".to_owned()
+        }
+        // A path that is too long, or through what is no folder.
+        _ => format!("it cannot be reached: {why}"),
+    })
 }
 
 /// How much time there is.

@@ -1,8 +1,11 @@
 //! Why a live node did not start, or was stopped by something other than those who run it.
 
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+
+use crate::disk::Owner;
+use crate::whose::Holder;
 
 /// Why a live node did not start, or was stopped by something other than those who run it.
 #[derive(Debug, thiserror::Error)]
@@ -17,10 +20,38 @@ pub enum LiveError {
         why: String,
     },
     /// Another process keeps its data there.
-    #[error("{} is in use by another process; no two nodes may share a data folder", folder.display())]
+    #[error("{} is in use by {holder}; no two nodes may share a data folder", folder.display())]
     Locked {
         /// Which folder.
         folder: PathBuf,
+        /// Who has it.
+        holder: Holder,
+    },
+    /// It is another node's.
+    #[error(
+        "{} is the data folder of {owner}, and this is {asks}: what one has persisted means nothing to another. Nothing was changed. Give it \
+         a folder of its own, or take this one on purpose with --adopt",
+        folder.display()
+    )]
+    Owned {
+        /// Which folder.
+        folder: PathBuf,
+        /// Whose it is.
+        owner: Box<Owner>,
+        /// Who asks for it.
+        asks: Box<Owner>,
+    },
+    /// It is not known whose it is.
+    #[error(
+        "{} is damaged: {what}. So it is not known whose the folder is, and nothing was changed. To take it for this node's, start it with \
+         --adopt",
+        file.display()
+    )]
+    OwnerUnknown {
+        /// Which file says it.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
     },
     /// A durable file is not what was written.
     #[error(
@@ -35,12 +66,12 @@ pub enum LiveError {
         what: String,
     },
     /// A port that the node asked for cannot be had.
-    #[error("the node asked for port {}, and {at} cannot be bound: {}", at.port(), said(why))]
+    #[error("the node asked for port {}, and {at} cannot be bound: {why}", at.port())]
     Port {
         /// The address and the port.
         at: SocketAddrV4,
-        /// What the system said.
-        why: io::Error,
+        /// Why not.
+        why: String,
     },
     /// The node asked for something that is not done live.
     #[error("the node asked for {what}, and this version does not do {what} live")]
@@ -82,14 +113,31 @@ impl LiveError {
     }
 }
 
-/// What the system said about a port, with what to look for.
-fn said(why: &io::Error) -> String {
+/// Why a datagram port cannot be bound, with what to look for.
+pub(crate) fn about_udp(at: SocketAddrV4, why: &io::Error) -> String {
+    about_port(why, || Holder::of_udp(at.into()))
+}
+
+/// Why a port cannot be listened on, with what to look for.
+pub(crate) fn about_tcp(at: SocketAddr, why: &io::Error) -> String {
+    about_port(why, || Holder::of_tcp(at))
+}
+
+fn about_port(why: &io::Error, holder: impl FnOnce() -> Holder) -> String {
     match why.kind() {
-        io::ErrorKind::AddrInUse => "another process has it".to_owned(),
+        io::ErrorKind::AddrInUse => format!("{} has it", holder()),
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
         io::ErrorKind::PermissionDenied => {
             "this process may not (ports below 1024 take a privilege)".to_owned()
         }
         _ => why.to_string(),
+    }
+}
+
+/// Why a folder cannot be made.
+pub(crate) fn about_folder(why: &io::Error) -> String {
+    match why.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => "it is not a folder".to_owned(),
+        _ => format!("it is not there and cannot be made: {why}"),
     }
 }

@@ -18,15 +18,17 @@ use tokio::sync::mpsc;
 
 use crate::barrier::{Barrier, Waiting};
 use crate::clock::{Alarm, monotonic};
-use crate::disk::{Disk, Found, Written};
+use crate::disk::{Begun, Disk, Found, Written};
 use crate::door::{Ask, Door, Handle, Stop};
 use crate::edge::Edge;
 use crate::error::LiveError;
 use crate::line::Counts;
+use crate::rehearsal::not_live;
 use crate::settings::{Attendance, Settings};
 use crate::status::{Gauge, Stalls};
 use crate::teller::Teller;
 use crate::timers::Timers;
+use crate::trouble::Trouble;
 use crate::udp::Sockets;
 use asks::Open;
 use take::Due;
@@ -71,6 +73,8 @@ pub(crate) struct Host<N: Node> {
     pub(super) counts: Counts,
     tally: Tally<N>,
     gauge: Gauge,
+    /// Writes that fail.
+    unwritten: Trouble,
     /// How it is to stop.
     ending: Option<Stop>,
     /// Why it has to.
@@ -115,9 +119,20 @@ struct Tally<N: Node> {
     writes: u64,
     failed_writes: u64,
     stalls: Stalls,
-    claims: BTreeMap<&'static str, u64>,
-    /// The last claims, the latest last.
-    facts: VecDeque<(Time, N::Fact)>,
+    /// How many claims there were.
+    claimed: u64,
+    /// The last claim of each name.
+    facts: BTreeMap<&'static str, Last<N>>,
+}
+
+/// The last claim of a name.
+struct Last<N: Node> {
+    fact: N::Fact,
+    at: Time,
+    /// Which claim it was of all, counted from 1.
+    place: u64,
+    /// How many of that name there were, with this one.
+    count: u64,
 }
 
 /// What a host is made of that has opened its folder.
@@ -125,7 +140,10 @@ pub(crate) struct Parts<N: Node> {
     pub(crate) settings: Settings<N>,
     pub(crate) door: Door<N>,
     pub(crate) teller: Teller,
-    pub(crate) disk: (Disk, Found, mpsc::Receiver<Written>),
+    pub(crate) runtime: Runtime,
+    /// What was bound ahead.
+    pub(crate) sockets: Sockets,
+    pub(crate) disk: Begun,
     pub(crate) seed: u64,
     pub(crate) gauge: Gauge,
 }
@@ -138,14 +156,12 @@ impl<N: Node> Host<N> {
             settings,
             door,
             teller,
+            runtime,
+            sockets,
             disk: (disk, found, written),
             seed,
             gauge,
         } = parts;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .map_err(LiveError::system("start the runtime of the node"))?;
         let alarm = {
             let _inside = runtime.enter();
             Alarm::new().map_err(LiveError::system("make a timer"))?
@@ -163,7 +179,7 @@ impl<N: Node> Host<N> {
             booted: None,
             start: Started::NotYet,
             timers: Timers::new(),
-            sockets: Sockets::new(ip, settings.bounds.inbox),
+            sockets,
             edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed)
                 .tolerating(marks.stall),
             barrier: Barrier::new(),
@@ -187,10 +203,11 @@ impl<N: Node> Host<N> {
                 writes: 0,
                 failed_writes: 0,
                 stalls: Stalls::default(),
-                claims: BTreeMap::new(),
-                facts: VecDeque::new(),
+                claimed: 0,
+                facts: BTreeMap::new(),
             },
             gauge,
+            unwritten: Trouble::default(),
             ending: None,
             failed: None,
             settings,
@@ -278,6 +295,10 @@ impl<N: Node> Transport<N> for Host<N> {
             if self.failed.is_some() {
                 return;
             }
+            if let Some(what) = not_live(&effect) {
+                self.fail(LiveError::NotLive { what });
+                continue;
+            }
             match effect {
                 Effect::Arm { timer, at } => self.timers.arm(timer, at.max(now)),
                 Effect::Disarm { timer } => self.timers.disarm(timer),
@@ -309,15 +330,8 @@ impl<N: Node> Transport<N> for Host<N> {
                         self.begin_write(bytes);
                     }
                 }
-                Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
-                    self.fail(LiveError::NotLive { what: "multicast" });
-                }
-                Effect::Listen { .. }
-                | Effect::Dial { .. }
-                | Effect::Write { .. }
-                | Effect::PauseReading { .. }
-                | Effect::ResumeReading { .. }
-                | Effect::Close { .. } => self.fail(LiveError::NotLive { what: "streams" }),
+                // What is left is not done live.
+                _ => {}
             }
         }
         self.flush();

@@ -5,15 +5,19 @@
 //! - [`line`](mod@line): what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
 //! - [`service`]: what it has around it: signals, pages, a control socket.
+//! - [`backlog`]: its log on the way to whoever reads it.
 //! - [`client`]: who asks it things over that socket; [`outside`]: what arguments may ask of the machine.
 //! - [`clock`] and [`disk`]: the machine's time, and where a node persists; [`error`]: why it does not start, or has to stop.
-//! - Inside: `host` is the transport, made of the `barrier` (the effects behind a write), `timers`, `udp` sockets, the `edge` (policies
+//! - [`check`]: what would keep a node from starting, found out without starting it; [`whose`]: whose something is that cannot be had.
+//! - Inside: `rehearsal` finds out what a node asks for first, `trouble` is what comes again and again; `host` is the transport, made of the `barrier` (the effects behind a write), `timers`, `udp` sockets, the `edge` (policies
 //!   at work) and the `teller` of lines.
 //! - [`record`]: the flight recorder, and replays of what it recorded.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
 
+pub mod backlog;
 mod barrier;
+pub mod check;
 pub mod client;
 pub mod clock;
 pub mod disk;
@@ -25,6 +29,7 @@ pub mod line;
 pub mod outside;
 pub mod policy;
 pub mod record;
+mod rehearsal;
 pub mod request;
 pub mod run;
 pub mod service;
@@ -32,10 +37,13 @@ pub mod settings;
 pub mod status;
 mod teller;
 mod timers;
+mod trouble;
 mod udp;
 mod watch;
+pub mod whose;
 pub mod wires;
 
+pub use backlog::Backlog;
 pub use door::{Door, Gone, Handle, Replies, Stop, door};
 pub use error::LiveError;
 pub use line::Line;

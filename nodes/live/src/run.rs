@@ -1,16 +1,19 @@
 //! One live node from its start to its end.
 
 use squall_nodes::{Node, Outbox, Time, Unwitnessed, Witness, drive};
+use tokio::runtime::{self, Runtime};
 
 use crate::clock::monotonic;
-use crate::disk::Disk;
+use crate::disk::{Found, Opened, Owner};
 use crate::door::{Door, Stop};
 use crate::error::LiveError;
 use crate::host::{Host, Parts};
 use crate::line::Counts;
+use crate::rehearsal::{First, rehearse};
 use crate::settings::{Attendance, Settings};
 use crate::status::Gauge;
 use crate::teller::Teller;
+use crate::udp::Sockets;
 use crate::wires::{Wires, listen};
 
 /// Everything that a node is made of when it boots: fed the same inputs, it asks for the same effects again.
@@ -29,7 +32,18 @@ pub struct Boot<'a, N: Node> {
 
 /// A witness that is told when a node boots and when it has stopped: a flight recorder.
 pub trait Recorder<N: Node>: Witness<N> {
-    /// The node is about to boot. It comes once, before everything else.
+    /// A node of these settings is to boot, if nothing speaks against it: what the recorder needs for that is taken, and nothing of it is
+    /// changed. It comes once, before everything else, or never.
+    ///
+    /// # Errors
+    ///
+    /// [`LiveError::Recorder`]: it cannot be had. The node does not boot then.
+    fn prepare(&mut self, settings: &Settings<N>) -> Result<(), LiveError> {
+        let _ = settings;
+        Ok(())
+    }
+
+    /// The node is about to boot. It comes once, before all that the node is told.
     ///
     /// # Errors
     ///
@@ -75,7 +89,8 @@ pub fn run<N: Node>(
     mut door: Door<N>,
     recorder: &mut impl Recorder<N>,
 ) -> Result<Ended, LiveError> {
-    let disk = Disk::open(settings.data.as_deref())?;
+    let opened = Opened::of(settings.data.as_deref(), Owner::of(&settings))?;
+    recorder.prepare(&settings)?;
     let seed = match settings.seed {
         Some(seed) => seed,
         None => drawn().map_err(LiveError::system("draw a seed from the system"))?,
@@ -92,10 +107,19 @@ pub fn run<N: Node>(
         }
     };
     let teller = Teller::new(attendant, settings.lines.as_deref())?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .map_err(LiveError::system("start the runtime of the node"))?;
+    let sockets = bound_ahead(&settings, seed, &opened.found, &runtime)?;
+    // Only now: whatever it cannot have, it has not lived for.
+    let disk = opened.begin()?;
     let mut host = Host::new(Parts {
         settings,
         door,
         teller,
+        runtime,
+        sockets,
         disk,
         seed,
         gauge: recorder.gauge(),
@@ -118,6 +142,26 @@ pub fn run<N: Node>(
         }
     }
     host.end()
+}
+
+/// The sockets that the node asks for first. What comes in on them before it boots is not for it.
+fn bound_ahead<N: Node>(
+    settings: &Settings<N>,
+    seed: u64,
+    found: &Found,
+    runtime: &Runtime,
+) -> Result<Sockets, LiveError> {
+    let ip = settings.placed.ip;
+    let mut sockets = Sockets::new(ip, settings.bounds.inbox);
+    let First { ports, not_live } = rehearse(&settings.placed, seed, found, monotonic());
+    if let Some(what) = not_live {
+        return Err(LiveError::NotLive { what });
+    }
+    let _inside = runtime.enter();
+    for port in ports {
+        sockets.bind(port)?;
+    }
+    Ok(sockets)
 }
 
 /// A number that nobody knows before.

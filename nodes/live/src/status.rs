@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use squall_nodes::{DiskAtBoot, Span, Time};
 
 use crate::line::Counts;
 
-/// How a live node is.
+/// How a live node is. As JSON, times and lengths of time are numbers of milliseconds, to a nanosecond, under keys that end in `_ms`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     /// What it speaks.
@@ -33,11 +34,14 @@ pub struct Status {
     pub seed: u64,
     /// What it found on its disk.
     pub disk: DiskAtBoot,
-    /// Now, on the machine's monotonic clock, in nanoseconds.
+    /// Now, on the machine's monotonic clock.
+    #[serde(rename = "now_ms", serialize_with = "ms")]
     pub now: Time,
     /// When it booted; `None` when it waits to be told to.
+    #[serde(rename = "booted_ms", serialize_with = "ms_or_none")]
     pub booted: Option<Time>,
     /// For how long it is up.
+    #[serde(rename = "up_ms", serialize_with = "ms")]
     pub up: Span,
     /// How many inputs it was handed.
     pub inputs: u64,
@@ -47,7 +51,7 @@ pub struct Status {
     pub ports: Vec<u16>,
     /// The timers that are armed, in the order in which they will go off.
     pub timers: Vec<Armed>,
-    /// What it claimed last, the latest last.
+    /// Of each kind of fact, what it claimed last: the latest first.
     pub facts: Vec<Claimed>,
     /// How often it claimed what.
     pub claims: BTreeMap<String, u64>,
@@ -56,6 +60,7 @@ pub struct Status {
     /// What it wrote to its disk.
     pub writes: Writes,
     /// Bytes of datagrams that its policy delays.
+    #[serde(rename = "delayed_bytes")]
     pub delayed: usize,
     /// The policy that is in force; `None` for none.
     pub policy: Option<u64>,
@@ -63,6 +68,8 @@ pub struct Status {
     pub stalls: Stalls,
     /// Whether its flight is recorded.
     pub recording: Recording,
+    /// The file of the recording that is written, or was.
+    pub recording_file: Option<PathBuf>,
 }
 
 /// A timer that is armed.
@@ -71,8 +78,10 @@ pub struct Armed {
     /// Which, as traces print it.
     pub timer: String,
     /// When it goes off.
+    #[serde(rename = "at_ms", serialize_with = "ms")]
     pub at: Time,
     /// How long that is from now.
+    #[serde(rename = "within_ms", serialize_with = "ms")]
     pub within: Span,
 }
 
@@ -80,11 +89,15 @@ pub struct Armed {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Claimed {
     /// When.
+    #[serde(rename = "at_ms", serialize_with = "ms")]
     pub at: Time,
     /// How long ago that is.
+    #[serde(rename = "ago_ms", serialize_with = "ms")]
     pub ago: Span,
     /// The fact's name.
     pub name: String,
+    /// How many of that name it has claimed, with this one.
+    pub count: u64,
     /// All of it, as traces print it.
     pub says: String,
     /// All of it.
@@ -110,6 +123,7 @@ pub struct Writes {
     /// Writes that failed.
     pub failed: u64,
     /// Bytes of effects that wait behind a write, with the write itself.
+    #[serde(rename = "waiting_bytes")]
     pub waiting: usize,
 }
 
@@ -119,6 +133,7 @@ pub struct Stalls {
     /// How often.
     pub count: u64,
     /// The longest.
+    #[serde(rename = "longest_ms", serialize_with = "ms")]
     pub longest: Span,
 }
 
@@ -148,7 +163,15 @@ pub enum Recording {
 
 /// How a recorder lets others know how it is doing, from inside [`drive`](squall_nodes::drive). Clones show the same.
 #[derive(Clone, Debug, Default)]
-pub struct Gauge(Arc<[AtomicU64; 2]>);
+pub struct Gauge(Arc<Shown>);
+
+/// What is shown.
+#[derive(Debug, Default)]
+struct Shown {
+    kind: AtomicU64,
+    bytes: AtomicU64,
+    file: OnceLock<PathBuf>,
+}
 
 impl Gauge {
     /// Shows how it is now.
@@ -159,16 +182,24 @@ impl Gauge {
             Recording::Full { bytes } => (2, *bytes),
             Recording::Failed { bytes } => (3, *bytes),
         };
-        let [shown, size] = &*self.0;
-        size.store(bytes, Ordering::Relaxed);
-        shown.store(kind, Ordering::Release);
+        self.0.bytes.store(bytes, Ordering::Relaxed);
+        self.0.kind.store(kind, Ordering::Release);
+    }
+
+    /// Shows which file it writes. There is one in a recorder's life.
+    pub fn names(&self, file: &Path) {
+        self.0.file.get_or_init(|| file.to_owned());
+    }
+
+    /// Which file it writes, or wrote.
+    pub fn file(&self) -> Option<&Path> {
+        self.0.file.get().map(PathBuf::as_path)
     }
 
     /// How it was shown to be last.
     pub fn read(&self) -> Recording {
-        let [shown, size] = &*self.0;
-        let kind = shown.load(Ordering::Acquire);
-        let bytes = size.load(Ordering::Relaxed);
+        let kind = self.0.kind.load(Ordering::Acquire);
+        let bytes = self.0.bytes.load(Ordering::Relaxed);
         match kind {
             1 => Recording::On { bytes },
             2 => Recording::Full { bytes },
@@ -183,5 +214,34 @@ impl Status {
     pub fn to_json(&self) -> serde_json::Value {
         // Everything in it is a number, a text, or was JSON already.
         serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// Something with a length in nanoseconds.
+trait Nanos {
+    fn nanos(&self) -> u64;
+}
+
+impl Nanos for Span {
+    fn nanos(&self) -> u64 {
+        self.as_nanos()
+    }
+}
+
+impl Nanos for Time {
+    fn nanos(&self) -> u64 {
+        self.as_nanos()
+    }
+}
+
+/// A number of milliseconds.
+fn ms<T: Nanos, S: Serializer>(time: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.nanos() as f64 / 1e6)
+}
+
+fn ms_or_none<T: Nanos, S: Serializer>(time: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => ms(time, serializer),
+        None => serializer.serialize_none(),
     }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::unix::AsyncFd;
 
+use crate::error::{LiveError, about_udp};
 use crate::line::Counts;
 use crate::watch::watched;
 
@@ -19,6 +20,9 @@ const BATCH: usize = 64;
 const BATCH_BYTES: usize = 64 * 1024;
 /// Room for the longest datagram, and for a byte more.
 const ROOM: usize = LONGEST_DATAGRAM + 1;
+
+/// What the kernel charges for a datagram besides its payload, at the least.
+const LEAST_CHARGE: usize = 768;
 
 /// The largest buffer that the kernel can be asked for: it takes the size for a number of 32 bits with a sign.
 const MOST_BUFFER: usize = i32::MAX as usize;
@@ -89,10 +93,36 @@ impl Sockets {
     }
 
     /// Opens a port, unless it is open. Must be called inside a runtime.
-    pub(crate) fn bind(&mut self, port: u16) -> io::Result<()> {
+    pub(crate) fn bind(&mut self, port: u16) -> Result<(), LiveError> {
         if self.find(port).is_some() {
             return Ok(());
         }
+        self.open(port).map_err(|why| {
+            let at = SocketAddrV4::new(self.ip, port);
+            let why = about_udp(at, &why);
+            LiveError::Port { at, why }
+        })
+    }
+
+    /// Forgets what has come in on the open ports until now.
+    pub(crate) fn forget(&mut self) {
+        // So many are in a buffer at most; what came since then is for the node.
+        let most = self.buffer / LEAST_CHARGE;
+        let mut room = [0; 1];
+        for socket in &self.open {
+            let read = |_: &usize| match socket.socket.get_ref().recv_from(&mut room) {
+                Ok(_) => true,
+                Err(why) => why.kind() != ErrorKind::WouldBlock,
+            };
+            (0..=most).take_while(read).for_each(drop);
+        }
+        // Nor is it told what the kernel dropped.
+        if let Err(why) = self.dropped_by_kernel() {
+            tracing::debug!(%why, "the kernel does not say what it has dropped");
+        }
+    }
+
+    fn open(&mut self, port: u16) -> io::Result<()> {
         let socket = UdpSocket::bind(SocketAddrV4::new(self.ip, port))?;
         socket.set_nonblocking(true)?;
         let options = socket2::SockRef::from(&socket);

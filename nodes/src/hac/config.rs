@@ -467,7 +467,7 @@ where
                 index,
                 "server",
                 message,
-                "add a host with role Server, or name its address here",
+                "name its address, `server: \"10.0.0.1:7101\"`; in a scenario, a host with role Server will do",
             ));
         }
     }

@@ -76,7 +76,7 @@ crate::facts! {
             epoch: Epoch,
         },
         /// It holds the whole table of a round: a server when it made it, a client when it has all of it.
-        "table" => Table {
+        routine "table" => Table {
             /// In which epoch.
             epoch: Epoch,
             /// Of which round.

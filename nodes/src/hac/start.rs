@@ -59,16 +59,21 @@ fn client(
     let server = found(outside, host)?;
     let system = |why| Unusable::new(format!("there is no way to {server}: {why}"));
     let own = outside.address_towards(server).map_err(system)?;
-    let own_port = match own_port {
-        Some(port) => port,
-        None => outside.free_port(own).map_err(system)?,
-    };
+    let chosen = own_port.map_or_else(|| outside.free_port(own).map_err(system), Ok)?;
     let config = Config {
-        port: own_port,
+        port: chosen,
         server: Some(SocketAddrV4::new(server, port)),
         ..config
     };
-    Ok(placed(Role::Client, own, config))
+    let client = placed(Role::Client, own, config);
+    Ok(match own_port {
+        Some(_) => client,
+        // A port that is another one at each start is nothing to be called by: its data folder knows it by its name.
+        None => Placed {
+            name: "client".to_owned(),
+            ..client
+        },
+    })
 }
 
 fn peer(

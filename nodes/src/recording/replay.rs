@@ -59,6 +59,14 @@ pub struct Replay {
     pub panicked: Option<String>,
 }
 
+impl Replay {
+    /// Whether the recording holds no input: the node was killed, or could not go on, before it was told to start, and there was nothing
+    /// that could have been the same.
+    pub fn is_empty(&self) -> bool {
+        self.inputs + self.skipped == 0 && self.difference.is_none() && self.panicked.is_none()
+    }
+}
+
 /// How a recording ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use squall_sim::compare::{
-    Agreement, By, Claimed, Compared, Comparison, Contradiction, How, Implied, LEVEL, Later, Method,
-    Observed, Order, Point, Ranked, Relation, Samples, Share, Tested, Verdicts, What,
+    Agreement, By, Claimed, Comparison, Contradiction, How, Implied, LEVEL, Later, Method, Observed, Order,
+    Point, Ranked, Relation, Samples, Share, Tested, Verdicts, What,
 };
 use squall_sim::machine::Machine;
 use squall_sim::trace::Span;
@@ -35,7 +35,9 @@ pub fn compare(comparison: &Comparison, made: &Made) -> String {
             comparison.asked.live,
             made.wall_ms.live,
         ),
-        measures: comparison.measures.iter().map(Measure::of).collect(),
+        measures: (0..comparison.measures.len())
+            .map(|place| Measure::of(comparison, place))
+            .collect(),
         facts: comparison.facts.iter().map(Fact::of).collect(),
         order: Ordered::of(comparison),
         tests: comparison
@@ -164,7 +166,8 @@ struct Measure<'a> {
 }
 
 impl<'a> Measure<'a> {
-    fn of(measure: &'a Compared) -> Self {
+    fn of(comparison: &'a Comparison, place: usize) -> Self {
+        let measure = &comparison.measures[place];
         let later = measure.later;
         let is = |of: fn(Later) -> i64| later.map(of);
         Measure {
@@ -184,7 +187,7 @@ impl<'a> Measure<'a> {
             above: Shared::of(measure.above),
             below: Shared::of(measure.below),
             outside: measure.outside.iter().map(|how| in_which_way(*how)).collect(),
-            says: sentences(measure),
+            says: sentences(comparison, place),
         }
     }
 }
@@ -360,6 +363,8 @@ struct Against<'a> {
 struct Test {
     what: String,
     p: f64,
+    /// The same by Holm's procedure: where it is not above the level, live falls outside.
+    adjusted: f64,
     agreement: &'static str,
 }
 
@@ -384,6 +389,7 @@ impl Test {
         Test {
             what,
             p: test.p,
+            adjusted: test.adjusted,
             agreement: agreement(test.agreement),
         }
     }
@@ -393,8 +399,17 @@ impl Test {
 #[derive(Serialize)]
 struct Measured {
     delay_ns: Vec<u64>,
-    lateness_ns: Vec<u64>,
+    lateness: Vec<Late>,
     write_ns: Vec<u64>,
+    first_boot_ns: Vec<u64>,
+    next_boots_ns: Vec<u64>,
+}
+
+/// How late timers go off of nodes that were idle for so long at least, and for less than the next such time.
+#[derive(Serialize)]
+struct Late {
+    idle_ns: u64,
+    late_ns: Vec<u64>,
 }
 
 impl Measured {
@@ -404,10 +419,16 @@ impl Measured {
             sorted.sort_unstable();
             sorted
         };
+        let late = |(idle, samples): (Span, Vec<Span>)| Late {
+            idle_ns: idle.as_nanos(),
+            late_ns: ascending(&samples),
+        };
         Measured {
             delay_ns: ascending(&machine.delay),
-            lateness_ns: ascending(&machine.lateness),
+            lateness: machine.lateness_by_idle().into_iter().map(late).collect(),
             write_ns: ascending(&machine.write),
+            first_boot_ns: ascending(&machine.boots.first),
+            next_boots_ns: ascending(&machine.boots.again),
         }
     }
 }

@@ -26,7 +26,7 @@ pub fn replay(file: &str, replay: &Replay, notes: &[String]) -> String {
     };
     line(&Told {
         replay: file,
-        identical: replay.difference.is_none(),
+        identical: (!replay.is_empty()).then_some(replay.difference.is_none()),
         inputs: replay.inputs,
         effects: replay.effects,
         ended,
@@ -98,7 +98,8 @@ fn effect(asked: &Asked) -> Effect<'_> {
 #[derive(Serialize)]
 struct Told<'a> {
     replay: &'a str,
-    identical: bool,
+    /// `null` when there was nothing that could have been.
+    identical: Option<bool>,
     inputs: u64,
     effects: u64,
     ended: &'static str,

@@ -28,7 +28,7 @@ fn a_violation_has_its_invariant_its_time_and_its_detail() {
     );
     assert!(line.contains(r#""expect":["hac.one_server"]"#), "{line}");
     assert!(
-        line.contains(r#""promised":"There is at most one server in a group.","hosts_involved":["c1","c2"],"notes":[],"undone":["heal_all"],"quiet":{"since_ns":2000000000,"bound_ns":310000000}}"#),
+        line.contains(r#""promised":"There is at most one server in a group.","hosts_involved":["c1","c2"],"notes":[],"undone":["heal_all"],"quiet":{"since_ns":2000000000,"bound_ns":310000000,"tolerance_ns":0}}"#),
         "{line}"
     );
 }

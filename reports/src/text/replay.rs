@@ -16,6 +16,10 @@ const LONGEST_SAYING: usize = 240;
 pub fn replay(file: &str, replay: &Replay, notes: &[String], look: &Look) -> String {
     let Replay { pilot, .. } = replay;
     let (mark, verdict) = match &replay.difference {
+        None if replay.is_empty() => (
+            look.paint(Ink::Doubtful, "?"),
+            look.paint(Ink::Doubtful, "holds no input"),
+        ),
         None => (look.paint(Ink::Good, "✓"), look.paint(Ink::Good, "identical")),
         Some(difference) => {
             let text = format!("differs at input {}", grouped(difference.input));

@@ -82,7 +82,7 @@ pub(crate) fn remark(into: &mut String, kind: &str, ink: Ink, text: &str, look: 
 }
 
 /// The verdict in words, and, unless the run is as expected, what the file expects.
-pub(crate) fn verdict(outcome: &Outcome, look: &Look) -> String {
+pub fn verdict(outcome: &Outcome, look: &Look) -> String {
     let expected = match &outcome.expect {
         Expect::Held => "the file expects it to hold".to_owned(),
         Expect::Violated(names) => format!("the file expects a violation of {}", listed(names)),

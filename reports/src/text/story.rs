@@ -114,9 +114,13 @@ fn why_now(quiet: Quiet, trace: &Trace) -> String {
         (at, 1..=MOST_CAUSES) => format!("since {} ms, when {}", millis(at.as_nanos()), listed(&causes)),
         (at, _) => format!("since {} ms", millis(at.as_nanos())),
     };
+    let tolerance = match quiet.tolerance.as_nanos() {
+        0 => String::new(),
+        tolerance => format!(", and live {} more are tolerated", span(tolerance)),
+    };
     match quiet.bound.as_nanos() {
         0 => since,
-        bound => format!("{since}; promised after {} of quiet", span(bound)),
+        bound => format!("{since}; promised after {} of quiet{tolerance}", span(bound)),
     }
 }
 

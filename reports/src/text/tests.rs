@@ -180,6 +180,11 @@ fn quiet_from_the_beginning_and_no_quiet_at_all_are_told_as_that() {
         text.contains("\n  quiet     since the run began; promised after 310ms of quiet\n"),
         "{text}"
     );
+    let violation = outcome.violation.as_mut().expect("a violation");
+    violation.quiet.as_mut().expect("a quiet").tolerance = Span::from_millis(150);
+    let text = super::story(&outcome, &sample::trace(), None, &look());
+    let told = "\n  quiet     since the run began; promised after 310ms of quiet, and live 150ms more are tolerated\n";
+    assert!(text.contains(told), "{text}");
     outcome.violation.as_mut().expect("a violation").quiet = None;
     let text = super::story(&outcome, &sample::trace(), None, &look());
     assert!(!text.contains("quiet"), "{text}");

@@ -130,7 +130,7 @@ impl App {
     ) -> Exit {
         let program = self.program(words);
         let mut session = Session::new(program, stdout, stderr, surroundings);
-        let typed = Typed::read(&session.program, &self.runners, words);
+        let typed = Typed::read(&session.program, &self.runners, &self.doors, words);
         // A live node takes signals in its own way; one who asks it something stops at once.
         let takes_signals = |typed: &Typed| matches!(typed.command, Command::Node(_) | Command::Ask(_));
         if !typed.as_ref().is_ok_and(takes_signals) {
@@ -164,10 +164,10 @@ impl App {
             }) => compare::compare(&self.runners, &self.stages, &args, &mut session),
             Ok(Typed {
                 command: Command::Completions(args),
-            }) => manual::completions(&self.word(words), &self.runners, &args, &mut session),
+            }) => manual::completions(&self.word(words), &self.runners, &self.doors, &args, &mut session),
             Ok(Typed {
                 command: Command::Man(args),
-            }) => manual::man(&self.word(words), &self.runners, &args, &mut session),
+            }) => manual::man(&self.word(words), &self.runners, &self.doors, &args, &mut session),
         };
         session.end();
         match done {

@@ -9,6 +9,7 @@ use squall_sim::runner::Runner;
 use squall_sim::sweep::Share;
 
 use crate::help;
+use crate::node::Living;
 use crate::seeds::Seeds;
 
 /// A deterministic testbed for cluster protocols.
@@ -144,8 +145,11 @@ pub(crate) struct LiveArgs {
     /// Keep the folder of every run, and not of those alone that are not as expected
     #[arg(long)]
     pub(crate) keep: bool,
-    /// End what runs have left behind whose program was killed, and play nothing
-    #[arg(long, conflicts_with_all = ["files", "netns", "keep", "trace"])]
+    /// Record the flight of every host into this folder, for `replay`: a folder a run, in it one a host, in it a file for each of its lives
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) record: Option<PathBuf>,
+    /// End what runs in the folder have left behind whose program was killed, say which folders of runs are kept there, and play nothing
+    #[arg(long, conflicts_with_all = ["files", "netns", "keep", "trace", "record"])]
     pub(crate) clean: bool,
     /// The folder in which each run has one [default: squall-live-UID in the folder for temporary files]
     #[arg(long, value_name = "DIR")]
@@ -201,17 +205,20 @@ pub(crate) struct NodeArgs {
     /// Print the file that all this amounts to, with paths as they are from here, and run nothing
     #[arg(long, conflicts_with = "check")]
     pub(crate) print_config: bool,
-    /// Say whether all this is in order, and run nothing
+    /// Look at all that it needs, its data folder, ports, sockets and files, say of each whether it can be had, and run and change nothing
     #[arg(long)]
     pub(crate) check: bool,
     /// Move aside what it has persisted, and start without
     #[arg(long)]
     pub(crate) wipe: bool,
-    /// The log, on stderr, which has to be read if it is a pipe: text for people, or one JSON object a line
+    /// Take its data folder though it is another node's: another name, another role, or another protocol
+    #[arg(long)]
+    pub(crate) adopt: bool,
+    /// The log, on stderr, of which nobody has to read anything; what finds no room is lost, and counted: text for people, or one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) log: Format,
-    /// What the log says: what the node claims is `info` by its name, and `debug` in full; datagrams that the link
-    /// policy drops are `debug`
+    /// What the log says: what the node claims is `info` by its name, and `debug` in full; what it claims again and again while all is
+    /// well, and datagrams that the link policy drops, are `debug`
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) log_level: Level,
     /// Colours
@@ -276,21 +283,8 @@ pub(crate) struct ReplayArgs {
     /// Tell the inputs up to this one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) to: Option<u64>,
-    /// Text for people, or one JSON object a line
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub(crate) format: Format,
-    /// Colours
-    #[arg(
-        long,
-        visible_alias = "color",
-        value_name = "WHEN",
-        value_enum,
-        default_value_t
-    )]
-    pub(crate) colour: When,
-    /// Say only what is not identical, or damaged
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) says: Says,
 }
 
 #[derive(Debug, Args)]
@@ -321,6 +315,9 @@ pub(crate) struct CompareArgs {
     /// Write all samples of both worlds as comma-separated values
     #[arg(long, value_name = "OUT")]
     pub(crate) samples: Option<PathBuf>,
+    /// Give each live host a network namespace, and have the kernel make the cuts; it takes root
+    #[arg(long)]
+    pub(crate) netns: bool,
     /// Keep the folder of every live run, and not of those alone that are not as expected
     #[arg(long)]
     pub(crate) keep: bool,
@@ -332,28 +329,19 @@ pub(crate) struct CompareArgs {
     /// Only this rule set [default: all of the protocol's]
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
-    /// Text for people, or one JSON object a line
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub(crate) format: Format,
-    /// Colours
-    #[arg(
-        long,
-        visible_alias = "color",
-        value_name = "WHEN",
-        value_enum,
-        default_value_t
-    )]
-    pub(crate) colour: When,
+    #[command(flatten)]
+    pub(crate) says: Says,
+    /// Write the results as JUnit XML too: a suite of the file, a case a rule set. Times are 0
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 impl CompareArgs {
     /// How to say it.
     pub(crate) fn how(&self) -> How {
         How {
-            format: self.format,
-            colour: self.colour,
-            quiet: false,
-            junit: None,
+            says: self.says,
+            junit: self.junit.clone(),
             strict: false,
         }
     }
@@ -395,9 +383,9 @@ pub(crate) struct Jobs {
     jobs: Option<u16>,
 }
 
-/// How to say it, and how much is forgiven.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct How {
+/// How to say it.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Says {
     /// Text for people, or one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -413,6 +401,13 @@ pub(crate) struct How {
     /// Say only what is not as expected
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+/// How to say it, and how much is forgiven.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct How {
+    #[command(flatten)]
+    pub(crate) says: Says,
     /// Write the results as JUnit XML too: a suite a file, a case a rule set. Times are virtual, or 0
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
@@ -461,11 +456,20 @@ impl Typed {
     pub(crate) fn read(
         program: &str,
         runners: &[Box<dyn Runner>],
+        doors: &[Box<dyn Living>],
         words: &[std::ffi::OsString],
     ) -> Result<Typed, clap::Error> {
-        let matches = help::command(program, runners).try_get_matches_from(words)?;
+        let asked = asked_about(doors, words);
+        let matches = help::command(program, runners, doors, asked).try_get_matches_from(words)?;
         Typed::from_arg_matches(&matches)
     }
+}
+
+/// The protocol that a node is typed to be of: `squall node hac --help`.
+fn asked_about(doors: &[Box<dyn Living>], words: &[std::ffi::OsString]) -> Option<&'static str> {
+    let [_, node, rest @ ..] = words else { return None };
+    let name = |word| doors.iter().map(|door| door.name()).find(|name| word == *name);
+    (node == "node").then(|| rest.iter().find_map(name)).flatten()
 }
 
 /// A setting and its value, of `misses=3`.

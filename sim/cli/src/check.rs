@@ -28,7 +28,7 @@ pub(crate) fn check(
     let mut junit = junit::Asked::by(how, "check", &args.which.files, session)?;
     let (mut files, mut wrong, mut loose) = (0_u64, 0_u64, 0_u64);
     let looked = files::look(runners, &args.which, None, session)?;
-    if args.resolved && how.format == Format::Text && looked.len() != 1 {
+    if args.resolved && how.says.format == Format::Text && looked.len() != 1 {
         bail!(
             "--resolved prints one file, and these are {}: name one, or take --format json, which prints a line a file",
             looked.len()
@@ -59,7 +59,7 @@ pub(crate) fn check(
                 wrong += 1;
                 session.came_to(Exit::Unusable);
                 junit.note(|junit| junit.not_in_order(&name, complaints.list()));
-                if how.format == Format::Text {
+                if how.says.format == Format::Text {
                     session.complain(&complaints, how);
                 }
                 Checked {
@@ -74,8 +74,8 @@ pub(crate) fn check(
             loose += 1;
             session.came_to(Exit::Otherwise);
         }
-        if !how.quiet || !checked.is_ok() || is_too_loose {
-            match (how.format, &checked.resolved) {
+        if !how.says.quiet || !checked.is_ok() || is_too_loose {
+            match (how.says.format, &checked.resolved) {
                 (Format::Json, _) => session.say(&format!("{}\n", json::check(&checked)))?,
                 (Format::Text, None) => session.say(&text::check(&checked, &look))?,
                 (Format::Text, Some(resolved)) => {
@@ -88,8 +88,8 @@ pub(crate) fn check(
             }
         }
     }
-    let is_worth_it = !how.quiet || wrong + loose > 0;
-    if how.format == Format::Text && files > 1 && is_worth_it {
+    let is_worth_it = !how.says.quiet || wrong + loose > 0;
+    if how.says.format == Format::Text && files > 1 && is_worth_it {
         let told = match (wrong, loose) {
             (0, 0) => "all in order".to_owned(),
             (wrong, 0) => format!("{wrong} not in order"),

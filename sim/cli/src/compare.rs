@@ -1,20 +1,22 @@
 //! `compare`: a scenario in both worlds, simulated under many seeds and played live a few times, side by side.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use squall_reports::compare::{Made, csv};
+use squall_reports::look::{counted, grouped};
 use squall_reports::{json, text};
 use squall_sim::compare::{Comparison, FEWEST_LIVE, FEWEST_SIMULATED, Observed, Setting, Worlds};
 use squall_sim::machine::Machine;
+use squall_sim::outcome::Standing;
 use squall_sim::runner::{Prepared, Runner};
 use squall_sim::scenario::ScenarioFile;
 use squall_sim::sweep::RunPanicked;
-use squall_stage::measure::{self, Effort};
 use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged, runs};
 
 use crate::abreast::Abreast;
@@ -22,9 +24,12 @@ use crate::args::{CompareArgs, Format, How, Which};
 use crate::bug::{Bug, guarded};
 use crate::exit::Exit;
 use crate::files;
+use crate::junit;
 use crate::live;
 use crate::outfile::{self, Kind};
 use crate::session::Session;
+
+mod calibrate;
 
 /// How many simulated runs there may be: all that is compared of each is kept until the end.
 const MOST_SEEDS: u64 = 100_000;
@@ -75,6 +80,8 @@ pub(crate) fn compare(
         skip_tag: Vec::new(),
     };
     let how = args.how();
+    let mut junit = junit::Asked::by(&how, "compare", &which.files, session)?;
+    let links = if args.netns { Links::Netns } else { Links::Edge };
     let looked = files::look(runners, &which, args.rules.as_deref(), session)?;
     let [looked] = <[_; 1]>::try_from(looked)
         .map_err(|all| anyhow::anyhow!("one scenario is compared at a time, and these are {}", all.len()))?;
@@ -82,6 +89,8 @@ pub(crate) fn compare(
         Ok(ready) => ready,
         Err(complaints) => {
             session.complain(&complaints, &how);
+            junit.note(|junit| junit.not_in_order(&looked.name, complaints.list()));
+            junit.write()?;
             session.tell_error("the file is not in order; nothing was run");
             session.came_to(Exit::Unusable);
             return Ok(());
@@ -92,7 +101,7 @@ pub(crate) fn compare(
         bail!("{name} cannot be played live by this program");
     };
     for prepared in &ready.prepared {
-        let cannot = staged.cannot(&ready.file, prepared.rules(), Links::Edge);
+        let cannot = staged.cannot(&ready.file, prepared.rules(), links);
         let cannot = cannot.map_err(|complaints| anyhow::anyhow!("{complaints}"))?;
         if !cannot.is_empty() {
             bail!(
@@ -105,13 +114,6 @@ pub(crate) fn compare(
     }
     let folder = args.folder.clone().unwrap_or_else(live::default_folder);
     let folder = runs::make(&folder)?;
-    let machine = match args.calibrate {
-        false => None,
-        true => match measured(&folder, session)? {
-            Some(machine) => Some(machine),
-            None => return Ok(()),
-        },
-    };
     let mut compared = Compared {
         args,
         how,
@@ -119,29 +121,29 @@ pub(crate) fn compare(
         staged: staged.as_ref(),
         file: &ready.file,
         folder,
-        machine,
+        links,
+        machine: None,
         samples: String::new(),
+        junit,
     };
+    if args.calibrate && !compared.calibrate(&ready.prepared, session)? {
+        return compared.junit.write();
+    }
     for prepared in &ready.prepared {
+        let (scenario, rules) = (prepared.scenario(), prepared.rules());
         if session.is_stopped() || session.exit == Exit::Bug {
-            break;
+            compared.junit.note(|junit| junit.not_begun(scenario, rules));
+            if session.is_stopped() {
+                session.tell(&format!("stopped: under {rules} nothing was begun"));
+            }
+            continue;
         }
         compared.one(prepared.as_ref(), session)?;
     }
     if let Some(path) = &args.samples {
         outfile::write(path, &SAMPLES, |into| into.write_all(compared.samples.as_bytes()))?;
     }
-    Ok(())
-}
-
-/// Measures this machine; `None` when that was stopped.
-fn measured(folder: &Path, session: &mut Session<'_>) -> anyhow::Result<Option<Machine>> {
-    session.tell("measuring what this machine takes: some seconds");
-    match measure::machine(folder, Effort::default(), session.surroundings.stop) {
-        Ok(machine) => Ok(Some(machine)),
-        Err(StageError::Stopped) => Ok(None),
-        Err(why) => Err(why).context("this machine could not be measured"),
-    }
+    compared.junit.write()
 }
 
 struct Compared<'a> {
@@ -151,9 +153,11 @@ struct Compared<'a> {
     staged: &'a dyn Staged,
     file: &'a ScenarioFile,
     folder: PathBuf,
+    links: Links,
     machine: Option<Machine>,
     /// The table of samples so far.
     samples: String,
+    junit: junit::Asked,
 }
 
 /// The runs of one world.
@@ -166,6 +170,22 @@ struct Gathered {
 }
 
 impl Compared<'_> {
+    /// Where live runs are played.
+    fn stage<'s>(&self, stop: &'s AtomicBool, progress: &'s dyn Fn(Progress)) -> anyhow::Result<Stage<'s>> {
+        Ok(Stage {
+            program: std::env::current_exe().context("the path of this program is not known")?,
+            folder: self.folder.clone(),
+            links: self.links,
+            folders: match self.args.keep {
+                true => Folders::Keep,
+                false => Folders::KeepIfUnexpected,
+            },
+            record: None,
+            stop,
+            progress,
+        })
+    }
+
     /// Compares the worlds under one rule set.
     fn one(&mut self, plain: &dyn Prepared, session: &mut Session<'_>) -> anyhow::Result<()> {
         let rules = plain.rules();
@@ -182,6 +202,9 @@ impl Compared<'_> {
             }
         };
         let Some(simulated) = self.simulated(prepared, session)? else {
+            let what = "the simulation panicked, which is told on stderr";
+            self.junit
+                .note(|junit| junit.bug(prepared.scenario(), rules, "panicked", what));
             return Ok(());
         };
         let live = self.live(rules, &mut made, session)?;
@@ -214,14 +237,31 @@ impl Compared<'_> {
         };
         let comparison = Comparison::of(&setting, runs);
         session.came_to(comparison.standing().into());
-        let told = match self.args.format {
+        let was_stopped = session.is_stopped();
+        if was_stopped {
+            let (runs, asked) = (&comparison.runs, &comparison.asked);
+            session.tell(&format!(
+                "stopped: under {rules} {} of {} and {} of {} were done",
+                grouped(runs.simulated.len() as u64),
+                counted(asked.simulated, "simulated run", "simulated runs"),
+                grouped(runs.live.len() as u64),
+                counted(asked.live, "live one", "live ones"),
+            ));
+        }
+        self.junit.note(|junit| match was_stopped {
+            true => junit.stopped(prepared.scenario(), rules),
+            false => junit.compared(&comparison, &made),
+        });
+        let told = match self.args.says.format {
             Format::Text => {
                 let columns = squall_reports::look::Columns::default();
                 text::compare(&comparison, &made, &session.look(&self.how, columns))
             }
             Format::Json => format!("{}\n", json::compare(&comparison, &made)),
         };
-        session.say(&told)?;
+        if !self.how.says.quiet || comparison.standing() != Standing::AsExpected {
+            session.say(&told)?;
+        }
         let table = csv(&comparison);
         // The table has one head, however many rule sets there are.
         let rows = match self.samples.is_empty() {
@@ -295,28 +335,16 @@ impl Compared<'_> {
             .args
             .live_seed
             .unwrap_or(self.args.seeds.range().end().saturating_add(1));
-        let kept = Mutex::new(Vec::new());
+        let kept = RefCell::new(Vec::new());
         let keep = |progress: Progress| {
             let line = match progress {
-                Progress::Kept { folder } => format!("kept: {}", folder.display()),
+                Progress::Kept { folder, why } => format!("kept, {why}: {}", folder.display()),
                 Progress::Left { what } => format!("not everything of a run is gone: {what}"),
                 _ => return,
             };
-            if let Ok(mut kept) = kept.lock() {
-                kept.push(line);
-            }
+            kept.borrow_mut().push(line);
         };
-        let stage = Stage {
-            program: std::env::current_exe().context("the path of this program is not known")?,
-            folder: self.folder.clone(),
-            links: Links::Edge,
-            folders: match self.args.keep {
-                true => Folders::Keep,
-                false => Folders::KeepIfUnexpected,
-            },
-            stop: session.surroundings.stop,
-            progress: &keep,
-        };
+        let stage = self.stage(session.surroundings.stop, &keep)?;
         let bar = session.begin(self.args.live_runs);
         let began = Instant::now();
         let mut gathered = Gathered::default();
@@ -362,7 +390,7 @@ impl Compared<'_> {
         gathered.wall_ms = elapsed_ms(began);
         session.end();
         drop(stage);
-        for line in kept.into_inner().unwrap_or_default() {
+        for line in kept.into_inner() {
             session.tell(&line);
         }
         Ok(gathered)
@@ -374,7 +402,7 @@ fn some_simulated(
     prepared: &dyn Prepared,
     seeds: RangeInclusive<u64>,
     facts: &[&str],
-    stop: &std::sync::atomic::AtomicBool,
+    stop: &AtomicBool,
 ) -> Result<Gathered, RunPanicked> {
     let mut gathered = Gathered::default();
     let mut worker = prepared.worker();

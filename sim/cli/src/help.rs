@@ -5,6 +5,7 @@ use squall_sim::runner::Runner;
 
 use crate::args::Typed;
 use crate::exit::Exit;
+use crate::node::Living;
 
 /// A command line that does something, and what.
 pub(crate) struct Example {
@@ -94,6 +95,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 what: "as root, with cuts by the kernel; what the hosts wrote is kept",
             },
             Example {
+                words: "live x.ron --record flights",
+                what: "the flight of every host is recorded, for `replay`",
+            },
+            Example {
                 words: "live --clean",
                 what: "ends what is left of runs whose program was killed",
             },
@@ -162,6 +167,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 what: "30 live runs beside 1000 simulated ones",
             },
             Example {
+                words: "compare x.ron --netns --junit x.xml",
+                what: "as root, with cuts by the kernel, and for a CI",
+            },
+            Example {
                 words: "compare x.ron --calibrate --live-runs 100 --samples x.csv",
                 what: "simulated with what this machine takes, and all samples to plot",
             },
@@ -201,32 +210,131 @@ pub(crate) fn examples(program: &str, command: &str) -> Vec<(String, &'static st
         .collect()
 }
 
-/// The command line, for a program of this name with these protocols.
-pub(crate) fn command(program: &str, runners: &[Box<dyn Runner>]) -> clap::Command {
+/// How a command can be typed, where its arguments are of several kinds; without the program's name.
+pub(crate) fn forms(command: &str) -> &'static [&'static str] {
+    match command {
+        "node" => &["[OPTIONS] CONFIG.ron", "[OPTIONS] PROTOCOL WORD..."],
+        "ask" => &["[OPTIONS] SOCKET [COMMAND]"],
+        _ => &[],
+    }
+}
+
+/// What a command may come to, as a number and in a line. Live nodes have no verdicts.
+pub(crate) fn exits(command: &str) -> Vec<(u8, &'static str)> {
+    let of = |exit: Exit, says| (exit.code(), says);
+    match command {
+        "node" => vec![
+            of(
+                Exit::AsExpected,
+                "it was told to stop, and has stopped in order; with --check, all is in order",
+            ),
+            of(
+                Exit::Unusable,
+                "it could not start, or had to stop; with --check, something would keep it from starting",
+            ),
+            of(Exit::Bug, "it panicked, which is a bug of the node or of Squall"),
+            of(
+                Exit::Interrupted,
+                "it was told to stop at once, by a second signal or the end of whoever attends it, or its disk took too long",
+            ),
+        ],
+        "ask" => vec![
+            of(Exit::AsExpected, "it has answered"),
+            of(
+                Exit::Unusable,
+                "there is nobody to ask, it refuses, or what it was to be asked is no command",
+            ),
+            of(Exit::Unknown, "it did not answer in time"),
+            of(Exit::Unread, Exit::Unread.says()),
+        ],
+        _ => Exit::ALL.iter().map(|exit| of(*exit, exit.says())).collect(),
+    }
+}
+
+/// What a live node of each protocol can be started with: `hac server PORT`, and what that does.
+pub(crate) fn words(doors: &[Box<dyn Living>]) -> Vec<(String, &'static str)> {
+    let of = |door: &dyn Living| -> Vec<(String, &'static str)> {
+        let name = door.name();
+        let form = |(form, does): &(&str, &'static str)| (format!("{name} {form}"), *does);
+        door.words().iter().map(form).collect()
+    };
+    doors.iter().flat_map(|door| of(door.as_ref())).collect()
+}
+
+/// What help for `node` says of the protocols' own arguments: of all, how they are written; of one whose help it is, what they do.
+fn about_words(program: &str, doors: &[Box<dyn Living>], asked: Option<&str>) -> String {
+    let of = |form: &str| {
+        form.split(' ')
+            .next()
+            .is_some_and(|name| asked.is_none_or(|asked| asked == name))
+    };
+    let mut text = match asked {
+        Some(protocol) => format!("Arguments of {protocol}:"),
+        None => "Arguments of protocols:".to_owned(),
+    };
+    for (form, does) in words(doors).into_iter().filter(|(form, _)| of(form)) {
+        text.push_str(&format!("\n  {program} node {form}"));
+        if asked.is_some() {
+            text.push_str(&format!("\n      {does}"));
+        }
+    }
+    if asked.is_none() {
+        text.push_str(&format!(
+            "\n  `{program} node PROTOCOL --help` tells what they do"
+        ));
+    }
+    text
+}
+
+/// The command line, for a program of this name with these protocols. `asked` is the protocol that a node's help is about, if it is about
+/// one.
+pub(crate) fn command(
+    program: &str,
+    runners: &[Box<dyn Runner>],
+    doors: &[Box<dyn Living>],
+    asked: Option<&str>,
+) -> clap::Command {
     let protocols: Vec<String> = runners
         .iter()
         .map(|runner| format!("  {:<12} {}", runner.name(), runner.about()))
         .collect();
-    let exits: Vec<String> = Exit::ALL
-        .iter()
-        .map(|exit| format!("  {:<4} {}", exit.code(), exit.says()))
-        .collect();
+    let exits = |command: &str| -> String {
+        let exits = exits(command).into_iter();
+        let lines: Vec<String> = exits.map(|(code, says)| format!("  {code:<4} {says}")).collect();
+        format!("Exit codes:\n{}", lines.join("\n"))
+    };
     let mut command = Typed::command()
         .name(program.to_owned())
         .bin_name(program)
         .display_name(program)
         .subcommand_value_name("COMMAND")
-        .after_help(format!(
-            "Protocols:\n{}\n\nExit codes:\n{}",
-            protocols.join("\n"),
-            exits.join("\n")
-        ));
+        .after_help(format!("Protocols:\n{}\n\n{}", protocols.join("\n"), exits("")));
     for (name, _) in EXAMPLES {
-        let mut text = "Examples:".to_owned();
+        let mut text = String::new();
+        if *name == "node" {
+            text.push_str(&about_words(program, doors, asked));
+            text.push_str("\n\n");
+        }
+        text.push_str("Examples:");
         for (words, what) in examples(program, name) {
             text.push_str(&format!("\n  {words}\n      {what}"));
         }
-        command = command.mut_subcommand(name, |command| command.after_help(text));
+        let usage: Vec<String> = forms(name)
+            .iter()
+            .map(|form| format!("{program} {name} {form}"))
+            .collect();
+        if !usage.is_empty() {
+            // They are of live nodes, which end otherwise than runs.
+            text.push_str(&format!("\n\n{}", exits(name)));
+        }
+        command = command.mut_subcommand(name, |command| {
+            let command = command.after_help(text);
+            match usage.is_empty() {
+                true => command,
+                // Under the first, behind `Usage: `.
+                false => command.override_usage(usage.join("\n       ")),
+            }
+        });
     }
     command
 }
@@ -237,12 +345,12 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        command("squall", &[]).debug_assert();
+        command("squall", &[], &[], None).debug_assert();
     }
 
     #[test]
     fn every_command_has_examples_that_the_command_line_takes() {
-        let command = command("squall", &[]);
+        let command = command("squall", &[], &[], None);
         for of in command.get_subcommands() {
             let examples = examples("squall", of.get_name());
             assert!(!examples.is_empty(), "{}", of.get_name());

@@ -1,7 +1,7 @@
 //! `live`: each file under each of its rule sets on live processes, one after the other, in real time.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use anyhow::{Context as _, anyhow, bail};
 use indicatif::ProgressBar;
@@ -13,9 +13,9 @@ use squall_sim::live::LiveRun;
 use squall_sim::outcome::{Standing, Verdict};
 use squall_sim::runner::{Prepared, Runner};
 use squall_sim::scenario::ScenarioFile;
-use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged, journal};
+use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged};
 
-use crate::args::{Format, LiveArgs, Which};
+use crate::args::{Format, How, LiveArgs, Which};
 use crate::exit::Exit;
 use crate::files;
 use crate::junit;
@@ -23,6 +23,12 @@ use crate::outfile;
 use crate::run::notes;
 use crate::session::Session;
 use crate::tracefile::{self, Stream};
+
+mod clean;
+mod telling;
+
+use clean::clean;
+use telling::Telling;
 
 /// Does the command. What it comes to is noted in the session.
 ///
@@ -35,10 +41,10 @@ pub(crate) fn live(
     args: &LiveArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
-    let folder = args.folder.clone().unwrap_or_else(default_folder);
     if args.clean {
-        return clean(&folder, session);
+        return clean(args.folder.as_deref(), session);
     }
+    let folder = args.folder.clone().unwrap_or_else(default_folder);
     let which = Which {
         files: args.files.clone(),
         tag: args.tag.clone(),
@@ -53,7 +59,7 @@ pub(crate) fn live(
         return Ok(());
     };
     let links = if args.netns { Links::Netns } else { Links::Edge };
-    let runs = runs(&all, stages)?;
+    let runs = each(&all, stages)?;
     let count = runs.len() as u64 * args.runs;
     if args.trace.is_some() && count != 1 {
         bail!(
@@ -77,6 +83,7 @@ pub(crate) fn live(
         } else {
             Folders::KeepIfUnexpected
         },
+        record: args.record.clone(),
     };
     let mut report = Report {
         args,
@@ -106,9 +113,10 @@ struct Place {
     folder: PathBuf,
     links: Links,
     folders: Folders,
+    record: Option<PathBuf>,
 }
 
-fn runs<'a>(all: &'a [files::Ready<'a>], stages: &'a [Box<dyn Staged>]) -> anyhow::Result<Vec<Run<'a>>> {
+fn each<'a>(all: &'a [files::Ready<'a>], stages: &'a [Box<dyn Staged>]) -> anyhow::Result<Vec<Run<'a>>> {
     let mut runs = Vec::new();
     for ready in all {
         let name = ready.runner.name();
@@ -184,6 +192,7 @@ impl Report<'_> {
                     self.seed(run, nth),
                     place,
                     &Bar { bar: &bar, before },
+                    &self.args.how,
                     session,
                 );
                 begun += 1;
@@ -229,8 +238,8 @@ impl Report<'_> {
             session.came_to(Exit::Otherwise);
             self.tally.too_loose += u64::from(standing == Standing::AsExpected);
         }
-        if !how.quiet || standing != Standing::AsExpected || is_too_loose {
-            let line = match how.format {
+        if !how.says.quiet || standing != Standing::AsExpected || is_too_loose {
+            let line = match how.says.format {
                 Format::Text => text::run(outcome, &notes, &self.look),
                 Format::Json => format!("{}\n", json::live(&live, &notes)),
             };
@@ -247,9 +256,9 @@ impl Report<'_> {
     }
 
     fn wants_story(&self, standing: Standing, verdict: Verdict) -> bool {
-        let wants_all = self.args.story || (self.is_one_file && !self.args.how.quiet);
+        let wants_all = self.args.story || (self.is_one_file && !self.args.how.says.quiet);
         match standing {
-            _ if self.args.how.format == Format::Json => false,
+            _ if self.args.how.says.format == Format::Json => false,
             Standing::AsExpected => wants_all && verdict == Verdict::Violated,
             Standing::Otherwise | Standing::Unknown => true,
         }
@@ -257,11 +266,11 @@ impl Report<'_> {
 
     /// The summary, and then the stories.
     fn finish(&mut self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        if self.args.how.format == Format::Json {
+        if self.args.how.says.format == Format::Json {
             return Ok(());
         }
         let undone = self.tally.stopped + self.tally.not_begun;
-        let is_worth_it = !self.args.how.quiet || session.exit != Exit::AsExpected || undone > 0;
+        let is_worth_it = !self.args.how.says.quiet || session.exit != Exit::AsExpected || undone > 0;
         if is_worth_it && self.tally.done() + undone > 1 {
             let summary = self.tally.summary(Tallied::Runs, &self.look);
             self.to.say(&format!("\n{summary}"), session)?;
@@ -292,22 +301,42 @@ fn one(
     seed: u64,
     place: &Place,
     bar: &Bar<'_>,
+    how: &How,
     session: &mut Session<'_>,
 ) -> Result<LiveRun, StageError> {
-    let said = Mutex::new(Vec::new());
     let hosts = run.prepared.hosts();
+    let (scenario, rules) = (run.prepared.scenario(), run.prepared.rules());
+    let telling = RefCell::new(Telling::of(run.prepared.limit()));
+    let stop = session.surroundings.stop;
+    // What is told, and by whom: of a bar a person reads how far it is, and so do others of lines.
+    let tells_progress = !how.says.quiet && !session.has_bar();
+    let session = RefCell::new(session);
     let progress = |progress: Progress| {
         let line = match progress {
             Progress::Playing { now, .. } => {
                 let seconds = now.since(Time::ZERO).as_nanos() / 1_000_000_000;
                 return bar.bar.set_position(bar.before + seconds);
             }
-            Progress::Starting { .. } | Progress::Fault { .. } => return,
+            Progress::Starting { .. } | Progress::Fault { .. } => {
+                match telling.borrow_mut().line(&progress).filter(|_| tells_progress) {
+                    Some(line) => format!("under {rules}, {line}"),
+                    None => return,
+                }
+            }
             Progress::Lost { host, said } => {
                 let name = hosts.get(host.index()).map_or("a host", |host| &host.name);
                 format!("{name} went down by itself: {said}")
             }
-            Progress::Kept { folder } => format!("what the hosts wrote is in {}", folder.display()),
+            Progress::Kept { folder, why } => {
+                format!("what the hosts wrote is in {}, {why}", folder.display())
+            }
+            Progress::Recorded { folder, flights } => format!(
+                "{} in {}: `{} replay {}/*/*.sqf`",
+                counted(flights as u64, "flight is recorded", "flights are recorded"),
+                folder.display(),
+                session.borrow().program,
+                folder.display()
+            ),
             Progress::Left { what } => {
                 let folder = place.folder.display();
                 format!(
@@ -315,21 +344,25 @@ fn one(
                 )
             }
         };
-        if let Ok(mut said) = said.lock() {
-            said.push(line);
-        }
+        session.borrow_mut().tell(&format!("{scenario}: {line}"));
     };
     let stage = Stage {
         program: place.program.clone(),
         folder: place.folder.clone(),
         links: place.links,
         folders: place.folders,
-        stop: session.surroundings.stop,
+        record: place.record.clone(),
+        stop,
         progress: &progress,
     };
-    let played = run.stage.play(run.file, run.prepared.rules(), seed, &stage);
-    for line in said.into_inner().unwrap_or_default() {
-        session.tell(&format!("{}: {line}", run.prepared.scenario()));
+    let played = run.stage.play(run.file, rules, seed, &stage);
+    if let Ok(live) = &played
+        && tells_progress
+    {
+        let verdict = text::run::verdict(&live.outcome, &Look::plain(""));
+        session
+            .borrow_mut()
+            .tell(&format!("{scenario}: under {rules}, {verdict}"));
     }
     played
 }
@@ -350,32 +383,6 @@ fn of_the_machine(live: &LiveRun, file: &ScenarioFile) -> Vec<String> {
         notes.push("writes took what the real disk took, whatever `persist` says".to_owned());
     }
     notes
-}
-
-/// Ends what runs have left behind.
-fn clean(folder: &std::path::Path, session: &mut Session<'_>) -> anyhow::Result<()> {
-    let cleaned = journal::clean(folder).map_err(|why| anyhow!("{why}"))?;
-    for run in &cleaned.alive {
-        session.tell(&format!("run {run} is under way; nothing of it was touched"));
-    }
-    for (path, why) in &cleaned.unreadable {
-        session.tell_error(&format!("{} cannot be read: {why}", path.display()));
-    }
-    for (run, why) in &cleaned.left {
-        session.tell_error(&format!(
-            "run {run} is not cleaned up, and its journal stays: {why}"
-        ));
-    }
-    session.say(&format!(
-        "{} had left something behind: {} ended, {} removed\n",
-        counted(cleaned.runs.len() as u64, "run", "runs"),
-        counted(cleaned.processes as u64, "process", "processes"),
-        counted(cleaned.namespaces as u64, "namespace", "namespaces"),
-    ))?;
-    if !cleaned.unreadable.is_empty() || !cleaned.left.is_empty() {
-        bail!("not everything could be cleaned up");
-    }
-    Ok(())
 }
 
 /// The folder of all runs of a user, when no other one is named.

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::builder::PossibleValuesParser;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use squall_sim::runner::Runner;
 
 use crate::args::{CompletionsArgs, ManArgs};
-use crate::exit::Exit;
 use crate::help;
+use crate::node::Living;
 use crate::outfile::{self, PAGE};
 use crate::session::Session;
 
@@ -24,11 +24,12 @@ use crate::session::Session;
 pub(crate) fn completions(
     name: &str,
     runners: &[Box<dyn Runner>],
+    doors: &[Box<dyn Living>],
     args: &CompletionsArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
     let mut text = Vec::new();
-    let mut command = with_rule_sets(help::command(name, runners), runners);
+    let mut command = with_rule_sets(help::command(name, runners, doors, None), runners);
     clap_complete::generate(args.shell, &mut command, name, &mut text);
     session.say(&String::from_utf8_lossy(&text))
 }
@@ -55,18 +56,22 @@ fn with_rule_sets(command: clap::Command, runners: &[Box<dyn Runner>]) -> clap::
 pub(crate) fn man(
     name: &str,
     runners: &[Box<dyn Runner>],
+    doors: &[Box<dyn Living>],
     args: &ManArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
-    let mut command = help::command(name, runners).disable_help_subcommand(true);
+    let mut command = help::command(name, runners, doors, None).disable_help_subcommand(true);
     command.build();
     let Some(dir) = &args.dir else {
         let page = Page::of_all(name, &command, runners).render()?;
         return session.say(&String::from_utf8_lossy(&page));
     };
+    if dir.exists() && !dir.is_dir() {
+        bail!("{} is no folder", dir.display());
+    }
     std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
     for page in std::iter::once(Page::of_all(name, &command, runners))
-        .chain(command.get_subcommands().map(|of| Page::of_one(name, of)))
+        .chain(command.get_subcommands().map(|of| Page::of_one(name, of, doors)))
     {
         page.write(dir, session)?;
     }
@@ -106,7 +111,7 @@ impl<'a> Page<'a> {
                     heading: "PROTOCOLS",
                     entries: protocols.collect(),
                 },
-                exits(),
+                exits(""),
                 Section {
                     heading: "SEE ALSO",
                     entries: others.collect(),
@@ -116,19 +121,28 @@ impl<'a> Page<'a> {
     }
 
     /// The page of a command.
-    fn of_one(name: &str, command: &'a clap::Command) -> Self {
+    fn of_one(name: &str, command: &'a clap::Command, doors: &[Box<dyn Living>]) -> Self {
         let examples = help::examples(name, command.get_name())
             .into_iter()
             .map(|(words, what)| (words, what.to_owned()));
+        let words = match command.get_name() {
+            "node" => help::words(doors),
+            _ => Vec::new(),
+        };
+        let words = words.into_iter().map(|(words, does)| (words, does.to_owned()));
         Page {
             title: format!("{name}-{}", command.get_name()),
             command,
             sections: vec![
                 Section {
+                    heading: "ARGUMENTS OF PROTOCOLS",
+                    entries: words.collect(),
+                },
+                Section {
                     heading: "EXAMPLES",
                     entries: examples.collect(),
                 },
-                exits(),
+                exits(command.get_name()),
                 Section {
                     heading: "SEE ALSO",
                     entries: vec![(format!("{name}(1)"), "the program".to_owned())],
@@ -147,7 +161,10 @@ impl<'a> Page<'a> {
         let mut page = Vec::new();
         man.render_title(&mut page)?;
         man.render_name_section(&mut page)?;
-        man.render_synopsis_section(&mut page)?;
+        match help::forms(self.command.get_name()) {
+            [] => man.render_synopsis_section(&mut page)?,
+            forms => self.synopsis(forms).to_writer(&mut page)?,
+        }
         man.render_description_section(&mut page)?;
         if self.command.has_subcommands() {
             // The program has no options of its own but help and version.
@@ -159,6 +176,21 @@ impl<'a> Page<'a> {
             section.render(&mut page)?;
         }
         Ok(page)
+    }
+
+    /// The ways in which the command can be typed, one a line.
+    fn synopsis(&self, forms: &[&str]) -> Roff {
+        let called = self.title.replace('-', " ");
+        let called = self.command.get_bin_name().unwrap_or(&called);
+        let mut roff = Roff::new();
+        roff.control("SH", ["SYNOPSIS"]);
+        for (nth, form) in forms.iter().enumerate() {
+            if nth > 0 {
+                roff.control("br", []);
+            }
+            roff.text([bold(called), roman(format!(" {form}"))]);
+        }
+        roff
     }
 
     fn write(&self, dir: &Path, session: &mut Session<'_>) -> anyhow::Result<()> {
@@ -195,12 +227,12 @@ fn commands(command: &clap::Command) -> Section {
     }
 }
 
-fn exits() -> Section {
+fn exits(command: &str) -> Section {
     Section {
         heading: "EXIT STATUS",
-        entries: Exit::ALL
-            .iter()
-            .map(|exit| (exit.code().to_string(), exit.says().to_owned()))
+        entries: help::exits(command)
+            .into_iter()
+            .map(|(code, says)| (code.to_string(), says.to_owned()))
             .collect(),
     }
 }

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use squall_live::record::{self, Manner, ReplayError, Replays};
 use squall_nodes::recording::{Ended, Pilot, Replay};
 use squall_reports::json;
-use squall_reports::look::{Columns, Look, listed};
+use squall_reports::look::{Columns, Look, grouped, listed};
 use squall_reports::text;
 
 use crate::args::{Format, ReplayArgs};
@@ -18,13 +18,18 @@ use crate::session::Session;
 ///
 /// # Errors
 ///
-/// When the output cannot be written.
+/// When no input can be meant, or the output cannot be written.
 pub(crate) fn replay(
     replays: &[Box<dyn Replays>],
     args: &ReplayArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
-    let look = session.look_in(args.colour, Columns::default());
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        bail!("--from {from} comes after --to {to}: there is no input between them");
+    }
+    let look = session.look_in(args.says.colour, Columns::default());
     let manner = Manner {
         rules: args.rules.clone(),
         set: args.set.clone(),
@@ -35,17 +40,25 @@ pub(crate) fn replay(
             break;
         }
         let name = path.display().to_string();
-        match one(replays, path, &manner, args.format, &look, session)? {
+        match one(replays, path, &manner, args.says.format, &look, session)? {
             Ok(replayed) => {
+                let is_identical = replayed.difference.is_none() && !replayed.is_empty();
                 if replayed.difference.is_some() {
                     session.came_to(Exit::Otherwise);
+                } else if replayed.is_empty() {
+                    // Nothing was held against anything.
+                    session.came_to(Exit::Unknown);
                 }
                 let is_damaged = matches!(replayed.ended, Ended::CutOff { .. });
-                if args.quiet && replayed.difference.is_none() && !is_damaged {
+                let beyond = beyond(args, &replayed);
+                if args.says.quiet && is_identical && !is_damaged && beyond.is_none() {
                     continue;
                 }
-                let notes: Vec<String> = built_otherwise(&replayed.pilot).into_iter().collect();
-                let line = match args.format {
+                let notes: Vec<String> = beyond
+                    .into_iter()
+                    .chain(built_otherwise(&replayed.pilot))
+                    .collect();
+                let line = match args.says.format {
                     Format::Text => text::replay(&name, &replayed, &notes, &look),
                     Format::Json => format!("{}\n", json::replay::replay(&name, &replayed, &notes)),
                 };
@@ -115,6 +128,31 @@ fn in_file(path: &Path, error: ReplayError) -> anyhow::Error {
 fn story(args: &ReplayArgs) -> Option<std::ops::RangeInclusive<u64>> {
     let is_told = args.story || args.from.is_some() || args.to.is_some();
     is_told.then(|| args.from.unwrap_or(1)..=args.to.unwrap_or(u64::MAX))
+}
+
+/// What there is to say when inputs are wanted that the recording does not hold.
+fn beyond(args: &ReplayArgs, replayed: &Replay) -> Option<String> {
+    let there = replayed.inputs + replayed.skipped;
+    let is_there = |wanted: &u64| *wanted <= there;
+    let (from, to) = (args.from.as_ref(), args.to.as_ref());
+    if from.is_none_or(is_there) && to.is_none_or(is_there) {
+        return None;
+    }
+    let holds = match there {
+        0 => "it holds no input".to_owned(),
+        1 => "it holds input 1 alone".to_owned(),
+        _ => format!("it holds the inputs 1 to {}", grouped(there)),
+    };
+    let wanted = match (from, to) {
+        (Some(from), Some(to)) => format!("the inputs {} to {}", grouped(*from), grouped(*to)),
+        (Some(from), None) => format!("the inputs from {} on", grouped(*from)),
+        (None, to) => format!("the inputs up to {}", grouped(to.copied().unwrap_or_default())),
+    };
+    let told = match from.is_none_or(is_there) && there > 0 {
+        true => "not all of them are there",
+        false => "none of them is there",
+    };
+    Some(format!("{wanted} were asked for, and {told}: {holds}"))
 }
 
 /// What there is to say when another program made the recording.

@@ -65,7 +65,7 @@ pub(crate) fn run(
     let mut report = Report {
         args,
         look: session.look(&args.how, files::columns(&all)),
-        stories: if args.story || (all.len() == 1 && !args.how.quiet) {
+        stories: if args.story || (all.len() == 1 && !args.how.says.quiet) {
             Stories::All
         } else {
             Stories::Unexpected
@@ -166,8 +166,8 @@ impl Report<'_> {
             session.came_to(Exit::Otherwise);
             self.tally.too_loose += u64::from(outcome.standing() == Standing::AsExpected);
         }
-        if !how.quiet || outcome.standing() != Standing::AsExpected || is_too_loose {
-            let line = match how.format {
+        if !how.says.quiet || outcome.standing() != Standing::AsExpected || is_too_loose {
+            let line = match how.says.format {
                 Format::Text => text::run(&outcome, &notes, &self.look),
                 Format::Json => format!("{}\n", json::run(&outcome, &notes)),
             };
@@ -233,7 +233,7 @@ impl Report<'_> {
     }
 
     fn wants_story(&self, outcome: &Outcome) -> bool {
-        if self.args.how.format == Format::Json {
+        if self.args.how.says.format == Format::Json {
             return false;
         }
         match (outcome.standing(), outcome.verdict) {
@@ -246,7 +246,7 @@ impl Report<'_> {
     /// The summary, where there is something to sum up, and then the stories, so that the last line is the command that
     /// repeats what broke.
     fn finish(&mut self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        if self.args.how.format == Format::Json {
+        if self.args.how.says.format == Format::Json {
             return Ok(());
         }
         let Tally {
@@ -258,7 +258,7 @@ impl Report<'_> {
         } = self.tally;
         let undone = stopped + not_begun;
         let is_worth_it =
-            !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || undone > 0;
+            !self.args.how.says.quiet || as_expected < self.tally.done() || too_loose > 0 || undone > 0;
         if is_worth_it && self.tally.done() + undone > 1 {
             let summary = self.tally.summary(Tallied::Runs, &self.look);
             self.say(&format!("\n{summary}"), session)?;

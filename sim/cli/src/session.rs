@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
 
     /// How results look.
     pub(crate) fn look(&self, how: &How, columns: Columns) -> Look {
-        self.look_in(how.colour, columns)
+        self.look_in(how.says.colour, columns)
     }
 
     /// How results look in these colours.
@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
 
     /// Draws complaints about a file.
     pub(crate) fn complain(&mut self, complaints: &Complaints, how: &How) {
-        self.complain_in(complaints, how.colour);
+        self.complain_in(complaints, how.says.colour);
     }
 
     /// As [`complain`](Session::complain), for commands that say less of how.
@@ -142,13 +142,18 @@ impl<'a> Session<'a> {
     /// Shows, on a terminal only, that so many things are to be done. What is being done is set by
     /// [`doing`](Session::doing).
     pub(crate) fn begin(&mut self, count: u64) -> ProgressBar {
-        if self.surroundings.stderr == Reader::Terminal {
+        if self.has_bar() {
             let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
             bar.set_style(style());
             bar.enable_steady_tick(Duration::from_millis(200));
             self.bar = bar;
         }
         self.bar.clone()
+    }
+
+    /// Whether a person sees on a bar how far it is.
+    pub(crate) fn has_bar(&self) -> bool {
+        self.surroundings.stderr == Reader::Terminal
     }
 
     /// Says what is being done.

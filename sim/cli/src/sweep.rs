@@ -154,14 +154,14 @@ impl Report<'_> {
             session.came_to(Exit::Otherwise);
             self.tally.too_loose += u64::from(outcome.standing() == Standing::AsExpected);
         }
-        if !how.quiet || outcome.standing() != Standing::AsExpected || is_too_loose {
-            let line = match how.format {
+        if !how.says.quiet || outcome.standing() != Standing::AsExpected || is_too_loose {
+            let line = match how.says.format {
                 Format::Text => text::sweep(&outcome, wall_ms, &notes, &self.look),
                 Format::Json => format!("{}\n", json::sweep(&outcome, wall_ms, &notes)),
             };
             session.say(&line)?;
         }
-        if how.format == Format::Text
+        if how.says.format == Format::Text
             && outcome.standing() != Standing::AsExpected
             && let Err(bug) = self.tell(ready, prepared, &outcome, session)
         {
@@ -214,7 +214,7 @@ impl Report<'_> {
     }
 
     fn finish(&self, session: &mut Session<'_>) -> anyhow::Result<()> {
-        if self.args.how.format == Format::Json {
+        if self.args.how.says.format == Format::Json {
             return Ok(());
         }
         let Tally {
@@ -226,7 +226,7 @@ impl Report<'_> {
             ..
         } = self.tally;
         let is_worth_it =
-            !self.args.how.quiet || as_expected < self.tally.done() || too_loose > 0 || not_begun > 0;
+            !self.args.how.says.quiet || as_expected < self.tally.done() || too_loose > 0 || not_begun > 0;
         // A sweep that panicked or differed has no line of its own.
         if is_worth_it && (self.tally.done() + not_begun > 1 || panicked + differing > 0) {
             session.say(&format!("\n{}", self.tally.summary(Tallied::Sweeps, &self.look)))?;

@@ -288,6 +288,29 @@ fn whatever_a_file_says_its_resolved_form_says() {
 }
 
 #[test]
+fn what_one_rule_set_does_without_is_written_for_it_alone() {
+    let without = |written: &str| {
+        let text = format!(
+            r#"Scenario(protocol: "hac", hosts: [(name: "s", role: Server), (name: "c1..c2", role: Client)], without: {written})"#
+        );
+        let file = ScenarioFile::parse("without.ron", text).expect("a scenario");
+        says_the_same::<Hac>(&file);
+        let form = registered::<Hac>().resolved(&file).expect("a form");
+        let line = form.lines().find_map(|line| line.strip_prefix("    without: "));
+        line.map(|line| line.trim_end_matches(',').to_owned())
+    };
+    for written in [
+        r#"{ Original: ["ids_granted_once", "ids_unique"] }"#,
+        r#"{ Original: ["ids_unique"], Hardened: ["ids_granted_once"] }"#,
+        r#"["ids_unique"]"#,
+    ] {
+        assert_eq!(without(written).as_deref(), Some(written));
+    }
+    let both = r#"{ Original: ["ids_unique"], Hardened: ["ids_unique"] }"#;
+    assert_eq!(without(both).as_deref(), Some(r#"["ids_unique"]"#));
+}
+
+#[test]
 fn a_bound_that_is_left_out_is_written_where_all_rule_sets_agree_on_it() {
     let text = r#"Scenario(protocol: "echo", hosts: [(name: "s", role: Server), (name: "a", role: Asker)],
         invariants: [askers_are_answered()])"#;

@@ -159,6 +159,9 @@ pub struct Tested {
     pub what: What,
     /// How likely what was seen is, or more of it, when it is true.
     pub p: f64,
+    /// The same by Holm's procedure, with all the other tests: it is rejected where this is not above [`LEVEL`]. S. P. Wright,
+    /// *Biometrics* 48 (1992), 1005–1013.
+    pub adjusted: f64,
     /// What follows.
     pub agreement: Agreement,
 }
@@ -269,8 +272,12 @@ impl Comparison {
 
     /// What follows for one thing that was tested; that live lies within where it was not.
     pub fn of_test(&self, what: What) -> Agreement {
-        let test = self.tests.iter().find(|test| test.what == what);
-        test.map_or(Agreement::Within, |test| test.agreement)
+        self.tested(what).map_or(Agreement::Within, |test| test.agreement)
+    }
+
+    /// The test of one thing; `None` where there was none.
+    pub fn tested(&self, what: What) -> Option<&Tested> {
+        self.tests.iter().find(|test| test.what == what)
     }
 }
 
@@ -427,8 +434,8 @@ fn reasons(runs: &[Observed]) -> Vec<Failures> {
     reasons
 }
 
-/// Holm's procedure at [`LEVEL`]: from the least probability up, each is rejected as long as it is not above the level divided by how many
-/// are left.
+/// Holm's procedure at [`LEVEL`]: from the least probability up, each is multiplied by how many are left, and none is less than the one
+/// before it; each that is not above the level then is rejected.
 fn holm(tests: Vec<(What, f64)>) -> Vec<Tested> {
     let mut ranks: Vec<usize> = (0..tests.len()).collect();
     ranks.sort_by(|a, b| tests[*a].1.total_cmp(&tests[*b].1));
@@ -437,15 +444,19 @@ fn holm(tests: Vec<(What, f64)>) -> Vec<Tested> {
         .map(|(what, p)| Tested {
             what,
             p,
+            adjusted: 1.0,
             agreement: Agreement::Within,
         })
         .collect();
     let count = tested.len();
+    let mut least = 0.0;
     for (rank, place) in ranks.into_iter().enumerate() {
-        if tested[place].p > LEVEL / (count - rank) as f64 {
-            break;
+        let test = &mut tested[place];
+        least = (test.p * (count - rank) as f64).clamp(least, 1.0);
+        test.adjusted = least;
+        if least <= LEVEL {
+            test.agreement = Agreement::Outside;
         }
-        tested[place].agreement = Agreement::Outside;
     }
     tested
 }

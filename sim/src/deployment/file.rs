@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::scenario::complaint::{Complaints, did_you_mean};
 use crate::scenario::desk::{Desk, Fields};
-use crate::scenario::file::{read_text, story, well_formed};
+use crate::scenario::file::{self as scenario, read_text, story, well_formed};
 use crate::scenario::places::Item;
 
 /// The format that is read.
@@ -106,15 +106,27 @@ impl DeploymentFile {
     pub(super) fn fields<'f>(&'f self, desk: &mut Desk<'f>) -> Option<Fields<'f>> {
         desk.inspect(&self.root);
         review(desk, &self.root);
-        desk.fields(&self.root, "a node", FIELDS)
+        fields_of(desk, &self.root)
     }
+}
+
+/// The fields of a node. One that only scenarios have is told as that.
+fn fields_of<'f>(desk: &mut Desk<'f>, root: &'f Item) -> Option<Fields<'f>> {
+    let hint = |name: &str| match name {
+        "hosts" => Some("a file is for one node: its `name`, `role` and `address`".to_owned()),
+        name if scenario::FIELDS.contains(&name) => Some(format!(
+            "`{name}` is for scenarios, which are played by `run` and `live`; a node lives with what is there"
+        )),
+        _ => None,
+    };
+    desk.fields_hinted(root, "a node", FIELDS, hint)
 }
 
 /// Complains about what no deployment of any protocol may be, and finds the protocol's name.
 fn review<'f>(desk: &mut Desk<'f>, root: &'f Item) -> Option<String> {
     match desk.head(root) {
         Some("Scenario") => {
-            let hint = "a scenario is played by `run`; a node has a file of its own: `Node(…)`".to_owned();
+            let hint = "a scenario is played by `run`, or by `live` on live nodes; a node has a file of its own: `Node(…)`".to_owned();
             desk.complain(desk.point(root), "this is a scenario, not a node", Some(hint));
             return None;
         }
@@ -124,7 +136,7 @@ fn review<'f>(desk: &mut Desk<'f>, root: &'f Item) -> Option<String> {
         }
         _ => {}
     }
-    let fields = desk.fields(root, "a node", FIELDS)?;
+    let fields = fields_of(desk, root)?;
     let format = fields.get("format");
     if let Some(format) = format.filter(|item| desk.slice(item) != FORMAT.to_string()) {
         let written = desk.slice(format);

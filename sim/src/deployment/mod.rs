@@ -50,7 +50,7 @@
 //! | `role` | a role of the protocol's | *needed* |
 //! | `address` | the IPv4 address that its sockets are bound to, and by which others know it | *needed* |
 //! | `config` | settings in place of the profile's, by the protocol's own field names; fields of fields too | none |
-//! | `data` | the folder in which it keeps what it writes down | what it writes down lasts as long as its process |
+//! | `data` | the folder in which it keeps what it writes down; it is this node's from then on, by its protocol, name and role | what it writes down lasts as long as its process |
 //! | `seed` | the seed of its random streams: 0 to 2⁶⁴ − 1 | drawn from the system at each boot |
 //! | `record` | where its flight is recorded; see below | it is not |
 //! | `http` | the address and port of its pages, `/status` and `/metrics`; a port alone is one of 127.0.0.1; a port of 0 is one that the system has free | none |

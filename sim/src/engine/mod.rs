@@ -35,6 +35,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod wakes;
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
@@ -47,7 +48,7 @@ use crate::digest::Rolling;
 use crate::draws::Draws;
 use crate::layers::Layers;
 use crate::outcome::{FaultDone, Traffic};
-use crate::plan::{Latency, Plan, address_of, host_at};
+use crate::plan::{Plan, address_of, host_at};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
@@ -68,6 +69,7 @@ use spares::{Barriers, Buffers};
 use streams::Streams;
 use take::{DueInput, What};
 use timers::Upkeep;
+use wakes::Wake;
 
 /// One run of a plan. After the run it can be [`reset`](Engine::reset) for the next, and keeps what it allocated.
 pub(crate) struct Engine<'p, P: Protocol> {
@@ -77,6 +79,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     seed: u64,
     pub(crate) now: Time,
     queue: Queue<Event>,
+    /// How each host was woken last, where the plan says how late hosts are; else empty.
+    wakes: Vec<Wake>,
     /// Entries of the queue that no longer mean anything.
     stale: usize,
     /// Events at the present instant, and how many there may be.
@@ -151,6 +155,10 @@ impl<'p, P: Protocol> Engine<'p, P> {
             seed: 0,
             now: Time::ZERO,
             queue: Queue::new(),
+            wakes: match plan.lateness {
+                None => Vec::new(),
+                Some(_) => vec![Wake::default(); hosts],
+            },
             stale: 0,
             at_this_instant: 0,
             // Everyone may hear everyone at one instant, and a copy of it, and answer.
@@ -198,6 +206,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
         self.seed = seed;
         self.now = Time::ZERO;
         self.queue.clear();
+        self.wakes.fill(Wake::default());
         self.stale = 0;
         self.at_this_instant = 0;
         self.events = 0;
@@ -267,6 +276,9 @@ impl<P: Protocol> Transport<P::Node> for Engine<'_, P> {
     #[inline]
     fn receive(&mut self) -> Option<Delivery<'_, P::Node>> {
         let DueInput { host: id, what } = self.next_due()?;
+        if let Some(wake) = self.wakes.get_mut(id.index()) {
+            wake.is_up(self.now);
+        }
         let host = &mut self.hosts[id.index()];
         let now = match &host.clock {
             None => self.now,
@@ -332,11 +344,7 @@ impl<P: Protocol> Engine<'_, P> {
                     let at = at.max(now);
                     let host = &mut self.hosts[id.index()];
                     let up = host.reaches(at, self.now);
-                    // An entry at the very deadline was late enough for another one, and would be exact for this.
-                    let before = up
-                        .as_nanos()
-                        .saturating_sub(u64::from(self.plan.lateness.is_some()));
-                    let upkeep = host.timers.arm(timer, at.as_nanos(), before);
+                    let upkeep = host.timers.arm(timer, at.as_nanos(), up.as_nanos());
                     self.keep_up(id, up, upkeep);
                 }
                 Effect::Disarm { timer } => {
@@ -421,12 +429,8 @@ impl<P: Protocol> Engine<'_, P> {
         }
     }
 
-    /// Pushes the entry of the timer at `place`, whose deadline is reached `at`: it comes up then, or as late as the plan says.
+    /// Pushes the entry of the timer at `place`, which is to come up `at`.
     pub(super) fn push_timer(&mut self, at: Time, host: HostId, place: u32) {
-        let at = match &self.plan.lateness {
-            None => at,
-            Some(law) => self.late(law, at, host, place),
-        };
         let incarnation = self.hosts[host.index()].incarnation;
         match self.queue.push(
             at.as_nanos(),
@@ -443,17 +447,5 @@ impl<P: Protocol> Engine<'_, P> {
                 self.ended.get_or_insert(End::QueueFull);
             }
         }
-    }
-
-    /// When the timer at `place` goes off whose deadline is reached `at`. The word is the deadline's own, so that it does not matter how
-    /// many entries there were before, and timers of a host that are due at once are found at once.
-    #[cold]
-    fn late(&self, law: &Latency, at: Time, id: HostId, place: u32) -> Time {
-        let host = &self.hosts[id.index()];
-        let deadline = host.timers.deadline(place);
-        let word = self
-            .draws
-            .lateness(self.keys[id.index()], host.incarnation, deadline);
-        (at + law.draw(word)).min(Time::from_nanos(timers::NEVER - 1))
     }
 }

@@ -32,8 +32,9 @@ impl<P: Protocol> Engine<'_, P> {
         }
         let incarnation = host.incarnation;
         self.account(lost, 0);
+        let at = self.boots_at(id);
         self.push(
-            self.now,
+            at,
             Event::Start {
                 host: id,
                 incarnation,

@@ -70,8 +70,9 @@ impl<P: Protocol> Engine<'_, P> {
                 call,
                 command: &work.command,
             });
+            let at = self.hears_at(id);
             self.push(
-                self.now,
+                at,
                 Event::Command {
                     host: id,
                     incarnation,

@@ -242,6 +242,9 @@ impl<P: Protocol> Engine<'_, P> {
                 return None;
             }
         }
+        if self.plan.lateness.is_some() && self.oversleeps(host, ticket, place) {
+            return None;
+        }
         self.fire(ticket, host, place)
     }
 

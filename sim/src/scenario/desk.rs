@@ -138,6 +138,21 @@ impl<'f> Desk<'f> {
         known: &[&str],
         called: &[(&str, &str)],
     ) -> Option<Fields<'f>> {
+        let here = |name: &str| {
+            let (_, here) = called.iter().find(|(other, _)| *other == name)?;
+            Some(format!("it is `{here}` here"))
+        };
+        self.fields_hinted(item, what, known, here)
+    }
+
+    /// The same of something of whose wrong fields there may be more to say than which there are.
+    pub(crate) fn fields_hinted(
+        &mut self,
+        item: &'f Item,
+        what: &str,
+        known: &[&str],
+        hint: impl Fn(&str) -> Option<String>,
+    ) -> Option<Fields<'f>> {
         let list = match &item.shape {
             Shape::Struct(fields) => fields.as_slice(),
             Shape::Tuple(items) if items.is_empty() => &[],
@@ -154,10 +169,7 @@ impl<'f> Desk<'f> {
             let name = plain_name(&self.text[field.name.clone()]);
             if !known.contains(&name) {
                 let message = format!("{what} has no field `{name}`");
-                let hint = match called.iter().find(|(other, _)| *other == name) {
-                    Some((_, here)) => Some(format!("it is `{here}` here")),
-                    None => did_you_mean(name, known.iter().copied()),
-                };
+                let hint = hint(name).or_else(|| did_you_mean(name, known.iter().copied()));
                 self.complain(field.name.clone(), message, hint);
             }
         }

@@ -23,7 +23,7 @@ const MOST_TAGS: usize = 64;
 pub const FORMAT: u64 = 1;
 
 /// All fields of a scenario.
-pub(super) const FIELDS: &[&str] = &[
+pub(crate) const FIELDS: &[&str] = &[
     "format",
     "protocol",
     "profile",
@@ -278,9 +278,19 @@ struct About {
 impl About {
     fn read<'f>(desk: &mut Desk<'f>, root: &'f Item) -> Self {
         let mut about = About::default();
-        if desk.head(root).is_some_and(|head| head != "Scenario") {
-            desk.complain(desk.point(root), "a file holds a `Scenario(…)`", None);
-            return about;
+        match desk.head(root) {
+            Some("Node") => {
+                let hint =
+                    "a live node is run by `node`: `squall node FILE`; a scenario has a file of its own: `Scenario(…)`".to_owned();
+                let message = "this is the file of a live node, not a scenario";
+                desk.complain(desk.point(root), message, Some(hint));
+                return about;
+            }
+            Some(head) if head != "Scenario" => {
+                desk.complain(desk.point(root), "a file holds a `Scenario(…)`", None);
+                return about;
+            }
+            _ => {}
         }
         let Some(fields) = desk.fields(root, "a scenario", FIELDS) else {
             return about;

@@ -115,7 +115,7 @@
 //! | `limit` | when the run ends: more than nothing, at most a day | `"30s"` |
 //! | `max_events` | after how many events a run is stopped, as inconclusive: 1 to 10 000 000 000 | 100 000 000 |
 //! | `invariants` | promises that have to have something to judge, with their parameters | none is written |
-//! | `without` | promises that would judge by themselves and are not to | all that apply judge |
+//! | `without` | promises that would judge by themselves and are not to: `["name", …]`; or, in braces, such a list for each rule set that is to do without some, as in `{ Original: ["ids_unique"] }` | all that apply judge |
 //! | `measures` | lengths of time that are measured; see below. At most 100 | none |
 //! | `expect` | `Held`, `Violated("name")` or `Violated(["name", …])`; or, in braces, one of them for every rule set | `Held` |
 //! | `tags` | what the file is for: words of small letters, digits, `-` and `_`, at most 64 | none |

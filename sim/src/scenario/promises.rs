@@ -16,15 +16,17 @@ pub(super) struct Named<'f> {
 /// What the file says of the protocol's invariants.
 pub(super) struct Chosen<'f> {
     written: Vec<Named<'f>>,
+    /// Those that do not judge under the rule set that is resolved.
     without: Vec<usize>,
     /// Whether all of it could be read.
     whole: bool,
 }
 
-/// Reads `invariants` and `without`.
+/// Reads `invariants` and `without`, as far as they are for one rule set.
 pub(super) fn chosen<'f, P: Protocol>(
     desk: &mut Desk<'f>,
     scenario: &Fields<'f>,
+    rules: &str,
     kinds: &[InvariantKind<P::Node>],
 ) -> Chosen<'f> {
     let before = desk.count();
@@ -58,28 +60,26 @@ pub(super) fn chosen<'f, P: Protocol>(
             chosen.written.push(Named { kind, item });
         }
     }
-    for item in scenario
-        .get("without")
-        .map_or(&[][..], |item| desk.filled_list(item, "invariants"))
-    {
-        let Some(name) = desk.name(item, "an invariant's name") else {
-            continue;
-        };
-        let Some(kind) = kind_of::<P>(desk, item, &name, kinds) else {
-            continue;
-        };
-        if chosen.written.iter().any(|written| written.kind == kind) {
-            let hint = "take it from `invariants` or from `without`".to_owned();
-            desk.complain(
-                item.span.clone(),
-                format!("`{name}` is asked for and turned off"),
-                Some(hint),
-            );
-        } else if chosen.without.contains(&kind) {
-            desk.complain(item.span.clone(), format!("`{name}` is written twice"), None);
-        } else {
-            chosen.without.push(kind);
+    match scenario.get("without") {
+        Some(Item {
+            shape: Shape::Map(pairs),
+            span,
+            ..
+        }) => {
+            if pairs.is_empty() {
+                let hint = "take it away, or put something in it".to_owned();
+                desk.complain(span.clone(), "no rule set is named here", Some(hint));
+            }
+            for (key, items) in pairs {
+                let of = rules_of::<P>(desk, key);
+                let without = chosen.without::<P>(desk, items, kinds);
+                if of.as_deref() == Some(rules) {
+                    chosen.without = without;
+                }
+            }
         }
+        Some(items) => chosen.without = chosen.without::<P>(desk, items, kinds),
+        None => {}
     }
     chosen.whole = desk.count() == before;
     chosen
@@ -94,6 +94,37 @@ pub(super) struct Made<'f> {
 }
 
 impl<'f> Chosen<'f> {
+    /// Reads a list of promises that do not judge.
+    fn without<P: Protocol>(
+        &self,
+        desk: &mut Desk<'f>,
+        items: &'f Item,
+        kinds: &[InvariantKind<P::Node>],
+    ) -> Vec<usize> {
+        let mut without = Vec::new();
+        for item in desk.filled_list(items, "invariants") {
+            let Some(name) = desk.name(item, "an invariant's name") else {
+                continue;
+            };
+            let Some(kind) = kind_of::<P>(desk, item, &name, kinds) else {
+                continue;
+            };
+            if self.written.iter().any(|written| written.kind == kind) {
+                let hint = "take it from `invariants` or from `without`".to_owned();
+                desk.complain(
+                    item.span.clone(),
+                    format!("`{name}` is asked for and turned off"),
+                    Some(hint),
+                );
+            } else if without.contains(&kind) {
+                desk.complain(item.span.clone(), format!("`{name}` is written twice"), None);
+            } else {
+                without.push(kind);
+            }
+        }
+        without
+    }
+
     /// Makes each invariant on trial: those that the file names, and those that apply by themselves, in the protocol's
     /// order.
     pub(super) fn make<P: Protocol>(
@@ -208,6 +239,20 @@ fn kind_of<P: Protocol>(
     found
 }
 
+/// Reads the name of a rule set, and complains where it is none's.
+fn rules_of<P: Protocol>(desk: &mut Desk<'_>, key: &Item) -> Option<String> {
+    let name = desk.name(key, "the name of a rule set")?;
+    if !P::RULES.contains(&name.as_str()) {
+        let hint = did_you_mean(&name, P::RULES.iter().copied());
+        desk.complain(
+            key.span.clone(),
+            format!("{} has no rule set `{name}`", P::NAME),
+            hint,
+        );
+    }
+    Some(name)
+}
+
 /// Reads `expect`, and gives what is expected of one rule set. `judged` are the names of the invariants of the plan, as
 /// far as they are known.
 pub(super) fn expect<'f, P: Protocol>(
@@ -226,17 +271,9 @@ pub(super) fn expect<'f, P: Protocol>(
     let mut here = Expect::Held;
     let mut named = Vec::new();
     for (key, value) in pairs {
-        let Some(name) = desk.name(key, "the name of a rule set") else {
+        let Some(name) = rules_of::<P>(desk, key) else {
             continue;
         };
-        if !P::RULES.contains(&name.as_str()) {
-            let hint = did_you_mean(&name, P::RULES.iter().copied());
-            desk.complain(
-                key.span.clone(),
-                format!("{} has no rule set `{name}`", P::NAME),
-                hint,
-            );
-        }
         let expected = expectation::<P>(desk, value, kinds, judged.filter(|_| name == rules));
         if name == rules {
             here = expected;

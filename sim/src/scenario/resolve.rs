@@ -116,7 +116,7 @@ fn plan<'f, P: Protocol>(
     laws.close(desk);
     let workload = workload::workload::<P>(desk, scenario, &mut cast, limit);
     let kinds = P::invariants();
-    let chosen = promises::chosen::<P>(desk, scenario, &kinds);
+    let chosen = promises::chosen::<P>(desk, scenario, rules, &kinds);
     let placed: Vec<Placed<P::Node>> = hosts.iter().map(|host| host.placed.clone()).collect();
     // An invariant may look at every host: without all of them in their places, it is not made.
     let made = assembled.then(|| {

@@ -34,7 +34,7 @@ pub(crate) enum Sight<N: Node> {
         /// What.
         fact: N::Fact,
     },
-    /// A node was called.
+    /// A node is called.
     Call {
         /// Its host.
         host: HostId,

@@ -122,11 +122,6 @@ impl Changes {
         self.made()
     }
 
-    /// A host is down or stopped: nobody waits for its policies.
-    pub(crate) fn excused(&mut self, host: HostId, at: Time) -> Vec<Made> {
-        self.applied(host, u64::MAX, at)
-    }
-
     fn made(&mut self) -> Vec<Made> {
         let made = self.making.extract_if(.., |_, making| making.is_made());
         made.map(|(_, making)| Made {
@@ -174,7 +169,7 @@ mod tests {
         assert_eq!(changes.applied(a, 8, at(3)), []);
         assert_eq!(changes.applied(b, 6, at(4)), []);
         assert_eq!(changes.applied(b, 7, at(9)), []);
-        assert_eq!(changes.excused(c, at(5)), []);
+        assert_eq!(changes.applied(c, u64::MAX, at(5)), []);
         let made = Made {
             by: 4,
             cause: cause("partition"),
@@ -190,7 +185,7 @@ mod tests {
         let mut changes = Changes::default();
         let change = changes.begin(0, cause("heal"), at(1));
         // As long as it is not known whom it concerns, nothing makes it.
-        assert_eq!(changes.excused(HostId(1), at(1)), []);
+        assert_eq!(changes.applied(HostId(1), 1, at(1)), []);
         assert!(changes.cause(change).is_some());
         assert!(!changes.takes_time(change));
         assert_eq!(changes.act_done(change, at(2)), []);

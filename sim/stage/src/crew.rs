@@ -19,7 +19,7 @@ use crate::host::{Begun, Do, Host, Life, State};
 use crate::process::Process;
 
 /// How often hosts tell what they have come to, so that the watermark goes on.
-const MARK_EVERY: Span = Span::from_millis(50);
+pub(crate) const MARK_EVERY: Span = Span::from_millis(50);
 
 /// The hosts of a run. When it is dropped, no process is left.
 pub(crate) struct Crew<N: Node> {
@@ -117,7 +117,7 @@ impl<N: Node> Crew<N> {
                 self.host(id).go(Time::ZERO);
             }
             // It has ended before it was to, and that is what is heard of it.
-            Do::Kill(_) => host.signal(Signal::KILL),
+            Do::Kill(_) | Do::CutOff => host.signal(Signal::KILL),
             Do::Stop => host.signal(Signal::STOP),
             Do::Continue => {
                 // Before it goes on it is told what is in force now.

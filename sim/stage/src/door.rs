@@ -1,10 +1,12 @@
 //! What the command line sees of a protocol that can be played live.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use squall_nodes::{HostId, Time};
 use squall_sim::live::LiveRun;
+use squall_sim::machine::Boots;
 use squall_sim::scenario::{Complaints, ScenarioFile};
 
 /// Where and how scenarios are played.
@@ -17,10 +19,13 @@ pub struct Stage<'a> {
     pub links: Links,
     /// What becomes of a run's folder.
     pub folders: Folders,
+    /// The folder in which the hosts record their flights: each run has a folder of its own there, and each host one in that. Nothing is
+    /// recorded without one.
+    pub record: Option<PathBuf>,
     /// Set when the run is to be given up. Everything is cleaned up then, too.
     pub stop: &'a AtomicBool,
     /// Told what is happening, now and then: for people who wait.
-    pub progress: &'a (dyn Fn(Progress) + Sync),
+    pub progress: &'a dyn Fn(Progress),
 }
 
 /// How links are made to fail.
@@ -39,6 +44,27 @@ pub enum Folders {
     KeepIfUnexpected,
     /// It is kept.
     Keep,
+}
+
+/// Why a run's folder is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// All are: [`Folders::Keep`].
+    Asked,
+    /// The run is not as expected.
+    Unexpected,
+    /// The run was not played to its end.
+    Unplayed,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Why::Asked => "as --keep asks",
+            Why::Unexpected => "since the run was not as expected",
+            Why::Unplayed => "since the run was not played to its end",
+        })
+    }
 }
 
 /// What is happening on a stage.
@@ -76,6 +102,15 @@ pub enum Progress {
     Kept {
         /// Which.
         folder: PathBuf,
+        /// Why.
+        why: Why,
+    },
+    /// The run is over, and what its hosts have recorded stays, whatever came of it.
+    Recorded {
+        /// The folder of the run's recordings.
+        folder: PathBuf,
+        /// How many there are: one for each life of a host.
+        flights: usize,
     },
     /// The run is over, and not everything of it could be taken away: its journal stays.
     Left {
@@ -113,6 +148,14 @@ pub trait Staged: Send + Sync {
         seed: u64,
         stage: &Stage<'_>,
     ) -> Result<LiveRun, StageError>;
+
+    /// Measures how late a scenario's hosts boot on this stage: its processes are started as for a run, and boot, and boot again, a few times.
+    ///
+    /// # Errors
+    ///
+    /// That they cannot be played, or that the machine did not let it be. Whatever comes of it, nothing stays behind.
+    fn boots(&self, file: &ScenarioFile, rules: &'static str, stage: &Stage<'_>)
+    -> Result<Boots, StageError>;
 }
 
 impl StageError {

@@ -21,6 +21,13 @@ pub(crate) trait Ground {
     /// What the system says.
     fn cut(&mut self, cuts: &[CutWays]) -> Result<(), StageError>;
 
+    /// Takes a host from the network or puts it back, or leaves it to the edges of the others.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn plug(&mut self, host: HostId, plug: Plug) -> Result<(), StageError>;
+
     /// Who makes the cuts.
     fn cutter(&self) -> Cutter;
 
@@ -39,6 +46,13 @@ pub(crate) enum Cutter {
     Edges,
     /// The ground itself.
     Ground,
+}
+
+/// Whether a host is on the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plug {
+    In,
+    Out,
 }
 
 /// Loopback addresses in a network that no other run of this machine uses. It takes no privilege.
@@ -101,6 +115,10 @@ impl Ground for Edge {
         Ok(())
     }
 
+    fn plug(&mut self, _: HostId, _: Plug) -> Result<(), StageError> {
+        Ok(())
+    }
+
     fn cutter(&self) -> Cutter {
         Cutter::Edges
     }
@@ -117,6 +135,13 @@ impl Ground for Switch {
 
     fn cut(&mut self, cuts: &[CutWays]) -> Result<(), StageError> {
         Switch::cut(self, cuts)
+    }
+
+    fn plug(&mut self, host: HostId, plug: Plug) -> Result<(), StageError> {
+        match plug {
+            Plug::In => self.plug_in(host.index()),
+            Plug::Out => self.unplug(host.index()),
+        }
     }
 
     fn cutter(&self) -> Cutter {

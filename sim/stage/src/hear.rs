@@ -59,16 +59,8 @@ impl<P: Protocol> Play<'_, '_, P> {
                     self.schedule.put(triggered.at, due);
                 }
             }
-            Line::Call { call, command, .. } => {
-                self.merge.put(
-                    at,
-                    Sight::Call {
-                        host: id,
-                        call,
-                        command,
-                    },
-                );
-            }
+            // The stage is who called, and has told that when it did.
+            Line::Call { .. } => {}
             Line::Answer { call, answer, .. } => {
                 self.merge.put(
                     at,
@@ -80,8 +72,7 @@ impl<P: Protocol> Play<'_, '_, P> {
                 );
             }
             Line::Applied { policy, .. } => {
-                let made = self.changes.applied(id, policy, at);
-                self.settle(made);
+                self.applied(id, policy, at);
             }
             Line::Choked { to, .. } => self.upset(at, self.wires.choked(id, to)),
             Line::Straggled { to, .. } => self.upset(at, self.wires.straggled(id, to)),
@@ -189,8 +180,7 @@ impl<P: Protocol> Play<'_, '_, P> {
         if let Some(act) = act {
             self.act_done(act.change, now);
         }
-        let made = self.changes.excused(id, now);
-        self.settle(made);
+        self.excuse(id, now);
         if killed.is_some() {
             return self.begin_next(id);
         }

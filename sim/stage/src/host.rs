@@ -103,6 +103,8 @@ pub(crate) struct Begun {
 pub(crate) enum Do {
     /// It is started, with its state or without.
     Start(State),
+    /// The others cut it off, and then it is killed.
+    CutOff,
     Kill(Crash),
     Stop,
     Continue,
@@ -164,12 +166,47 @@ impl<N: Node> Host<N> {
             _ if self.process.is_none() => given_up.push(act.change),
             under_way => {
                 given_up.extend(under_way.map(|(act, _)| act.change));
-                self.doing = Some((act, clock::now()));
-                self.look_at_taken();
-                self.signal(Signal::KILL);
+                self.kill_for(act);
             }
         }
         given_up
+    }
+
+    /// Has its process cut off and killed then, as [`kill_now`](Self::kill_now) kills it at once.
+    pub(crate) fn cut_off_now(&mut self, act: Act) -> Vec<u64> {
+        let mut given_up: Vec<u64> = self.acts.drain(..).map(|act| act.change).collect();
+        self.mail.clear();
+        match self.doing {
+            Some((under_way, _)) if matches!(under_way.what, Do::Kill(_)) => given_up.push(act.change),
+            _ if self.process.is_none() => given_up.push(act.change),
+            under_way => {
+                given_up.extend(under_way.map(|(act, _)| act.change));
+                self.doing = Some((act, clock::now()));
+            }
+        }
+        given_up
+    }
+
+    /// Has its process killed, which is cut off by now as part of a change; unless something else has killed it meanwhile. What is to be
+    /// done to it after that stays so.
+    pub(crate) fn kill_cut_off(&mut self, change: u64, how: Crash) {
+        let what = Do::CutOff;
+        if self.doing.is_some_and(|(act, _)| act == Act { what, change }) {
+            let what = Do::Kill(how);
+            self.kill_for(Act { what, change });
+        }
+    }
+
+    fn kill_for(&mut self, act: Act) {
+        self.doing = Some((act, clock::now()));
+        self.look_at_taken();
+        self.signal(Signal::KILL);
+    }
+
+    /// The change that its next life is a part of, if nothing is left to be done before that.
+    pub(crate) fn is_about_to_start(&self) -> Option<u64> {
+        let next = self.acts.front().filter(|_| self.doing.is_none())?;
+        matches!(next.what, Do::Start(_)).then_some(next.change)
     }
 
     /// Asks its process something, as soon as it is there.
@@ -180,7 +217,7 @@ impl<N: Node> Host<N> {
         line.push(b'\n');
         // What is being killed has nothing to answer: what is asked is for the life after that.
         let hears = match self.doing {
-            Some((act, _)) => !matches!(act.what, Do::Kill(_)),
+            Some((act, _)) => !matches!(act.what, Do::Kill(_) | Do::CutOff),
             None => matches!(self.life, Life::Booted | Life::Stopped),
         };
         match &mut self.process {

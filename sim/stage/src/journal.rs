@@ -76,6 +76,8 @@ pub struct Cleaned {
     pub unreadable: Vec<(PathBuf, String)>,
     /// The runs of which something is still there, each with what and why. Their journals stay.
     pub left: Vec<(String, String)>,
+    /// The folders of runs that are over, with what their hosts wrote: they are left to whoever wants them, in the order of their names.
+    pub kept: Vec<PathBuf>,
 }
 
 impl Journal {
@@ -166,11 +168,14 @@ impl Journal {
 ///
 /// # Errors
 ///
-/// That the folder cannot be read, or is not this user's own ([`runs::is_there`]).
+/// That the folder is not there, cannot be read, or is not this user's own ([`runs::is_there`]).
 pub fn clean(runs: &Path) -> Result<Cleaned, StageError> {
     let mut cleaned = Cleaned::default();
     if !runs::is_there(runs)? {
-        return Ok(cleaned);
+        return Err(StageError::system(
+            format!("clean up in {}", runs.display()),
+            "there is no such folder",
+        ));
     }
     for path in journals(runs)? {
         let journal = match read(&path) {
@@ -193,21 +198,41 @@ pub fn clean(runs: &Path) -> Result<Cleaned, StageError> {
             Err(why) => cleaned.left.push((journal.run, why.to_string())),
         }
     }
+    cleaned.kept = kept(runs, &cleaned)?;
     Ok(cleaned)
+}
+
+/// The folders of runs that are over.
+fn kept(runs: &Path, cleaned: &Cleaned) -> Result<Vec<PathBuf>, StageError> {
+    let is_over = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        name.starts_with(runs::PREFIX) && !cleaned.alive.iter().any(|run| *run == name)
+    };
+    let mut kept = entries(runs)?;
+    kept.retain(|path| path.file_name().is_some_and(is_over) && path.is_dir());
+    Ok(kept)
+}
+
+/// What is in the folder of all runs, in the order of the names.
+fn entries(runs: &Path) -> Result<Vec<PathBuf>, StageError> {
+    let read = || -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(runs)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect()
+    };
+    let mut paths = read().map_err(|why| StageError::system(format!("read {}", runs.display()), why))?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// The files of journals in the folder of all runs, in the order of their names.
 fn journals(runs: &Path) -> Result<Vec<PathBuf>, StageError> {
-    let cannot = |why: io::Error| StageError::system(format!("read {}", runs.display()), why);
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(runs).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
+    let is_journal = |path: &PathBuf| {
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        if name.starts_with(PREFIX) && name.ends_with(".json") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
+        name.starts_with(PREFIX) && name.ends_with(".json")
+    };
+    let mut paths = entries(runs)?;
+    paths.retain(is_journal);
     Ok(paths)
 }
 

@@ -1,26 +1,31 @@
 //! What this machine takes: two live nodes on loopback addresses send each other datagrams through the same transport as every live node,
 //! look how late their timers go off, and write to their disks.
 //!
-//! Nodes are idle most of the time, and a process that was idle wakes up later than one that had been at work a moment ago. So between two
-//! datagrams a node has nothing to do for much longer than it takes a processor to go to sleep.
+//! Nodes are idle most of the time, and a process that has been idle wakes up later than one that had been at work a moment ago: the longer,
+//! the later, as a processor falls asleep. So between two datagrams a node has nothing to do for 5 to 300 milliseconds, and of each timer
+//! it is known for how long the node had been idle. It is attended as the hosts of a live run are, and woken by its marks as they are.
 //!
 //! Each node runs on a thread of its own with its own sockets, clock and durable file, as it would in a process. A policy is in force at both
-//! edges that delays every datagram, so that what a delay takes beyond its law is part of what is measured.
+//! edges that delays every datagram, so that what a delay takes beyond its law is part of what is measured. How late processes boot is
+//! measured of real ones: [`Staged::boots`](crate::Staged::boots).
 
+use std::io::{self, PipeWriter};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use squall_live::settings::{Attendance, Bounds};
-use squall_live::{Handle, LiveError, Policy, Reply, Request, Settings, Stop};
+use squall_live::settings::{Attendance, Bounds, Start};
+use squall_live::{Door, Handle, LiveError, Policy, Reply, Request, Settings, Stop, Wires};
 use squall_nodes::latency::Latency;
 use squall_nodes::link::LinkLaw;
 use squall_nodes::{Placed, Span, Unwitnessed};
-use squall_sim::machine::Machine;
+use squall_sim::machine::{Boots, Machine};
 
 use self::probe::{Config, Measure, Probe, Readings};
+use crate::clock;
+use crate::crew::MARK_EVERY;
 use crate::door::StageError;
 
 mod probe;
@@ -28,26 +33,35 @@ mod probe;
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// How many datagrams each of the two nodes sends, 20 milliseconds apart on average, so that as many of its timers go off; at least 1.
+    /// How many datagrams each of the two nodes sends, 77 milliseconds apart on average, so that as many of its timers go off; at least 1.
     pub datagrams: u32,
     /// How many writes each does, one after the other; at least 1. They end after [`LONGEST_WRITING`] too.
     pub writes: u32,
 }
 
+impl Effort {
+    /// About how long it takes.
+    pub fn about(self) -> Span {
+        probe::MEAN_PAUSE * u64::from(self.datagrams) + LONGEST_WRITING
+    }
+}
+
 impl Default for Effort {
-    /// Four hundred datagrams and timers, and up to six hundred writes, of two nodes: it takes some five seconds.
+    /// Three hundred datagrams and timers, and up to six hundred writes, of two nodes: it takes some fourteen seconds.
     fn default() -> Self {
         Effort {
-            datagrams: 200,
+            datagrams: 150,
             writes: 300,
         }
     }
 }
 
 /// After how long a node is done with writing, however many writes that were.
-pub const LONGEST_WRITING: Span = Span::from_secs(3);
+pub const LONGEST_WRITING: Span = Span::from_secs(2);
 /// What every link is to take by its law while it is measured; it is taken off again.
 const LAW: Span = Span::from_millis(2);
+/// A stall is part of what is measured, and told to nobody.
+const NO_STALL: Span = Span::from_secs(60);
 /// The port of both nodes.
 const PORT: u16 = 7400;
 /// How many pairs of addresses are tried.
@@ -59,14 +73,19 @@ const TRIES: u32 = 8;
 /// # Errors
 ///
 /// That a node could not run, or that it was stopped.
-pub fn machine(folder: &Path, effort: Effort, stop: &AtomicBool) -> Result<Machine, StageError> {
+pub fn machine(
+    folder: &Path,
+    effort: Effort,
+    stop: &AtomicBool,
+    progress: &dyn Fn(Span),
+) -> Result<Machine, StageError> {
     let folder = tempfile::Builder::new()
         .prefix("squall-measure-")
         .tempdir_in(folder)
         .map_err(|why| StageError::system("make a folder to measure writes in", why))?;
     let mut taken = None;
     for attempt in 0..TRIES {
-        match with(pair(attempt), folder.path(), effort, stop) {
+        match with(pair(attempt), folder.path(), effort, stop, progress) {
             Err(Failed::Taken(why)) => taken = Some(why),
             Err(Failed::Otherwise(why)) => return Err(why),
             Ok(machine) => return Ok(machine),
@@ -95,13 +114,29 @@ fn pair(attempt: u32) -> [Ipv4Addr; 2] {
     [1, 2].map(|last| Ipv4Addr::new(127, high | 1, low, last))
 }
 
-fn with(ips: [Ipv4Addr; 2], folder: &Path, effort: Effort, stop: &AtomicBool) -> Result<Machine, Failed> {
+fn with(
+    ips: [Ipv4Addr; 2],
+    folder: &Path,
+    effort: Effort,
+    stop: &AtomicBool,
+    progress: &dyn Fn(Span),
+) -> Result<Machine, Failed> {
     let other = |why: String| Failed::Otherwise(StageError::system("measure this machine", why));
     let (handles, doors): (Vec<_>, Vec<_>) = ips.iter().map(|_| squall_live::door::<Probe>()).unzip();
     thread::scope(|scope| {
-        let mut running = Vec::new();
+        let (mut running, mut attended) = (Vec::new(), Vec::new());
         for (place, door) in doors.into_iter().enumerate() {
             let settings = settings(place, ips, folder, effort);
+            let door = match attend(door) {
+                Ok((door, attendant)) => {
+                    attended.push(attendant);
+                    door
+                }
+                Err(why) => {
+                    handles.iter().for_each(|handle| handle.stop(Stop::AtOnce));
+                    return Err(other(why.to_string()));
+                }
+            };
             let run = move || squall_live::run(settings, door, &mut Unwitnessed);
             match thread::Builder::new()
                 .name(format!("probe {place}"))
@@ -114,7 +149,7 @@ fn with(ips: [Ipv4Addr; 2], folder: &Path, effort: Effort, stop: &AtomicBool) ->
                 }
             }
         }
-        let readings = readings(&handles, stop);
+        let readings = readings(&handles, stop, progress);
         handles.iter().for_each(|handle| handle.stop(Stop::AtOnce));
         for thread in running {
             match thread.join() {
@@ -128,6 +163,7 @@ fn with(ips: [Ipv4Addr; 2], folder: &Path, effort: Effort, stop: &AtomicBool) ->
             delay: Vec::new(),
             lateness: Vec::new(),
             write: Vec::new(),
+            boots: Boots::default(),
         };
         for readings in readings.map_err(Failed::Otherwise)? {
             machine
@@ -136,18 +172,31 @@ fn with(ips: [Ipv4Addr; 2], folder: &Path, effort: Effort, stop: &AtomicBool) ->
             machine.lateness.extend(readings.lateness);
             machine.write.extend(readings.writes);
         }
+        machine.delay.sort_unstable();
+        machine.lateness.sort_unstable();
+        machine.write.sort_unstable();
         for (samples, of) in [
-            (&mut machine.delay, "datagram came through"),
-            (&mut machine.lateness, "timer went off"),
-            (&mut machine.write, "write was completed"),
+            (machine.delay.len(), "datagram came through"),
+            (machine.lateness.len(), "timer went off"),
+            (machine.write.len(), "write was completed"),
         ] {
-            samples.sort_unstable();
-            if samples.is_empty() {
+            if samples == 0 {
                 return Err(other(format!("no {of}")));
             }
         }
         Ok(machine)
     })
+}
+
+/// Has a node speak through pipes, as a process does through its stdin and stdout. Whoever attends it reads what it tells until that ends, and
+/// asks nothing, for as long as it is there.
+fn attend(door: Door<Probe>) -> io::Result<(Door<Probe>, PipeWriter)> {
+    let (requests, attendant) = io::pipe()?;
+    let (mut told, lines) = io::pipe()?;
+    thread::Builder::new()
+        .name("probe's lines".to_owned())
+        .spawn(move || io::copy(&mut told, &mut io::sink()))?;
+    Ok((door.with_wires(Wires::new(requests, lines)), attendant))
 }
 
 fn settings(place: usize, ips: [Ipv4Addr; 2], folder: &Path, effort: Effort) -> Settings<Probe> {
@@ -171,13 +220,22 @@ fn settings(place: usize, ips: [Ipv4Addr; 2], folder: &Path, effort: Effort) -> 
         http: None,
         control: None,
         lines: None,
-        attendance: Attendance::Alone,
+        attendance: Attendance::Attended {
+            start: Start::AtOnce,
+            mark_every: MARK_EVERY,
+            stall: NO_STALL,
+        },
         bounds: Bounds::default(),
     }
 }
 
 /// Has both nodes measure at once, and waits for what they read.
-fn readings(handles: &[Handle<Probe>], stop: &AtomicBool) -> Result<Vec<Readings>, StageError> {
+fn readings(
+    handles: &[Handle<Probe>],
+    stop: &AtomicBool,
+    progress: &dyn Fn(Span),
+) -> Result<Vec<Readings>, StageError> {
+    let began = clock::now();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -208,6 +266,7 @@ fn readings(handles: &[Handle<Probe>], stop: &AtomicBool) -> Result<Vec<Readings
                 if stop.load(Ordering::Relaxed) {
                     return Err(StageError::Stopped);
                 }
+                progress(clock::now().since(began));
                 match tokio::time::timeout(Duration::from_millis(100), replies.next()).await {
                     Ok(Some(Reply::Answer { answer, .. })) => {
                         all.push(answer);
@@ -225,6 +284,8 @@ fn readings(handles: &[Handle<Probe>], stop: &AtomicBool) -> Result<Vec<Readings
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     static NEVER: AtomicBool = AtomicBool::new(false);
@@ -236,7 +297,9 @@ mod tests {
             datagrams: 50,
             writes: 5,
         };
-        let machine = machine(folder.path(), effort, &NEVER).unwrap();
+        let told = Cell::new(0);
+        let tell = |_| told.set(told.get() + 1);
+        let machine = machine(folder.path(), effort, &NEVER, &tell).unwrap();
         // What one has sent last may still be on its way when the other is done.
         assert!(
             (60..=100).contains(&machine.delay.len()),
@@ -244,9 +307,15 @@ mod tests {
             machine.delay.len()
         );
         assert_eq!((machine.lateness.len(), machine.write.len()), (100, 10));
-        for samples in [&machine.delay, &machine.lateness, &machine.write] {
-            assert!(samples.is_sorted());
-        }
+        assert!(machine.delay.is_sorted() && machine.lateness.is_sorted() && machine.write.is_sorted());
+        // From pauses of 5 ms, cut short by what the other sends, to those of 300 ms.
+        let idle = |nth: usize| machine.lateness[nth].idle;
+        assert!(
+            idle(99) <= Span::from_millis(300) && idle(99) > idle(0),
+            "{:?}",
+            idle(99)
+        );
+        assert!(told.get() > 0, "it tells that it goes on");
         assert!(!machine.write[0].is_zero(), "no disk writes in no time");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
@@ -254,13 +323,18 @@ mod tests {
     #[test]
     fn it_is_given_up_when_somebody_wants_it_so() {
         let folder = tempfile::tempdir().unwrap();
-        let stopped = machine(folder.path(), Effort::default(), &AtomicBool::new(true));
+        let stopped = machine(folder.path(), Effort::default(), &AtomicBool::new(true), &|_| ());
         assert!(matches!(stopped, Err(StageError::Stopped)), "{stopped:?}");
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
-        let refused = machine(Path::new("/nonexistent/squall"), Effort::default(), &NEVER);
+        let refused = machine(
+            Path::new("/nonexistent/squall"),
+            Effort::default(),
+            &NEVER,
+            &|_| (),
+        );
         assert!(matches!(refused, Err(StageError::System { .. })), "{refused:?}");
     }
 }

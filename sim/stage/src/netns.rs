@@ -187,6 +187,31 @@ impl Switch {
         Ok(())
     }
 
+    /// Takes a host's interface down: nothing comes from it or to it, and what waited to go out is gone.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn unplug(&mut self, host: usize) -> Result<(), StageError> {
+        self.set_interface(host, "down")
+    }
+
+    /// Brings a host's interface up again.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn plug_in(&mut self, host: usize) -> Result<(), StageError> {
+        self.set_interface(host, "up")
+    }
+
+    // The host's own end: at the switch's, what its kernel had still to send would go out once it is up again.
+    fn set_interface(&self, host: usize, state: &str) -> Result<(), StageError> {
+        let namespace = namespace_of(&self.run, host);
+        let mut ip = Command::new("ip");
+        output(ip.args(["-n", &namespace, "link", "set", "eth0", state]), "").map(drop)
+    }
+
     /// How many datagrams each entry of the timeline has dropped so far.
     ///
     /// # Errors

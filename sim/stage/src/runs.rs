@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::door::StageError;
 
+/// What the name of a run, and of its folder, begins with.
+pub const PREFIX: &str = "run-";
 /// To whom a folder is open that is made here: to nobody but its user.
 const OWN: u32 = 0o700;
 /// The bits of a mode that let group or others write.

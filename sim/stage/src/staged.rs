@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use squall_nodes::{Placed, Protocol, Time};
 use squall_sim::deployment::{Bounds, Deployment};
 use squall_sim::live::{HostUse, LiveRun};
+use squall_sim::machine::Boots;
 use squall_sim::outcome::{FaultDone, Outcome, StreamTraffic, Traffic, Violation};
 use squall_sim::plan::Plan;
 use squall_sim::scenario::{Complaints, ScenarioFile, resolve, resolve_at};
@@ -17,7 +18,8 @@ use tempfile::TempDir;
 use crate::able;
 use crate::audience::Audience;
 use crate::crew::Crew;
-use crate::door::{Folders, Links, Progress, Stage, StageError, Staged};
+use crate::door::{Folders, Links, Progress, Stage, StageError, Staged, Why};
+use crate::flights::Flights;
 use crate::ground::{Edge, Site};
 use crate::host::Host;
 use crate::journal::Journal;
@@ -29,6 +31,10 @@ use crate::wires::Wires;
 pub fn staged<P: Protocol>() -> Box<dyn Staged> {
     Box::new(Live::<P>(PhantomData))
 }
+
+/// How often hosts boot at most when it is measured how late they do, and after how many boots of theirs that is enough.
+const MOST_ROUNDS: u32 = 8;
+const ENOUGH_BOOTS: usize = 60;
 
 struct Live<P>(PhantomData<fn() -> P>);
 
@@ -53,6 +59,62 @@ impl<P: Protocol> Staged for Live<P> {
         seed: u64,
         stage: &Stage<'_>,
     ) -> Result<LiveRun, StageError> {
+        let begun = Begun::<P>::of(file, rules, stage)?;
+        let flights = stage.record.as_deref();
+        let flights = flights.map(|into| Flights::make(into, &begun.plan.scenario, rules, seed));
+        let flights = flights.transpose()?;
+        let (folder, played) = begun.run(seed, flights.as_ref(), stage, |mut play| {
+            let end = play.run()?;
+            Ok(come_to(play, end))
+        });
+        if let Some((folder, flights)) = flights.map(Flights::end)
+            && flights > 0
+        {
+            (stage.progress)(Progress::Recorded { folder, flights });
+        }
+        let kept = match (&played, stage.folders) {
+            (_, Folders::Keep) => Some(Why::Asked),
+            (Ok(run), Folders::KeepIfUnexpected) => (!run.outcome.as_expected).then_some(Why::Unexpected),
+            (Err(StageError::Stopped), Folders::KeepIfUnexpected) => None,
+            (Err(_), Folders::KeepIfUnexpected) => Some(Why::Unplayed),
+        };
+        if let Some(why) = kept {
+            let folder = folder.keep();
+            (stage.progress)(Progress::Kept { folder, why });
+        }
+        played
+    }
+
+    fn boots(
+        &self,
+        file: &ScenarioFile,
+        rules: &'static str,
+        stage: &Stage<'_>,
+    ) -> Result<Boots, StageError> {
+        let mut boots = Boots::default();
+        for _ in 0..MOST_ROUNDS {
+            let begun = Begun::<P>::of(file, rules, stage)?;
+            let (_, more) = begun.run(0, None, stage, |mut play| play.boot_times());
+            let Boots { first, again } = more?;
+            boots.first.extend(first);
+            boots.again.extend(again);
+            if boots.again.len() >= ENOUGH_BOOTS {
+                break;
+            }
+        }
+        Ok(boots)
+    }
+}
+
+/// Something that is to be played, and where.
+struct Begun<P: Protocol> {
+    site: Site,
+    plan: Plan<P>,
+    folder: Folder,
+}
+
+impl<P: Protocol> Begun<P> {
+    fn of(file: &ScenarioFile, rules: &'static str, stage: &Stage<'_>) -> Result<Self, StageError> {
         let site = match stage.links {
             Links::Edge => Site::Edge(Edge::claim(u64::from(std::process::id()))?),
             Links::Netns => Site::Netns,
@@ -64,36 +126,41 @@ impl<P: Protocol> Staged for Live<P> {
             return Err(StageError::Cannot(cannot));
         }
         let folder = Folder::make(&stage.folder)?;
-        let played = {
-            let journal = Written::down(&folder, &site, plan.hosts.len())?;
-            let played = play_in(&folder, &plan, site, seed, stage);
-            if let Err(what) = journal.end() {
-                let what = what.to_string();
-                (stage.progress)(Progress::Left { what });
-            }
-            played
+        Ok(Begun { site, plan, folder })
+    }
+
+    /// Writes down what is to be cleaned up, gets the hosts ready, has something done with them, and cleans up.
+    fn run<T>(
+        self,
+        seed: u64,
+        flights: Option<&Flights>,
+        stage: &Stage<'_>,
+        then: impl FnOnce(Play<'_, '_, P>) -> Result<T, StageError>,
+    ) -> (Folder, Result<T, StageError>) {
+        let Begun { site, plan, folder } = self;
+        let journal = match Written::down(&folder, &site, plan.hosts.len()) {
+            Ok(journal) => journal,
+            Err(why) => return (folder, Err(why)),
         };
-        let is_kept = match (&played, stage.folders) {
-            (_, Folders::Keep) => true,
-            (Ok(run), Folders::KeepIfUnexpected) => !run.outcome.as_expected,
-            (Err(why), Folders::KeepIfUnexpected) => !matches!(why, StageError::Stopped),
-        };
-        if is_kept {
-            let folder = folder.keep();
-            (stage.progress)(Progress::Kept { folder });
+        let done = with_play(&folder, &plan, site, seed, flights, stage, then);
+        if let Err(what) = journal.end() {
+            let what = what.to_string();
+            (stage.progress)(Progress::Left { what });
         }
-        played
+        (folder, done)
     }
 }
 
-/// Plays a plan in a folder of its own, once.
-fn play_in<P: Protocol>(
+/// Has something done with the hosts of a plan, once they are ready, in a folder of their own.
+fn with_play<P: Protocol, T>(
     folder: &Folder,
     plan: &Plan<P>,
     site: Site,
     seed: u64,
+    flights: Option<&Flights>,
     stage: &Stage<'_>,
-) -> Result<LiveRun, StageError> {
+    then: impl FnOnce(Play<'_, '_, P>) -> Result<T, StageError>,
+) -> Result<T, StageError> {
     let placed: Vec<Placed<P::Node>> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
     let ground = site.build(&folder.run, plan.hosts.len())?;
     let ips = placed.iter().map(|placed| placed.ip).collect();
@@ -101,7 +168,7 @@ fn play_in<P: Protocol>(
     let policies = wires.policies(ground.cutter());
     let mut hosts = Vec::new();
     for (placed, mut policy) in placed.iter().zip(policies) {
-        let (file, own) = folder.furnish::<P>(plan, placed, seed)?;
+        let (file, own) = folder.furnish::<P>(plan, placed, seed, flights)?;
         policy.number = 1;
         let (data, log) = (own.join(DATA), own.join("log"));
         hosts.push(Host::new(placed.name.clone(), file, data, log, policy));
@@ -110,8 +177,7 @@ fn play_in<P: Protocol>(
     let audience = Audience::new(plan, &placed, plan.live_tolerance);
     let mut play = Play::new(plan, seed, stage, crew, wires, audience);
     play.get_ready()?;
-    let end = play.run()?;
-    Ok(come_to(play, end))
+    then(play)
 }
 
 /// What comes of a run that is over.
@@ -228,8 +294,6 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
 
 /// The name of a host's folder for what it persists, in its own.
 const DATA: &str = "data";
-/// What the name of a run, and of its folder, begins with.
-const PREFIX: &str = "run-";
 
 /// The folder of one run, which is removed unless it is kept.
 struct Folder {
@@ -246,7 +310,7 @@ impl Folder {
     fn make(runs: &Path) -> Result<Self, StageError> {
         let runs = runs::make(runs)?;
         let dir = tempfile::Builder::new()
-            .prefix(PREFIX)
+            .prefix(runs::PREFIX)
             .tempdir_in(&runs)
             .map_err(|why: io::Error| {
                 StageError::system(format!("make a folder for the run in {}", runs.display()), why)
@@ -263,6 +327,7 @@ impl Folder {
         plan: &Plan<P>,
         placed: &Placed<P::Node>,
         seed: u64,
+        flights: Option<&Flights>,
     ) -> Result<(PathBuf, PathBuf), StageError> {
         let own = self.path.join(&placed.name);
         let file = own.join("node.ron");
@@ -273,7 +338,7 @@ impl Folder {
             placed: placed.clone(),
             data: Some(PathBuf::from(DATA)),
             seed: Some(seed),
-            record: None,
+            record: flights.map(|flights| flights.of(&placed.name)),
             http: None,
             control: None,
             lines: None,

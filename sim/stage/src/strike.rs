@@ -1,6 +1,8 @@
 //! What the timeline does to the world: as in the simulator at once for those who are told by it, and at the processes as soon as
 //! they let it be done.
 
+use std::collections::BTreeMap;
+
 use squall_nodes::{Change, Crash, HostId, Protocol, Span, Time};
 use squall_sim::layers::Laid;
 use squall_sim::live::Cause;
@@ -43,7 +45,11 @@ impl<P: Protocol> Play<'_, '_, P> {
         let change = self.changes.begin(by, cause.clone(), now);
         let mut told = Vec::new();
         let affected = match &entry.fault {
-            Fault::Crash(how, who) => self.each(who, actor, |play, host| play.crash(host, *how, change))?,
+            Fault::Crash(Crash::Kill, who) => self.each(who, actor, |play, host| play.kill(host, change))?,
+            Fault::Crash(Crash::PowerCut, who) => {
+                let hosts = who.iter().filter_map(|target| target.host(actor));
+                self.cut_power(hosts, change)?
+            }
             Fault::Restart { who, disk } => {
                 let state = match disk {
                     DiskOnRestart::Wiped => State::Wiped,
@@ -141,8 +147,9 @@ impl<P: Protocol> Play<'_, '_, P> {
         }
     }
 
-    /// Has every host whose links are other ones now put its new policy in force.
-    fn rewire(&mut self, change: u64) -> Result<(), StageError> {
+    /// Has every host whose links are other ones now put its new policy in force. Says who is to, and the numbers of the policies.
+    pub(crate) fn rewire(&mut self, change: u64) -> Result<BTreeMap<HostId, u64>, StageError> {
+        let mut told = BTreeMap::new();
         self.crew.ground.cut(&self.wires.cuts())?;
         let policies = self.wires.policies(self.crew.ground.cutter());
         for (id, mut policy) in self.crew.ids().zip(policies) {
@@ -158,26 +165,22 @@ impl<P: Protocol> Play<'_, '_, P> {
                 host.tell_policy();
                 let number = host.policy.number;
                 self.changes.takes_policy(change, id, number);
+                told.insert(id, number);
             }
         }
-        Ok(())
+        Ok(told)
     }
 
-    fn crash(&mut self, id: HostId, how: Crash, change: u64) -> Result<Effect, StageError> {
+    fn kill(&mut self, id: HostId, change: u64) -> Result<Effect, StageError> {
         let host = self.crew.host(id);
         if host.power == Power::Off {
             return Ok(Effect::Nothing);
         }
         host.power = Power::Off;
         self.changes.takes_act(change);
-        let what = Do::Kill(how);
+        let what = Do::Kill(Crash::Kill);
         let given_up = self.crew.host(id).kill_now(Act { what, change });
-        let now = clock::now();
-        let mut made = self.changes.excused(id, now);
-        for change in given_up {
-            made.extend(self.changes.act_done(change, now));
-        }
-        self.settle(made);
+        self.given_up_at(id, given_up);
         Ok(Effect::Touched)
     }
 
@@ -201,8 +204,7 @@ impl<P: Protocol> Play<'_, '_, P> {
         }
         host.power = Power::Paused;
         host.look_at_taken();
-        let made = self.changes.excused(id, clock::now());
-        self.settle(made);
+        self.excuse(id, clock::now());
         self.act(id, Do::Stop, change);
         self.begin_next(id)?;
         Ok(Effect::Touched)

@@ -9,7 +9,7 @@ use squall_nodes::{Change, HostId, Span, Tolerance};
 use squall_sim::layers::{Effective, Flapped, Laid, Layer, Layers, Over, Turn};
 use squall_sim::plan::{LinkLaw, Network};
 
-use crate::ground::Cutter;
+use crate::ground::{Cutter, Plug};
 use crate::netns::CutWays;
 
 /// How many layers may lie over the links at once, as in the simulator.
@@ -21,6 +21,8 @@ pub(crate) struct Wires<'p> {
     tolerated: Tolerance,
     ips: Vec<Ipv4Addr>,
     layers: Layers,
+    /// Hosts without power, which nobody reaches and who reach nobody, whatever the layers are.
+    unplugged: BTreeSet<usize>,
 }
 
 /// What comes of a layer that is laid, or of a flap that turns.
@@ -47,6 +49,7 @@ impl<'p> Wires<'p> {
             tolerated,
             ips,
             layers: Layers::default(),
+            unplugged: BTreeSet::new(),
         }
     }
 
@@ -73,6 +76,19 @@ impl<'p> Wires<'p> {
 
     fn host_at(&self, ip: Ipv4Addr) -> Option<HostId> {
         self.ips.iter().position(|known| *known == ip).map(id)
+    }
+
+    /// A host is among the others, or is not.
+    pub(crate) fn plug(&mut self, host: HostId, plug: Plug) {
+        match plug {
+            Plug::In => self.unplugged.remove(&host.index()),
+            Plug::Out => self.unplugged.insert(host.index()),
+        };
+    }
+
+    /// Whether a host is not among the others.
+    pub(crate) fn is_unplugged(&self, host: HostId) -> bool {
+        self.unplugged.contains(&host.index())
     }
 
     /// Lays a layer.
@@ -169,9 +185,15 @@ impl<'p> Wires<'p> {
 
     fn policy(&self, host: usize, cutter: Cutter, laws: &mut Laws<'_>) -> Policy {
         let default = &*self.network.default;
+        let is_unplugged = |host: usize| self.unplugged.contains(&host);
         let way = |from, to| match cutter {
+            Cutter::Ground => Way::Open,
+            // What does not come through for that counts for nobody.
+            Cutter::Edges if from != to && (is_unplugged(from) || is_unplugged(to)) => Way::Cut {
+                by: self.cut_by(from, to),
+            },
             Cutter::Edges if self.layers.cut_any() => cut_by(self.cut_by(from, to)),
-            Cutter::Edges | Cutter::Ground => Way::Open,
+            Cutter::Edges => Way::Open,
         };
         let mut peers = BTreeMap::new();
         for other in 0..self.hosts() {

@@ -1,6 +1,7 @@
 //! Timers that go off late, as on a machine that was measured: by how much, never early, and nothing else changes by it.
 
 use squall_nodes::Span;
+use squall_sim::machine::{Boots, Machine, Waking};
 use squall_sim::outcome::Verdict;
 use squall_sim::plan::{Latency, Origin};
 use squall_sim::trace::{Fate, Happening};
@@ -197,4 +198,80 @@ fn it_is_judged_as_a_live_run_is() {
     let broken = late(ms(260)).run(1);
     assert_eq!(broken.verdict, Verdict::Violated);
     assert_eq!(broken.violation.map(|broken| broken.at), Some(at(ms(250))));
+}
+
+/// A machine whose timers are late by 1 ms after up to 50 ms, and by 5 ms after more, on which hosts boot 4 ms late, and 30 ms again.
+fn machine() -> Machine {
+    let waking = |idle, late| Waking {
+        idle: ms(idle),
+        late: ms(late),
+    };
+    Machine {
+        delay: vec![Span::ZERO],
+        // Classes of one each.
+        lateness: [(0, 1), (10, 1), (20, 1), (30, 1), (50, 5)]
+            .map(|(idle, late)| waking(idle, late))
+            .into(),
+        write: vec![Span::ZERO],
+        boots: Boots {
+            first: vec![ms(4)],
+            again: vec![ms(30)],
+        },
+    }
+}
+
+#[test]
+fn who_was_idle_for_longer_is_later_and_finds_all_that_is_due_by_then_at_once() {
+    let rules = vec![
+        start([
+            Do::Arm(1, ms(20)),
+            Do::Arm(2, ms(90)),
+            Do::Arm(3, ms(93)),
+            Do::Arm(4, ms(96)),
+        ]),
+        on(On::Timer(4), [Do::Arm(1, ms(49))]),
+    ];
+    let story = plan().host("a", rules).on(&machine()).trace(1);
+    // It boots at 4 ms: 20 ms idle, then 69, then hardly any and up, and then the 49 of its own.
+    assert_eq!(ticks(&story), [ms(25), ms(99), ms(99), ms(101), ms(151)]);
+}
+
+#[test]
+fn what_comes_in_is_handled_and_leaves_timers_as_late_as_they_were() {
+    let story = plan()
+        .host(
+            "a",
+            vec![
+                start([Do::Arm(1, ms(80))]),
+                on(On::Command, [Do::Arm(2, ms(100))]),
+            ],
+        )
+        .call(ms(86), A, "wake up")
+        .on(&machine())
+        .trace(1);
+    assert_eq!(ticks(&story), [ms(89), ms(191)]);
+}
+
+#[test]
+fn hosts_boot_late_and_hear_nothing_before() {
+    let story = plan()
+        .host(
+            "a",
+            vec![start([Do::Claim(Claim::Said {
+                what: "up".to_owned(),
+            })])],
+        )
+        .call(ms(1), A, "early")
+        .at(ms(100), kill(&[A]))
+        .at(ms(200), restart(&[A]))
+        .call(ms(210), A, "again")
+        .on(&machine())
+        .trace(1);
+    let claimed: Vec<Span> = story.claimed(A).into_iter().map(|(when, _)| when).collect();
+    assert_eq!(claimed, [ms(4), ms(230)]);
+    assert_eq!(
+        story.outcome.verdict,
+        Verdict::Held,
+        "no node is handed anything before its start"
+    );
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use squall_nodes::{Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
+use squall_sim::machine::{Lateness, Machine};
 use squall_sim::plan::{
     Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkChange, LinkLaw, Measure, Network,
     Origin, Plan, PlannedHost, PlannedInvariant, Step, StreamLaw, Target, Trigger, Work, Zones, address_of,
@@ -146,7 +147,13 @@ impl Draft {
     }
 
     pub(crate) fn timers_are_late(mut self, by: Latency) -> Self {
-        self.0.lateness = Some(by);
+        self.0.lateness = Some(Lateness::always(by));
+        self
+    }
+
+    /// As late as on a machine.
+    pub(crate) fn on(mut self, machine: &Machine) -> Self {
+        self.0.lateness = Some(Lateness::of(machine));
         self
     }
 

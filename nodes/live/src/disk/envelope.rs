@@ -17,6 +17,8 @@ pub(super) enum Kind {
     State = 1,
     /// The number of its last life.
     Incarnation = 2,
+    /// Whose the folder is.
+    Owner = 3,
 }
 
 /// What is written ahead of the bytes. Numbers are little-endian.

@@ -8,14 +8,18 @@ use squall_nodes::DiskAtBoot;
 
 use super::Found;
 use super::envelope::{Kind, header, opened};
-use crate::error::LiveError;
+use super::owner::Owner;
+use crate::error::{LiveError, about_folder};
+use crate::whose::Holder;
 
 /// What the node persisted last.
 const STATE: &str = "state";
 /// The number of its last life.
 const INCARNATION: &str = "incarnation";
+/// Whose the folder is.
+const OWNER: &str = "owner";
 /// Held by the process that uses the folder.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 /// There from when the state is moved aside to the first boot without it.
 const WIPED: &str = "wiped";
 /// What is put behind the name of a file that is moved aside, ahead of a number.
@@ -39,10 +43,7 @@ impl Folder {
             why,
         };
         if let Err(why) = fs::create_dir_all(path) {
-            return Err(cannot(match why.kind() {
-                ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "it is not a folder".to_owned(),
-                _ => format!("it is not there and cannot be made: {why}"),
-            }));
+            return Err(cannot(about_folder(&why)));
         }
         let lock = OpenOptions::new()
             .write(true)
@@ -55,6 +56,7 @@ impl Folder {
             Err(TryLockError::WouldBlock) => {
                 return Err(LiveError::Locked {
                     folder: path.to_owned(),
+                    holder: Holder::of_lock(&path.join(LOCK)),
                 });
             }
             Err(TryLockError::Error(why)) => return Err(cannot(format!("it cannot be locked: {why}"))),
@@ -67,33 +69,24 @@ impl Folder {
         })
     }
 
-    /// Reads what is there, and begins a new life: its number is on the disk when this returns.
-    pub(super) fn begin_life(&self) -> Result<Found, LiveError> {
-        let state = self.read(STATE, Kind::State)?;
-        let incarnation = match self.last_incarnation()? {
-            None => 0,
-            Some(last) => last.checked_add(1).ok_or_else(|| LiveError::Damaged {
-                file: self.path.join(INCARNATION),
-                what: "it has the greatest number that there is".to_owned(),
-            })?,
+    /// Reads what is there: what the next life of this node finds.
+    pub(super) fn look(&self, owner: &Owner) -> Result<Found, LiveError> {
+        look(&self.path, owner)
+    }
+
+    /// Begins the life that finds this: its number is on the disk when this returns. A folder that is nobody's is the node's from now on.
+    pub(super) fn begin_life(&self, found: &Found, owner: &Owner) -> Result<(), LiveError> {
+        let begun = || {
+            if !self.path.join(OWNER).exists() {
+                self.write_owner(owner)?;
+            }
+            self.replace(INCARNATION, Kind::Incarnation, &found.incarnation.to_le_bytes())?;
+            match self.path.join(WIPED).exists() {
+                true => self.take_mark_away(),
+                false => Ok(()),
+            }
         };
-        let was_wiped = self.path.join(WIPED).exists();
-        self.replace(INCARNATION, Kind::Incarnation, &incarnation.to_le_bytes())
-            .and_then(|()| if was_wiped { self.take_mark_away() } else { Ok(()) })
-            .map_err(|why| LiveError::Folder {
-                folder: self.path.clone(),
-                why: format!("it cannot be written to: {why}"),
-            })?;
-        let disk = match &state {
-            Some(_) => DiskAtBoot::Kept,
-            None if was_wiped => DiskAtBoot::Wiped,
-            None => DiskAtBoot::Fresh,
-        };
-        Ok(Found {
-            incarnation,
-            state,
-            disk,
-        })
+        begun().map_err(|why| self.cannot_be_written(&why))
     }
 
     /// Replaces what the node persisted last. When it fails, the old contents are there, or the new ones.
@@ -101,31 +94,14 @@ impl Folder {
         self.replace(STATE, Kind::State, bytes)
     }
 
-    fn last_incarnation(&self) -> Result<Option<u32>, LiveError> {
-        let Some(bytes) = self.read(INCARNATION, Kind::Incarnation)? else {
-            return Ok(None);
-        };
-        match bytes.as_slice().try_into() {
-            Ok(number) => Ok(Some(u32::from_le_bytes(number))),
-            Err(_) => Err(LiveError::Damaged {
-                file: self.path.join(INCARNATION),
-                what: format!("a number of 4 bytes should be in it, and {} are", bytes.len()),
-            }),
-        }
+    fn write_owner(&self, owner: &Owner) -> io::Result<()> {
+        self.replace(OWNER, Kind::Owner, &serde_json::to_vec(owner)?)
     }
 
-    /// What a file holds; `None` when it is not there.
-    fn read(&self, name: &str, kind: Kind) -> Result<Option<Vec<u8>>, LiveError> {
-        let file = self.path.join(name);
-        match fs::read(&file) {
-            Ok(bytes) => opened(kind, bytes)
-                .map(Some)
-                .map_err(|what| LiveError::Damaged { file, what }),
-            Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
-            Err(why) => Err(LiveError::Folder {
-                folder: self.path.clone(),
-                why: format!("{name} cannot be read: {why}"),
-            }),
+    fn cannot_be_written(&self, why: &io::Error) -> LiveError {
+        LiveError::Folder {
+            folder: self.path.clone(),
+            why: format!("it cannot be written to: {why}"),
         }
     }
 
@@ -154,10 +130,7 @@ impl Folder {
     fn mark_wiped(&self) -> Result<(), LiveError> {
         File::create(self.path.join(WIPED))
             .and_then(|_| self.folder.sync_all())
-            .map_err(|why| LiveError::Folder {
-                folder: self.path.clone(),
-                why: format!("it cannot be written to: {why}"),
-            })
+            .map_err(|why| self.cannot_be_written(&why))
     }
 
     fn take_mark_away(&self) -> io::Result<()> {
@@ -189,21 +162,118 @@ impl Folder {
     }
 }
 
-/// Has the node that keeps its data in `folder` start without what it persisted: moves `state` aside to `state.damaged-1`, or the next
+/// What the next life of a node finds in its folder, or that it is another's.
+pub(super) fn look(folder: &Path, owner: &Owner) -> Result<Found, LiveError> {
+    is_ours(folder, owner)?;
+    let state = read(folder, STATE, Kind::State)?;
+    let incarnation = match last_incarnation(folder)? {
+        None => 0,
+        Some(last) => last.checked_add(1).ok_or_else(|| LiveError::Damaged {
+            file: folder.join(INCARNATION),
+            what: "it has the greatest number that there is".to_owned(),
+        })?,
+    };
+    let disk = match &state {
+        Some(_) => DiskAtBoot::Kept,
+        None if folder.join(WIPED).exists() => DiskAtBoot::Wiped,
+        None => DiskAtBoot::Fresh,
+    };
+    Ok(Found {
+        incarnation,
+        state,
+        disk,
+    })
+}
+
+/// Whose a folder is; `None` when it is nobody's yet, or was made when folders did not remember.
+pub(super) fn owner_of(folder: &Path) -> Result<Option<Owner>, LiveError> {
+    let unknown = |what| LiveError::OwnerUnknown {
+        file: folder.join(OWNER),
+        what,
+    };
+    let bytes = match read(folder, OWNER, Kind::Owner) {
+        Ok(None) => return Ok(None),
+        Ok(Some(bytes)) => bytes,
+        Err(LiveError::Damaged { what, .. }) => return Err(unknown(what)),
+        Err(other) => return Err(other),
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(owner) => Ok(Some(owner)),
+        Err(why) => Err(unknown(why.to_string())),
+    }
+}
+
+/// That a folder is not another's.
+fn is_ours(folder: &Path, owner: &Owner) -> Result<(), LiveError> {
+    match owner_of(folder)? {
+        Some(theirs) if theirs != *owner => Err(LiveError::Owned {
+            folder: folder.to_owned(),
+            owner: Box::new(theirs),
+            asks: Box::new(owner.clone()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn last_incarnation(folder: &Path) -> Result<Option<u32>, LiveError> {
+    let Some(bytes) = read(folder, INCARNATION, Kind::Incarnation)? else {
+        return Ok(None);
+    };
+    match bytes.as_slice().try_into() {
+        Ok(number) => Ok(Some(u32::from_le_bytes(number))),
+        Err(_) => Err(LiveError::Damaged {
+            file: folder.join(INCARNATION),
+            what: format!("a number of 4 bytes should be in it, and {} are", bytes.len()),
+        }),
+    }
+}
+
+/// What a file holds; `None` when it is not there.
+fn read(folder: &Path, name: &str, kind: Kind) -> Result<Option<Vec<u8>>, LiveError> {
+    let file = folder.join(name);
+    match fs::read(&file) {
+        Ok(bytes) => opened(kind, bytes)
+            .map(Some)
+            .map_err(|what| LiveError::Damaged { file, what }),
+        Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(LiveError::Folder {
+            folder: folder.to_owned(),
+            why: format!("{name} cannot be read: {why}"),
+        }),
+    }
+}
+
+/// Makes a folder a node's, whosever it was. Whose it was, where that was known.
+///
+/// # Errors
+///
+/// The folder cannot be used, or another process does.
+pub fn adopt(folder: &Path, owner: &Owner) -> Result<Option<Owner>, LiveError> {
+    // Where it cannot be read, that is why it is adopted, or else opening it says why.
+    let before = owner_of(folder).ok().flatten();
+    let folder = Folder::open(folder)?;
+    folder
+        .write_owner(owner)
+        .map_err(|why| folder.cannot_be_written(&why))?;
+    Ok(before.filter(|before| before != owner))
+}
+
+/// Has the node `owner`, which keeps its data in `folder`, start without what it persisted: moves `state` aside to `state.damaged-1`, or the next
 /// number that is free, whether it is damaged or not. The number of its lives goes on, but where that is damaged too: then it is moved
 /// aside as well, and they are counted from 0 again. Where the files are now.
 ///
 /// # Errors
 ///
-/// The folder cannot be used, or another process does.
-pub fn wipe(folder: &Path) -> Result<Vec<PathBuf>, LiveError> {
+/// The folder cannot be used, another process does, or it is another node's.
+pub fn wipe(folder: &Path, owner: &Owner) -> Result<Vec<PathBuf>, LiveError> {
     let folder = Folder::open(folder)?;
+    is_ours(&folder.path, owner)?;
     if folder.path.join(STATE).exists() {
         // First: one that is killed in between has forgotten nothing.
         folder.mark_wiped()?;
     }
     let mut moved: Vec<PathBuf> = folder.move_aside(STATE)?.into_iter().collect();
-    if let Err(LiveError::Damaged { .. }) = folder.last_incarnation() {
+    if let Err(LiveError::Damaged { .. }) = last_incarnation(&folder.path) {
         moved.extend(folder.move_aside(INCARNATION)?);
     }
     Ok(moved)

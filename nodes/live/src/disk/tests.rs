@@ -3,11 +3,29 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use super::envelope::Kind;
 use super::*;
+
+fn node(name: &str) -> Owner {
+    Owner {
+        protocol: "hac".to_owned(),
+        name: name.to_owned(),
+        role: "Client".to_owned(),
+    }
+}
+
+/// Opens a folder, and begins a life in it.
+fn open(folder: Option<&Path>) -> Result<Begun, LiveError> {
+    Opened::of(folder, node("c1"))?.begin()
+}
+
+fn wipe(folder: &Path) -> Result<Vec<PathBuf>, LiveError> {
+    super::wipe(folder, &node("c1"))
+}
 
 /// Opens a folder, writes what is to be written, and closes it: what was found, and what became of the writes.
 fn life(folder: &Path, writes: &[&[u8]]) -> (Found, Vec<Written>) {
-    let (disk, found, mut written) = Disk::open(Some(folder)).unwrap();
+    let (disk, found, mut written) = open(Some(folder)).unwrap();
     let mut done = Vec::new();
     for bytes in writes {
         disk.write(bytes.to_vec());
@@ -18,7 +36,7 @@ fn life(folder: &Path, writes: &[&[u8]]) -> (Found, Vec<Written>) {
 }
 
 fn refused(folder: &Path) -> String {
-    match Disk::open(Some(folder)) {
+    match open(Some(folder)) {
         Ok(_) => panic!("{} was opened", folder.display()),
         Err(why) => why.to_string(),
     }
@@ -52,7 +70,7 @@ fn what_was_persisted_last_is_found_in_the_next_life() {
 
 #[test]
 fn without_a_folder_writes_complete_all_the_same() {
-    let (disk, found, mut written) = Disk::open(None).unwrap();
+    let (disk, found, mut written) = open(None).unwrap();
     assert_eq!((found.incarnation, found.state), (0, None));
     for _ in 0..3 {
         disk.write(b"x".to_vec());
@@ -63,8 +81,8 @@ fn without_a_folder_writes_complete_all_the_same() {
 #[test]
 fn a_folder_is_used_by_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
-    let (disk, ..) = Disk::open(Some(folder.path())).unwrap();
-    assert!(refused(folder.path()).contains("is in use by another process"));
+    let (disk, ..) = open(Some(folder.path())).unwrap();
+    assert!(refused(folder.path()).contains("is in use by this process itself"));
     assert!(wipe(folder.path()).is_err());
     disk.close(true);
     life(folder.path(), &[]);
@@ -119,6 +137,97 @@ fn damage_is_named_and_nothing_is_changed_until_it_is_wiped() {
 }
 
 #[test]
+fn a_folder_knows_whose_it_is_and_is_taken_by_another_on_purpose_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    life(folder, &[b"what c1 knows"]);
+    let theirs = || match Opened::of(Some(folder), node("c2")) {
+        Ok(_) => panic!("c2 gets it"),
+        Err(why) => why.to_string(),
+    };
+    let names = || {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name(), fs::read(entry.path()).unwrap()))
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    for part in [
+        "is the data folder of c1 (hac Client), and this is c2 (hac Client)",
+        "--adopt",
+    ] {
+        assert!(theirs().contains(part), "{}", theirs());
+    }
+    assert!(super::wipe(folder, &node("c2")).is_err());
+    assert_eq!(names(), before, "something was changed");
+    // Other roles and protocols are others, too.
+    for other in [
+        Owner {
+            role: "Server".to_owned(),
+            ..node("c1")
+        },
+        Owner {
+            protocol: "echo".to_owned(),
+            ..node("c1")
+        },
+    ] {
+        assert!(Opened::of(Some(folder), other).is_err());
+    }
+    assert_eq!(adopt(folder, &node("c2")).unwrap(), Some(node("c1")));
+    assert_eq!(adopt(folder, &node("c2")).unwrap(), None);
+    assert!(refused(folder).contains("is the data folder of c2"));
+    let found = Opened::of(Some(folder), node("c2")).unwrap().found;
+    assert_eq!(
+        (found.incarnation, found.state.as_deref()),
+        (1, Some(&b"what c1 knows"[..]))
+    );
+}
+
+#[test]
+fn a_folder_that_does_not_know_whose_it_is_is_taken_once_and_a_damaged_word_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    life(folder, &[b"sound"]);
+    let owner = folder.join("owner");
+    // As folders were before they remembered.
+    fs::remove_file(&owner).unwrap();
+    let found = Opened::of(Some(folder), node("c2")).unwrap();
+    assert!(!owner.exists(), "it is not taken before a life begins");
+    found.begin().unwrap().0.close(true);
+    assert!(refused(folder).contains("is the data folder of c2"));
+    for damaged in [&b"garbage"[..], &envelope::header(Kind::Owner, b"{")] {
+        let damaged = match damaged.len() {
+            envelope::HEADER => [damaged, b"{"].concat(),
+            _ => damaged.to_vec(),
+        };
+        fs::write(&owner, &damaged).unwrap();
+        let why = refused(folder);
+        assert!(
+            why.contains("owner is damaged") && why.contains("--adopt"),
+            "{why}"
+        );
+        assert_eq!(fs::read(&owner).unwrap(), damaged);
+    }
+    assert_eq!(adopt(folder, &node("c1")).unwrap(), None);
+    assert_eq!(life(folder, &[]).0.state.as_deref(), Some(&b"sound"[..]));
+}
+
+#[test]
+fn no_life_begins_before_it_is_to() {
+    let folder = tempfile::tempdir().unwrap();
+    life(folder.path(), &[]);
+    for _ in 0..3 {
+        let opened = Opened::of(Some(folder.path()), node("c1")).unwrap();
+        assert_eq!(opened.found.incarnation, 1);
+    }
+    assert_eq!(life(folder.path(), &[]).0.incarnation, 1);
+    assert_eq!(life(folder.path(), &[]).0.incarnation, 2);
+}
+
+#[test]
 fn a_wiped_disk_is_told_at_the_first_boot_and_never_again() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -141,7 +250,7 @@ fn a_wiped_disk_is_told_at_the_first_boot_and_never_again() {
 fn a_full_disk_fails_the_write_and_leaves_the_old_contents() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let (disk, _, mut written) = Disk::open(Some(folder)).unwrap();
+    let (disk, _, mut written) = open(Some(folder)).unwrap();
     let mut write = |bytes: &[u8]| {
         disk.write(bytes.to_vec());
         written.blocking_recv().unwrap()

@@ -1,6 +1,8 @@
 //! What the node's side of the door is asked: calls, policies, how the node is.
 
-use squall_nodes::{CallId, Fact, Node};
+use std::path::Path;
+
+use squall_nodes::{CallId, Node};
 use tokio::sync::mpsc;
 
 use super::Host;
@@ -120,19 +122,22 @@ impl<N: Node> Host<N> {
     fn status(&self) -> Status {
         let settings = &self.settings;
         let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
-        let facts = self.tally.facts.iter().map(|(at, fact)| Claimed {
-            at: *at,
-            ago: self.now.since(*at),
-            name: fact.name().to_owned(),
-            says: format!("{fact:?}"),
-            fact: json(serde_json::to_value(fact)),
+        let mut last: Vec<_> = self.tally.facts.iter().collect();
+        last.sort_by_key(|(_, last)| std::cmp::Reverse(last.place));
+        let facts = last.into_iter().map(|(name, last)| Claimed {
+            at: last.at,
+            ago: self.now.since(last.at),
+            name: (*name).to_owned(),
+            count: last.count,
+            says: format!("{:?}", last.fact),
+            fact: json(serde_json::to_value(&last.fact)),
         });
         let timers = self.timers.iter().map(|(timer, at)| Armed {
             timer: format!("{timer:?}"),
             at,
             within: at.since(self.now),
         });
-        let claims = self.tally.claims.iter();
+        let claims = self.tally.facts.iter();
         Status {
             protocol: settings.protocol.clone(),
             rules: settings.rules.clone(),
@@ -154,7 +159,9 @@ impl<N: Node> Host<N> {
             ports: self.sockets.ports().collect(),
             timers: timers.collect(),
             facts: facts.collect(),
-            claims: claims.map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+            claims: claims
+                .map(|(name, last)| ((*name).to_owned(), last.count))
+                .collect(),
             calls: Calls {
                 taken: self.tally.calls,
                 answers: self.tally.answers,
@@ -173,6 +180,7 @@ impl<N: Node> Host<N> {
             policy: self.edge.number(),
             stalls: self.tally.stalls,
             recording: self.gauge.read(),
+            recording_file: self.gauge.file().map(Path::to_owned),
         }
     }
 }

@@ -5,18 +5,15 @@ use std::net::SocketAddrV4;
 use squall_nodes::{CallId, Fact, Node, Time};
 
 use super::asks::Open;
-use super::{Host, Writing};
+use super::{Host, Last, Writing};
 use crate::barrier::{Next, Waiting};
 use crate::clock::monotonic;
 use crate::disk::Written;
 use crate::door::Stop;
 use crate::edge::What;
-use crate::error::LiveError;
 use crate::line::Line;
 use crate::request::Reply;
-
-/// How many of the last claims are kept.
-const FACTS: usize = 32;
+use crate::trouble::Tell;
 
 impl<N: Node> Host<N> {
     pub(super) fn bind(&mut self, port: u16) {
@@ -25,8 +22,7 @@ impl<N: Node> Host<N> {
             self.sockets.bind(port)
         };
         if let Err(why) = bound {
-            let at = SocketAddrV4::new(self.settings.placed.ip, port);
-            self.fail(LiveError::Port { at, why });
+            self.fail(why);
         }
     }
 
@@ -82,10 +78,12 @@ impl<N: Node> Host<N> {
     pub(super) fn claim(&mut self, fact: N::Fact) {
         let at = self.tick();
         let name = fact.name();
-        tracing::info!(fact = name, "claims");
+        match N::Fact::ROUTINE.contains(&name) {
+            false => tracing::info!(fact = name, "claims"),
+            true => tracing::debug!(fact = name, "claims"),
+        }
         // It may be large, and come often.
         tracing::debug!(fact = name, says = ?fact, "in full");
-        *self.tally.claims.entry(name).or_default() += 1;
         if self.teller.is_heard() {
             self.teller.tell::<N>(&Line::Fact {
                 at,
@@ -93,10 +91,15 @@ impl<N: Node> Host<N> {
                 fact: fact.clone(),
             });
         }
-        if self.tally.facts.len() == FACTS {
-            self.tally.facts.pop_front();
-        }
-        self.tally.facts.push_back((at, fact));
+        self.tally.claimed += 1;
+        let before = self.tally.facts.get(name).map_or(0, |last| last.count);
+        let last = Last {
+            fact,
+            at,
+            place: self.tally.claimed,
+            count: before + 1,
+        };
+        self.tally.facts.insert(name, last);
     }
 
     pub(super) fn answer(&mut self, call: CallId, answer: N::Answer) {
@@ -148,11 +151,23 @@ impl<N: Node> Host<N> {
         match written {
             Ok(()) => {
                 self.tally.writes += 1;
+                if let Some(Tell::Over(failed)) = self.unwritten.over() {
+                    tracing::info!(failed, "what the node persists is written again");
+                }
                 self.barrier.written();
             }
             Err(why) => {
                 self.tally.failed_writes += 1;
-                tracing::error!(%why, "what the node persists could not be written; the node is told");
+                // It tries again as often as it likes.
+                match self.unwritten.came(self.now) {
+                    Some(Tell::First) => {
+                        tracing::error!(%why, "what the node persists could not be written; the node is told");
+                    }
+                    Some(Tell::Still(failed)) => {
+                        tracing::error!(%why, failed, "what the node persists cannot be written still");
+                    }
+                    Some(Tell::Over(_)) | None => {}
+                }
                 self.barrier.failed();
             }
         }

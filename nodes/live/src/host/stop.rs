@@ -46,6 +46,8 @@ impl<N: Node> Host<N> {
 
     /// Makes the node. It gets its first input next.
     pub(crate) fn boot(&mut self) {
+        // It is down until now, and nothing comes through to a host that is.
+        self.sockets.forget();
         let at = self.tick();
         let (incarnation, disk) = (self.found.incarnation, self.found.disk);
         self.tell(|_| Line::Booted {

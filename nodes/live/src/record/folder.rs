@@ -8,7 +8,9 @@ use squall_nodes::recording;
 
 use super::frame;
 use super::recorder::RecordError;
+use crate::error::about_folder;
 use crate::settings::{Record, WhenFull};
+use crate::whose::Holder;
 
 /// The folder of one recorder. As long as it lives, no other recorder gets it.
 #[derive(Debug)]
@@ -37,25 +39,32 @@ const SUFFIX: &str = ".sqf";
 const BEGINNING: &str = "beginning.part";
 
 impl Folder {
+    /// The file in it that is held by the recorder that has it.
+    pub(crate) const LOCK: &str = "lock";
+
     /// Takes the folder, and makes it if need be.
     ///
     /// # Errors
     ///
     /// That it cannot be made or written to, or that another node has it.
     pub fn take(path: &Path) -> Result<Folder, RecordError> {
-        let refused = |why| RecordError::Folder {
+        let refused = |why: String| RecordError::Folder {
             path: path.to_owned(),
             why,
         };
-        fs::create_dir_all(path).map_err(refused)?;
-        let lock = File::create(path.join("lock")).map_err(refused)?;
+        fs::create_dir_all(path).map_err(|why| refused(about_folder(&why)))?;
+        let held = path.join(Folder::LOCK);
+        let lock = File::create(&held).map_err(|why| refused(why.to_string()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Folder {
                 path: path.to_owned(),
                 _lock: lock,
             }),
-            Err(TryLockError::WouldBlock) => Err(RecordError::InUse(path.to_owned())),
-            Err(TryLockError::Error(why)) => Err(refused(why)),
+            Err(TryLockError::WouldBlock) => Err(RecordError::InUse {
+                path: path.to_owned(),
+                holder: Holder::of_lock(&held),
+            }),
+            Err(TryLockError::Error(why)) => Err(refused(why.to_string())),
         }
     }
 
@@ -65,7 +74,12 @@ impl Folder {
     ///
     /// When the folder cannot be read.
     pub fn turn(&self, record: &Record, incarnation: u32) -> io::Result<Turn> {
-        let there = self.recordings()?;
+        Folder::turn_in(&self.path, record, incarnation)
+    }
+
+    /// What there would be to do about a life in a folder that is nobody's now.
+    pub(crate) fn turn_in(folder: &Path, record: &Record, incarnation: u32) -> io::Result<Turn> {
+        let there = recordings_in(folder)?;
         if record.when_full == WhenFull::Stop {
             for (_, path) in &there {
                 if is_full(path)? {
@@ -78,9 +92,7 @@ impl Folder {
         }
         let next = there.last().map_or(0, |(number, _)| number.saturating_add(1));
         let number = next.max(u64::from(incarnation));
-        Ok(Turn::Record(
-            self.path.join(format!("{PREFIX}{number:06}{SUFFIX}")),
-        ))
+        Ok(Turn::Record(folder.join(format!("{PREFIX}{number:06}{SUFFIX}"))))
     }
 
     /// Where a recording is begun, before it is moved to its own place.
@@ -104,16 +116,20 @@ impl Folder {
 
     /// The recordings with their numbers, in the order of these.
     pub fn recordings(&self) -> io::Result<Vec<(u64, PathBuf)>> {
-        let mut there = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            let path = entry?.path();
-            if let Some(number) = number_of(&path) {
-                there.push((number, path));
-            }
-        }
-        there.sort();
-        Ok(there)
+        recordings_in(&self.path)
     }
+}
+
+fn recordings_in(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut there = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if let Some(number) = number_of(&path) {
+            there.push((number, path));
+        }
+    }
+    there.sort();
+    Ok(there)
 }
 
 fn number_of(path: &Path) -> Option<u64> {

@@ -12,13 +12,16 @@ use super::frame;
 use super::head::Head;
 use crate::error::LiveError;
 use crate::run::{Boot, Recorder};
-use crate::settings::Record;
+use crate::settings::{Record, Settings};
 use crate::status::{Gauge, Recording};
+use crate::whose::Holder;
 
 /// A flight recorder, for [`run`](fn@crate::run): it records what the settings of its node say, or nothing.
 #[derive(Debug, Default)]
 pub struct FlightRecorder {
     gauge: Gauge,
+    /// Taken ahead, until the node boots.
+    folder: Option<Folder>,
     flight: Option<Flight>,
 }
 
@@ -30,12 +33,17 @@ pub enum RecordError {
     Folder {
         /// Which.
         path: PathBuf,
-        /// What the system said.
-        why: io::Error,
+        /// Why not.
+        why: String,
     },
     /// Another node records there.
-    #[error("another node records in {}; give each a folder of its own", .0.display())]
-    InUse(PathBuf),
+    #[error("another node records in {}, which {holder} has; give each a folder of its own", path.display())]
+    InUse {
+        /// In which folder.
+        path: PathBuf,
+        /// Who does.
+        holder: Holder,
+    },
 }
 
 /// A life that is being recorded.
@@ -87,11 +95,14 @@ impl FlightRecorder {
     }
 
     fn begin<N: Node>(&mut self, record: &Record, boot: &Boot<'_, N>) -> Result<(), RecordError> {
-        let refused = |why| RecordError::Folder {
+        let refused = |why: io::Error| RecordError::Folder {
             path: record.folder.clone(),
-            why,
+            why: why.to_string(),
         };
-        let folder = Folder::take(&record.folder)?;
+        let folder = match self.folder.take() {
+            Some(folder) => folder,
+            None => Folder::take(&record.folder)?,
+        };
         let path = match folder.turn(record, boot.incarnation).map_err(refused)? {
             Turn::Record(path) => path,
             Turn::Full { path, bytes } => {
@@ -99,6 +110,7 @@ impl FlightRecorder {
                     recording = %path.display(),
                     "nothing is recorded: there is a full recording, and no other is begun until it is taken away"
                 );
+                self.gauge.names(&path);
                 self.gauge.show(&Recording::Full { bytes });
                 return Ok(());
             }
@@ -122,6 +134,7 @@ impl FlightRecorder {
         match begun {
             Ok(file) => {
                 tracing::info!(recording = %path.display(), "recording");
+                self.gauge.names(&path);
                 self.gauge.show(&Recording::On { bytes: len });
                 self.flight = Some(Flight {
                     file,
@@ -175,13 +188,18 @@ impl FlightRecorder {
 }
 
 impl<N: Node> Recorder<N> for FlightRecorder {
+    fn prepare(&mut self, settings: &Settings<N>) -> Result<(), LiveError> {
+        if let Some(record) = &settings.record {
+            self.folder = Some(Folder::take(&record.folder).map_err(unrecorded)?);
+        }
+        Ok(())
+    }
+
     fn boots(&mut self, boot: &Boot<'_, N>) -> Result<(), LiveError> {
         let Some(record) = &boot.settings.record else {
             return Ok(());
         };
-        self.begin(record, boot).map_err(|error| LiveError::Recorder {
-            why: error.to_string(),
-        })
+        self.begin(record, boot).map_err(unrecorded)
     }
 
     fn gauge(&self) -> Gauge {
@@ -270,6 +288,10 @@ fn begin_file(from: &Path, to: &Path, beginning: &[u8]) -> io::Result<File> {
         let _ = fs::remove_file(from);
     }
     written
+}
+
+fn unrecorded(why: RecordError) -> LiveError {
+    LiveError::Recorder { why: why.to_string() }
 }
 
 fn is_for_want_of_room(why: &io::Error) -> bool {

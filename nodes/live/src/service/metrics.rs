@@ -15,12 +15,12 @@ use crate::status::{Recording, Status};
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The figures of a status.
+/// The figures of a status, and of the log.
 ///
 /// # Errors
 ///
 /// None, as long as there is memory.
-pub(super) fn text<N: Node>(status: &Status) -> Result<String, fmt::Error> {
+pub(super) fn text<N: Node>(status: &Status, lost: u64) -> Result<String, fmt::Error> {
     let mut book = Book(Registry::with_prefix("squall"));
     book.about(status);
     book.datagrams(status);
@@ -38,6 +38,11 @@ pub(super) fn text<N: Node>(status: &Status) -> Result<String, fmt::Error> {
     book.counter("inputs", "Inputs that the node was handed", status.inputs);
     book.counter("calls", "Calls that the node took", status.calls.taken);
     book.counter("answers", "Answers that the node gave", status.calls.answers);
+    book.counter(
+        "log_lines_lost",
+        "Lines of the log that nobody got, since its reader did not read or was gone",
+        lost,
+    );
     book.counter(
         "stalls",
         "How often the node was kept from running for too long",

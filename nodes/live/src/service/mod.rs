@@ -13,7 +13,7 @@ mod metrics;
 mod page;
 mod pages;
 mod signals;
-mod socket;
+pub(crate) mod socket;
 mod watch;
 
 use std::io;
@@ -26,7 +26,9 @@ use squall_nodes::Node;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 
+use crate::backlog::Backlog;
 use crate::door::Handle;
+use crate::error::about_tcp;
 use crate::settings::Attendance;
 pub use control::LONGEST_LINE;
 use socket::Socket;
@@ -42,6 +44,8 @@ pub struct Around<N: Node> {
     pub status: Option<N::Command>,
     /// Who attends the node: whoever does has the word on when it stops, and not the terminal that both were started from.
     pub attendance: Attendance,
+    /// The log, of which pages and metrics say how much was lost.
+    pub log: Option<Backlog>,
 }
 
 /// Why something cannot be had around a node.
@@ -95,6 +99,7 @@ impl Service {
             control,
             status,
             attendance,
+            log,
         } = around;
         let system = |what| move |why| ServiceError::System { what, why };
         let listener = http.map(listen).transpose()?;
@@ -127,7 +132,7 @@ impl Service {
         drop(inside);
         let (end, ended) = oneshot::channel();
         let (signalled, watched, asked) = (handle.clone(), handle.clone(), handle.clone());
-        let asker = pages::Asker::new(handle.clone(), status);
+        let asker = pages::Asker::new(handle.clone(), status, log);
         let work = move |runtime: Runtime| {
             runtime.block_on(async move {
                 tokio::spawn(signals.pass_on(signalled));
@@ -179,15 +184,8 @@ fn listen(at: SocketAddr) -> Result<TcpListener, ServiceError> {
         listener.set_nonblocking(true)?;
         Ok(listener)
     });
-    listener.map_err(|why| {
-        let why = match why.kind() {
-            io::ErrorKind::AddrInUse => "another process has that port".to_owned(),
-            io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-            io::ErrorKind::PermissionDenied => {
-                "this process may not (ports below 1024 take a privilege)".to_owned()
-            }
-            _ => why.to_string(),
-        };
-        ServiceError::Http { at, why }
+    listener.map_err(|why| ServiceError::Http {
+        at,
+        why: about_tcp(at, &why),
     })
 }

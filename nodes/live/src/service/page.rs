@@ -39,8 +39,26 @@ pub(super) fn html(told: &Told) -> String {
     }
     page.facts(status);
     page.timers(status);
-    page.counts(status);
-    page.raw("<p><a href=\"/status.json\">the same as JSON</a> · <a href=\"/metrics\">metrics</a></p></body></html>\n");
+    page.counts(status, told.lost);
+    page.raw("<p><a href=\"/status.json\">the same as JSON</a> · <a href=\"/metrics\">metrics</a> · <a href=\"/\">all pages</a></p></body></html>\n");
+    page.0
+}
+
+/// The pages that there are, for whoever comes without knowing.
+pub(super) fn index(name: &str, pages: &[(&str, &str)]) -> String {
+    let name = escaped(name);
+    let mut page = Page(String::new());
+    page.raw(&format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{name}</title><style>{STYLE}</style></head><body><h1>{name}</h1><table>"
+    ));
+    for (path, says) in pages {
+        page.raw(&format!(
+            "<tr><td><a href=\"{path}\">{path}</a></td><td>{}</td></tr>",
+            escaped(says)
+        ));
+    }
+    page.raw("</table></body></html>\n");
     page.0
 }
 
@@ -106,6 +124,13 @@ impl Page {
             row("seed", status.seed),
             row("link policy", policy),
             row("flight recorder", recording),
+            row(
+                "recording",
+                status
+                    .recording_file
+                    .as_ref()
+                    .map_or("–".to_owned(), |file| file.display().to_string()),
+            ),
         ]);
     }
 
@@ -149,13 +174,18 @@ impl Page {
     fn facts(&mut self, status: &Status) {
         self.heading("What it claimed last");
         let told = |fact: &crate::status::Claimed| {
+            let count = match fact.count {
+                1 => "the first".to_owned(),
+                count => format!("the last of {count}"),
+            };
             vec![
                 format!("{} ago", short(fact.ago)),
                 fact.name.clone(),
+                count,
                 fact.says.clone(),
             ]
         };
-        self.table(status.facts.iter().rev().map(told).collect::<Vec<_>>());
+        self.table(status.facts.iter().map(told).collect::<Vec<_>>());
     }
 
     fn timers(&mut self, status: &Status) {
@@ -164,7 +194,7 @@ impl Page {
         self.table(status.timers.iter().map(armed).collect::<Vec<_>>());
     }
 
-    fn counts(&mut self, status: &Status) {
+    fn counts(&mut self, status: &Status, unread: u64) {
         let Counts {
             sent,
             duplicated,
@@ -200,6 +230,7 @@ impl Page {
                 "stalls",
                 format!("{}, of {} at most", status.stalls.count, status.stalls.longest),
             ),
+            row("lines of the log that nobody got", unread),
         ]);
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use squall_nodes::Node;
 
 use super::{metrics, page};
+use crate::backlog::Backlog;
 use crate::door::Handle;
 use crate::request::{Reply, Request};
 use crate::status::Status;
@@ -26,6 +27,7 @@ const HTML: &str = "text/html; charset=utf-8";
 pub(super) struct Asker<N: Node> {
     node: Handle<N>,
     status: Option<N::Command>,
+    log: Option<Backlog>,
 }
 
 /// How a node is, as it says itself.
@@ -36,6 +38,8 @@ pub(super) struct Told {
     pub(super) answer: Option<Value>,
     /// The same, in the words of its protocol.
     pub(super) says: Option<String>,
+    /// How many lines of its log nobody got.
+    pub(super) lost: u64,
 }
 
 impl<N: Node> Clone for Asker<N> {
@@ -43,13 +47,23 @@ impl<N: Node> Clone for Asker<N> {
         Asker {
             node: self.node.clone(),
             status: self.status.clone(),
+            log: self.log.clone(),
         }
     }
 }
 
 impl<N: Node> Asker<N> {
-    pub(super) fn new(handle: Handle<N>, status: Option<N::Command>) -> Self {
-        Asker { node: handle, status }
+    pub(super) fn new(handle: Handle<N>, status: Option<N::Command>, log: Option<Backlog>) -> Self {
+        Asker {
+            node: handle,
+            status,
+            log,
+        }
+    }
+
+    /// How many lines of its log nobody got.
+    fn lost(&self) -> u64 {
+        self.log.as_ref().map_or(0, Backlog::lost)
     }
 
     /// How the node is; `None` when it does not say in time.
@@ -71,7 +85,12 @@ impl<N: Node> Asker<N> {
                 says = Some(format!("{given:#?}"));
             }
         }
-        Some(Told { status, answer, says })
+        Some(Told {
+            status,
+            answer,
+            says,
+            lost: self.lost(),
+        })
     }
 }
 
@@ -79,8 +98,11 @@ impl Told {
     /// As JSON: the status, with what the node answers.
     pub(super) fn to_json(&self) -> Value {
         let mut json = self.status.to_json();
-        if let (Value::Object(fields), Some(answer)) = (&mut json, &self.answer) {
-            fields.insert("answer".to_owned(), answer.clone());
+        if let Value::Object(fields) = &mut json {
+            fields.insert("log_lines_lost".to_owned(), self.lost.into());
+            if let Some(answer) = &self.answer {
+                fields.insert("answer".to_owned(), answer.clone());
+            }
         }
         json
     }
@@ -89,12 +111,30 @@ impl Told {
 /// The pages. There is nothing that they could be sent.
 pub(super) fn router<N: Node>(asker: Asker<N>) -> Router {
     Router::new()
-        .route("/", get(status::<N>))
+        .route("/", get(index::<N>))
         .route("/status", get(status::<N>))
         .route("/status.json", get(status_json::<N>))
         .route("/metrics", get(figures::<N>))
         .route("/healthz", get(health::<N>))
         .with_state(asker)
+}
+
+/// The pages, and what each is for.
+const PAGES: [(&str, &str); 4] = [
+    (
+        "/status",
+        "who the node is and how it stands; as JSON for those who ask for it",
+    ),
+    ("/status.json", "the same as JSON"),
+    ("/metrics", "figures, for Prometheus"),
+    ("/healthz", "whether it answers: 200 when it does, 503 when not"),
+];
+
+async fn index<N: Node>(asker: State<Asker<N>>) -> Response {
+    match asker.status().await {
+        Some(status) => typed(HTML, page::index(&status.name, &PAGES)),
+        None => silent(),
+    }
 }
 
 /// For programs that ask for JSON, and for people.
@@ -119,7 +159,11 @@ async fn status_json<N: Node>(asker: State<Asker<N>>) -> Response {
 }
 
 async fn figures<N: Node>(asker: State<Asker<N>>) -> Response {
-    match asker.status().await.map(|status| metrics::text::<N>(&status)) {
+    match asker
+        .status()
+        .await
+        .map(|status| metrics::text::<N>(&status, asker.lost()))
+    {
         Some(Ok(text)) => typed(METRICS, text),
         // It is written to memory.
         Some(Err(why)) => (StatusCode::INTERNAL_SERVER_ERROR, why.to_string()).into_response(),

@@ -11,6 +11,7 @@ use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::ServiceError;
+use crate::whose::Holder;
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 16;
@@ -73,21 +74,38 @@ fn listen(path: &Path) -> Result<(UnixListener, (u64, u64)), String> {
     })
 }
 
-/// Takes away what a process that is gone has left behind.
-fn make_room(path: &Path) -> Result<(), String> {
+/// What is in the place of a socket that is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum There {
+    /// Nothing, as far as can be seen.
+    Nothing,
+    /// What a process that is gone has left behind.
+    LeftBehind,
+}
+
+/// What is in the place of a socket that is to be made, or why it cannot be made there.
+pub(crate) fn look(path: &Path) -> Result<There, String> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         // Whatever else there is to say of it, binding says.
-        Err(_) => return Ok(()),
+        Err(_) => return Ok(There::Nothing),
     };
     if !found.file_type().is_socket() {
         return Err("something that is no socket is there already".to_owned());
     }
     match UnixStream::connect(path) {
-        Ok(_) => Err("another process listens there".to_owned()),
-        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
-            .map_err(|why| format!("what another process left there cannot be taken away: {why}")),
+        Ok(stream) => Err(format!("{} listens there", Holder::of_peer(&stream))),
+        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => Ok(There::LeftBehind),
         Err(why) => Err(format!("a socket is there already, and {why}")),
+    }
+}
+
+/// Takes away what a process that is gone has left behind.
+fn make_room(path: &Path) -> Result<(), String> {
+    match look(path)? {
+        There::Nothing => Ok(()),
+        There::LeftBehind => fs::remove_file(path)
+            .map_err(|why| format!("what another process left there cannot be taken away: {why}")),
     }
 }
 
@@ -128,7 +146,7 @@ mod tests {
         drop(UnixListener::bind(&path).expect("a socket"));
         assert!(path.exists());
         let socket = Socket::claim(path.clone()).expect("it is replaced");
-        assert!(refused(&path).contains("another process listens there"));
+        assert!(refused(&path).contains("this process itself listens there"));
         // Somebody else's file is not taken away.
         fs::remove_file(&path).expect("it is there");
         let other = UnixListener::bind(&path).expect("another socket");

@@ -1,4 +1,4 @@
-//! What is worth a line in the log and is no fact: drops, failed writes, stalls, the recorder. It is looked at now and then, so that no
+//! What is worth a line in the log and is no fact: drops, stalls, the recorder. It is looked at now and then, so that no
 //! flood of datagrams is one of lines.
 
 use std::time::Duration;
@@ -48,10 +48,6 @@ fn tell(before: &Status, now: &Status) {
             congested,
             "datagrams dropped by the link policy since the last look"
         );
-    }
-    let failed = now.writes.failed.saturating_sub(before.writes.failed);
-    if failed > 0 {
-        tracing::warn!(failed, "writes to the disk failed since the last look");
     }
     let stalls = now.stalls.count.saturating_sub(before.stalls.count);
     if stalls > 0 {

@@ -240,3 +240,43 @@ fn a_recording_that_is_not_wanted_is_not_made() {
     assert_eq!(gauge.read(), Recording::Full { bytes: 0 });
     assert!(crate::rig::all(&folder).is_empty());
 }
+
+#[test]
+fn timers_that_only_the_recorded_node_armed_have_their_names() {
+    let folder = folder();
+    failover(
+        &cluster("Hardened", |_| {}),
+        "Hardened",
+        roomy(&folder),
+        End::Stopped,
+    );
+    // With these settings it does nothing at all, and arms none of them.
+    let manner = Manner {
+        set: vec![("misses".to_owned(), "0".to_owned())],
+        story: Some(ALL),
+        ..Manner::default()
+    };
+    let (replay, steps) = told::<Hac>(&only(&folder), &manner).expect("it is a recording");
+    assert!(replay.difference.is_some());
+    let said = format!("{steps:#?}");
+    assert!(
+        said.contains("arm Silence for") && said.contains("timer Round"),
+        "{said}"
+    );
+    assert!(!said.contains("the timer with the code"), "{said}");
+}
+
+#[test]
+fn a_recording_without_an_input_is_empty_and_one_with_some_is_not() {
+    let folder = folder();
+    let placed = cluster("Hardened", |_| {});
+    failover(&placed, "Hardened", roomy(&folder), End::Stopped);
+    let path = only(&folder);
+    assert!(!replayed::<Hac>(&path).expect("a recording").is_empty());
+    // Its head alone, which is the first frame: a length, a checksum, and so many bytes.
+    let whole = std::fs::read(&path).expect("it is there");
+    let len = u32::from_le_bytes(*whole[12..].first_chunk().expect("a head")) as usize;
+    std::fs::write(&path, &whole[..12 + 12 + len]).expect("it is ours");
+    let replay = replayed::<Hac>(&path).expect("a recording still");
+    assert!(replay.is_empty() && replay.difference.is_none(), "{replay:?}");
+}

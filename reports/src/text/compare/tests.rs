@@ -1,11 +1,11 @@
 //! What is said of worlds that are made up.
 
 use squall_sim::compare::{Observed, Setting, Worlds};
-use squall_sim::machine::Calibrated;
+use squall_sim::machine::{Boots, Calibrated, Machine, Waking};
 use squall_sim::outcome::{Measured, Verdict};
 use squall_sim::plan::{Clock, Expect};
 use squall_sim::runner::HostCast;
-use squall_sim::trace::{HostId, Time};
+use squall_sim::trace::{HostId, Span, Time};
 
 use super::*;
 use crate::compare::csv;
@@ -38,9 +38,13 @@ fn runs(count: u64, suspected_us: impl Fn(u64) -> u64) -> Vec<Observed> {
 }
 
 fn compared(simulated: Vec<Observed>, live: Vec<Observed>) -> Comparison {
-    let host = |(name, role): (&str, &str)| HostCast {
-        name: name.to_owned(),
-        role: role.to_owned(),
+    compared_in(&[("s", "Server"), ("c", "Client")], simulated, live)
+}
+
+fn compared_in(cast: &[(&str, &str)], simulated: Vec<Observed>, live: Vec<Observed>) -> Comparison {
+    let host = |(name, role): &(&str, &str)| HostCast {
+        name: (*name).to_owned(),
+        role: (*role).to_owned(),
         zone: None,
         clock: Clock::default(),
     };
@@ -55,7 +59,7 @@ fn compared(simulated: Vec<Observed>, live: Vec<Observed>) -> Comparison {
         support: 100,
         facts: FACTS,
         faults: &["kill(s)".to_owned()],
-        cast: &[("s", "Server"), ("c", "Client")].map(host),
+        cast: &cast.iter().map(host).collect::<Vec<_>>(),
     };
     Comparison::of(&setting, Worlds { simulated, live })
 }
@@ -84,15 +88,13 @@ fn a_world_that_lies_within_is_told_with_all_its_numbers() {
             "✓ x.ron  Hardened  1 000 simulated runs and 30 live ones: live lies within what was simulated",
             "    simulated  1 000 of 1 000 (99.6 to 100 %) held, as the file expects",
             "    live       30 of 30 (88.6 to 100 %) held, as the file expects",
+            "    9 tests at a level of 1 % for all of them together, by Holm's procedure: none finds live otherwise, and the least has p = 1.000, 1.000 by Holm",
             "    detection      n  open      min      p50      p90      p95          p99      max  ms",
             "    simulated  1 000     0  300.000  304.990  308.990  309.490      309.890  309.990",
             "    live          30     0  300.000  304.620  308.580  309.240  n too small  309.570",
             "    live lies within what was simulated",
-            "    order      3 pairs of things that always came in one order, in 100 simulated runs at least; not implied by others are:",
-            "      kill(s) → c: suspected",
-            "      c: suspected → c: promoted",
-            "      no live run stands against it",
-            "    facts      2 of 2 are claimed in no other a share of the runs than chance lets them be",
+            "    order      3 pairs of things always came in one order, in 100 simulated runs at least, and no live run stands against it",
+            "    facts      all 2, by role, are claimed in like shares of the runs of both worlds",
         ],
     );
 }
@@ -108,12 +110,80 @@ fn a_world_that_falls_outside_is_told_in_plain_sentences() {
         &told,
         &[
             "✗ x.ron  Hardened  1 000 simulated runs and 30 live ones: live falls outside what was simulated",
-            "    live falls outside: 5 of 30 live runs are above the greatest of 1 000 simulated ones",
-            "    live falls outside: 4 of 30 live runs are below the least of 1 000 simulated ones",
-            "      live falls outside: 4 of 30 live runs stand against it, and of the simulated runs 0 of 1 000 stand so against all others",
+            "    live falls outside: 5 of 30 live runs are above the greatest of 1 000 simulated ones (p = 1.5e-8, 1.3e-7 by Holm)",
+            "    live falls outside: 4 of 30 live runs are below the least of 1 000 simulated ones (p = 5.9e-7, 4.7e-6 by Holm)",
+            "    order      3 pairs of things always came in one order, in 100 simulated runs at least; not implied by others are:",
+            "      kill(s) → c: suspected",
+            "      c: suspected → c: promoted",
+            "      live falls outside: 4 of 30 live runs stand against it, and of the simulated runs 0 of 1 000 stand so against all others (p = 5.9e-7, 4.7e-6 by Holm)",
             "      live run with seed 0: c: suspected at 90.000 ms, before kill(s) at 100.000 ms",
         ],
     );
+}
+
+/// One live run beyond all simulated ones is no wonder, and how likely it is stands beside it.
+#[test]
+fn what_is_no_proof_is_told_with_how_likely_it_is() {
+    let comparison = compared(
+        runs(1_000, |seed| 400_000 + seed * 10),
+        runs(30, |seed| if seed == 7 { 415_000 } else { 400_000 + seed * 330 }),
+    );
+    assert_eq!(comparison.agreement(), Agreement::Within);
+    assert_eq!(
+        sentences(&comparison, 0),
+        [
+            "live lies within what was simulated, though 1 of 30 live runs is above the greatest simulated one (p = 0.029, 0.262 by Holm)"
+        ]
+    );
+    let told = compare(&comparison, &Made::default(), &Look::plain("squall"));
+    assert!(!told.contains("as chance has it"), "{told}");
+    let junit = |comparison: &Comparison| {
+        let mut junit = crate::junit::Junit::new("squall compare", "squall");
+        junit.compared(comparison, &Made::default());
+        junit.xml()
+    };
+    assert!(
+        junit(&comparison).contains("failures=\"0\" errors=\"0\""),
+        "{}",
+        junit(&comparison)
+    );
+    let other = compared(runs(1_000, |_| 400_000), runs(30, |_| 500_000));
+    let xml = junit(&other);
+    assert!(
+        xml.contains("failures=\"1\"") && xml.contains("type=\"outside\""),
+        "{xml}"
+    );
+}
+
+#[test]
+fn who_is_first_of_a_role_is_explained_where_one_is_told() {
+    let explained = "`a ROLE` is the first of that role";
+    let others = |seed| if seed < 4 { 90_000 } else { 402_000 + seed * 330 };
+    // Where there are two clients, they take turns.
+    let taking_turns = |mut runs: Vec<Observed>, clients: usize| {
+        for run in runs
+            .iter_mut()
+            .filter(|run| clients == 2 && run.seed.is_multiple_of(2))
+        {
+            for ((_, host), _) in &mut run.firsts {
+                *host = HostId(2);
+            }
+        }
+        runs
+    };
+    let told = |cast: &[(&str, &str)]| {
+        let simulated = runs(1_000, |seed| 400_000 + seed * 10);
+        let [simulated, live] = [simulated, runs(30, others)].map(|runs| taking_turns(runs, cast.len() - 1));
+        let comparison = compared_in(cast, simulated, live);
+        compare(&comparison, &Made::default(), &Look::plain("squall"))
+    };
+    let alone = told(&[("s", "Server"), ("c", "Client")]);
+    assert!(
+        alone.contains("stand against it") && !alone.contains(explained),
+        "{alone}"
+    );
+    let two = told(&[("s", "Server"), ("c", "Client"), ("d", "Client")]);
+    assert!(two.contains(explained), "{two}");
 }
 
 #[test]
@@ -122,7 +192,7 @@ fn a_slower_world_is_told_by_how_much() {
         runs(1_000, |seed| 400_000 + seed * 10),
         runs(30, |seed| 405_000 + seed * 160),
     );
-    let told = sentences(&comparison.measures[0]);
+    let told = sentences(&comparison, 0);
     let [sentence] = &told[..] else { panic!("{told:?}") };
     assert!(sentence.starts_with("live is slower by 2.2"), "{sentence}");
     assert!(
@@ -138,8 +208,15 @@ fn how_it_was_made_is_told_in_notes() {
     let ms = Span::from_millis;
     let machine = Machine {
         delay: vec![Span::from_micros(40), Span::from_micros(90)],
-        lateness: vec![Span::from_micros(7)],
+        lateness: vec![Waking {
+            idle: ms(9),
+            late: Span::from_micros(7),
+        }],
         write: vec![ms(3)],
+        boots: Boots {
+            first: vec![ms(2)],
+            again: Vec::new(),
+        },
     };
     let made = Made {
         machine: Some((
@@ -158,9 +235,11 @@ fn how_it_was_made_is_told_in_notes() {
         &told,
         &[
             "? x.ron  Hardened  150 simulated runs and 3 live ones: too few runs to say, which takes 20 simulated ones and 5 live ones at least",
-            "    this machine, with processes that were idle before",
-            "      a datagram        p50 0.040 ms, p99 0.090 ms, max 0.090 ms (2 samples)",
-            "      a timer, late by  p50 0.007 ms, p99 0.007 ms, max 0.007 ms (1 sample)",
+            "    this machine, of two nodes that were idle before, and of hosts that boot",
+            "      a datagram                   p50 0.040 ms, p99 0.090 ms, max 0.090 ms (2 samples)",
+            "      a timer after 0 ms or more   p50 0.007 ms, p99 0.007 ms, max 0.007 ms (1 sample)",
+            "      a durable write              p50 3.000 ms, p99 3.000 ms, max 3.000 ms (1 sample)",
+            "      a first boot, all at once    p50 2.000 ms, p99 2.000 ms, max 2.000 ms (1 sample)",
             "    note: 150 of 1 000 simulated runs were done",
             "    note: 3 of 30 live runs were done",
             "    note: the live run with seed 1002 was not played to its end: c1 did not start: \\u{1b}[2J",

@@ -7,6 +7,7 @@ use clap::Parser as _;
 use squall_nodes::Span;
 use squall_nodes::hac::Hac;
 use squall_sim::live::{LiveRun, Stalls};
+use squall_sim::machine::Boots;
 use squall_sim::registered;
 use squall_sim::scenario::Complaints;
 
@@ -53,8 +54,11 @@ impl Staged for Twin {
         "hac"
     }
 
-    fn cannot(&self, _: &ScenarioFile, _: &'static str, _: Links) -> Result<Vec<String>, Complaints> {
-        Ok(self.cannot.clone())
+    fn cannot(&self, _: &ScenarioFile, _: &'static str, links: Links) -> Result<Vec<String>, Complaints> {
+        Ok(match links {
+            Links::Edge => self.cannot.clone(),
+            Links::Netns => vec!["there are no namespaces here".to_owned()],
+        })
     }
 
     fn play(
@@ -91,6 +95,13 @@ impl Staged for Twin {
             hosts: Vec::new(),
         })
     }
+
+    fn boots(&self, _: &ScenarioFile, _: &'static str, _: &Stage<'_>) -> Result<Boots, StageError> {
+        Ok(Boots {
+            first: vec![Span::from_micros(700); 3],
+            again: Vec::new(),
+        })
+    }
 }
 
 /// What the command said and came to.
@@ -106,10 +117,15 @@ fn done(twin: Twin, scenario: &str, words: &[&str]) -> Done {
 }
 
 fn stopped(twin: Twin, scenario: &str, words: &[&str], stop: &AtomicBool) -> Done {
+    let words: Vec<&str> = ["--rules", "Hardened"].iter().chain(words).copied().collect();
+    typed(twin, scenario, &words, stop)
+}
+
+fn typed(twin: Twin, scenario: &str, words: &[&str], stop: &AtomicBool) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.ron");
     fs::write(&file, scenario).unwrap();
-    let mut all = vec!["squall", "compare", file.to_str().unwrap(), "--rules", "Hardened"];
+    let mut all = vec!["squall", "compare", file.to_str().unwrap()];
     all.extend(["--folder", folder.path().to_str().unwrap()]);
     all.extend(words);
     let Command::Compare(args) = Typed::parse_from(all).command else {
@@ -164,9 +180,8 @@ fn a_world_that_is_the_simulated_one_lies_within() {
         first,
         "✓ x.ron  Hardened  200 simulated runs and 20 live ones: live lies within what was simulated"
     );
-    assert!(done.said.contains("joined → kill(s)"), "{}", done.said);
     assert!(
-        done.said.contains("no live run stands against it"),
+        done.said.contains("always came in one order") && done.said.contains("no live run stands against it"),
         "{}",
         done.said
     );
@@ -284,6 +299,9 @@ fn what_cannot_be_played_live_is_refused_before_anything_runs() {
         "{why}"
     );
     assert_eq!(done.said, "");
+    let done = self::done(Twin::default(), SCENARIO, &["--netns"]);
+    let why = done.result.unwrap_err().to_string();
+    assert!(why.contains("there are no namespaces here"), "{why}");
 }
 
 #[test]
@@ -319,6 +337,77 @@ fn one_that_is_stopped_says_what_it_has() {
     assert!(done.said.contains("too few runs to say"), "{}", done.said);
 }
 
+#[test]
+fn one_that_is_stopped_says_what_it_did_of_each_rule_set_and_its_junit_has_a_case_for_each() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let twin = Twin {
+        fails: |seed| {
+            if seed == 152 {
+                STOP.store(true, Ordering::Relaxed);
+            }
+            false
+        },
+        ..Twin::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("junit.xml");
+    let words = ["--seeds", "150", "--junit", junit.to_str().unwrap()];
+    let done = typed(twin, SCENARIO, &words, &STOP);
+    assert!(done.result.is_ok(), "{:?}", done.result);
+    let lines: Vec<&str> = done.told.lines().filter(|line| line.contains("under ")).collect();
+    assert_eq!(
+        lines,
+        [
+            "stopped: under Original 150 of 150 simulated runs and 3 of 30 live ones were done",
+            "stopped: under Hardened nothing was begun"
+        ]
+    );
+    let xml = fs::read_to_string(&junit).unwrap();
+    for case in [
+        "name=\"Original\"",
+        "name=\"Hardened\"",
+        "message=\"stopped\"",
+        "message=\"not begun\"",
+    ] {
+        assert!(xml.contains(case), "{case} in {xml}");
+    }
+}
+
+#[test]
+fn as_expected_nothing_is_said_when_it_is_quiet_and_its_junit_is_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("junit.xml");
+    let words = [
+        "--seeds",
+        "200",
+        "--live-runs",
+        "20",
+        "--quiet",
+        "--junit",
+        junit.to_str().unwrap(),
+    ];
+    let quiet = done(Twin::default(), SCENARIO, &words);
+    assert_eq!(
+        (quiet.exit, quiet.said.as_str()),
+        (Exit::AsExpected, ""),
+        "{}",
+        quiet.told
+    );
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert!(
+        xml.contains("tests=\"1\"") && xml.contains("failures=\"0\""),
+        "{xml}"
+    );
+    let slower = Twin {
+        later: Span::from_millis(300),
+        ..Twin::default()
+    };
+    let slower = done(slower, SCENARIO, &words);
+    assert!(slower.said.contains("live falls outside"), "{}", slower.said);
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains("failures=\"1\"") && xml.contains("outside"), "{xml}");
+}
+
 /// With what this machine takes, the simulated median is later by a datagram or more on the way to it, and promises are kept.
 #[test]
 fn a_calibrated_simulation_is_that_of_this_machine() {
@@ -337,12 +426,20 @@ fn a_calibrated_simulation_is_that_of_this_machine() {
     );
     let said: serde_json::Value = serde_json::from_str(&done.said).unwrap();
     assert_eq!(said["simulated"]["held"]["count"], 150, "{}", done.said);
-    for of in ["delay_ns", "lateness_ns", "write_ns"] {
+    for of in ["delay_ns", "lateness", "write_ns", "first_boot_ns"] {
         assert!(
             said["machine"][of].as_array().is_some_and(|all| !all.is_empty()),
             "{of}"
         );
     }
     let notes = said["notes"].to_string();
-    assert!(notes.contains("timers go off as late as was measured"), "{notes}");
+    assert!(
+        notes.contains("wake up and boot as late as was measured"),
+        "{notes}"
+    );
+    assert!(
+        done.told.contains("measuring what this machine takes") && done.told.contains("measuring for "),
+        "{}",
+        done.told
+    );
 }

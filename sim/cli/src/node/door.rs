@@ -7,10 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use ron::error::SpannedError;
 use serde_json::Value;
+use squall_live::check::{Beforehand, Finding, check};
+use squall_live::disk::{self, Owner};
 use squall_live::settings::{Attendance, Bounds, Record, WhenFull};
-use squall_live::{Around, Ended, Service, Settings, Stop};
+use squall_live::{Around, Backlog, Ended, Service, Settings, Stop};
 use squall_nodes::{Node, Outside, Placed, Protocol, ron_options};
+use squall_reports::look::listed;
 use squall_sim::deployment::{
     self, Deployment, DeploymentFile, LONGEST_SOCKET, Over, Recording, Unstartable,
 };
@@ -60,19 +64,22 @@ pub(crate) trait Deployed {
     /// It as a file.
     fn printed(&self) -> String;
 
-    /// Moves aside what it has persisted, and says where to.
+    /// Looks at all that it needs of the machine, and changes nothing.
+    fn check(&self, beforehand: &[Beforehand]) -> Vec<Finding>;
+
+    /// Does what is to be done before it starts, and says what became of it.
     ///
     /// # Errors
     ///
-    /// That it cannot be moved, or that there is no folder to find it in.
-    fn wipe(&self) -> anyhow::Result<Vec<PathBuf>>;
+    /// That it cannot be done, or that there is no folder to do it to.
+    fn prepare(&self, beforehand: Beforehand) -> anyhow::Result<Vec<String>>;
 
     /// Runs it until it is told to stop.
     ///
     /// # Errors
     ///
     /// It could not start, or had to stop.
-    fn run(self: Box<Self>, attendance: Attendance) -> anyhow::Result<Finished>;
+    fn run(self: Box<Self>, attendance: Attendance, log: Backlog) -> anyhow::Result<Finished>;
 }
 
 /// How a node has ended.
@@ -99,6 +106,21 @@ pub(crate) fn living<P: Protocol>() -> Box<dyn Living> {
 
 struct Of<P>(PhantomData<fn() -> P>);
 
+impl<P: Protocol> Of<P> {
+    /// What its nodes can be asked, by name.
+    fn commands(&self) -> &'static [&'static str] {
+        type Command<P> = <<P as Protocol>::Node as Node>::Command;
+        // Whoever reads an enum says which words there are when it is none of them.
+        match ron_options().from_str::<Command<P>>("none_of_them") {
+            Err(SpannedError {
+                code: ron::Error::NoSuchEnumVariant { expected, .. },
+                ..
+            }) => expected,
+            _ => &[],
+        }
+    }
+}
+
 impl<P: Protocol> Living for Of<P> {
     fn name(&self) -> &'static str {
         P::NAME
@@ -123,9 +145,14 @@ impl<P: Protocol> Living for Of<P> {
 
     fn command(&self, written: &str) -> Result<Value, String> {
         type Command<P> = <<P as Protocol>::Node as Node>::Command;
-        let command: Command<P> = ron_options()
-            .from_str(written)
-            .map_err(|why| why.code.to_string())?;
+        let can = || match self.commands() {
+            [] => "it cannot be asked anything".to_owned(),
+            known => format!("it can be asked {}", listed(known)),
+        };
+        let command: Command<P> = ron_options().from_str(written).map_err(|why| match why.code {
+            ron::Error::NoSuchEnumVariant { .. } => can(),
+            other => format!("{other}; {}", can()),
+        })?;
         serde_json::to_value(&command).map_err(|why| why.to_string())
     }
 
@@ -187,14 +214,39 @@ impl<P: Protocol> Deployed for Ready<P> {
         self.0.printed()
     }
 
-    fn wipe(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let data = self.0.data.as_deref();
-        let data = data.context("--wipe: the node has no data folder that anything could be in")?;
-        Ok(squall_live::disk::wipe(data)?)
+    fn check(&self, beforehand: &[Beforehand]) -> Vec<Finding> {
+        check(&settings(&self.0, Attendance::Alone), beforehand)
     }
 
-    fn run(self: Box<Self>, attendance: Attendance) -> anyhow::Result<Finished> {
-        let settings = settings(self.0, attendance);
+    fn prepare(&self, beforehand: Beforehand) -> anyhow::Result<Vec<String>> {
+        let settings = settings(&self.0, Attendance::Alone);
+        let owner = Owner::of(&settings);
+        let data = |flag| {
+            let none = || format!("{flag}: the node has no data folder that anything could be in");
+            settings.data.as_deref().with_context(none)
+        };
+        Ok(match beforehand {
+            Beforehand::Wipe => {
+                let moved = disk::wipe(data("--wipe")?, &owner)?;
+                let kept = |moved: &PathBuf| format!("what was persisted is kept as {}", moved.display());
+                moved.iter().map(kept).collect()
+            }
+            Beforehand::Adopt => {
+                let data = data("--adopt")?;
+                let before = disk::adopt(data, &owner)?;
+                let taken = |before| {
+                    format!(
+                        "{} was the data folder of {before}, and is of {owner} now",
+                        data.display()
+                    )
+                };
+                before.map(taken).into_iter().collect()
+            }
+        })
+    }
+
+    fn run(self: Box<Self>, attendance: Attendance, log: Backlog) -> anyhow::Result<Finished> {
+        let settings = settings(&self.0, attendance);
         let (handle, door) = squall_live::door::<P::Node>();
         let service = Service::open(
             &handle,
@@ -203,6 +255,7 @@ impl<P: Protocol> Deployed for Ready<P> {
                 control: settings.control.clone(),
                 status: P::status_command(),
                 attendance,
+                log: Some(log),
             },
         )?;
         announce(&settings, service.http);
@@ -245,7 +298,7 @@ fn announce<N: Node>(settings: &Settings<N>, http: Option<SocketAddr>) {
     }
 }
 
-fn settings<P: Protocol>(deployment: Deployment<P>, attendance: Attendance) -> Settings<P::Node> {
+fn settings<P: Protocol>(deployment: &Deployment<P>, attendance: Attendance) -> Settings<P::Node> {
     let Deployment {
         story: _,
         rules,
@@ -263,12 +316,12 @@ fn settings<P: Protocol>(deployment: Deployment<P>, attendance: Attendance) -> S
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Settings {
         protocol: P::NAME.to_owned(),
-        rules: rules.to_owned(),
-        placed,
-        data,
-        seed,
-        record: record.map(|record| Record {
-            folder: record.folder,
+        rules: (*rules).to_owned(),
+        placed: placed.clone(),
+        data: data.clone(),
+        seed: *seed,
+        record: record.as_ref().map(|record| Record {
+            folder: record.folder.clone(),
             bound: record.bound,
             when_full: match record.when_full {
                 deployment::WhenFull::Rotate => WhenFull::Rotate,
@@ -276,9 +329,9 @@ fn settings<P: Protocol>(deployment: Deployment<P>, attendance: Attendance) -> S
             },
             keep: record.keep,
         }),
-        http,
-        control,
-        lines,
+        http: *http,
+        control: control.clone(),
+        lines: lines.clone(),
         attendance,
         bounds: Bounds {
             inbox: size(bounds.inbox),

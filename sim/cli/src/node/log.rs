@@ -1,17 +1,31 @@
 //! The log of a live node, on stderr: for people, or an object a line.
 //!
-//! It is written by whoever logs, the node's own thread among them: nothing of it is lost, and a pipe whose reader does not read stops the
-//! node once the pipe is full. Whoever keeps a node's log has to drain it, or to turn it down with `--log-level`.
+//! It goes through a backlog of its own thread: a pipe whose reader does not read holds up nobody. What finds no room is lost, counted, and
+//! told as soon as there is room again.
 
 use std::io;
 
+use anyhow::Context as _;
+use squall_live::Backlog;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Format, Level};
 use squall_reports::look::Colour;
 
-/// Begins the log. In a process that has one already, that one goes on.
-pub(super) fn begin(format: Format, level: Level, colour: Colour) {
+/// Begins the log. In a process that has one already, that one goes on, and nothing comes into this.
+///
+/// # Errors
+///
+/// The system has no thread for it.
+pub(super) fn begin(format: Format, level: Level, colour: Colour) -> anyhow::Result<Backlog> {
+    let told = |lines| {
+        tracing::warn!(
+            lines,
+            "lines of this log are lost, since nobody read what was there"
+        );
+    };
+    let backlog = Backlog::start(io::stderr(), told).context("the log cannot be begun")?;
+    let writer = backlog.clone();
     let level = match level {
         Level::Off => LevelFilter::OFF,
         Level::Error => LevelFilter::ERROR,
@@ -25,10 +39,11 @@ pub(super) fn begin(format: Format, level: Level, colour: Colour) {
         .with_target(false)
         // It would be told on stderr, which is what cannot be written, and a node does not end with its log.
         .log_internal_errors(false)
-        .with_writer(io::stderr);
+        .with_writer(move || writer.clone());
     let begun = match format {
         Format::Text => log.with_ansi(colour == Colour::Ansi).try_init(),
         Format::Json => log.json().flatten_event(true).with_current_span(false).try_init(),
     };
     drop(begun);
+    Ok(backlog)
 }

@@ -5,8 +5,11 @@ mod log;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use squall_live::backlog::Read;
+use squall_live::check::{Beforehand, Finding, Standing};
 use squall_live::outside::Machine;
 use squall_live::settings::{Attendance, Start};
 use squall_nodes::Span;
@@ -18,6 +21,9 @@ use crate::exit::Exit;
 use crate::session::Session;
 use door::{Besides, Deployed, Finished};
 pub(crate) use door::{Living, living};
+
+/// How long the end of a log is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Does the command. What it comes to is noted in the session.
 ///
@@ -41,30 +47,68 @@ pub(crate) fn node(
     if args.print_config {
         return session.say(&deployed.printed());
     }
+    let beforehand: Vec<Beforehand> = [(args.adopt, Beforehand::Adopt), (args.wipe, Beforehand::Wipe)]
+        .into_iter()
+        .filter_map(|(is_wished, what)| is_wished.then_some(what))
+        .collect();
     if args.check {
-        return session.say(&format!("{} is in order\n", deployed.who()));
+        return check(deployed.as_ref(), &beforehand, session);
     }
-    if args.wipe {
-        for moved in deployed.wipe()? {
-            session.tell(&format!("what was persisted is kept as {}", moved.display()));
+    for what in beforehand {
+        for told in deployed.prepare(what)? {
+            session.tell(&told);
         }
     }
-    log::begin(args.log, args.log_level, session.log_colour(args.colour));
-    match deployed.run(attendance(args)) {
-        Ok(Finished::InOrder) => Ok(()),
-        Ok(Finished::AtOnce) => {
-            session.came_to(Exit::Interrupted);
-            Ok(())
-        }
+    let log = log::begin(args.log, args.log_level, session.log_colour(args.colour))?;
+    let ran = deployed.run(attendance(args), log.clone());
+    // Who has not read it by then does not read what comes after it either, and is not waited for.
+    let read = log.finish(PATIENCE);
+    match ran {
+        Ok(Finished::InOrder) => {}
+        Ok(Finished::AtOnce) => session.came_to(Exit::Interrupted),
         Ok(Finished::Panicked(message)) => {
-            session.tell_error(&format!(
-                "the node panicked, which is a bug of the node or of Squall: {message}"
-            ));
+            if read == Read::All {
+                session.tell_error(&format!(
+                    "the node panicked, which is a bug of the node or of Squall: {message}"
+                ));
+            }
             session.came_to(Exit::Bug);
-            Ok(())
         }
-        Err(error) => Err(error),
+        Err(error) if read == Read::All => return Err(error),
+        Err(_) => session.came_to(Exit::Unusable),
     }
+    Ok(())
+}
+
+/// Says of everything that the node needs whether it can have it, a line each.
+fn check(
+    deployed: &dyn Deployed,
+    beforehand: &[Beforehand],
+    session: &mut Session<'_>,
+) -> anyhow::Result<()> {
+    let findings = deployed.check(beforehand);
+    let widest = findings.iter().map(|finding| finding.what.len()).max();
+    let widest = widest.unwrap_or_default();
+    let mut text = String::new();
+    for Finding { what, says, standing } in &findings {
+        let mark = match standing {
+            Standing::Fine => "✓",
+            Standing::Refused => "✗",
+        };
+        text += &format!("{mark} {what:widest$}  {says}\n");
+    }
+    let is_refused = findings
+        .iter()
+        .any(|finding| finding.standing == Standing::Refused);
+    let verdict = match is_refused {
+        false => "is in order",
+        true => "would not start",
+    };
+    session.say(&format!("{text}{} {verdict}\n", deployed.who()))?;
+    if is_refused {
+        session.came_to(Exit::Unusable);
+    }
+    Ok(())
 }
 
 /// Why there is nothing to run.
@@ -95,7 +139,15 @@ fn deployed(doors: &[Box<dyn Living>], args: &NodeArgs) -> Result<Box<dyn Deploy
         config: args.config.clone(),
     };
     let mut deployed = match args.words.split_first() {
-        Some((file, [])) if is_file(doors, file) => of_file(doors, file, &over)?,
+        Some((file, [])) if is_file(doors, file) => {
+            if args.members.is_some() {
+                return Err(anyhow::anyhow!(
+                    "--members is for arguments of a protocol; {file} names members, if it has any, among its settings: `config: (…)`"
+                )
+                .into());
+            }
+            of_file(doors, file, &over)?
+        }
         Some((file, [word, ..])) if file.ends_with(".ron") => {
             return Err(anyhow::anyhow!(
                 "{file} says all that there is to say of the node: take `{word}` away"
@@ -159,6 +211,7 @@ fn of_words(
     };
     let mut words = words.to_vec();
     if let Some(members) = members {
+        takes_members(door.as_ref(), &words)?;
         words.extend(["--members".to_owned(), members.to_owned()]);
     }
     match door.of_words(&words, over, &Machine) {
@@ -166,6 +219,25 @@ fn of_words(
         Err(Unstartable::Over(complaints)) => Err(complaints.into()),
         Err(unusable) => Err(anyhow::anyhow!("{unusable}").into()),
     }
+}
+
+/// That the arguments are some that a list of members goes with.
+fn takes_members(door: &dyn Living, words: &[String]) -> anyhow::Result<()> {
+    const MEMBERS: &str = "--members";
+    let protocol = door.name();
+    let of_that_kind = |form: &&str| form.split(' ').next() == words.first().map(String::as_str);
+    let forms = || door.words().iter().map(|(form, _)| *form);
+    let mut alike = forms().filter(of_that_kind).peekable();
+    // What is of no kind that there is, is told as that.
+    if alike.peek().is_none() || alike.any(|form| form.contains(MEMBERS)) {
+        return Ok(());
+    }
+    let words = words.join(" ");
+    let hint = match forms().find(|form| form.contains(MEMBERS)) {
+        Some(form) => format!("`{protocol} {form}` does"),
+        None => format!("none of {protocol}'s arguments do"),
+    };
+    bail!("`{protocol} {words}` takes no list of members: {hint}; leave {MEMBERS} out")
 }
 
 /// Who attends the node.

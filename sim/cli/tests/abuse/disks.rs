@@ -93,6 +93,15 @@ fn a_node_whose_disk_is_full_says_nothing_until_there_is_room() {
         cluster.until_whole("there is room");
         let completed = figure(address, "squall_writes_total{result=\"completed\"}");
         assert!(completed > 1, "{completed}");
+        // It tries again and again, and that is told once, and that it is over. Where nothing may be written, nothing is logged either.
+        let log = fs::read_to_string(cluster.log("s")).expect("a log");
+        let told = log.matches("could not be written; the node is told").count();
+        assert!(told <= 1, "{log}");
+        if let Means::Mount = means {
+            assert_eq!(told, 1, "{log}");
+        }
+        assert!(log.contains("what the node persists is written again"), "{log}");
+        assert!(!log.contains("writes to the disk failed"), "{log}");
         // What it could not write has not damaged what it could.
         if let Means::Limit = means {
             cluster.kill(server);

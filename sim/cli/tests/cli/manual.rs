@@ -112,7 +112,41 @@ fn a_folder_takes_a_page_for_each_command() {
     let file = folder.file("file", "");
     let said = watch(&["man", "--dir", &file]);
     assert_eq!(said.exit, Exit::Unusable);
-    assert!(said.stderr.contains("file cannot be made"), "{}", said.stderr);
+    assert!(said.stderr.contains("file is no folder"), "{}", said.stderr);
+}
+
+#[test]
+fn pages_of_live_nodes_say_how_they_are_started_and_what_they_come_to() {
+    let folder = Folder::new();
+    let dir = folder.at("man1");
+    assert_eq!(
+        watch(&["man", "--dir", dir.to_str().expect("UTF-8")]).exit,
+        Exit::AsExpected
+    );
+    let page = |name: &str| fs::read_to_string(dir.join(name)).expect("a page");
+    for (name, parts) in [
+        (
+            "watch-node.1",
+            &[
+                "\n.SH SYNOPSIS\n\\fBwatch node\\fR [OPTIONS] CONFIG.ron\n.br\n\\fBwatch node\\fR [OPTIONS] PROTOCOL WORD...\n",
+                "\\fB0\\fR\nit was told to stop, and has stopped in order",
+                "\\fB130\\fR\nit was told to stop at once",
+            ][..],
+        ),
+        (
+            "watch-ask.1",
+            &[
+                "\n.SH SYNOPSIS\n\\fBwatch ask\\fR [OPTIONS] SOCKET [COMMAND]\n",
+                "\\fB3\\fR\nit did not answer in time\n",
+            ],
+        ),
+    ] {
+        let page = page(name);
+        for part in parts {
+            assert!(page.contains(part), "{part} in\n{page}");
+        }
+        assert!(!page.contains("verdict"), "{page}");
+    }
 }
 
 #[test]

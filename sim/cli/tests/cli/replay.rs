@@ -313,6 +313,55 @@ fn a_story_is_told_in_part_or_whole() {
 }
 
 #[test]
+fn inputs_that_are_not_there_are_told_with_those_that_are() {
+    let folder = Folder::new();
+    let path = lonely(&folder);
+    let count = identical(&path)["inputs"].as_u64().expect("a number");
+    let holds = format!("it holds the inputs 1 to {count}");
+    let (beyond, last) = ((count + 1).to_string(), count.to_string());
+    for (words, says) in [
+        (&["--from", &beyond][..], Some("none of them is there")),
+        (&["--from", "900", "--to", "901"], Some("none of them is there")),
+        (&["--to", &beyond], Some("not all of them are there")),
+        (&["--from", "1", "--to", &last], None),
+        (&["--from", &last], None),
+    ] {
+        let output = replay(&[&[path.as_str()], words].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let said = text(&output.stdout);
+        match says {
+            Some(says) => assert!(said.contains(says) && said.contains(&holds), "{said}"),
+            None => assert!(!said.contains("note:"), "{said}"),
+        }
+    }
+    let output = replay(&[&path, "--from", "3", "--to", "2"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--from 3 comes after --to 2"));
+}
+
+#[test]
+fn a_recording_without_an_input_is_neither_identical_nor_not() {
+    let folder = Folder::new();
+    let path = lonely(&folder);
+    let whole = std::fs::read(&path).expect("it is there");
+    // Twelve bytes of a magic and a format, and the head: its length, its checksum, and so many bytes.
+    let len = u32::from_le_bytes(*whole[12..].first_chunk().expect("a head")) as usize;
+    std::fs::write(&path, &whole[..24 + len]).expect("it is ours");
+    let output = replay(&[&path]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("holds no input") && !said.contains("identical"),
+        "{said}"
+    );
+    let output = replay(&[&path, "--format", "json", "--quiet"]);
+    let told = objects(text(&output.stdout))
+        .pop()
+        .expect("it is told, quiet or not");
+    assert_eq!((&told["identical"], &told["inputs"]), (&Value::Null, &0.into()));
+}
+
+#[test]
 fn what_is_no_recording_is_refused_and_the_others_are_replayed() {
     let folder = Folder::new();
     let path = lonely(&folder);

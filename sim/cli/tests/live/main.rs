@@ -3,7 +3,9 @@
 
 mod ends;
 mod plays;
+mod records;
 mod refuses;
+mod tells;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

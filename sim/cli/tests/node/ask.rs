@@ -72,12 +72,32 @@ fn nobody_and_no_command_are_told() {
     let (_node, socket) = server(&folder);
     let (code, _, stderr) = ended(&["ask", &socket, "Statsu"]);
     assert!(
-        code == Some(2) && stderr.contains("`Statsu` is no command of hac"),
+        code == Some(2) && stderr.contains("`Statsu` is no command of hac: it can be asked Status"),
         "{stderr}"
     );
     let (code, _, stderr) = ended(&["ask", &folder.at("none.sock"), "Status"]);
     assert!(
         code == Some(2) && stderr.contains("nobody listens there"),
+        "{stderr}"
+    );
+    // What is there is told for what it is.
+    let file = folder.file("file", "");
+    for (path, says) in [
+        (file.as_str(), "this is a file, and no control socket"),
+        (&folder.at("."), "this is a folder, and no control socket"),
+    ] {
+        let (code, _, stderr) = ended(&["ask", path, "Status"]);
+        assert!(
+            code == Some(2) && stderr.contains(says) && !stderr.contains("nobody listens"),
+            "{stderr}"
+        );
+    }
+    // One that is left behind is a socket, and there is nobody.
+    let left = folder.at("left.sock");
+    drop(UnixListener::bind(&left).expect("a socket"));
+    let (code, _, stderr) = ended(&["ask", &left, "Status"]);
+    assert!(
+        code == Some(2) && stderr.contains("nobody listens there any more"),
         "{stderr}"
     );
     // Somebody who never says a word.
@@ -194,7 +214,7 @@ fn a_node_can_be_stopped_through_its_socket_which_is_its_owners_and_goes_with_it
         &socket,
     ]);
     assert!(
-        code == Some(2) && stderr.contains("another process listens there"),
+        code == Some(2) && stderr.contains(&format!("{} listens there", node.shown())),
         "{stderr}"
     );
     let mut client = connected(&socket);

@@ -5,23 +5,27 @@ use crate::process::{Folder, Node, address, ended};
 #[test]
 fn what_is_printed_of_arguments_is_a_file_that_prints_the_same() {
     let folder = Folder::new();
-    let members = folder.file("members", "127.0.0.8:7101\n127.0.0.9:7101\n");
+    let (at, own) = (address(), address());
+    let members = folder.file("members", &format!("{at}:7101\n{own}:7101\n"));
+    let [control, record, lines] = ["x.sock", "r", "l.jsonl"].map(|name| folder.at(name));
     for words in [
         &[
             "hac",
             "server",
             "7101",
+            "--address",
+            &at,
             "--seed",
             "7",
             "--data",
             "d",
             "--http",
-            "127.0.0.1:9100",
+            "127.0.0.1:0",
         ][..],
         &[
             "hac",
             "client",
-            "localhost",
+            "127.0.0.1",
             "7101",
             "--rules",
             "Original",
@@ -33,13 +37,13 @@ fn what_is_printed_of_arguments_is_a_file_that_prints_the_same() {
         &[
             "hac",
             "peer",
-            "127.0.0.9",
+            &own,
             "--members",
             &members,
             "--control",
-            "/run/x.sock",
+            &control,
             "--record",
-            "/r",
+            &record,
         ],
         &[
             "hac",
@@ -47,8 +51,10 @@ fn what_is_printed_of_arguments_is_a_file_that_prints_the_same() {
             "7101",
             "--config",
             "(misses: 3)",
+            "--address",
+            &at,
             "--lines",
-            "/l.jsonl",
+            &lines,
         ],
         &["echo", "asker", "127.0.0.1", "7", "--address", "127.0.0.3"],
     ] {
@@ -96,6 +102,49 @@ fn a_file_that_is_wrong_is_shown_as_a_scenario_is() {
 }
 
 #[test]
+fn a_file_for_another_command_is_told_which_one_that_is() {
+    let folder = Folder::new();
+    let node = "Node(protocol: \"hac\", name: \"s\", role: Server, address: \"127.0.0.1\")";
+    let file = folder.file("s.ron", node);
+    for command in ["run", "check", "sweep"] {
+        let (code, _, stderr) = ended(&[command, &file]);
+        assert_eq!(code, Some(2), "{stderr}");
+        for part in [
+            "this is the file of a live node, not a scenario",
+            "`squall node FILE`",
+            "s.ron:1:1",
+        ] {
+            assert!(stderr.contains(part), "{stderr}");
+        }
+    }
+    let file = folder.file("x.ron", "Scenario(protocol: \"hac\")");
+    let (code, _, stderr) = ended(&["node", &file]);
+    assert_eq!(code, Some(2));
+    for part in ["this is a scenario, not a node", "played by `run`"] {
+        assert!(stderr.contains(part), "{stderr}");
+    }
+    // Fields that only scenarios have, and what there is of others, in a node's own words.
+    for (field, says) in [
+        ("timeline: []", "`timeline` is for scenarios"),
+        ("network: ()", "`network` is for scenarios"),
+        (
+            "hosts: []",
+            "a file is for one node: its `name`, `role` and `address`",
+        ),
+    ] {
+        let file = folder.file("n.ron", &node.replace("name:", &format!("{field}, name:")));
+        let (code, _, stderr) = ended(&["node", &file, "--check"]);
+        assert!(code == Some(2) && stderr.contains(says), "{stderr}");
+    }
+    let file = folder.file("c.ron", &node.replace("Server", "Client"));
+    let (_, _, stderr) = ended(&["node", &file, "--check"]);
+    assert!(
+        stderr.contains("has no server to join") && stderr.contains("name its address"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn arguments_that_are_wrong_are_told_with_what_would_be_right() {
     let folder = Folder::new();
     let members = folder.file("members", "127.0.0.8\n");
@@ -120,6 +169,22 @@ fn arguments_that_are_wrong_are_told_with_what_would_be_right() {
         (
             &["hca", "server", "7101"],
             "neither a file, which is called `….ron`, nor a protocol; there are\n  echo server PORT",
+        ),
+        (
+            &["hac", "server", "7101", "--members", &members],
+            "`hac server 7101` takes no list of members: `hac peer ADDRESS [PORT] --members FILE` does",
+        ),
+        (
+            &["hac", "client", "127.0.0.1", "7101", "--members", &members],
+            "`hac client 127.0.0.1 7101` takes no list of members",
+        ),
+        (
+            &["echo", "server", "7", "--members", &members],
+            "none of echo's arguments do",
+        ),
+        (
+            &["s.ron", "--members", &members],
+            "--members is for arguments of a protocol; s.ron names members",
         ),
         (&["s.ron", "extra"], "take `extra` away"),
         (&["none.ron"], "cannot be read: No such file"),

@@ -49,7 +49,62 @@ fn a_folder_that_another_node_uses_is_refused() {
         .concat();
         let (code, _, stderr) = ended(&words);
         assert_eq!(code, Some(2), "{stderr}");
-        assert!(stderr.contains("is in use by another process"), "{stderr}");
+        assert!(
+            stderr.contains(&format!("is in use by {}", first.shown())),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_of_another_node_is_refused_and_taken_on_purpose_only() {
+    let folder = Folder::new();
+    let at = address();
+    let data = served(&folder, &at);
+    let words = ["hac", "server", "7101", "--address", &at, "--data", &data];
+    let other = [&words[..], &["--name", "other"]].concat();
+    let before = fs::read(folder.at("data/incarnation")).expect("it was written");
+    for more in [&[][..], &["--wipe"], &["--check"]] {
+        let (code, stdout, stderr) = ended(&[&["node"], &other[..], more].concat());
+        assert_eq!(code, Some(2), "{stderr}");
+        let said = stdout + &stderr;
+        for part in [
+            "is the data folder of server-7101 (hac Server), and this is other (hac Server)",
+            "--adopt",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    assert_eq!(fs::read(folder.at("data/incarnation")).ok(), Some(before));
+    let (code, stdout, stderr) = ended(&[&["node"], &other[..], &["--adopt", "--check"]].concat());
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let mut node = Node::start(&[&other[..], &["--adopt"]].concat());
+    node.says(&[
+        &data,
+        "was the data folder of server-7101 (hac Server), and is of other (hac Server) now",
+    ]);
+    node.says(&["incarnation=1", "disk=Kept"]);
+    node.signal("TERM");
+    assert_eq!(node.end().0.code(), Some(0));
+    // It is its own now.
+    let (code, _, stderr) = ended(&[&["node"], &words[..]].concat());
+    assert!(
+        code == Some(2) && stderr.contains("is the data folder of other"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_client_with_any_port_comes_back_to_its_folder() {
+    let folder = Folder::new();
+    let (at, data) = (address(), folder.at("data"));
+    // It has another port each time, and is the same client.
+    for life in ["incarnation=0", "incarnation=1"] {
+        let mut node = Node::start(&["hac", "client", &at, "7101", "--data", &data]);
+        node.says(&["starting", "name=client "]);
+        node.says(&[life]);
+        node.signal("TERM");
+        assert_eq!(node.end().0.code(), Some(0));
     }
 }
 

@@ -3,8 +3,11 @@
 mod ask;
 mod attended;
 mod bug;
+mod check;
 mod config;
 mod data;
+mod help;
+mod log;
 mod pages;
 mod process;
 mod stopping;

@@ -52,11 +52,7 @@ fn people_get_a_page_and_programs_json() {
     ] {
         assert!(body.contains(part), "{part}: {body}");
     }
-    for (path, accept) in [
-        ("/status", "application/json"),
-        ("/status.json", "*/*"),
-        ("/", "application/json"),
-    ] {
+    for (path, accept) in [("/status", "application/json"), ("/status.json", "*/*")] {
         let (_, head, body) = page(&pages, path, accept);
         assert!(head.contains("content-type: application/json"), "{head}");
         let status: Value = serde_json::from_str(&body).expect("JSON");
@@ -68,6 +64,91 @@ fn people_get_a_page_and_programs_json() {
     }
     assert_eq!(page(&pages, "/healthz", "*/*").2, "ok\n");
     assert_eq!(page(&pages, "/none", "*/*").0, "HTTP/1.1 404 Not Found");
+}
+
+#[test]
+fn the_first_page_leads_to_all_others() {
+    let (_node, pages) = server();
+    let (line, head, body) = page(&pages, "/", "*/*");
+    assert_eq!(line, "HTTP/1.1 200 OK");
+    assert!(head.contains("content-type: text/html; charset=utf-8"), "{head}");
+    let links: Vec<&str> = body
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(links, ["/status", "/status.json", "/metrics", "/healthz"]);
+    for link in links {
+        assert_eq!(page(&pages, link, "*/*").0, "HTTP/1.1 200 OK", "{link}");
+    }
+}
+
+#[test]
+fn a_status_has_the_last_fact_of_each_name_and_the_recorders_file() {
+    let folder = Folder::new();
+    let (at, flights) = (address(), folder.at("flights"));
+    let mut node = Node::start(&[
+        "hac",
+        "server",
+        "7101",
+        "--address",
+        &at,
+        "--http",
+        "127.0.0.1:0",
+        "--record",
+        &flights,
+    ]);
+    let pages = node.pages();
+    node.says(&["fact=\"serving\""]);
+    let status = || -> Value {
+        let (_, _, body) = page(&pages, "/status.json", "*/*");
+        serde_json::from_str(&body).expect("JSON")
+    };
+    // Tables come each round, and push nothing out.
+    let count = |status: &Value, name: &str| {
+        let facts = status["facts"].as_array().expect("facts");
+        let of = facts.iter().find(|fact| fact["name"] == name);
+        of.and_then(|fact| fact["count"].as_u64()).unwrap_or_default()
+    };
+    let mut now = status();
+    while count(&now, "table") < 3 {
+        now = status();
+    }
+    let names: Vec<&str> = now["facts"]
+        .as_array()
+        .expect("facts")
+        .iter()
+        .filter_map(|fact| fact["name"].as_str())
+        .collect();
+    assert_eq!(names[0], "table", "the latest first");
+    for name in ["serving", "granted", "started"] {
+        assert_eq!(
+            (
+                count(&now, name),
+                names.iter().filter(|one| **one == name).count()
+            ),
+            (1, 1),
+            "{now}"
+        );
+    }
+    let file = format!("{flights}/flight-000000.sqf");
+    assert_eq!(
+        (now["recording"]["is"].as_str(), now["recording_file"].as_str()),
+        (Some("on"), Some(file.as_str()))
+    );
+    assert!(
+        now["up_ms"].as_f64() > Some(0.0) && now["log_lines_lost"] == 0,
+        "{now}"
+    );
+    let (_, _, html) = page(&pages, "/status", "text/html");
+    assert!(html.contains(&file) && html.contains("the last of "), "{html}");
+    node.signal("TERM");
+    let (_, log) = node.end();
+    // Nor are they in the log, where people look for what is not routine.
+    assert!(
+        log.contains("fact=\"serving\"") && !log.contains("fact=\"table\""),
+        "{log}"
+    );
 }
 
 #[test]

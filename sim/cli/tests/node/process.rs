@@ -127,6 +127,11 @@ impl Node {
         text
     }
 
+    /// What others call it that find it in their way.
+    pub(crate) fn shown(&self) -> String {
+        format!("process {} (squall)", self.child.id())
+    }
+
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
     }

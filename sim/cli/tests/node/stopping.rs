@@ -41,7 +41,7 @@ fn a_port_that_another_node_has_is_told_and_nothing_is_left_behind() {
     ]);
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
     assert!(
-        stderr.contains(&format!("{at}:7101 cannot be bound: another process has it")),
+        stderr.contains(&format!("{at}:7101 cannot be bound: {} has it", first.shown())),
         "{stderr}"
     );
     assert!(
@@ -58,10 +58,11 @@ fn what_cannot_be_had_around_a_node_is_told() {
     let (at, file) = (address(), folder.file("file", "mine"));
     let mut first = Node::start(&["hac", "server", "7101", "--address", &at, "--http", "127.0.0.1:0"]);
     let pages = first.pages();
+    let taken = format!("{} has it", first.shown());
     let none = folder.at("none/control.sock");
     let long = folder.at(&"x".repeat(110));
     for (flag, value, said) in [
-        ("--http", pages.as_str(), "another process has that port"),
+        ("--http", pages.as_str(), taken.as_str()),
         (
             "--http",
             "192.0.2.1:9100",

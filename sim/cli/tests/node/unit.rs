@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::process::{Folder, ended};
+use crate::process::{Folder, address, ended};
 
 #[test]
 fn the_unit_is_one_that_systemd_takes_and_runs_what_the_program_takes() {
@@ -15,12 +15,13 @@ fn the_unit_is_one_that_systemd_takes_and_runs_what_the_program_takes() {
         .expect("it starts something");
     // What it starts, with what systemd puts in place of its words.
     let folder = Folder::new();
-    let node = "Node(protocol: \"hac\", name: \"c1\", role: Server, address: \"127.0.0.1\")";
-    folder.file("c1.ron", node);
+    let at = address();
+    let node = format!("Node(protocol: \"hac\", name: \"c1\", role: Server, address: \"{at}\")");
+    folder.file("c1.ron", &node);
     let words = starts
         .replace("/etc/squall/%i.ron", &folder.at("c1.ron"))
-        .replace("${STATE_DIRECTORY}", "/var/lib/squall/c1")
-        .replace("${RUNTIME_DIRECTORY}", "/run/squall/c1");
+        .replace("${STATE_DIRECTORY}", &folder.at("state"))
+        .replace("${RUNTIME_DIRECTORY}", &folder.at("."));
     assert!(!words.contains(['%', '$']), "{words}");
     let words: Vec<&str> = words.split(' ').skip(1).chain(["--check"]).collect();
     let (code, _, stderr) = ended(&words);

@@ -263,5 +263,10 @@ fn holms_procedure_rejects_from_the_least_probability_up() {
     assert_eq!(tests(&[0.004, 0.3, 0.003]), [true, false, true]);
     assert_eq!(tests(&[0.004, 0.004, 0.3]), [false, false, false]);
     assert_eq!(tests(&[0.009]), [true]);
+    let adjusted: Vec<f64> = holm([0.02, 0.9, 0.004].map(|p| (What::Order, p)).into())
+        .iter()
+        .map(|test| test.adjusted)
+        .collect();
+    assert_eq!(adjusted, [0.04, 0.9, 0.012]);
     assert_eq!(tests(&[]), [] as [bool; 0]);
 }

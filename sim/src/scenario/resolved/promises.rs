@@ -15,7 +15,8 @@ pub(super) fn promises<P: Protocol>(page: &mut Page, plans: &[Plan<P>]) {
             placed: plan.hosts.iter().map(|host| host.placed.clone()).collect(),
         })
         .collect();
-    let (mut written, mut by_themselves, mut without) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut written, mut by_themselves) = (Vec::new(), Vec::new());
+    let mut without: Vec<Vec<String>> = vec![Vec::new(); of.len()];
     for (index, kind) in kinds.iter().enumerate() {
         let planned: Vec<Option<&PlannedInvariant>> = of.iter().map(|of| of.planned(index)).collect();
         let says = says_when(kind, &of, &planned);
@@ -29,11 +30,10 @@ pub(super) fn promises<P: Protocol>(page: &mut Page, plans: &[Plan<P>]) {
         } else if planned.iter().any(Option::is_some) {
             by_themselves.push(format!("{}.{}: {says}", P::NAME, kind.name()));
         }
-        let is_left_out = |(of, planned): (&Judged<'_, P>, &Option<&PlannedInvariant>)| {
-            planned.is_none() && kind.applies(&of.setup())
-        };
-        if of.iter().zip(&planned).any(is_left_out) {
-            without.push(format!("\"{}\"", kind.name()));
+        for ((of, planned), without) in of.iter().zip(&planned).zip(&mut without) {
+            if planned.is_none() && kind.applies(&of.setup()) {
+                without.push(format!("\"{}\"", kind.name()));
+            }
         }
     }
     page.list("invariants", written.into_iter());
@@ -43,9 +43,23 @@ pub(super) fn promises<P: Protocol>(page: &mut Page, plans: &[Plan<P>]) {
     for line in by_themselves {
         page.comment(&line);
     }
-    if !without.is_empty() {
-        page.field("without", format_args!("[{}]", without.join(", ")));
+    if let Some(without) = without_of(plans, &without) {
+        page.field("without", without);
     }
+}
+
+/// Promises that are left out, as a list where it is the same for all rule sets, and else for each that leaves some out.
+fn without_of<P: Protocol>(plans: &[Plan<P>], without: &[Vec<String>]) -> Option<String> {
+    let listed = |names: &[String]| format!("[{}]", names.join(", "));
+    let first = without.first()?;
+    if without.iter().all(|names| names == first) {
+        return (!first.is_empty()).then(|| listed(first));
+    }
+    let each = plans.iter().zip(without).filter(|(_, names)| !names.is_empty());
+    let each: Vec<String> = each
+        .map(|(plan, names)| format!("{}: {}", plan.rules, listed(names)))
+        .collect();
+    Some(format!("{{ {} }}", each.join(", ")))
 }
 
 /// A rule set with what its promises may know before the run.

@@ -4,12 +4,27 @@ use std::net::SocketAddrV4;
 
 use serde::{Deserialize, Serialize};
 use squall_nodes::{CallId, Input, Node, NodeRng, Outbox, Span, Time, Timer};
+use squall_sim::machine::Waking;
 
 use super::LONGEST_WRITING;
 
-/// Between two datagrams it is idle for at least this, and less than [`LONGEST_PAUSE`], so that the two nodes do not fall into step.
-const SHORTEST_PAUSE: Span = Span::from_millis(15);
-const LONGEST_PAUSE: Span = Span::from_millis(25);
+/// Between two datagrams it is idle for a time within one of these, each as often as the others: from the few milliseconds between two
+/// datagrams to the rounds of most protocols. The two nodes do not fall into step.
+const PAUSES: [(Span, Span); 6] = {
+    const fn ms(low: u64, high: u64) -> (Span, Span) {
+        (Span::from_millis(low), Span::from_millis(high))
+    }
+    [
+        ms(5, 10),
+        ms(10, 20),
+        ms(20, 40),
+        ms(40, 80),
+        ms(80, 160),
+        ms(160, 300),
+    ]
+};
+/// What it is idle for on average.
+pub(super) const MEAN_PAUSE: Span = Span::from_millis(77);
 /// How long a datagram is: about as long as most are.
 const LENGTH: usize = 64;
 /// How much is written: about as much as most nodes keep.
@@ -24,6 +39,8 @@ pub(super) struct Probe {
     call: Option<CallId>,
     /// When the timer is to go off that is armed.
     due: Time,
+    /// When it was handed something last.
+    last: Time,
     sent: u32,
     /// When the writes began, and the last of them.
     writing: Option<(Time, Time)>,
@@ -48,7 +65,7 @@ pub(super) struct Readings {
     /// How long datagrams took that came in, each.
     pub(super) delays: Vec<Span>,
     /// How late timers went off.
-    pub(super) lateness: Vec<Span>,
+    pub(super) lateness: Vec<Waking>,
     /// How long writes took.
     pub(super) writes: Vec<Span>,
 }
@@ -85,6 +102,7 @@ impl Node for Probe {
             rng,
             call: None,
             due: Time::MAX,
+            last: Time::ZERO,
             sent: 0,
             writing: None,
             readings: Readings::default(),
@@ -92,6 +110,7 @@ impl Node for Probe {
     }
 
     fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
+        let last = std::mem::replace(&mut self.last, now);
         match input {
             Input::Start => out.bind(self.config.port),
             Input::Command { call, .. } => {
@@ -99,7 +118,10 @@ impl Node for Probe {
                 self.rest(now, out);
             }
             Input::Timer(Tick) => {
-                self.readings.lateness.push(now.since(self.due));
+                self.readings.lateness.push(Waking {
+                    idle: self.due.since(last),
+                    late: now.since(self.due),
+                });
                 self.send(now, out);
                 self.sent += 1;
                 if self.sent < self.config.datagrams {
@@ -128,7 +150,8 @@ impl Node for Probe {
 
 impl Probe {
     fn rest(&mut self, now: Time, out: &mut Outbox<Self>) {
-        self.due = now + self.rng.span(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let (low, high) = PAUSES[self.rng.below(PAUSES.len() as u64) as usize];
+        self.due = now + self.rng.span(low, high);
         out.arm(Tick, self.due);
     }
 

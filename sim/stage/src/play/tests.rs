@@ -4,14 +4,17 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use squall_live::Line;
 use squall_nodes::echo::{Echo, EchoNode};
-use squall_nodes::{Crash, DiskAtBoot, Placed};
+use squall_nodes::{Change, Crash, DiskAtBoot, HostId, Placed};
 use squall_sim::outcome::{Outcome, Verdict};
 use squall_sim::scenario::{ScenarioFile, resolve};
 
 use super::*;
+use crate::crew::News;
 use crate::door::{Folders, Links};
-use crate::ground::{Cutter, Ground};
+use crate::ground::{Cutter, Ground, Plug};
+use crate::host::{Act, Host};
 use crate::netns::CutWays;
 use crate::staged::come_to;
 
@@ -31,6 +34,10 @@ impl Ground for Nowhere {
         Ok(())
     }
 
+    fn plug(&mut self, _: HostId, _: Plug) -> Result<(), StageError> {
+        Ok(())
+    }
+
     fn cutter(&self) -> Cutter {
         Cutter::Edges
     }
@@ -42,11 +49,17 @@ impl Ground for Nowhere {
 
 /// A server `s`, and an asker `a` that boots after 20 ms. The first hosts have been told to go.
 fn with_play(timeline: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
+    with_work(timeline, "[]", test);
+}
+
+/// The same, with a workload.
+fn with_work(timeline: &str, workload: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
     let text = format!(
         r#"Scenario(
             protocol: "echo",
             hosts: [(name: "s", role: Server), (name: "a", role: Asker, starts: "20ms")],
             timeline: {timeline},
+            workload: {workload},
             limit: "10s",
             live: (tolerance: "100ms"),
         )"#
@@ -59,6 +72,7 @@ fn with_play(timeline: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
         folder: PathBuf::new(),
         links: Links::Edge,
         folders: Folders::Keep,
+        record: None,
         stop: &stop,
         progress: &|_| (),
     };
@@ -103,6 +117,13 @@ impl Play<'_, '_, Echo> {
         self.changes.takes_act(change);
         self.unsettle(change, 0, &itself("the test"), now);
         self.crew.host(id).doing = Some((Act { what, change }, now));
+    }
+
+    /// Gives a host a process that tells back what it is told.
+    fn runs(&mut self, id: HostId, folder: &std::path::Path) {
+        let host = self.crew.host(id);
+        let log = folder.join(&host.name);
+        host.process = Some(crate::process::Process::start(std::process::Command::new("cat"), &log).unwrap());
     }
 
     /// The changes of the world that those who watch would be shown, by the milliseconds of the run.
@@ -264,6 +285,12 @@ fn a_change_is_made_when_the_last_acknowledgement_of_it_was_written() {
 fn a_run_whose_stalls_left_a_promise_unjudged_is_no_answer() {
     let quiet = outcome(&[]);
     assert_eq!(quiet.verdict, Verdict::Violated, "nobody has had an answer");
+    // It was quiet when `a` had booted, and the tolerance comes on top of what is promised.
+    let violation = quiet.violation.unwrap();
+    let told = violation.quiet.unwrap();
+    let ms = Span::from_millis;
+    assert_eq!((told.since, told.tolerance), (Time::ZERO + ms(30), ms(100)));
+    assert_eq!(violation.at, told.since + told.bound + told.tolerance);
     let stalls: Vec<u64> = (1..20).map(|nth| 500 * nth).collect();
     let stalled = outcome(&stalls);
     assert_eq!(stalled.verdict, Verdict::Inconclusive);
@@ -273,4 +300,113 @@ fn a_run_whose_stalls_left_a_promise_unjudged_is_no_answer() {
             "the machine kept a from running 19 times, 300ms at most: echo.askers_are_answered could not be judged after the test"
         ]
     );
+}
+
+#[test]
+fn a_call_is_seen_when_it_is_handed_over_and_once() {
+    let workload = r#"[At(time: "40ms", of: "s", command: ())]"#;
+    with_work("[]", workload, |mut play| {
+        play.boots(S, 0);
+        // What it is asked lies there until it goes on.
+        play.crew.host(S).power = Power::Paused;
+        let before = clock::now();
+        play.happen(Time::ZERO, Due::Call(0, 0)).unwrap();
+        let after = clock::now();
+        let (at, command) = (play.at(5_000), ());
+        play.hear(S, Line::Call { at, call: 0, command });
+        let mut calls = Vec::new();
+        while let Some((at, sight)) = play.merge.take(Time::MAX) {
+            if let Sight::Call { host, call, .. } = sight {
+                calls.push((at, host, call));
+            }
+        }
+        let [(at, S, 0)] = calls[..] else {
+            panic!("{} calls", calls.len())
+        };
+        assert!(before <= at && at <= after);
+        assert_eq!(play.calls, [1]);
+    });
+}
+
+#[test]
+fn nobody_calls_a_host_that_is_down() {
+    let workload = r#"[At(time: "10ms", of: "a", command: ())]"#;
+    with_work("[]", workload, |mut play| {
+        play.boots(S, 0);
+        let limit = Time::ZERO + Span::from_secs(10);
+        play.make_happen(play.at(15), limit).unwrap();
+        assert_eq!(play.calls, [0]);
+    });
+}
+
+#[test]
+fn who_loses_power_is_cut_off_by_all_others_before_it_is_killed_and_until_it_starts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    with_play(
+        r#"[At("0s", PowerCut("s")), At("1s", Restart("s"))]"#,
+        |mut play| {
+            play.runs(S, folder.path());
+            play.runs(A, folder.path());
+            play.boots(S, 0);
+            play.does(A, Do::Start(State::Kept), 1);
+            play.crew.host(A).power = Power::On;
+            play.boots(A, 2);
+            play.strike(0, None, Time::ZERO).unwrap();
+            let ips: Vec<_> = play.plan.hosts.iter().map(|host| host.placed.ip).collect();
+            let cut = squall_live::Way::Cut { by: Vec::new() };
+            let peer = &play.crew.host(A).policy.peers[&ips[0]];
+            assert_eq!((&peer.out, &peer.back), (&cut, &cut));
+            let is_killed = |play: &mut Play<'_, '_, Echo>| matches!(play.crew.host(S).doing, Some((act, _)) if matches!(act.what, Do::Kill(Crash::PowerCut)));
+            let number = play.crew.host(A).policy.number;
+            let applied = |play: &Play<'_, '_, Echo>, policy| Line::Applied {
+                at: play.at(5),
+                policy,
+            };
+            let line = applied(&play, number - 1);
+            play.hear(A, line);
+            assert!(!is_killed(&mut play), "it runs until all have cut it off");
+            let line = applied(&play, number);
+            play.hear(A, line);
+            assert!(is_killed(&mut play));
+            // It is started again at once, but not before it is gone.
+            play.crew.host(S).file = folder.path().join("none");
+            play.crew.host(S).log = folder.path().join("s");
+            play.strike(1, None, Time::ZERO).unwrap();
+            assert!(play.wires.is_unplugged(S));
+            play.crew.host(S).reap();
+            let ended = play.take(News::Ended(S, "was killed".to_owned()));
+            assert!(ended.is_err(), "there is no program to start");
+            assert!(!play.wires.is_unplugged(S));
+            assert!(play.crew.host(A).policy.peers.is_empty());
+            assert!(play.crew.host(A).policy.number > number);
+            let how = Crash::PowerCut;
+            let down = Change::Down { host: S, how };
+            let changes = play.changes_shown();
+            assert!(changes.iter().any(|(_, change)| *change == down), "{changes:?}");
+        },
+    );
+}
+
+#[test]
+fn who_is_killed_while_it_is_cut_off_is_killed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let timeline = r#"[At("0s", PowerCut("s")), At("0s", Restart("s")), At("0s", Kill("s"))]"#;
+    with_play(timeline, |mut play| {
+        play.runs(S, folder.path());
+        play.runs(A, folder.path());
+        play.boots(S, 0);
+        play.does(A, Do::Start(State::Kept), 1);
+        play.crew.host(A).power = Power::On;
+        play.boots(A, 2);
+        for step in 0..3 {
+            play.strike(step, None, Time::ZERO).unwrap();
+        }
+        let doing = play.crew.host(S).doing.map(|(act, _)| act.what);
+        assert_eq!(doing, Some(Do::Kill(Crash::Kill)), "a kill waits for nothing");
+        let (at, policy) = (play.at(5), play.crew.host(A).policy.number);
+        play.hear(A, Line::Applied { at, policy });
+        let doing = play.crew.host(S).doing.map(|(act, _)| act.what);
+        assert_eq!(doing, Some(Do::Kill(Crash::Kill)));
+        assert!(play.crew.host(S).acts.is_empty());
+    });
 }

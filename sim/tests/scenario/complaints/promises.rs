@@ -38,6 +38,43 @@ fn invariants_are_the_protocols_and_so_are_their_parameters() {
 }
 
 #[test]
+fn what_a_rule_set_does_without_is_said_of_a_rule_set_that_there_is() {
+    one(
+        &with("without: { ⟦Orignal⟧: [\"ids_unique\"] },"),
+        "no rule set `Orignal`",
+        "did you mean `Original`?",
+    );
+    one(
+        &with("without: { Original: [⟦\"ids_unik\"⟧] },"),
+        "no invariant `ids_unik`",
+        "did you mean `ids_unique`?",
+    );
+    one(
+        &with("without: { Original: ⟦[]⟧ },"),
+        "empty",
+        "put something in it",
+    );
+    one(
+        &with("without: ⟦{}⟧,"),
+        "no rule set is named",
+        "put something in it",
+    );
+    one(
+        &with("invariants: [ids_unique()], without: { Original: [⟦\"ids_unique\"⟧] },"),
+        "asked for and turned off",
+        "take it from",
+    );
+    // What one rule set does without is judged, and may be expected, under the other.
+    one(
+        &with(
+            "without: { Original: [\"ids_unique\"] }, expect: { Original: Violated(⟦\"ids_unique\"⟧), Hardened: Violated(\"ids_unique\") },",
+        ),
+        "is not judged",
+        "expect something else",
+    );
+}
+
+#[test]
 fn expectations_name_rule_sets_and_invariants_that_are_judged() {
     one(
         &with("expect: { Original: Held, ⟦Hardned⟧: Held, Hardened: Held },"),

@@ -1,0 +1,91 @@
+//! How a run is coming on, in lines for whoever has no bar to look at: its start, and what the timeline does, at most once a second.
+
+use squall_nodes::{Span, Time};
+use squall_reports::look::counted;
+use squall_stage::Progress;
+
+/// How long it is between two lines at least.
+const EVERY: Span = Span::from_secs(1);
+
+/// What was told of one run so far.
+pub(super) struct Telling {
+    limit: Span,
+    began: bool,
+    last: Option<Time>,
+    /// How many faults were not told of since.
+    untold: u64,
+}
+
+impl Telling {
+    /// Of a run of this length.
+    pub(super) fn of(limit: Span) -> Self {
+        Telling {
+            limit,
+            began: false,
+            last: None,
+            untold: 0,
+        }
+    }
+
+    /// What is to be told now, if anything is.
+    pub(super) fn line(&mut self, progress: &Progress) -> Option<String> {
+        match progress {
+            Progress::Starting { of, .. } if !self.began => {
+                self.began = true;
+                let hosts = counted(*of as u64, "host", "hosts");
+                Some(format!("{hosts}, for {}", self.limit))
+            }
+            Progress::Fault { at, label } => {
+                if self.last.is_some_and(|last| at.since(last) < EVERY) {
+                    self.untold += 1;
+                    return None;
+                }
+                self.last = Some(*at);
+                let before = match std::mem::take(&mut self.untold) {
+                    0 => String::new(),
+                    untold => format!(", and {} before it", counted(untold, "fault", "faults")),
+                };
+                let ms = at.since(Time::ZERO).as_nanos() / 1_000_000;
+                Some(format!("at {} s: {label}{before}", seconds(ms)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Milliseconds as seconds, with one digit behind the point.
+fn seconds(ms: u64) -> String {
+    format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(ms: u64) -> Progress {
+        Progress::Fault {
+            at: Time::ZERO + Span::from_millis(ms),
+            label: format!("kill(c{ms})"),
+        }
+    }
+
+    #[test]
+    fn the_start_is_told_once_and_faults_at_most_once_a_second() {
+        let mut telling = Telling::of(Span::from_secs(13));
+        let starting = |ready| Progress::Starting { ready, of: 5 };
+        assert_eq!(telling.line(&starting(0)), Some("5 hosts, for 13s".to_owned()));
+        assert_eq!(telling.line(&starting(1)), None);
+        let told: Vec<String> = [2_003, 2_400, 3_002, 3_003, 9_999]
+            .into_iter()
+            .filter_map(|ms| telling.line(&fault(ms)))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "at 2.0 s: kill(c2003)",
+                "at 3.0 s: kill(c3003), and 2 faults before it",
+                "at 9.9 s: kill(c9999)"
+            ]
+        );
+    }
+}
