@@ -69,7 +69,7 @@ crate::facts! {
             term: Term,
         },
         /// As the leader, it has calculated what somebody asked for.
-        "calculated" => Calculated {
+        routine "calculated" => Calculated {
             /// Who asked.
             asker: SocketAddrV4,
             /// The request's number among those of the asker.
@@ -78,7 +78,7 @@ crate::facts! {
             term: Term,
         },
         /// It took an answer of the leader's for a request of its own.
-        "answer_taken" => AnswerTaken {
+        routine "answer_taken" => AnswerTaken {
             /// The request's number.
             request: u64,
             /// The answer's term.

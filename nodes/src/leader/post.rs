@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use super::config::Config;
-use super::wire::{Message, Reader, Unreadable, WireError};
+use super::wire::{LONGEST_ANSWER, Message, Reader, Unreadable, WireError};
 use super::{LeaderFact, LeaderNode, Timer};
 use crate::node::{Closed, ConnId, StreamEvent};
 use crate::outbox::Outbox;
@@ -111,7 +111,7 @@ impl Post {
         let conn = out.dial(to);
         let slot = self.slots.take(conn);
         out.arm(Timer::Deadline(slot), now + self.deadline);
-        let reader = Reader::new(self.longest);
+        let reader = Reader::new(LONGEST_ANSWER);
         self.outbound.insert(
             conn,
             Outbound {

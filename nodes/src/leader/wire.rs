@@ -34,6 +34,8 @@ pub const MOST_NODES: usize = 512;
 pub const LONGEST_NAME: usize = 32;
 /// The longest text of a chat, in bytes.
 pub const LONGEST_CHAT: usize = 1024;
+/// The longest answer: a value of [`calc::LONGEST`] bytes and its frame take less.
+pub(super) const LONGEST_ANSWER: usize = 8 * 1024;
 /// The largest number in a message: the largest that every reader of JSON has exactly.
 pub const LARGEST: u64 = (1 << 53) - 1;
 
@@ -365,12 +367,22 @@ impl Reader {
                 return Err(WireError::TooLong);
             }
             if self.ends_with(byte)? {
-                self.bytes.extend_from_slice(&piece[..=at]);
+                self.keep(&piece[..=at]);
                 return Message::decode(&self.bytes).map(Some);
             }
         }
-        self.bytes.extend_from_slice(piece);
+        self.keep(piece);
         Ok(None)
+    }
+
+    /// Keeps a piece, in a buffer that grows by doubling and never beyond the bound.
+    fn keep(&mut self, piece: &[u8]) {
+        let needed = self.bytes.len() + piece.len();
+        if needed > self.bytes.capacity() {
+            let room = (2 * needed).min(self.longest);
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(piece);
     }
 
     /// Whether anything has come in.

@@ -241,6 +241,37 @@ impl LeaderWorld {
         call
     }
 
+    /// Somebody who is no node opens a connection to a host.
+    pub(crate) fn intrude(&mut self, host: usize, from: Ipv4Addr) -> ConnId {
+        let id = HostId(host as u32);
+        let place = &mut self.hosts[host];
+        let (conn, life) = (ConnId(place.ids.draw()), place.incarnation);
+        let end = End {
+            other: id,
+            conn: None,
+            free: Time::ZERO,
+        };
+        self.ends.insert((id, conn), end);
+        let accepted = Happening::Accepted(SocketAddrV4::new(from, 40_000));
+        self.push(self.now, Event::Stream(id, life, conn, accepted));
+        conn
+    }
+
+    /// And something comes in on it in a while.
+    pub(crate) fn feed_in(&mut self, ms: u64, host: usize, conn: ConnId, bytes: &[u8]) {
+        let (id, life) = (HostId(host as u32), self.hosts[host].incarnation);
+        let at = self.now + Span::from_millis(ms);
+        self.push(
+            at,
+            Event::Stream(id, life, conn, Happening::Bytes(bytes.to_vec())),
+        );
+    }
+
+    /// Whether a host has a connection, as far as it has not closed it.
+    pub(crate) fn is_open(&self, host: usize, conn: ConnId) -> bool {
+        self.ends.contains_key(&(HostId(host as u32), conn))
+    }
+
     /// Asks everyone to calculate and to say something, every so often for as long.
     pub(crate) fn chatter(&mut self, every_ms: u64, until_ms: u64) {
         for (count, at) in (0..until_ms).step_by(every_ms as usize).enumerate() {

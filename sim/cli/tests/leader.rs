@@ -9,8 +9,7 @@ use squall_sim::scenario::ScenarioFile;
 use squall_sim::{Outcome, Verdict};
 
 /// Each file, the change that mends it, and the promise that is broken without.
-const FOUND: [(&str, Change, &str); 1] =
-    [("found_waits_to_be_told.ron", Change::Able, "leader.one_leader")];
+const FOUND: [(&str, Change, &str); 1] = [("found_waits_to_be_told.ron", Change::Able, "leader.one_leader")];
 
 /// How many seeds each file is run with, beside its own.
 const SEEDS: u64 = if cfg!(debug_assertions) { 10 } else { 300 };
