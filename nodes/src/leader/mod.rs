@@ -100,7 +100,7 @@
 //! | slow, failing disk | `slow_disk`, `failing_disk`, `failing_disk_of_leader` |
 //! | wiped disk | `wiped_leader`, `wiped_peer` |
 //! | stale, torn, corrupt disk | `stale_disk`, `torn_disk`, `corrupt_disk` |
-//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_jump` |
+//! | clock offset, drift, jump | `clock_offset`, `clock_drift`, `clock_goes_wrong`, `clock_jump` |
 //!
 //! # What `Hardened` changes
 //!
