@@ -1,10 +1,15 @@
 //! What a link does to datagrams, in both worlds: the virtual network does it in virtual time, a live host at its own edge.
+//!
+//! - Here: the law of a link as a scenario states it, and what is put in place of parts of it.
+//! - [`passage`]: a law at work, and what becomes of a datagram under it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
 use crate::protocol::Tolerance;
 use crate::time::Span;
+
+pub mod passage;
 
 /// What one direction between two hosts does to datagrams. Ratios are from 0 to 1.
 ///
@@ -127,9 +132,11 @@ impl LinkLaw {
     }
 }
 
+/// What a byte takes at a bit a second, in nanoseconds.
+const BIT_NANOS: u64 = 8 * 1_000_000_000;
+
 /// How long `bytes` take at a bandwidth, in bits a second; rounded up to a whole nanosecond.
 pub fn transmission(bytes: u64, bandwidth: u64) -> Span {
-    const BIT_NANOS: u64 = 8 * 1_000_000_000;
     let bandwidth = bandwidth.max(1);
     let nanos = match bytes.checked_mul(BIT_NANOS) {
         // As good as always: the division of wider numbers is a slow one.
@@ -140,4 +147,15 @@ pub fn transmission(bytes: u64, bandwidth: u64) -> Span {
         }
     };
     Span::from_nanos(nanos).min(Span::LONGEST)
+}
+
+/// How many bytes a bandwidth, in bits a second, carries in a time; rounded down.
+fn carried(span: Span, bandwidth: u64) -> u64 {
+    match span.as_nanos().checked_mul(bandwidth) {
+        Some(product) => product / BIT_NANOS,
+        None => {
+            let bytes = u128::from(span.as_nanos()) * u128::from(bandwidth) / u128::from(BIT_NANOS);
+            u64::try_from(bytes).unwrap_or(u64::MAX)
+        }
+    }
 }

@@ -64,6 +64,29 @@ pub fn between(word: u64, low: Span, high: Span) -> Span {
     low + Span::from_nanos(below(word, (high - low).as_nanos()))
 }
 
+/// A ratio from 0 to 1 as a threshold for random words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ratio(u64);
+
+impl Ratio {
+    /// The threshold of a ratio, to 53 bits.
+    pub fn new(ratio: f64) -> Self {
+        Ratio((ratio * (1u64 << 53) as f64) as u64)
+    }
+
+    /// Whether it is never hit.
+    #[inline]
+    pub fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether `word` hits it: of all words, the ratio's share do.
+    #[inline]
+    pub fn hits(self, word: u64) -> bool {
+        word >> 11 < self.0
+    }
+}
+
 impl rand::TryRng for NodeRng {
     type Error = std::convert::Infallible;
 
@@ -146,6 +169,27 @@ mod tests {
         let drawn: std::collections::BTreeSet<Span> = (0..1000).map(|_| rng.span(low, high)).collect();
         assert_eq!(drawn, [10, 11, 12].map(Span::from_nanos).into());
         assert_eq!(rng.span(high, low), high);
+    }
+
+    #[test]
+    fn a_ratio_is_hit_by_its_share_and_its_ends_are_exact() {
+        assert!(Ratio::new(0.0).is_zero());
+        assert!((0..1000).all(|n| !Ratio::new(0.0).hits(n)));
+        assert!(
+            [0, 1, u64::MAX]
+                .into_iter()
+                .all(|word| Ratio::new(1.0).hits(word))
+        );
+        assert!(Ratio::new(0.5).hits(u64::MAX / 2 - 1) && !Ratio::new(0.5).hits(u64::MAX / 2 + 1));
+    }
+
+    #[test]
+    fn the_first_and_the_last_word_stand_for_the_ends_of_a_range() {
+        assert_eq!((below(0, 10), below(u64::MAX, 10), below(u64::MAX, 0)), (0, 9, 0));
+        let (low, high) = (Span::from_millis(1), Span::from_millis(2));
+        assert_eq!(between(0, low, high), low);
+        assert!(between(u64::MAX, low, high) < high);
+        assert_eq!(between(u64::MAX, high, high), high);
     }
 
     /// Nodes may draw through `rand`. Were its algorithms to change, so would every run of such a node: then seeds are

@@ -7,37 +7,21 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use squall_nodes::HostKey;
-pub(crate) use squall_nodes::rng::{below, between};
+use squall_nodes::link::passage::{Purpose, Words};
+pub(crate) use squall_nodes::rng::{Ratio, below};
 
 /// The secret words of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Draws {
     link: [u64; 2],
     datagram: u64,
-    purpose: [[u64; 2]; PURPOSES],
+    /// The words of the disks and the workload come after these: one purpose more would make those others, and every seed another run.
+    purpose: [[u64; 2]; Purpose::COUNT],
     disk: [u64; 3],
     work: [u64; 2],
     /// This and what comes after it came later, and is drawn behind the others: so those are what they were before.
     lateness: [u64; 3],
     stream: [u64; 3],
-}
-
-/// How many purposes have words. The words of the disks and the workload come after theirs: one purpose more would make those
-/// others, and every seed another run.
-const PURPOSES: usize = 8;
-
-/// What a word is drawn for. Each datagram has one word for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Loss,
-    Duplicate,
-    Latency,
-    LatencyOfCopy,
-    Reorder,
-    ReorderBy,
-    Corrupt,
-    /// Which byte is corrupted, and how.
-    CorruptHow,
 }
 
 /// The words of one datagram.
@@ -126,34 +110,11 @@ impl Draws {
     }
 }
 
-impl Datagram<'_> {
-    /// The word for a purpose.
+impl Words for Datagram<'_> {
     #[inline]
-    pub(crate) fn word(&self, purpose: Purpose) -> u64 {
+    fn word(self, purpose: Purpose) -> u64 {
         let [before, by] = self.draws.purpose[purpose as usize];
         fold(self.base ^ before, by)
-    }
-}
-
-/// A ratio from 0 to 1 as a threshold for words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ratio(u64);
-
-impl Ratio {
-    pub(crate) fn new(ratio: f64) -> Self {
-        Ratio((ratio * (1u64 << 53) as f64) as u64)
-    }
-
-    /// Whether it can ever be hit.
-    #[inline]
-    pub(crate) fn is_zero(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether `word` hits it: of all words, the ratio's share do.
-    #[inline]
-    pub(crate) fn hits(self, word: u64) -> bool {
-        word >> 11 < self.0
     }
 }
 
@@ -166,8 +127,6 @@ fn fold(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use squall_nodes::Span;
-
     use super::*;
 
     const A: HostKey = HostKey(1);
@@ -250,28 +209,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn a_ratio_is_hit_by_its_share_and_its_ends_are_exact() {
-        assert!(Ratio::new(0.0).is_zero());
-        assert!((0..1000).all(|n| !Ratio::new(0.0).hits(n)));
-        assert!(
-            [0, 1, u64::MAX]
-                .into_iter()
-                .all(|word| Ratio::new(1.0).hits(word))
-        );
-        assert!(Ratio::new(0.5).hits(u64::MAX / 2 - 1) && !Ratio::new(0.5).hits(u64::MAX / 2 + 1));
-    }
-
-    #[test]
-    fn what_is_drawn_from_a_range_stays_in_it() {
-        assert_eq!(below(u64::MAX, 10), 9);
-        assert_eq!(below(0, 10), 0);
-        assert_eq!(below(u64::MAX, 0), 0);
-        let (low, high) = (Span::from_millis(1), Span::from_millis(2));
-        assert_eq!(between(0, low, high), low);
-        assert!(between(u64::MAX, low, high) < high);
-        assert_eq!(between(u64::MAX, high, high), high);
     }
 }

@@ -5,7 +5,8 @@
 //! - [`run`]: a plan and a seed in, an [`outcome`] out, with a [`trace`] where it is asked for.
 //! - [`sweep`](mod@sweep): a scenario under many seeds, on many threads.
 //! - [`watch`]: the judge and the stopwatches, of simulated and of live runs.
-//! - [`layers`]: what lies over the links, in simulated and in live runs; [`verdict`]: what a run comes to.
+//! - [`timeline`]: what a plan has happen when, and [`layers`]: what lies over the links, in simulated and in live runs;
+//!   [`verdict`]: what a run comes to.
 //! - [`live`]: what comes of a scenario that is played live.
 //! - [`compare`]: simulated and live runs side by side.
 //! - [`machine`]: a machine's own latency in the virtual world.
@@ -33,6 +34,7 @@ pub mod run;
 pub mod runner;
 pub mod scenario;
 pub mod sweep;
+pub mod timeline;
 pub mod trace;
 mod tracer;
 pub mod verdict;

@@ -8,17 +8,64 @@ use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
-use squall_nodes::Time;
+use squall_nodes::{Span, Time};
 use tokio::io::unix::AsyncFd;
 
 use crate::watch::watched;
 
 /// Now, on the machine's monotonic clock (`CLOCK_MONOTONIC`), which all its processes share.
 pub fn monotonic() -> Time {
-    let now = clock_gettime(ClockId::Monotonic);
-    // It counts from when the machine was started, and is never negative.
+    Time::from_nanos(nanos_of(ClockId::Monotonic))
+}
+
+/// The monotonic clock and the wall clock at the same instant, or as good as that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clocks {
+    pub(crate) monotonic: Time,
+    /// In nanoseconds since 1970.
+    wall: u64,
+}
+
+impl Clocks {
+    /// Reads both.
+    pub(crate) fn read() -> Self {
+        /// Between two readings nobody else has run.
+        const AT_ONCE: Span = Span::from_micros(20);
+        const TRIES: usize = 3;
+        let mut before = monotonic();
+        for _ in 0..TRIES {
+            let wall = nanos_of(ClockId::Realtime);
+            let after = monotonic();
+            if after.since(before) <= AT_ONCE {
+                return Clocks {
+                    monotonic: before,
+                    wall,
+                };
+            }
+            before = after;
+        }
+        Clocks {
+            monotonic: before,
+            wall: nanos_of(ClockId::Realtime),
+        }
+    }
+
+    /// What the monotonic clock showed when the wall clock showed this, if nobody has set it since.
+    pub(crate) fn on_monotonic(&self, wall: u64) -> Time {
+        if wall <= self.wall {
+            let ago = self.wall - wall;
+            Time::from_nanos(self.monotonic.as_nanos().saturating_sub(ago))
+        } else {
+            Time::from_nanos(self.monotonic.as_nanos().saturating_add(wall - self.wall))
+        }
+    }
+}
+
+/// It counts from when the machine was started, or from 1970, and is never negative.
+fn nanos_of(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock);
     let (seconds, nanos) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
-    Time::from_nanos(seconds * 1_000_000_000 + nanos)
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 /// A timer of the kernel, which is exact to microseconds: the runtime's own are to a millisecond.
@@ -88,9 +135,19 @@ impl Alarm {
 mod tests {
     use std::future::poll_fn;
 
-    use squall_nodes::Span;
-
     use super::*;
+
+    #[test]
+    fn an_instant_of_the_wall_clock_is_one_of_the_monotonic_clock() {
+        let (earlier, later) = (Clocks::read(), Clocks::read());
+        let hour = 3_600_000_000_000;
+        assert_eq!(earlier.on_monotonic(earlier.wall), earlier.monotonic);
+        assert_eq!(
+            later.on_monotonic(later.wall + hour),
+            later.monotonic + Span::from_secs(3600)
+        );
+        assert_eq!(later.on_monotonic(0), Time::ZERO);
+    }
 
     #[test]
     fn an_alarm_goes_off_no_earlier_than_it_is_set_and_as_often_as_it_is_set() {

@@ -1,74 +1,90 @@
 //! The edge of a host: what its policy makes of the datagrams that it sends and receives.
 //!
-//! It does to them what the virtual network does, in the order that [`LinkLaw`] documents, but for corruption. What it delays waits in a
-//! bounded heap, and is looked at once more when it is due. What is to be told of it is among its [`upsets`](Edge::upsets).
+//! What comes in is under way until the law of its link lets it arrive: it goes through what the virtual network has, in the same
+//! [order](squall_nodes::link::passage), but for corruption, and waits in a bounded heap. What goes out meets nothing but cuts.
+//!
+//! - Here: what is under way, and what has arrived.
+//! - `force`: the policy that is in force, made ready for datagrams.
+//! - `upsets`: what is to be told of links.
+
+mod force;
+mod upsets;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use squall_nodes::link::{HEADERS, LinkLaw, transmission};
-use squall_nodes::rng::between;
+use squall_nodes::link::passage::{Passage, Purpose, Words};
 use squall_nodes::{HostKey, Span, Time};
 
 use crate::line::Counts;
-use crate::policy::{Policy, Way};
+use crate::policy::Policy;
+use force::{Direction, InForce};
 use upsets::Upsets;
 pub(crate) use upsets::{Upset, What};
 
-mod upsets;
-
-/// What a datagram that waits takes besides its payload: its place in the heap, and its allocation.
-const DELAYED: usize = size_of::<Reverse<Delayed>>() + 32;
-/// Of how many receivers it is known when their queues are empty again. Those whose queues are, are forgotten at this number.
+/// What a datagram that is under way takes besides its payload: its place in the heap, and its allocation.
+const UNDER_WAY: usize = size_of::<Reverse<UnderWay>>() + 32;
+/// Of how many senders it is known when their queues are empty again. Those whose queues are, are forgotten at this number.
 const MOST_QUEUES: usize = 4096;
 
 /// The edge of a host.
 pub(crate) struct Edge {
-    /// The host's own address: no cut is in the way to it.
+    /// The host's own address: no cut is in the way from it.
     own: Ipv4Addr,
-    policy: Option<Policy>,
+    policy: Option<InForce>,
     rng: ChaCha8Rng,
-    /// When the queue to each receiver is empty, where there is a bandwidth.
+    /// When the queue of the link from each sender is empty, where there is a bandwidth.
     free_at: BTreeMap<Ipv4Addr, Time>,
-    delayed: BinaryHeap<Reverse<Delayed>>,
-    /// How many were delayed.
+    under_way: BinaryHeap<Reverse<UnderWay>>,
+    /// What the node gets next. No cut stops it any more.
+    arrived: VecDeque<Letter>,
+    /// How many were under way.
     ordinal: u64,
-    /// How many bytes wait, and how many may.
+    /// How many bytes are under way or have arrived, and how many may.
     bytes: usize,
     most_bytes: usize,
-    /// How late the host may be.
-    stall: Span,
     upsets: Upsets,
 }
 
-/// A datagram that waits for its time.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Delayed {
-    at: Time,
-    /// Of two with the same time, the one that was sent first goes first.
-    ordinal: u64,
-    /// It is a straggler if it goes out after this.
-    overdue: Time,
+/// A datagram with its payload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Letter {
+    /// The port that it was sent to.
     pub(crate) port: u16,
-    pub(crate) to: SocketAddrV4,
+    pub(crate) from: SocketAddrV4,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What one word each is drawn for: the same number of words for each datagram, so that none shifts the draws of another.
-struct Words {
-    loss: u64,
-    latency: u64,
-    reorder: u64,
-    reorder_by: u64,
-    duplicate: u64,
-    latency_of_copy: u64,
+/// A datagram on its way.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct UnderWay {
+    at: Time,
+    /// Of two with the same time, the one that came in first arrives first.
+    ordinal: u64,
+    pace: Pace,
+    letter: Letter,
+}
+
+/// Whether those who watch for quiet have to know when a datagram arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Pace {
+    InTime,
+    Straggles,
+}
+
+/// How long a datagram is under way, and its copy if it has one.
+struct Fate {
+    latency: Span,
+    copy: Option<Span>,
+    /// What is on its way for longer straggles.
+    tolerated: Span,
 }
 
 impl Edge {
-    /// The edge of a host in one of its lives. `most_bytes` is how much it may delay.
+    /// The edge of a host in one of its lives. `most_bytes` is how much may be under way.
     pub(crate) fn new(own: Ipv4Addr, seed: u64, host: HostKey, incarnation: u32, most_bytes: usize) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -80,25 +96,27 @@ impl Edge {
             policy: None,
             rng: ChaCha8Rng::from_seed(key),
             free_at: BTreeMap::new(),
-            delayed: BinaryHeap::new(),
+            under_way: BinaryHeap::new(),
+            arrived: VecDeque::new(),
             ordinal: 0,
             bytes: 0,
             most_bytes,
-            stall: Span::ZERO,
             upsets: Upsets::default(),
         }
     }
 
-    /// Has it late with a datagram by up to `stall` before that makes it a straggler.
-    pub(crate) fn tolerating(self, stall: Span) -> Self {
-        Edge { stall, ..self }
-    }
-
-    /// Puts a policy in force, unless a later one is.
+    /// Puts a policy in force, unless a later one is. What has come in by now is to be [taken in](Self::take_in) before, and what has
+    /// [arrived](Self::arrive) to be noticed: it came under the policy before.
     pub(crate) fn apply(&mut self, policy: Policy) {
         if self.number().is_none_or(|number| number < policy.number) {
-            self.policy = Some(policy);
+            self.policy = Some(InForce::new(policy));
         }
+    }
+
+    /// Whether any policy is.
+    #[inline]
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.policy.is_some()
     }
 
     /// The number of the policy that is in force.
@@ -106,147 +124,142 @@ impl Edge {
         self.policy.as_ref().map(|policy| policy.number)
     }
 
-    /// How many bytes it delays.
+    /// How many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Takes a datagram on its way out, and says how many times it goes out at once; what it delays comes up as
-    /// [`due`](Self::due). `now` reads the clock.
+    /// Whether a datagram to an address goes out.
     #[inline]
-    pub(crate) fn send(
-        &mut self,
-        now: impl FnOnce() -> Time,
-        port: u16,
-        to: SocketAddrV4,
-        bytes: &[u8],
-        counts: &mut Counts,
-    ) -> u32 {
-        match self.policy.take() {
-            None => 1,
-            Some(policy) => {
-                let times = self.send_by(&policy, now, (port, to), bytes, counts);
-                self.policy = Some(policy);
-                times
-            }
-        }
+    pub(crate) fn lets_out(&self, to: Ipv4Addr, counts: &mut Counts) -> bool {
+        !self.is_cut(Direction::Out, to, counts)
     }
 
-    fn send_by(
+    /// Takes in a datagram that the kernel had at `received`: it arrives later, or never.
+    pub(crate) fn take_in(
         &mut self,
-        policy: &Policy,
-        now: impl FnOnce() -> Time,
-        (port, to): (u16, SocketAddrV4),
+        received: Time,
+        (port, from): (u16, SocketAddrV4),
         bytes: &[u8],
         counts: &mut Counts,
-    ) -> u32 {
-        if policy.is_cut(Direction::Out, *to.ip(), self.own, counts) {
-            return 0;
-        }
-        let (law, by) = policy.law(*to.ip());
-        let Some(law) = law else {
-            return 1;
+    ) {
+        let Some(fate) = self.pass(*from.ip(), received, bytes.len(), counts) else {
+            return;
         };
-        touch(by, counts);
-        let words = Words::draw(&mut self.rng);
-        let packet = bytes.len() as u64 + HEADERS;
-        let now = now();
-        if law.mtu.is_some_and(|mtu| packet > u64::from(mtu)) {
-            counts.too_long += 1;
-            self.upsets.note(What::Choked, *to.ip(), now);
-            return 0;
-        }
-        let Some(queued) = self.queue(law, *to.ip(), now, packet) else {
-            counts.congested += 1;
-            self.upsets.note(What::Choked, *to.ip(), now);
-            return 0;
-        };
-        if hits(law.loss, words.loss) {
-            counts.lost += 1;
-            return 0;
-        }
-        let mut latency = queued + law.latency.draw(words.latency);
-        if hits(law.reorder, words.reorder) {
-            latency = latency + between(words.reorder_by, Span::ZERO, law.reorder_by);
-        }
-        let copy =
-            hits(law.duplicate, words.duplicate).then(|| queued + law.latency.draw(words.latency_of_copy));
-        let mut at_once = 0;
-        for (latency, is_copy) in [(Some(latency), false), (copy, true)] {
+        for (latency, is_copy) in [(Some(fate.latency), false), (fate.copy, true)] {
             let Some(latency) = latency else {
                 continue;
             };
-            if !latency.is_zero() {
-                if self.bytes + bytes.len() + DELAYED > self.most_bytes {
-                    counts.congested += 1;
-                    self.upsets.note(What::Choked, *to.ip(), now);
-                    continue;
-                }
-                let overdue = policy.overdue((law, by), now, latency, self.stall);
-                self.delay((now + latency, overdue), (port, to), bytes);
-            } else {
-                at_once += 1;
+            let taken = bytes.len() + UNDER_WAY;
+            if self.bytes + taken > self.most_bytes {
+                counts.congested += 1;
+                self.upsets.note(What::Choked, *from.ip(), received);
+                continue;
             }
+            self.bytes += taken;
+            let pace = match latency > fate.tolerated {
+                true => Pace::Straggles,
+                false => Pace::InTime,
+            };
+            self.under_way.push(Reverse(UnderWay {
+                at: received + latency,
+                ordinal: self.ordinal,
+                pace,
+                letter: Letter {
+                    port,
+                    from,
+                    bytes: bytes.to_vec(),
+                },
+            }));
+            self.ordinal += 1;
             counts.duplicated += u64::from(is_copy);
         }
-        at_once
     }
 
-    /// How long a datagram waits for its turn; `None` when the queue has no room for it.
-    fn queue(&mut self, law: &LinkLaw, to: Ipv4Addr, now: Time, packet: u64) -> Option<Span> {
-        let Some(bandwidth) = law.bandwidth else {
-            return Some(Span::ZERO);
+    /// Sends so many bytes into the link from an address; `None` when they are dropped there.
+    fn pass(&mut self, from: Ipv4Addr, at: Time, len: usize, counts: &mut Counts) -> Option<Fate> {
+        const AT_ONCE: Fate = Fate {
+            latency: Span::ZERO,
+            copy: None,
+            tolerated: Span::LONGEST,
         };
-        let free_at = self.free_at.get(&to).copied().unwrap_or(Time::ZERO);
-        if carried(free_at.since(now), bandwidth).saturating_add(packet) > law.queue {
+        if self.is_cut(Direction::Back, from, counts) {
             return None;
         }
-        if self.free_at.len() >= MOST_QUEUES && !self.free_at.contains_key(&to) {
-            self.free_at.retain(|_, free_at| *free_at > now);
-            if self.free_at.len() >= MOST_QUEUES {
+        let Some(link) = self.policy.as_ref().map(|policy| policy.link_from(from)) else {
+            return Some(AT_ONCE);
+        };
+        let Some(law) = &link.law else {
+            return Some(AT_ONCE);
+        };
+        let words = Drawn::by(&mut self.rng);
+        let queues = &mut self.free_at;
+        let passage = law.passage(
+            &words,
+            at,
+            len,
+            || free_at(queues, from, at),
+            |entry| touch(&[entry], counts),
+        );
+        let (latency, copy) = match passage {
+            Passage::Once(latency) => (latency, None),
+            Passage::Twice(latency, copy) => (latency, Some(copy)),
+            // A law in force corrupts nothing.
+            Passage::Flawed { latency, copy, .. } => (latency, copy),
+            Passage::Lost => {
+                counts.lost += 1;
                 return None;
             }
-        }
-        let free_at = now.max(free_at) + transmission(packet, bandwidth);
-        self.free_at.insert(to, free_at);
-        Some(free_at.since(now))
+            Passage::Congested => {
+                counts.congested += 1;
+                self.upsets.note(What::Choked, from, at);
+                return None;
+            }
+            Passage::TooLong => {
+                counts.too_long += 1;
+                self.upsets.note(What::Choked, from, at);
+                return None;
+            }
+        };
+        Some(Fate {
+            latency,
+            copy,
+            tolerated: link.tolerated,
+        })
     }
 
-    fn delay(&mut self, (at, overdue): (Time, Time), (port, to): (u16, SocketAddrV4), bytes: &[u8]) {
-        self.bytes += bytes.len() + DELAYED;
-        self.delayed.push(Reverse(Delayed {
-            at,
-            ordinal: self.ordinal,
-            overdue,
-            port,
-            to,
-            bytes: bytes.to_vec(),
-        }));
-        self.ordinal += 1;
-    }
-
-    /// When the next datagram is due that it delays; [`Time::MAX`] when there is none.
+    /// When the next datagram arrives; [`Time::MAX`] when none is under way.
+    #[inline]
     pub(crate) fn next(&self) -> Time {
-        self.delayed.peek().map_or(Time::MAX, |Reverse(first)| first.at)
+        self.under_way.peek().map_or(Time::MAX, |Reverse(first)| first.at)
     }
 
-    /// Takes out the datagram whose time has come first. `Some(None)`: a cut dropped it.
-    pub(crate) fn due(&mut self, now: Time, counts: &mut Counts) -> Option<Option<Delayed>> {
-        if self.next() > now {
-            return None;
+    /// Lets arrive what is to by now, unless a cut is in its way.
+    pub(crate) fn arrive(&mut self, now: Time, counts: &mut Counts) {
+        while self.next() <= now
+            && let Some(Reverse(first)) = self.under_way.pop()
+        {
+            let from = *first.letter.from.ip();
+            if self.is_cut(Direction::Back, from, counts) {
+                self.bytes -= first.letter.bytes.len() + UNDER_WAY;
+                continue;
+            }
+            if first.pace == Pace::Straggles {
+                self.upsets.note(What::Straggled, from, now);
+            }
+            self.arrived.push_back(first.letter);
         }
-        let Reverse(first) = self.delayed.pop()?;
-        self.bytes -= first.bytes.len() + DELAYED;
-        let policy = self.policy.as_ref();
-        let cut =
-            policy.is_some_and(|policy| policy.is_cut(Direction::Out, *first.to.ip(), self.own, counts));
-        if !cut && now > first.overdue {
-            self.upsets.note(What::Straggled, *first.to.ip(), now);
-        }
-        Some((!cut).then_some(first))
     }
 
-    /// Whether there is something to tell before anything else goes out.
+    /// The next datagram of those that have arrived.
+    #[inline]
+    pub(crate) fn next_arrived(&mut self) -> Option<Letter> {
+        let letter = self.arrived.pop_front()?;
+        self.bytes -= letter.bytes.len() + UNDER_WAY;
+        Some(letter)
+    }
+
+    /// Whether there is something to tell before the node is told anything else.
     #[inline]
     pub(crate) fn is_upset(&self) -> bool {
         self.upsets.any()
@@ -262,90 +275,52 @@ impl Edge {
         self.upsets.recall(now);
     }
 
-    /// Whether a datagram that came in is dropped.
-    #[inline]
-    pub(crate) fn drops(&self, from: Ipv4Addr, counts: &mut Counts) -> bool {
-        let policy = self.policy.as_ref();
-        policy.is_some_and(|policy| policy.is_cut(Direction::Back, from, self.own, counts))
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Direction {
-    Out,
-    Back,
-}
-
-impl Policy {
     /// Whether a cut is in the way; counts the datagram then. What a host sends to itself crosses nothing that could be cut.
-    fn is_cut(&self, direction: Direction, peer: Ipv4Addr, own: Ipv4Addr, counts: &mut Counts) -> bool {
-        if peer == own {
-            return false;
-        }
-        let Some(peer) = self.peers.get(&peer) else {
+    #[inline]
+    fn is_cut(&self, direction: Direction, peer: Ipv4Addr, counts: &mut Counts) -> bool {
+        let Some(policy) = &self.policy else {
             return false;
         };
-        let way = match direction {
-            Direction::Out => &peer.out,
-            Direction::Back => &peer.back,
-        };
-        let Way::Cut { by } = way else {
+        let Some(by) = policy.cut(direction, peer).filter(|_| peer != self.own) else {
             return false;
         };
         counts.cut += 1;
         touch(by, counts);
         true
     }
+}
 
-    /// After when a datagram that is on its way for `latency` is a straggler. What the scenario's own law lets through now and then is
-    /// none, nor is what the host is late with by no more than `stall`, as hosts may be.
-    fn overdue(&self, (law, by): (&LinkLaw, &[u32]), now: Time, latency: Span, stall: Span) -> Time {
-        let Some(tolerated) = self.tolerated else {
-            return Time::MAX;
-        };
-        if latency > tolerated && !by.is_empty() && law.percentile_999() > tolerated {
-            return now + tolerated;
-        }
-        (now + tolerated).max(now + latency + stall)
-    }
+/// The words of a datagram: as many are drawn for each, so that none shifts the draws of another.
+struct Drawn([u64; Purpose::COUNT]);
 
-    /// The law of what goes to an address, and by which entries of the timeline it is another one than the scenario's own.
-    fn law(&self, to: Ipv4Addr) -> (Option<&LinkLaw>, &[u32]) {
-        match self.peers.get(&to) {
-            Some(peer) => (peer.law.as_ref(), &peer.by),
-            None => (self.law.as_ref(), &self.by),
-        }
+impl Drawn {
+    fn by(rng: &mut ChaCha8Rng) -> Self {
+        Drawn(std::array::from_fn(|_| rng.next_u64()))
     }
 }
 
-impl Words {
-    fn draw(rng: &mut ChaCha8Rng) -> Self {
-        Words {
-            loss: rng.next_u64(),
-            latency: rng.next_u64(),
-            reorder: rng.next_u64(),
-            reorder_by: rng.next_u64(),
-            duplicate: rng.next_u64(),
-            latency_of_copy: rng.next_u64(),
+impl Words for &Drawn {
+    #[inline]
+    fn word(self, purpose: Purpose) -> u64 {
+        self.0[purpose as usize]
+    }
+}
+
+/// When the queue of the link from an address is empty; `None` when there are more such queues than can be remembered.
+fn free_at(queues: &mut BTreeMap<Ipv4Addr, Time>, from: Ipv4Addr, now: Time) -> Option<&mut Time> {
+    if queues.len() >= MOST_QUEUES && !queues.contains_key(&from) {
+        queues.retain(|_, free_at| *free_at > now);
+        if queues.len() >= MOST_QUEUES {
+            return None;
         }
     }
+    Some(queues.entry(from).or_insert(Time::ZERO))
 }
 
 fn touch(by: &[u32], counts: &mut Counts) {
     for entry in by {
         *counts.touched.entry(*entry).or_default() += 1;
     }
-}
-
-/// Whether a word hits a ratio: of all words, the ratio's share do.
-fn hits(ratio: f64, word: u64) -> bool {
-    word >> 11 < (ratio * (1u64 << 53) as f64) as u64
-}
-
-/// How many bytes a bandwidth, in bits a second, carries in a time; rounded down.
-fn carried(span: Span, bandwidth: u64) -> u64 {
-    let bytes = u128::from(span.as_nanos()) * u128::from(bandwidth) / 8_000_000_000;
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

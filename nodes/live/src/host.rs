@@ -11,6 +11,7 @@ mod stop;
 mod take;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddrV4;
 
 use squall_nodes::{Delivery, Effect, Effects, HostId, Ids, Input, Node, Span, Time, Transport};
 use tokio::runtime::Runtime;
@@ -20,7 +21,7 @@ use crate::barrier::{Barrier, Waiting};
 use crate::clock::{Alarm, monotonic};
 use crate::disk::{Begun, Disk, Found, Written};
 use crate::door::{Ask, Door, Handle, Stop};
-use crate::edge::Edge;
+use crate::edge::{self, Edge};
 use crate::error::LiveError;
 use crate::line::Counts;
 use crate::rehearsal::not_live;
@@ -51,6 +52,8 @@ pub(crate) struct Host<N: Node> {
     timers: Timers<N::Timer>,
     sockets: Sockets,
     edge: Edge,
+    /// The datagram that the node is told of, if it has come through the edge.
+    in_hand: Option<edge::Letter>,
     barrier: Barrier<N>,
     disk: Disk,
     written: mpsc::Receiver<Written>,
@@ -180,8 +183,8 @@ impl<N: Node> Host<N> {
             start: Started::NotYet,
             timers: Timers::new(),
             sockets,
-            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed)
-                .tolerating(marks.stall),
+            edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
+            in_hand: None,
             barrier: Barrier::new(),
             disk,
             written,
@@ -268,10 +271,18 @@ impl<N: Node> Transport<N> for Host<N> {
         let input = match due {
             Due::Start => Input::Start,
             Due::Datagram(letter) => Input::Datagram {
-                on: std::net::SocketAddrV4::new(self.settings.placed.ip, letter.port),
+                on: SocketAddrV4::new(self.settings.placed.ip, letter.port),
                 from: letter.from,
                 bytes: self.sockets.bytes_of(letter),
             },
+            Due::Arrived => {
+                let letter = self.in_hand.as_ref()?;
+                Input::Datagram {
+                    on: SocketAddrV4::new(self.settings.placed.ip, letter.port),
+                    from: letter.from,
+                    bytes: &letter.bytes,
+                }
+            }
             Due::Timer(timer) => Input::Timer(timer),
             Due::Command(call) => Input::Command {
                 call,

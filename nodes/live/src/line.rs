@@ -67,16 +67,16 @@ pub enum Line<N: Node> {
     Choked {
         /// When.
         at: Time,
-        /// Where the datagram was to go.
-        to: Ipv4Addr,
+        /// Who had sent it.
+        from: Ipv4Addr,
     },
-    /// A datagram goes out that the policy has kept for longer than it tolerates: the law that it was sent under may be another one by
-    /// now, or the node did not run when its time came. Of one link it is told at once and, as long as it goes on, once in a while.
+    /// A datagram arrives that was under way for longer than the policy tolerates: the law that it was sent under may be another one by
+    /// now. Of one link it is told at once and, as long as it goes on, once in a while.
     Straggled {
         /// When.
         at: Time,
-        /// Where the datagram goes.
-        to: Ipv4Addr,
+        /// Who had sent it.
+        from: Ipv4Addr,
     },
     /// It was kept from running, or from showing what it does: it was late for something that was due, since the machine had other work
     /// or the node itself took long over an input, which is not told apart; or a write to its disk takes too long, which is told when it

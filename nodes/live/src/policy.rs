@@ -10,13 +10,17 @@ use squall_nodes::link::LinkLaw;
 
 /// What a host's edge does to datagrams. It is replaced as a whole, and each one has a higher number than the one before.
 ///
-/// A cut is made at both ends, so that neither a host that was paused nor a datagram that is under way slips through. The law of a link
-/// is applied by the sender: what it delays is looked at once more when it would go out, and dropped if the way is cut by then.
+/// The law of a link is applied by the receiver, by the address that a datagram comes from, and counts from when its kernel took the
+/// datagram in: what is under way has left its sender, which may be stopped or killed. A cut is made at both ends, so that a host that
+/// was paused when it was laid is cut off too; what is under way is looked at once more when it arrives, and dropped if the way is cut by
+/// then.
+///
+/// It has no number of a format: it goes from a program to children that it has started from its own file, and to nobody else.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// Which policy.
     pub number: u64,
-    /// What the link to everybody who is not named below does; `None`, and nothing is done to what goes there.
+    /// What the link from everybody does who is not named below; `None`, and nothing is done to what comes from there.
     pub law: Option<LinkLaw>,
     /// Entries of the scenario's timeline by which that law is another one than the scenario's own.
     pub by: Vec<u32>,
@@ -33,7 +37,7 @@ pub struct Peer {
     pub out: Way,
     /// The way back.
     pub back: Way,
-    /// What the way there does; `None`, and nothing is done to what goes there.
+    /// What the way back does; `None`, and nothing is done to what comes from there. The way there is that host's to deal with.
     pub law: Option<LinkLaw>,
     /// Entries of the scenario's timeline by which that law is another one than the scenario's own.
     pub by: Vec<u32>,

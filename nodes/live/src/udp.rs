@@ -1,13 +1,18 @@
 //! The datagram sockets of a live host, and what came in on them and the node has not got.
 
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
-use std::os::fd::AsFd;
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
 use std::task::{Context, Poll};
 
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, cmsg_space, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
+use squall_nodes::Time;
 use tokio::io::unix::AsyncFd;
 
+use crate::clock::{Clocks, monotonic};
 use crate::error::{LiveError, about_udp};
 use crate::line::Counts;
 use crate::watch::watched;
@@ -27,6 +32,9 @@ const LEAST_CHARGE: usize = 768;
 /// The largest buffer that the kernel can be asked for: it takes the size for a number of 32 bits with a sign.
 const MOST_BUFFER: usize = i32::MAX as usize;
 
+/// Room for what the kernel says of a datagram besides: when it came in.
+const SAID: usize = cmsg_space::<TimeSpec>();
+
 /// The open ports of a host, and its inbox.
 pub(crate) struct Sockets {
     ip: Ipv4Addr,
@@ -44,6 +52,8 @@ struct Socket {
     port: u16,
     socket: AsyncFd<UdpSocket>,
     state: State,
+    /// Whatever is read next came in after this.
+    since: Time,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,6 +80,8 @@ struct Inbox {
 pub(crate) struct Letter {
     pub(crate) port: u16,
     pub(crate) from: SocketAddrV4,
+    /// When the kernel took it in. A host that did not run meanwhile finds it here, with the time as it was.
+    pub(crate) received: Time,
     start: usize,
     len: usize,
 }
@@ -125,6 +137,7 @@ impl Sockets {
     fn open(&mut self, port: u16) -> io::Result<()> {
         let socket = UdpSocket::bind(SocketAddrV4::new(self.ip, port))?;
         socket.set_nonblocking(true)?;
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         let options = socket2::SockRef::from(&socket);
         // The kernel doubles what it is asked for, and never gives more than it may.
         if options.recv_buffer_size()? != self.buffer {
@@ -143,6 +156,7 @@ impl Sockets {
             port,
             socket: watched(socket)?,
             state: State::Full,
+            since: monotonic(),
         });
         Ok(())
     }
@@ -203,24 +217,27 @@ impl Sockets {
         &self.inbox.bytes[letter.start..][..letter.len]
     }
 
-    /// Fills the empty inbox with a batch of what has come in, from all sockets in turn. Whether there was anything.
+    /// Fills the empty inbox with a batch of what has come in, from all sockets in turn, and puts it in the order in which the kernel took
+    /// it in. Whether there was anything.
     pub(crate) fn fill(&mut self) -> bool {
         let inbox = &mut self.inbox;
         inbox.letters.clear();
         (inbox.used, inbox.taken) = (0, 0);
         let sockets = self.open.len();
+        let begun = Clocks::read();
         let mut dry = 0;
         let mut turn = self.first;
         while dry < sockets && inbox.has_room() {
             let socket = &mut self.open[turn % sockets];
             turn += 1;
-            if socket.state == State::Full && socket.read(inbox) {
+            if socket.state == State::Full && socket.read(inbox, begun) {
                 dry = 0;
             } else {
                 dry += 1;
             }
         }
         self.first = if sockets == 0 { 0 } else { turn % sockets };
+        inbox.letters.sort_by_key(|letter| letter.received);
         !inbox.letters.is_empty()
     }
 
@@ -274,32 +291,53 @@ impl Sockets {
 }
 
 impl Socket {
-    /// Reads a datagram into the inbox. Whether there was one.
-    fn read(&mut self, inbox: &mut Inbox) -> bool {
+    /// Reads a datagram into the inbox. Whether there was one. `begun` is from when the inbox began to be filled.
+    fn read(&mut self, inbox: &mut Inbox, begun: Clocks) -> bool {
         // The kernel says of datagrams that were sent that nobody was there: of each once, and the rest can be read.
         for _ in 0..BATCH {
-            let room = &mut inbox.bytes[inbox.used..][..ROOM];
-            match self.socket.get_ref().recv_from(room) {
-                Ok((len, SocketAddr::V4(from))) => {
+            let mut said = [0; SAID];
+            let mut room = [IoSliceMut::new(&mut inbox.bytes[inbox.used..][..ROOM])];
+            let fd = self.socket.get_ref().as_raw_fd();
+            match recvmsg::<SockaddrIn>(fd, &mut room, Some(&mut said), MsgFlags::empty()) {
+                Ok(read) => {
+                    // A socket of IPv4 hears from nobody else.
+                    let Some(from) = read.address else { continue };
+                    let stamp = read.cmsgs().ok().and_then(|mut said| said.find_map(stamp_in));
+                    // The wall clock may have been set meanwhile, and some say nothing: it came in after all that was read before.
+                    let received = stamp.map_or(Time::MAX, |stamp| begun.on_monotonic(stamp));
+                    self.since = received.clamp(self.since, monotonic().max(self.since));
                     inbox.letters.push(Letter {
                         port: self.port,
-                        from,
+                        from: from.into(),
+                        received: self.since,
                         start: inbox.used,
-                        len,
+                        len: read.bytes,
                     });
-                    inbox.used += len;
+                    inbox.used += read.bytes;
                     return true;
                 }
-                Err(why) if why.kind() == ErrorKind::WouldBlock => {
+                Err(Errno::EAGAIN) => {
                     self.state = State::Dry;
+                    self.since = self.since.max(begun.monotonic);
                     return false;
                 }
-                // A socket of IPv4 hears from nobody else.
-                Ok((_, SocketAddr::V6(_))) | Err(_) => {}
+                Err(_) => {}
             }
         }
         false
     }
+}
+
+/// When the kernel took a datagram in, on the wall clock in nanoseconds, if this says so.
+fn stamp_in(said: ControlMessageOwned) -> Option<u64> {
+    let ControlMessageOwned::ScmTimestampns(stamp) = said else {
+        return None;
+    };
+    let (seconds, nanos) = (
+        u64::try_from(stamp.tv_sec()).ok()?,
+        u64::try_from(stamp.tv_nsec()).ok()?,
+    );
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
 }
 
 impl Inbox {

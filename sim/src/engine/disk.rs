@@ -7,12 +7,12 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Engine;
 use super::ailments::Ailment;
 use super::contents::Damage;
-use super::cues::Deed;
 use super::event::Event;
 use super::faults::Effect;
 use super::host::{Barrier, Waiting, Write, WritePace};
 use crate::digest::Tag;
 use crate::plan::{DiskOnRestart, host_at};
+use crate::timeline::cues::Deed;
 use crate::trace::Happening;
 
 /// Where the words begin that say which writes fail. Those that say how long writes take begin at 0, and those of crashes end

@@ -41,7 +41,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
 use squall_nodes::{
-    Delivery, Effect, Effects, HostId, HostKey, Input, Placed, Protocol, Span, Time, Transport,
+    Delivery, Effect, Effects, Fact, HostId, HostKey, Input, Node, Placed, Protocol, Span, Time, Transport,
 };
 
 use crate::digest::Rolling;
@@ -49,6 +49,7 @@ use crate::draws::Draws;
 use crate::layers::Layers;
 use crate::outcome::{FaultDone, Traffic};
 use crate::plan::{Plan, address_of, host_at};
+use crate::timeline::cues::{Cues, Deed, Triggered};
 use crate::trace::{Happening, Trace};
 use crate::tracer::Tracer;
 use crate::watch::{Judge, Stopwatches};
@@ -59,7 +60,6 @@ pub(crate) use streams::MOST_CONNECTIONS;
 
 use ailments::Ailments;
 use clock::Clock;
-use cues::{Cues, Deed};
 use event::{Datagram, Event, Payloads};
 use host::{Host, Waiting, Write};
 use network::Links;
@@ -117,6 +117,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     cues: Cues,
     /// Steps that a node has triggered, with that node's host, and that happen before anything else does.
     triggered: VecDeque<(u32, HostId)>,
+    /// The buffer for what a deed triggers.
+    cued: Vec<Triggered>,
     /// What hosts find that go on, before anything else comes up; each with its ticket.
     released: VecDeque<(u64, Event)>,
     /// How many datagrams cuts have dropped, and for each step the number of the last that it had a part in.
@@ -182,8 +184,9 @@ impl<'p, P: Protocol> Engine<'p, P> {
             judge_entry: (Time::MAX, 0),
             stopwatches: Stopwatches::new(&plan.measures),
             ailments: Ailments::default(),
-            cues: Cues::new::<P::Node>(),
+            cues: Cues::new(<<P::Node as Node>::Fact as Fact>::NAMES.len()),
             triggered: VecDeque::new(),
+            cued: Vec::new(),
             released: VecDeque::new(),
             cut_drops: 0,
             last_cut_drop: Vec::new(),

@@ -6,38 +6,16 @@ use super::Engine;
 use super::event::Event;
 use super::see::By;
 use crate::digest::Tag;
-use crate::plan::Trigger;
+use crate::timeline::{self, Due};
 use crate::trace::Happening;
 
 impl<P: Protocol> Engine<'_, P> {
     /// Puts in what the plan holds: first boots, the timeline, the workload.
     pub(super) fn begin(&mut self) {
-        for (index, host) in self.plan.hosts.iter().enumerate() {
-            let id = HostId(index as u32);
-            if host.starts == Time::ZERO {
-                self.boot(id);
-            } else {
-                self.push(host.starts, Event::Boot { host: id });
-            }
-        }
-        for (index, step) in self.plan.timeline.iter().enumerate() {
-            let event = Event::Step {
-                step: index as u32,
-                actor: None,
-            };
-            match step.trigger {
-                Trigger::At(at) => self.push(at, event),
-                Trigger::Every { first, until, .. } if first < until => self.push(first, event),
-                Trigger::Every { .. } | Trigger::When { .. } => {}
-            }
-        }
-        for (index, work) in self.plan.workload.iter().enumerate() {
-            if work.first < work.until {
-                let event = Event::Work {
-                    entry: index as u32,
-                    ordinal: 0,
-                };
-                self.push(work.first, event);
+        for (at, due) in timeline::begun(self.plan) {
+            match due {
+                Due::Boot(host) if at == Time::ZERO => self.boot(host),
+                due => self.push(at, event_of(due)),
             }
         }
         self.plan_judge();
@@ -81,27 +59,13 @@ impl<P: Protocol> Engine<'_, P> {
                 },
             );
         }
-        if let Some(interval) = work.interval {
-            let next = self.now + interval;
-            if next < work.until {
-                self.push(
-                    next,
-                    Event::Work {
-                        entry,
-                        ordinal: ordinal + 1,
-                    },
-                );
-            }
-        }
+        self.again(Due::Call(entry, ordinal));
     }
 
-    /// Plans the next time of a step that happens again and again.
-    pub(super) fn repeat(&mut self, step: u32) {
-        if let Trigger::Every { interval, until, .. } = self.plan.timeline[step as usize].trigger {
-            let next = self.now + interval;
-            if next < until {
-                self.push(next, Event::Step { step, actor: None });
-            }
+    /// Plans the next time of what happens now, if there is one.
+    pub(super) fn again(&mut self, due: Due) {
+        if let Some((next, due)) = timeline::again(self.plan, self.now, due) {
+            self.push(next, event_of(due));
         }
     }
 
@@ -118,5 +82,13 @@ impl<P: Protocol> Engine<'_, P> {
             },
             By::itself("start"),
         );
+    }
+}
+
+fn event_of(due: Due) -> Event {
+    match due {
+        Due::Boot(host) => Event::Boot { host },
+        Due::Step(step) => Event::Step { step, actor: None },
+        Due::Call(entry, ordinal) => Event::Work { entry, ordinal },
     }
 }

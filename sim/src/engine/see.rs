@@ -3,11 +3,11 @@
 
 use squall_nodes::{CallId, Change, Fact, HostId, Node, Protocol, Seen, Time, encode_data};
 
-use super::cues::Deed;
 use super::event::Event;
 use super::queue::Full;
 use super::{End, Engine};
 use crate::digest::Tag;
+use crate::timeline::cues::Deed;
 use crate::trace::Happening;
 
 /// What changes the world.

@@ -9,6 +9,7 @@ use super::see::By;
 use super::timers::Due;
 use super::{End, Engine};
 use crate::digest::Tag;
+use crate::timeline;
 use crate::trace::Happening;
 
 /// An input that is due, without what it borrows.
@@ -167,7 +168,7 @@ impl<P: Protocol> Engine<'_, P> {
             }
             Event::Step { step, actor } => {
                 self.count()?;
-                self.repeat(step);
+                self.again(timeline::Due::Step(step));
                 self.strike(step as usize, actor);
                 None
             }

@@ -14,13 +14,13 @@ use squall_nodes::{
 };
 
 use super::bounds::STALE_AT_LEAST;
-use super::cues::Deed;
 use super::timers::{Due, NEVER, Timers, Upkeep};
 use super::{End, Engine};
 use crate::plan::{
     Clock, Cue, CutPlan, DiskOnRestart, Expect, Fault, Latency, Layer, LinkLaw, Network, Origin, Plan,
     PlannedHost, PlannedInvariant, Step, Target, Trigger, Work, address_of,
 };
+use crate::timeline::cues::Deed;
 
 /// A node that arms timers in one of the ways that would fill a naive queue, `times` over.
 struct Wear;

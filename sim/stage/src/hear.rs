@@ -2,6 +2,7 @@
 
 use squall_live::Line;
 use squall_nodes::{Change, Crash, DiskAtBoot, Fact, HostId, Node, Protocol, Span, Time};
+use squall_sim::timeline::cues::Deed;
 
 use crate::audience::Sight;
 use crate::clock;
@@ -54,10 +55,7 @@ impl<P: Protocol> Play<'_, '_, P> {
             Line::Fact { fact, .. } => {
                 let index = fact.index();
                 self.merge.put(at, Sight::Fact { host: id, fact });
-                for triggered in self.cues.claimed(index, id, self.since_origin(at)) {
-                    let due = Due::Step(triggered.step, Some(triggered.actor));
-                    self.schedule.put(triggered.at, due);
-                }
+                self.claimed(id, index, at);
             }
             // The stage is who called, and has told that when it did.
             Line::Call { .. } => {}
@@ -74,13 +72,25 @@ impl<P: Protocol> Play<'_, '_, P> {
             Line::Applied { policy, .. } => {
                 self.applied(id, policy, at);
             }
-            Line::Choked { to, .. } => self.upset(at, self.wires.choked(id, to)),
-            Line::Straggled { to, .. } => self.upset(at, self.wires.straggled(id, to)),
+            Line::Choked { from, .. } => self.upset(at, self.wires.choked(from, id)),
+            Line::Straggled { from, .. } => self.upset(at, self.wires.straggled(from, id)),
             Line::Stalled { by, .. } => self.stalled(id, at, by),
             Line::Mark { counts, .. } | Line::Stopped { counts, .. } => host.counts = counts,
         }
         self.gone_on(id, at);
         Ok(())
+    }
+
+    /// A host claimed a fact. What that triggers is counted from the claim, however late it is heard of.
+    fn claimed(&mut self, id: HostId, fact: usize, at: Time) {
+        let mut triggered = Vec::new();
+        self.cues
+            .note(&self.plan.timeline, id, Deed::Claimed(fact), &mut triggered);
+        let at = self.since_origin(at);
+        for now in triggered {
+            self.schedule
+                .put(at + now.after, Due::Triggered(now.step, now.actor));
+        }
     }
 
     /// A host's node has booted. It may be told to be killed by now.

@@ -19,6 +19,7 @@ use squall_nodes::Span;
 
 use crate::clock;
 use crate::door::StageError;
+use crate::stat::Stat;
 use crate::{netns, runs};
 
 /// What a journal's file is called: this, the run's name, and `.json`.
@@ -329,12 +330,8 @@ fn hosts_of(folder: &Path) -> io::Result<Vec<Pid>> {
 /// When a process was started, in ticks since the machine was; `None` when there is none of that number, or it is a dead one that nobody
 /// has asked after.
 fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name in parentheses, which may hold anything.
-    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-    let state = fields.next()?;
-    let started = fields.nth(18)?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(started)
+    let stat = Stat::of(pid)?;
+    (!stat.is_dead()).then_some(stat.started)
 }
 
 /// Which boot of the machine this is.

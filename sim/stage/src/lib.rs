@@ -12,7 +12,6 @@ mod audience;
 mod changes;
 mod clock;
 mod crew;
-mod cues;
 pub mod door;
 mod flights;
 mod ground;
@@ -29,6 +28,7 @@ mod process;
 pub mod runs;
 mod schedule;
 mod staged;
+mod stat;
 mod strike;
 mod wires;
 

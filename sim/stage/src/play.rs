@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use squall_nodes::{Protocol, Span, Time};
+use squall_nodes::{Fact, Node, Protocol, Span, Time};
 use squall_sim::live::{Cause, Stalls};
 use squall_sim::outcome::FaultDone;
 use squall_sim::plan::Plan;
+use squall_sim::timeline;
+use squall_sim::timeline::cues::Cues;
 
 use crate::audience::{Audience, Sight};
 use crate::changes::Changes;
 use crate::clock;
 use crate::crew::Crew;
-use crate::cues::Cues;
 use crate::door::{Progress, Stage, StageError};
 use crate::host::{Do, Power, State};
 use crate::merge::Merge;
@@ -41,7 +42,7 @@ pub(crate) struct Play<'p, 's, P: Protocol> {
     pub(crate) wires: Wires<'p>,
     pub(crate) audience: Audience<'p, P>,
     pub(crate) schedule: Schedule,
-    pub(crate) cues: Cues<'p>,
+    pub(crate) cues: Cues,
     pub(crate) changes: Changes,
     pub(crate) merge: Merge<Sight<P::Node>>,
     /// When the first hosts boot, on the machine's clock.
@@ -79,6 +80,8 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
             at: None,
             affected: 0,
         };
+        let mut cues = Cues::new(<<P::Node as Node>::Fact as Fact>::NAMES.len());
+        cues.reset(&plan.timeline);
         Play {
             plan,
             seed,
@@ -87,7 +90,7 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
             wires,
             audience,
             schedule: Schedule::of(plan),
-            cues: Cues::new(&plan.timeline),
+            cues,
             changes: Changes::default(),
             merge: Merge::new(),
             origin: Time::ZERO,
@@ -193,7 +196,7 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
     /// Something is due.
     fn happen(&mut self, at: Time, due: Due) -> Result<(), StageError> {
         match due {
-            Due::Boot(host) => {
+            Due::Planned(timeline::Due::Boot(host)) => {
                 let now = clock::now();
                 let number = (self.plan.timeline.len() as u32) + host.0;
                 let cause = itself("start");
@@ -205,10 +208,11 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
                 self.unsettle(change, number, &cause, now);
                 self.begin_next(host)
             }
-            Due::Step(step, actor) => self.strike(step, actor, at),
+            Due::Planned(timeline::Due::Step(step)) => self.strike(step as usize, None, at),
+            Due::Triggered(step, actor) => self.strike(step as usize, Some(actor), at),
             Due::Turn(layer) => self.turn(layer, at),
-            Due::Call(entry, nth) => {
-                self.call(entry, nth);
+            Due::Planned(timeline::Due::Call(entry, nth)) => {
+                self.call(entry as usize, nth);
                 Ok(())
             }
         }

@@ -11,6 +11,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid};
 use squall_nodes::Span;
 
+use crate::stat::Stat;
+
 /// How much of a log's end is read for its last words, in bytes.
 const LAST_WORDS: usize = 2_000;
 /// The longest line that a host may write, in bytes; what is longer is cut into pieces that nobody understands.
@@ -183,8 +185,9 @@ impl Process {
     /// Looks at what it takes of the machine.
     pub(crate) fn look_at_taken(&mut self) {
         let pid = self.pid.as_raw_nonzero();
-        if let Some(cpu) = cpu(&format!("/proc/{pid}/stat")) {
-            self.taken.cpu = self.taken.cpu.max(cpu);
+        if let Some(stat) = Stat::of(pid.get().unsigned_abs()) {
+            let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+            self.taken.cpu = self.taken.cpu.max(Span::from_nanos(stat.cpu * tick));
         }
         if let Some(peak) = peak_memory(&format!("/proc/{pid}/status")) {
             self.taken.peak_memory = self.taken.peak_memory.max(peak);
@@ -236,18 +239,6 @@ pub(crate) fn last_words(log: &Path) -> String {
     } else {
         last.join(" / ")
     }
-}
-
-/// The processor time of a process, of the user and the system.
-fn cpu(stat: &str) -> Option<Span> {
-    let text = fs::read_to_string(stat).ok()?;
-    // The name of the program stands in parentheses, and may hold anything.
-    let (_, rest) = text.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    let tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
-    Some(Span::from_nanos((user + system) * tick))
 }
 
 /// The most memory that a process had at once, in bytes.

@@ -1,10 +1,11 @@
-//! What is to happen when: the timeline's times, flaps that turn, first boots, and calls.
+//! What is to happen when, in real time: what the plan has happen by itself, what facts have triggered, and flaps that turn.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use squall_nodes::{HostId, Protocol, Time};
-use squall_sim::plan::{Plan, Trigger};
+use squall_sim::plan::Plan;
+use squall_sim::timeline;
 
 /// Everything that is to happen by itself, by time; what is due at one time comes in the order in which it was put in.
 #[derive(Default)]
@@ -16,38 +17,21 @@ pub(crate) struct Schedule {
 /// Something that is to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
-    /// A host boots for the first time.
-    Boot(HostId),
-    /// An entry of the timeline happens; triggered by what this host did.
-    Step(usize, Option<HostId>),
+    /// By the plan, by itself.
+    Planned(timeline::Due),
+    /// An entry of the timeline, triggered by what this host did.
+    Triggered(u32, HostId),
     /// The flap of this number turns over.
     Turn(u32),
-    /// An entry of the workload calls, for the nth time, counted from 0.
-    Call(usize, u64),
 }
 
 impl Schedule {
-    /// What a plan has happen by itself, for a run that begins at time 0.
+    /// What a plan has happen by itself, for a run that begins at time 0. Who boots then is started by itself.
     pub(crate) fn of<P: Protocol>(plan: &Plan<P>) -> Self {
         let mut schedule = Schedule::default();
-        for (host, planned) in (0..).zip(&plan.hosts) {
-            if planned.starts > Time::ZERO {
-                schedule.put(planned.starts, Due::Boot(HostId(host)));
-            }
-        }
-        for (step, planned) in plan.timeline.iter().enumerate() {
-            let first = match planned.trigger {
-                Trigger::At(at) => Some(at),
-                Trigger::Every { first, until, .. } => (first < until).then_some(first),
-                Trigger::When { .. } => None,
-            };
-            if let Some(first) = first {
-                schedule.put(first, Due::Step(step, None));
-            }
-        }
-        for (entry, work) in plan.workload.iter().enumerate() {
-            if work.first < work.until {
-                schedule.put(work.first, Due::Call(entry, 0));
+        for (at, due) in timeline::begun(plan) {
+            if !matches!(due, timeline::Due::Boot(_)) || at > Time::ZERO {
+                schedule.put(at, Due::Planned(due));
             }
         }
         schedule
@@ -70,23 +54,10 @@ impl Schedule {
             return None;
         }
         let Reverse((at, _, due)) = self.due.pop()?;
-        let again = match due {
-            // What a fact triggers happens once.
-            Due::Step(step, None) => match plan.timeline[step].trigger {
-                Trigger::Every { interval, until, .. } => Some((interval, until, due)),
-                Trigger::At(_) | Trigger::When { .. } => None,
-            },
-            Due::Call(entry, nth) => {
-                let work = &plan.workload[entry];
-                let next = Due::Call(entry, nth + 1);
-                work.interval.map(|interval| (interval, work.until, next))
-            }
-            Due::Boot(_) | Due::Step(_, Some(_)) | Due::Turn(_) => None,
-        };
-        if let Some((interval, until, due)) = again
-            && at + interval < until
+        if let Due::Planned(planned) = due
+            && let Some((next, planned)) = timeline::again(plan, at, planned)
         {
-            self.put(at + interval, due);
+            self.put(next, Due::Planned(planned));
         }
         Some((at, due))
     }
@@ -119,14 +90,14 @@ mod tests {
         while let Some((at, due)) = schedule.take(Time::ZERO + Span::from_secs(1), &plan) {
             seen.push((at.as_nanos() / 1_000_000, due));
         }
-        let kill = Due::Step(1, None);
+        let kill = Due::Planned(timeline::Due::Step(1));
         assert_eq!(
             seen,
             [
                 (10, kill),
-                (20, Due::Boot(HostId(1))),
+                (20, Due::Planned(timeline::Due::Boot(HostId(1)))),
                 (20, kill),
-                (30, Due::Step(0, None)),
+                (30, Due::Planned(timeline::Due::Step(0))),
                 (30, kill)
             ]
         );

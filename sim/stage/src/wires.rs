@@ -58,20 +58,16 @@ impl<'p> Wires<'p> {
         self.ips.len()
     }
 
-    /// A host had no room for a datagram to an address on its link; nothing when nobody is there.
-    pub(crate) fn choked(&self, from: HostId, to: Ipv4Addr) -> Option<Change> {
-        Some(Change::Choked {
-            from,
-            to: self.host_at(to)?,
-        })
+    /// The link from an address had no room for a datagram to a host; nothing when nobody is there.
+    pub(crate) fn choked(&self, from: Ipv4Addr, to: HostId) -> Option<Change> {
+        let from = self.host_at(from)?;
+        Some(Change::Choked { from, to })
     }
 
-    /// A host has kept a datagram to an address for longer than is tolerated; nothing when nobody is there.
-    pub(crate) fn straggled(&self, from: HostId, to: Ipv4Addr) -> Option<Change> {
-        Some(Change::Straggled {
-            from,
-            to: self.host_at(to)?,
-        })
+    /// The link from an address has kept a datagram to a host for longer than is tolerated; nothing when nobody is there.
+    pub(crate) fn straggled(&self, from: Ipv4Addr, to: HostId) -> Option<Change> {
+        let from = self.host_at(from)?;
+        Some(Change::Straggled { from, to })
     }
 
     fn host_at(&self, ip: Ipv4Addr) -> Option<HostId> {
@@ -198,7 +194,8 @@ impl<'p> Wires<'p> {
         let mut peers = BTreeMap::new();
         for other in 0..self.hosts() {
             let (out, back) = (way(host, other), way(other, host));
-            let effective = laws.of(id(host), id(other));
+            // What it receives goes by the law of the way back.
+            let effective = laws.of(id(other), id(host));
             let is_plain = effective.law == *default && effective.steps.is_empty();
             if is_plain && out == Way::Open && back == Way::Open {
                 continue;
@@ -332,10 +329,10 @@ mod tests {
         let network = network();
         let wires = wires(&network);
         let (from, to) = (HostId(2), HostId(0));
-        assert_eq!(wires.choked(from, ip(1)), Some(Change::Choked { from, to }));
-        assert_eq!(wires.straggled(from, ip(1)), Some(Change::Straggled { from, to }));
+        assert_eq!(wires.choked(ip(3), to), Some(Change::Choked { from, to }));
+        assert_eq!(wires.straggled(ip(3), to), Some(Change::Straggled { from, to }));
         assert_eq!(
-            (wires.choked(from, ip(9)), wires.straggled(from, ip(9))),
+            (wires.choked(ip(9), to), wires.straggled(ip(9), to)),
             (None, None)
         );
     }
@@ -384,14 +381,14 @@ mod tests {
         let told = wires.lay(5, None, loses(5, 0.01)).unwrap();
         assert_eq!(told.changes, [Change::Links { beyond: vec![] }]);
         let policies = wires.policies(Cutter::Edges);
-        // Not from a host to itself.
-        assert_eq!(policies[0].peers.keys().collect::<Vec<_>>(), [&ip(2)]);
-        let peer = &policies[0].peers[&ip(2)];
+        // It is the receiver's to deal with; and not from a host to itself.
+        assert_eq!(policies[1].peers.keys().collect::<Vec<_>>(), [&ip(1)]);
+        let peer = &policies[1].peers[&ip(1)];
         assert_eq!(
             (peer.law.as_ref().map(|law| law.loss), &peer.by),
             (Some(0.01), &vec![5])
         );
-        assert!(policies[1].peers.is_empty());
+        assert!(policies[0].peers.is_empty());
     }
 
     #[test]

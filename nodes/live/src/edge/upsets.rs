@@ -18,11 +18,11 @@ const MOST_KNOWN: usize = 4096;
 pub(crate) enum What {
     /// There was no room for it, or it was too long.
     Choked,
-    /// It goes out later than is tolerated.
+    /// It was under way for longer than is tolerated.
     Straggled,
 }
 
-/// What is to be told of the link to an address.
+/// What is to be told of the link from an address.
 pub(crate) type Upset = (What, Ipv4Addr);
 
 /// What is to be told, and what was.
@@ -48,8 +48,8 @@ enum Since {
 impl Upsets {
     /// Notes what became of a datagram.
     #[cold]
-    pub(super) fn note(&mut self, what: What, to: Ipv4Addr, now: Time) {
-        let upset = (what, to);
+    pub(super) fn note(&mut self, what: What, from: Ipv4Addr, now: Time) {
+        let upset = (what, from);
         if let Some(known) = self.known.get_mut(&upset) {
             if now < known.told + PAUSE {
                 known.since = Since::More;

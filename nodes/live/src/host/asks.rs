@@ -81,6 +81,11 @@ impl<N: Node> Host<N> {
 
     fn put_in_force(&mut self, policy: Policy) {
         let number = policy.number;
+        if self.edge.is_in_force() {
+            // What has come in by now was sent before: it goes by the policy before.
+            self.sockets.waited();
+            self.take_in();
+        }
         self.edge.apply(policy);
         self.tick();
         self.tell(|at| Line::Applied { at, policy: number });

@@ -7,7 +7,6 @@ use squall_nodes::{CallId, Fact, Node, Time};
 use super::asks::Open;
 use super::{Host, Last, Writing};
 use crate::barrier::{Next, Waiting};
-use crate::clock::monotonic;
 use crate::disk::Written;
 use crate::door::Stop;
 use crate::edge::What;
@@ -26,50 +25,28 @@ impl<N: Node> Host<N> {
         }
     }
 
-    /// Sends a datagram: through the edge to the kernel.
+    /// Sends a datagram, unless a cut is in its way. What its link does to it is done where it comes in.
     #[inline]
     pub(super) fn send(&mut self, port: u16, to: SocketAddrV4, bytes: &[u8]) {
         self.counts.sent += 1;
-        if !self.sockets.admits(port, to, bytes.len(), &mut self.counts) {
-            return;
-        }
-        // A delay counts from when it would have gone out, which is after whatever was claimed before.
-        let times = self.edge.send(monotonic, port, to, bytes, &mut self.counts);
-        self.tell_upsets();
-        if times > 0 {
+        if self.sockets.admits(port, to, bytes.len(), &mut self.counts)
+            && self.edge.lets_out(*to.ip(), &mut self.counts)
+        {
             self.flush();
-            for _ in 0..times {
-                self.sockets.send(port, to, bytes, &mut self.counts);
-            }
+            self.sockets.send(port, to, bytes, &mut self.counts);
         }
     }
 
-    /// Sends what the edge has delayed and whose time has come, up to a bound that keeps nothing else waiting.
-    pub(super) fn send_delayed(&mut self) {
-        const AT_A_TIME: usize = 64;
-        for _ in 0..AT_A_TIME {
-            match self.edge.due(self.now, &mut self.counts) {
-                None => return,
-                Some(None) => {}
-                Some(Some(datagram)) => {
-                    self.tell_upsets();
-                    self.sockets
-                        .send(datagram.port, datagram.to, &datagram.bytes, &mut self.counts);
-                }
-            }
-        }
-    }
-
-    /// Tells what the edge has to say of its links: nothing that comes after goes out before.
+    /// Tells what the edge has to say of its links: the node is told nothing that comes after it before.
     #[inline]
     pub(super) fn tell_upsets(&mut self) {
         if !self.edge.is_upset() {
             return;
         }
-        while let Some((what, to)) = self.edge.next_upset() {
+        while let Some((what, from)) = self.edge.next_upset() {
             self.tell(|at| match what {
-                What::Choked => Line::Choked { at, to },
-                What::Straggled => Line::Straggled { at, to },
+                What::Choked => Line::Choked { at, from },
+                What::Straggled => Line::Straggled { at, from },
             });
         }
         self.flush();

@@ -19,6 +19,9 @@ use crate::udp::Letter;
 
 /// How many inputs may have precedence over datagrams in a row.
 const MOST_IN_A_ROW: u32 = 64;
+/// How many batches of datagrams go through the edge at a time: all that waits in the kernel where it keeps as much as it does by itself,
+/// so that what was under way while the host did not run arrives in its order.
+const BATCHES: usize = 16;
 /// How many requests are kept at most that have left the door.
 const MOST_KEPT: usize = 1024;
 /// How often the kernel is asked at most what it has dropped: its table has all sockets of the machine.
@@ -27,7 +30,10 @@ const KERNEL_ASKED_EVERY: Span = Span::from_secs(1);
 /// An input that is due, without what it borrows.
 pub(super) enum Due<N: Node> {
     Start,
+    /// It lies in the inbox.
     Datagram(Letter),
+    /// It was under way, and is in the host's [hand](Host::in_hand).
+    Arrived,
     Timer(N::Timer),
     Command(CallId),
     Persisted(Token),
@@ -70,12 +76,12 @@ impl<N: Node> Host<N> {
                 self.take_written(written);
                 continue;
             }
-            self.send_delayed();
             self.mark();
+            self.let_arrive();
             if self.barrier.bytes() > self.settings.bounds.waiting {
                 // Whoever asks how it is has to know now, more than ever.
                 self.serve_what_is_no_call();
-                self.wait(For::Asks, self.wake_up(Time::MAX));
+                self.wait(For::Asks, self.marks.due);
                 continue;
             }
             if let Some(due) = self.next_by_rank() {
@@ -100,18 +106,60 @@ impl<N: Node> Host<N> {
             }
         }
         self.in_a_row = 0;
+        if self.edge.is_in_force() {
+            self.next_arrived()
+        } else {
+            self.next_of_inbox()
+        }
+    }
+
+    /// The next datagram, where nothing is between the inbox and the node.
+    fn next_of_inbox(&mut self) -> Option<Due<N>> {
         loop {
-            let Some(letter) = self.sockets.take() else {
-                if self.sockets.fill() {
-                    continue;
-                }
-                return None;
-            };
-            if !self.edge.drops(*letter.from.ip(), &mut self.counts) {
+            if let Some(letter) = self.sockets.take() {
                 self.counts.delivered += 1;
                 return Some(Due::Datagram(letter));
             }
+            if !self.sockets.fill() {
+                return None;
+            }
         }
+    }
+
+    /// The next datagram that has come through the edge.
+    fn next_arrived(&mut self) -> Option<Due<N>> {
+        let letter = match self.edge.next_arrived() {
+            Some(letter) => letter,
+            None => {
+                self.take_in();
+                self.edge.next_arrived()?
+            }
+        };
+        self.counts.delivered += 1;
+        self.in_hand = Some(letter);
+        Some(Due::Arrived)
+    }
+
+    /// Lets the edge take in what has come in, and lets arrive what is to.
+    pub(super) fn take_in(&mut self) {
+        for _ in 0..BATCHES {
+            while let Some(letter) = self.sockets.take() {
+                let bytes = self.sockets.bytes_of(letter);
+                let whence = (letter.port, letter.from);
+                self.edge
+                    .take_in(letter.received, whence, bytes, &mut self.counts);
+            }
+            if !self.sockets.fill() {
+                break;
+            }
+        }
+        self.tick();
+        self.let_arrive();
+    }
+
+    fn let_arrive(&mut self) {
+        self.edge.arrive(self.now, &mut self.counts);
+        self.tell_upsets();
     }
 
     /// When the host has to do something by itself, with whatever is due at `next`.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use squall_nodes::Span;
+
 use super::*;
 
 const IP: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -140,5 +142,44 @@ fn a_buffer_beyond_what_the_kernel_can_count_is_the_largest_and_not_the_smallest
     assert!(most >= 212_992, "{most}");
     for beyond in [8192 << 20, (1 << 32) + 2, usize::MAX] {
         assert_eq!(given(beyond), most, "{beyond}");
+    }
+}
+
+#[test]
+fn a_datagram_that_waited_in_the_kernel_is_known_to_have() {
+    let (mut sockets, ports, _runtime) = sockets(2, 212_992);
+    let sender = UdpSocket::bind((IP, 0)).unwrap();
+    let waits = Span::from_millis(5);
+    let until = monotonic() + Span::from_secs(60);
+    // A machine on which nobody else wants to know begins to look at its clock a moment after it is asked to.
+    loop {
+        let before = monotonic();
+        assert!(before < until, "the kernel says nothing of it");
+        // The order in which they came in, and not that of the ports.
+        for port in [ports[1], ports[0], ports[1]] {
+            sender.send_to(b"x", to(port)).unwrap();
+        }
+        let sent = monotonic();
+        while monotonic() < sent + waits {}
+        sockets.waited();
+        assert!(sockets.fill());
+        let read = monotonic();
+        let mut letters = Vec::new();
+        while let Some(letter) = sockets.take() {
+            letters.push((letter.port, letter.received));
+        }
+        assert!(!sockets.fill());
+        assert_eq!(letters.len(), 3);
+        assert!(letters.is_sorted_by_key(|(_, received)| *received));
+        let [(first, earliest), .., (_, latest)] = letters[..] else {
+            unreachable!("there are three");
+        };
+        assert!(latest <= read);
+        // Both clocks are read one after the other, and compared at two instants.
+        let apart = Span::from_millis(1);
+        if latest + waits <= read + apart && earliest + apart >= before {
+            assert_eq!(first, ports[1]);
+            break;
+        }
     }
 }

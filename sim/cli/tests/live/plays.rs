@@ -155,3 +155,38 @@ fn a_trace_is_a_header_and_an_event_a_line_in_a_file_or_on_stdout() {
         );
     }
 }
+
+#[test]
+fn what_is_too_long_for_a_link_is_dropped_and_told_of_that_link_alone() {
+    // A question takes 37 bytes on the wire.
+    let scenario = r#"Scenario(
+        protocol: "echo",
+        hosts: [(name: "s", role: Server), (name: "a", role: Asker), (name: "b", role: Asker)],
+        timeline: [
+            At("300ms", Link(from: ["a"], to: ["s"], mtu: 36)),
+            At("900ms", HealAll),
+        ],
+        config: (ask_every: "50ms"),
+        limit: "3s",
+        live: (tolerance: "1s"),
+    )"#;
+    let folder = folder();
+    let path = file(folder.path(), scenario);
+    let out = folder.path().join("trace.jsonl").display().to_string();
+    let told = play_with(&path, "Standard", &["--trace", &out]);
+    assert_eq!(told["verdict"], "held", "{told:#}");
+    let too_long = &told["traffic"]["too_long"];
+    assert!(too_long.as_u64() > Some(0), "{told:#}");
+    assert_eq!(&fault(&told, "link(a > s, mtu: 36)")["affected"], too_long);
+    let trace = std::fs::read_to_string(&out).expect("a trace");
+    let events = trace
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an event a line"));
+    let choked: Vec<Value> = events
+        .map(|event| event["change"]["Choked"].clone())
+        .filter(|choked| !choked.is_null())
+        .collect();
+    assert!(!choked.is_empty(), "{trace}");
+    let from_a_to_s = serde_json::json!({"from": 1, "to": 0});
+    assert!(choked.iter().all(|link| *link == from_a_to_s), "{choked:?}");
+}

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use squall_nodes::link::passage::Law;
 use squall_nodes::{HostId, Tolerance};
 
-use super::law::Law;
 use crate::layers::{Effective, Over};
 use crate::plan::{LinkLaw, Network};
 
@@ -191,7 +191,7 @@ impl<'p> Laws<'p> {
             links: 0,
             beyond: !law.is_within(&self.tolerated),
         };
-        let law = Law::new(&law, steps);
+        let law = Law::new(&law, steps.into_iter().map(|step| step as u32).collect());
         let place = self.free.pop();
         match place {
             Some(place) => {

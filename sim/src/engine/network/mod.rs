@@ -1,26 +1,24 @@
 //! The virtual network: what becomes of a datagram between two hosts.
 //!
 //! - Here: the links that are used, each with its law and its ordinal.
-//! - `law`: a law at work, and the queue of a link with a bandwidth.
 //! - `laws`: which law each link has, with the [layers](crate::layers) that change it.
+//!
+//! What a law makes of a datagram is the same [live](squall_nodes::link::passage).
 
-mod law;
 mod laws;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use squall_nodes::{HostId, HostKey, Span, Time, Tolerance};
+pub(crate) use squall_nodes::link::passage::{Flaw, Passage};
+use squall_nodes::{HostId, HostKey, Time, Tolerance};
 
-use crate::draws::{Draws, Purpose, between};
+use crate::draws::Draws;
 use crate::layers::Over;
 use crate::outcome::FaultDone;
 use crate::plan::Network;
 
-pub(crate) use law::{Flaw, Passage};
-
-use law::Admission;
 use laws::Laws;
 
 /// The links of one run.
@@ -93,32 +91,13 @@ impl<'p> Links<'p> {
         let link = &mut row.links[place];
         let words = draws.datagram(link.key, link.ordinal);
         link.ordinal += 1;
-        let law = laws.get(link.law);
-        let (mut queued, mut flaw) = (Span::ZERO, None);
-        if let Some(rare) = law.rare() {
-            match rare.admit(&datagram, words, faults, || row.free_at(place)) {
-                Admission::Goes(after, how) => (queued, flaw) = (after, how),
-                Admission::Congested => return Passage::Congested,
-                Admission::TooLong => return Passage::TooLong,
-            }
-        }
-        // Each word has its own key, so the ones that the law has no use for need not be drawn.
-        if !law.loss.is_zero() && law.loss.hits(words.word(Purpose::Loss)) {
-            return Passage::Lost;
-        }
-        let mut latency = queued + law.latency.draw(words.word(Purpose::Latency));
-        if !law.reorder.is_zero() && law.reorder.hits(words.word(Purpose::Reorder)) {
-            latency = latency + between(words.word(Purpose::ReorderBy), Span::ZERO, law.reorder_by);
-        }
-        let mut copy = None;
-        if !law.duplicate.is_zero() && law.duplicate.hits(words.word(Purpose::Duplicate)) {
-            copy = Some(queued + law.latency.draw(words.word(Purpose::LatencyOfCopy)));
-        }
-        match (flaw, copy) {
-            (None, None) => Passage::Once(latency),
-            (None, Some(copy)) => Passage::Twice(latency, copy),
-            (Some(flaw), copy) => Passage::Flawed { latency, flaw, copy },
-        }
+        laws.get(link.law).passage(
+            words,
+            datagram.now,
+            datagram.len,
+            || Some(row.free_at(place)),
+            |step| faults[step as usize].affected += 1,
+        )
     }
 
     /// The longest packet that a link carries now; `None` for no bound.
@@ -128,7 +107,7 @@ impl<'p> Links<'p> {
             Ok(place) => row[place].law,
             Err(_) => self.laws.of(from, to),
         };
-        self.laws.get(law).rare().and_then(law::Rare::mtu)
+        self.laws.get(law).mtu()
     }
 
     /// Lets a datagram be the next one from one host to another, though a cut drops it: so it shifts no draw of a later one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use squall_nodes::Cut;
+use squall_nodes::{Cut, Span};
 
 use super::*;
 use crate::layers::{Flap, Flapped, Laid, Layers, Turn};
@@ -179,70 +179,6 @@ fn a_queue_takes_what_it_has_room_for_and_sends_it_one_after_the_other() {
     // Once it is empty it is as new.
     wires.now = Time::from_nanos(10_000_000);
     assert_eq!(wires.send(A, B, len), Passage::Once(us(800)));
-}
-
-#[test]
-fn what_does_not_fit_into_an_empty_queue_never_goes_out() {
-    let network = narrow(HEADERS + 9);
-    let mut wires = Wires::new(&network, &HOSTS);
-    assert_eq!(wires.send(A, B, 10), Passage::Congested);
-    assert!(matches!(wires.send(A, B, 9), Passage::Once(_)));
-}
-
-#[test]
-fn times_and_bytes_beyond_64_bits_on_the_way_are_exact_all_the_same() {
-    // A bit a second: 29 bytes take 232 s, and 2⁴⁰ bytes longer than anything may last.
-    assert_eq!(crate::plan::transmission(29, 1), Span::from_secs(232));
-    assert_eq!(crate::plan::transmission(1 << 40, 1), Span::LONGEST);
-    // A bandwidth that is no divisor: 1 byte at 3 bit/s takes 2.67 s, rounded up.
-    assert_eq!(crate::plan::transmission(1, 3), Span::from_nanos(2_666_666_667));
-    // What went in together fits together, though each time is rounded up: 10 packets of 29 bytes, at 3 bit/s.
-    let network = Network::of(LinkLaw {
-        bandwidth: Some(3),
-        queue: 290,
-        ..constant(Span::ZERO)
-    });
-    let mut wires = Wires::new(&network, &HOSTS);
-    for _ in 0..10 {
-        assert!(matches!(wires.send(A, B, 1), Passage::Once(_)));
-    }
-    assert_eq!(wires.send(A, B, 1), Passage::Congested);
-    // As fast as can be written, a byte takes a nanosecond: time is not finer.
-    let network = Network::of(LinkLaw {
-        bandwidth: Some(u64::MAX),
-        queue: u64::MAX,
-        ..constant(Span::ZERO)
-    });
-    let mut wires = Wires::new(&network, &HOSTS);
-    assert_eq!(wires.send(A, B, 1), Passage::Once(Span::from_nanos(1)));
-    assert_eq!(wires.send(A, B, 1), Passage::Once(Span::from_nanos(2)));
-}
-
-#[test]
-fn a_packet_of_the_mtu_passes_and_one_byte_more_does_not() {
-    let network = Network::of(LinkLaw {
-        mtu: Some(1500),
-        ..constant(Span::ZERO)
-    });
-    let mut wires = Wires::new(&network, &HOSTS);
-    assert_eq!(wires.send(A, B, 1472), Passage::Once(Span::ZERO));
-    assert_eq!(wires.send(A, B, 1473), Passage::TooLong);
-}
-
-#[test]
-fn what_has_no_byte_gets_no_flaw_and_everything_else_gets_one_that_shows() {
-    let network = Network::of(LinkLaw {
-        corrupt: 1.0,
-        ..constant(Span::ZERO)
-    });
-    let mut wires = Wires::new(&network, &HOSTS);
-    assert_eq!(wires.send(A, B, 0), Passage::Once(Span::ZERO));
-    for len in 1..200 {
-        let Passage::Flawed { flaw, copy: None, .. } = wires.send(A, B, len) else {
-            panic!("{len} bytes got no flaw");
-        };
-        assert!(flaw.place < len && flaw.mask != 0);
-    }
 }
 
 #[test]

@@ -6,13 +6,13 @@ use super::end::Taken;
 use super::packet::{Kind, Packet, Sending};
 use super::{Counts, Place, Side};
 use crate::digest::Tag;
-use crate::engine::cues::Deed;
 use crate::engine::event::Event;
 use crate::engine::network::{Departure, Passage};
 use crate::engine::queue::Full;
 use crate::engine::spares::{Buffers, taken_by};
 use crate::engine::{End as RunEnd, Engine};
 use crate::plan::HEADERS;
+use crate::timeline::cues::Deed;
 
 /// What a packet has besides what it carries: an IPv4 header and a TCP header without options.
 const PACKET_HEADERS: u64 = 40;

@@ -310,7 +310,8 @@ fn a_call_is_seen_when_it_is_handed_over_and_once() {
         // What it is asked lies there until it goes on.
         play.crew.host(S).power = Power::Paused;
         let before = clock::now();
-        play.happen(Time::ZERO, Due::Call(0, 0)).unwrap();
+        let call = Due::Planned(timeline::Due::Call(0, 0));
+        play.happen(Time::ZERO, call).unwrap();
         let after = clock::now();
         let (at, command) = (play.at(5_000), ());
         play.hear(S, Line::Call { at, call: 0, command });

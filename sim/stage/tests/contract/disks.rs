@@ -93,7 +93,7 @@ fn persists_with_nothing_between_are_all_completed_and_the_last_is_found_after_a
     Story::default()
         .host("a", &[5], [keeper(), rules].concat())
         .phase(&[], &[A], &[(A, "told of three")])
-        .phase(&[Fault::Restart(A)], &[A], &[(A, "goes on")])
+        .phase(&[Fault::Kill(A), Fault::Start(A)], &[A], &[(A, "goes on")])
         .holds(|seen| {
             let said = seen.said(A);
             let mut told: Vec<&str> = said[1..5].to_vec();
@@ -135,9 +135,13 @@ fn a_failed_write_takes_what_rests_on_it_and_the_old_contents_stay() {
             &[A],
             &[(A, "told of both"), (B, "a:5 > b:6: told")],
         )
-        .phase(&[Fault::Mend(A), Fault::Restart(A)], &[A], &[(A, "goes on")])
+        .phase(
+            &[Fault::Mend(A), Fault::Kill(A), Fault::Start(A)],
+            &[A],
+            &[(A, "goes on")],
+        )
         .phase(&[], &[A], &[(A, "anew")])
-        .phase(&[Fault::Restart(A)], &[A], &[(A, "the end")])
+        .phase(&[Fault::Kill(A), Fault::Start(A)], &[A], &[(A, "the end")])
         .holds(|seen| {
             let expected = [
                 "found None",

@@ -2,7 +2,7 @@
 //! loopback sockets, and both have to keep the same promises.
 //!
 //! - `node`, `story`: nodes that follow a script, and a story of them; `simulated`, `live`: the two worlds that play it.
-//! - `datagrams`, `timers`, `disks`, `links`, `floods`: the contract.
+//! - `datagrams`, `timers`, `disks`, `links`, `under_way`, `floods`: the contract.
 
 mod live;
 mod node;
@@ -14,3 +14,4 @@ mod disks;
 mod floods;
 mod links;
 mod timers;
+mod under_way;

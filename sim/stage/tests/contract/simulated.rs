@@ -2,7 +2,7 @@
 
 use squall_nodes::latency::Latency;
 use squall_nodes::link::LinkLaw;
-use squall_nodes::{Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
+use squall_nodes::{Change, Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
 use squall_sim::plan::{
     Clock, CutPlan, DiskOnRestart, Expect, Fault as Done, Layer, Network, Plan, PlannedHost, Step, Target,
     Trigger, Work, address_of,
@@ -11,26 +11,30 @@ use squall_sim::trace::Happening;
 use squall_sim::{Prepared, prepare};
 
 use crate::node::{Part, Scripted};
-use crate::story::{Fault, Seen, Story};
-
-/// How long a phase lasts. Its calls are made in the middle.
-const PHASE: Span = Span::from_millis(400);
+use crate::story::{Fault, Seen, Story, World};
 
 pub(crate) fn play(story: &Story) -> Seen {
     let (outcome, trace) = prepare(plan(story), 0).worker().trace(1);
     let traffic = &outcome.traffic;
     let mut seen = Seen {
-        said: vec![Vec::new(); story.hosts.len()],
-        lives: vec![Vec::new(); story.hosts.len()],
         sent: traffic.sent,
         delivered: traffic.delivered,
         cut: traffic.cut,
         lost: traffic.lost,
         duplicated: traffic.duplicated,
+        congested: traffic.congested,
         overflowed: traffic.overflowed,
         refused: traffic.too_long,
+        ..Seen::nothing(World::Simulated, story.hosts.len())
     };
     for event in &trace.events {
+        if let Happening::World {
+            change: Change::Choked { from, to },
+            ..
+        } = &event.what
+        {
+            seen.choked.insert((from.index(), to.index()));
+        }
         let Some(host) = event.host else { continue };
         let said = &mut seen.said[host.index()];
         match &event.what {
@@ -90,7 +94,7 @@ fn plan(story: &Story) -> Plan<Scripted> {
         lateness: None,
         timeline: Vec::new(),
         workload: Vec::new(),
-        limit: PHASE * (story.phases.len() as u64 + 3),
+        limit: story.phase * (story.phases.len() as u64 + 3),
         max_events: 10_000_000,
         invariants: Vec::new(),
         measures: Vec::new(),
@@ -102,13 +106,13 @@ fn plan(story: &Story) -> Plan<Scripted> {
         live_tolerance: Span::ZERO,
     };
     for (phase, number) in story.phases.iter().zip(1u32..) {
-        let begins = Time::ZERO + PHASE * u64::from(number);
+        let begins = Time::ZERO + story.phase * u64::from(number);
         for fault in &phase.faults {
             plan.timeline.extend(steps(*fault, begins));
         }
         for host in &phase.calls {
             plan.workload.push(Work {
-                first: begins + PHASE / 2,
+                first: begins + story.phase / 2,
                 interval: None,
                 until: Time::MAX,
                 of: vec![HostId(*host as u32)],
@@ -132,13 +136,11 @@ fn steps(fault: Fault, at: Time) -> Vec<Step> {
             to: who(to),
         }))],
         Fault::Heal => vec![Done::HealAll],
-        Fault::Restart(host) => vec![
-            Done::Crash(Crash::Kill, who(host)),
-            Done::Restart {
-                who: who(host),
-                disk: DiskOnRestart::Kept,
-            },
-        ],
+        Fault::Kill(host) => vec![Done::Crash(Crash::Kill, who(host))],
+        Fault::Start(host) => vec![Done::Restart {
+            who: who(host),
+            disk: DiskOnRestart::Kept,
+        }],
         Fault::Pause(host) => vec![Done::Pause(who(host))],
         Fault::Resume(host) => vec![Done::Resume(who(host))],
         Fault::FailWrite(host) => vec![Done::Lay(failing(host))],
