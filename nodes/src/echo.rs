@@ -617,6 +617,7 @@ mod tests {
             hosts,
             rules: "Standard",
             tolerated,
+            streams: crate::stream::StreamLaw::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! - [`node`]: what a node is, what it is told; [`outbox`]: what it wants done; [`transport`]: the loop between the two.
 //! - [`time`] and [`rng`]: instants, spans and the node's own random stream.
 //! - [`seen`], [`world`] and [`invariant`]: what is seen of a run, the questions to it, and the promises held against it.
-//! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real.
+//! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real; [`stream`]: what streams go by.
 //! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
 //! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster. [`leader`]: the elected leader.
 //!
@@ -27,6 +27,7 @@ pub mod recording;
 pub mod rng;
 pub mod seen;
 pub mod start;
+pub mod stream;
 pub mod time;
 pub mod transport;
 pub mod world;

@@ -234,38 +234,48 @@ impl<N: Node> fmt::Debug for Input<'_, N> {
 }
 
 /// What can happen to a stream connection.
+///
+/// Of one that this node [dialled](crate::Outbox::dial), the first is [`Opened`](StreamEvent::Opened), or that it is closed; of one that it
+/// [listens](crate::Outbox::listen) for, [`Accepted`](StreamEvent::Accepted). Nothing comes after [`Closed`](StreamEvent::Closed), and nothing
+/// at all once the node has [closed](crate::Outbox::close) it itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamEvent<'a> {
-    /// The connection that this node dialled is open.
+    /// The connection that this node dialled is open: the peer's kernel has answered, whether its node knows yet or not.
     Opened,
-    /// A peer dialled a port that this node listens on.
+    /// A peer dialled a port that this node listens on, and the connection is open.
     Accepted {
         /// The port.
         port: u16,
-        /// The peer.
+        /// The peer: its host's address, with a port that no other open connection from there has.
         from: SocketAddrV4,
     },
-    /// Bytes came in, in order; where they split says nothing about how they were written.
+    /// Bytes came in, in order and at least one; where they split says nothing about how they were written. None come while reading is
+    /// [paused](crate::Outbox::pause_reading): then they wait in a buffer of a bounded size, and when that is full, on the writer's side.
     Bytes(&'a [u8]),
-    /// The peer takes less than is written: what is written from now on waits on this side, up to a bound of the
-    /// transport, beyond which the connection is reset.
+    /// The peer takes less than is written: what was written last did not fit the send buffer, and what is written from now on waits on
+    /// this side, up to a bound of the transport, beyond which the connection is reset, for both.
     Blocked,
-    /// What waited has gone out, after [`Blocked`](StreamEvent::Blocked).
+    /// All that waited has gone into the send buffer, after [`Blocked`](StreamEvent::Blocked).
     Writable,
-    /// The connection is over.
+    /// The connection is over, both ways: there is no half-close, and what the node writes to it from now on is dropped.
     Closed(Closed),
 }
 
 /// Why a stream connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Closed {
-    /// Nobody listens there.
+    /// The host is there and nobody listens, or it has accepted as many connections as it may.
     Refused,
-    /// The peer died or threw the connection away.
+    /// The peer's process died, its machine does not know of the connection any more, or more was written than may wait on either side.
+    /// What the peer had written and had not got through is gone.
+    ///
+    /// A peer that loses power, or that a cut keeps from saying so, says nothing: the connection is half open until this node writes, which
+    /// is answered with this once the peer's machine can be reached again, and with [`TimedOut`](Closed::TimedOut) when it cannot.
     Reset,
-    /// The peer was silent for too long.
+    /// Nobody answered when it was dialled, for the connect timeout; or for the user timeout nothing was acknowledged of what was
+    /// written. What of it has arrived is not known.
     TimedOut,
-    /// The peer closed it after its last byte.
+    /// The peer closed it, and this node has read its last byte.
     Orderly,
 }
 

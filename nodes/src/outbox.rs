@@ -184,12 +184,15 @@ impl<N: Node> Outbox<N> {
         self.records.push(Record::Leave { group });
     }
 
-    /// Accepts stream connections on a port.
+    /// Accepts stream connections on a port, each of which comes as [`Accepted`](crate::StreamEvent::Accepted), for as long as the node
+    /// lives.
     pub fn listen(&mut self, port: u16) {
         self.records.push(Record::Listen { port });
     }
 
-    /// Opens a stream connection. What becomes of it comes as [`Input::Stream`](crate::Input::Stream).
+    /// Opens a stream connection. What becomes of it comes as [`Input::Stream`](crate::Input::Stream): that it is
+    /// [open](crate::StreamEvent::Opened), after a round trip at least, or [closed](crate::StreamEvent::Closed). It may be written to and
+    /// closed before that.
     pub fn dial(&mut self, to: SocketAddrV4) -> ConnId {
         let conn = ConnId(self.ids.draw());
         self.records.push(Record::Dial { conn, to });
@@ -198,7 +201,8 @@ impl<N: Node> Outbox<N> {
 
     /// Writes to a stream connection, all of it: a write is never cut short. A node that is told
     /// [`Blocked`](crate::StreamEvent::Blocked) does well to write no more until it is told
-    /// [`Writable`](crate::StreamEvent::Writable).
+    /// [`Writable`](crate::StreamEvent::Writable). What is written to a connection that is over is dropped, and that a write was
+    /// accepted says nothing about whether it arrives.
     ///
     /// # Panics
     ///
@@ -208,7 +212,8 @@ impl<N: Node> Outbox<N> {
         self.records.push(Record::Write { conn, payload });
     }
 
-    /// Reads no more from a stream connection for now: its peer will feel it.
+    /// Reads no more from a stream connection for now: its peer will feel it. Neither bytes come while reading is paused nor their
+    /// [orderly](crate::Closed::Orderly) end; what else ends a connection does, and what was not read by then is gone.
     pub fn pause_reading(&mut self, conn: ConnId) {
         self.records.push(Record::PauseReading { conn });
     }
@@ -218,7 +223,9 @@ impl<N: Node> Outbox<N> {
         self.records.push(Record::ResumeReading { conn });
     }
 
-    /// Closes a stream connection in order, after what was written.
+    /// Closes a stream connection in order: what was written before is still delivered, and then the peer hears of its
+    /// [end](crate::Closed::Orderly). This node hears nothing of it any more, not even whether that came to pass; what the peer had
+    /// written is dropped, and what the node asks of the connection afterwards is nothing.
     pub fn close(&mut self, conn: ConnId) {
         self.records.push(Record::Close { conn });
     }

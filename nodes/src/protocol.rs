@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::invariant::{Always, InQuiet, Invariant, always, in_quiet};
 use crate::node::Node;
 use crate::start::{Outside, Unusable};
+use crate::stream::StreamLaw;
 use crate::time::Span;
 
 /// A protocol that can be named in a scenario file and run under every command.
@@ -125,6 +126,8 @@ pub struct Setup<'a, N: Node> {
     pub rules: &'a str,
     /// How bad the links may be while liveness is asked for.
     pub tolerated: Tolerance,
+    /// What streams go by.
+    pub streams: StreamLaw,
 }
 
 /// How bad links may be while liveness is still asked for.

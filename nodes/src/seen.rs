@@ -129,6 +129,22 @@ pub enum Change {
         /// The receiver.
         to: HostId,
     },
+    /// What a stream has to bring from one host to another was dropped by what is not tolerated: a cut, a machine that was off, a link beyond
+    /// what is tolerated; or there is no room for it at a host that is paused. Whoever sends it backs off, and knows nothing of it when that
+    /// is over. From now on, and until [`StreamFlows`](Change::StreamFlows), no group that both hosts are in is quiet.
+    StreamStuck {
+        /// The sender.
+        from: HostId,
+        /// The receiver.
+        to: HostId,
+    },
+    /// All that was held up of the streams from one host to another has been brought, or is given up. It disturbs the groups of both hosts.
+    StreamFlows {
+        /// The sender.
+        from: HostId,
+        /// The receiver.
+        to: HostId,
+    },
     /// In a live run a change takes from the command that makes it until every host that it concerns has said that it is made. From now
     /// on, and until [`Settled`](Change::Settled), the world may be as it was or as it will be: no group is quiet.
     Unsettled {

@@ -26,6 +26,8 @@ pub struct World {
     links: Links,
     /// Links that are beyond what is tolerated, sorted.
     beyond: Vec<(HostId, HostId)>,
+    /// From whom to whom streams are stuck.
+    stuck: Vec<(HostId, HostId)>,
     /// The changes that are being made.
     unsettled: Vec<u32>,
     /// How long after a disturbance a group begins to be quiet.
@@ -140,6 +142,7 @@ impl World {
             groups: Vec::new(),
             links,
             beyond: Vec::new(),
+            stuck: Vec::new(),
             unsettled: Vec::new(),
             slack: Span::ZERO,
         };
@@ -197,6 +200,23 @@ impl World {
                     self.touch(host, at);
                 }
                 return;
+            }
+            Change::StreamStuck { from, to } => {
+                self.stuck.push((*from, *to));
+                let [one, other] = [from, to].map(|host| self.hosts[host.index()].group);
+                if let Some(group) = one.filter(|_| one == other) {
+                    self.groups[group as usize].quiet_since = Time::MAX;
+                }
+                return;
+            }
+            Change::StreamFlows { from, to } => {
+                if let Some(place) = self.stuck.iter().position(|pair| pair == &(*from, *to)) {
+                    self.stuck.swap_remove(place);
+                }
+                for host in [*from, *to] {
+                    self.hosts[host.index()].disturbed = at;
+                }
+                self.effort += self.stuck.len() as u64;
             }
             Change::Slowed { host, by } => self.impair(*host, at, |host| host.slowed = !by.is_zero()),
             Change::Disk { host, state } => self.impair(*host, at, |host| host.disk = *state),
@@ -336,13 +356,13 @@ impl World {
                 Time::MAX
             };
         }
-        for (from, to) in &self.beyond {
+        for (from, to) in self.beyond.iter().chain(&self.stuck) {
             let [from, to] = [from, to].map(|host| self.hosts[host.index()].group);
             if let Some(group) = from.filter(|_| from == to) {
                 self.groups[group as usize].quiet_since = Time::MAX;
             }
         }
-        self.effort += self.beyond.len() as u64;
+        self.effort += (self.beyond.len() + self.stuck.len()) as u64;
     }
 
     /// The groups by their first host, with their hosts alone, and the group of each host. The lists of the old groups are
@@ -765,6 +785,32 @@ mod tests {
             let since: Vec<Time> = world.groups().iter().map(|group| group.quiet_since).collect();
             assert_eq!(since, [2, 2].map(Time::from_nanos), "{change:?}");
         }
+    }
+
+    #[test]
+    fn a_group_is_not_quiet_while_a_stream_inside_it_is_stuck_and_is_disturbed_when_it_goes_on() {
+        let [a, b, c] = [0, 1, 2].map(HostId);
+        let since =
+            |world: &World| -> Vec<Time> { world.groups().iter().map(|group| group.quiet_since).collect() };
+        let at = Time::from_nanos;
+        let mut world = world(4);
+        let cut = Cut::Groups(vec![0, 0, 1, 1]);
+        world.apply(at(1), &Change::Cut { layer: 1, cut });
+        // Between two groups it concerns neither.
+        world.apply(at(2), &Change::StreamStuck { from: a, to: c });
+        assert_eq!(since(&world), [at(1), at(1)]);
+        // In one, it concerns that one.
+        world.apply(at(3), &Change::StreamStuck { from: a, to: b });
+        assert_eq!(since(&world), [Time::MAX, at(1)]);
+        world.apply(at(4), &Change::StreamFlows { from: a, to: b });
+        assert_eq!(since(&world), [at(4), at(1)]);
+        // It still is when the cut is healed: the two are in one group then.
+        world.apply(at(5), &Change::Healed { layer: 1 });
+        assert_eq!(since(&world), [Time::MAX]);
+        world.apply(at(6), &Change::Paused { host: b });
+        assert_eq!(since(&world), [Time::MAX]);
+        world.apply(at(7), &Change::StreamFlows { from: a, to: c });
+        assert_eq!(since(&world), [at(7)]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 // Whoever makes a plan finds its words here.
 pub use squall_nodes::latency::Latency;
 pub use squall_nodes::link::{HEADERS, LinkChange, LinkLaw, transmission};
+pub use squall_nodes::stream::StreamLaw;
 use squall_nodes::{Crash, HostId, HostKey, Node, Placed, Protocol, Span, Time, Tolerance};
 
 use crate::machine::Lateness;
@@ -92,40 +93,6 @@ pub struct Network {
     pub links: Vec<((HostId, HostId), Arc<LinkLaw>)>,
     /// What the kernels of the hosts go by in streams.
     pub streams: StreamLaw,
-}
-
-/// What the kernels of hosts go by in streams: virtual TCP (RFC 9293), with the timeouts of RFC 6298 as Linux has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamLaw {
-    /// What the variation of round trips adds to a retransmission timeout, at least: `TCP_RTO_MIN` of Linux.
-    pub min_rto: Span,
-    /// For how long nothing may be acknowledged of what is to be until a connection is given up (RFC 5482); as with Linux, what the
-    /// receiver has no room for is to be acknowledged, too.
-    pub user_timeout: Span,
-    /// How long a connection may take to be opened.
-    pub connect_timeout: Span,
-    /// How many bytes that were written a kernel holds for a connection until they are acknowledged.
-    pub send_buffer: u64,
-    /// How many bytes that came in it holds until they are read.
-    pub receive_buffer: u64,
-    /// How many bytes more than fit its send buffer a node may have written to a connection; beyond that it is reset.
-    pub backlog: u64,
-    /// How many connections a host accepts at once; what is dialled beyond is refused.
-    pub connections: u32,
-}
-
-impl Default for StreamLaw {
-    fn default() -> Self {
-        StreamLaw {
-            min_rto: Span::from_millis(200),
-            user_timeout: Span::from_secs(20),
-            connect_timeout: Span::from_secs(10),
-            send_buffer: 64 << 10,
-            receive_buffer: 128 << 10,
-            backlog: 16 << 20,
-            connections: 1024,
-        }
-    }
 }
 
 /// The zones of a network: data centres, racks, continents.

@@ -149,6 +149,7 @@ impl<P: Protocol> Prepared for Ready<P> {
             hosts: &self.placed,
             rules: self.plan.rules,
             tolerated: self.plan.tolerated,
+            streams: self.plan.network.streams,
         };
         let kinds = P::invariants();
         let made = |planned: &crate::plan::PlannedInvariant| {

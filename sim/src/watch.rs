@@ -35,6 +35,7 @@ impl<N: Node> Judge<N> {
             hosts: placed,
             rules: plan.rules,
             tolerated: plan.tolerated,
+            streams: plan.network.streams,
         };
         let kinds = P::invariants();
         let invariants = plan

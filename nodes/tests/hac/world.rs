@@ -158,6 +158,7 @@ impl HacWorld {
             hosts: &placed,
             rules,
             tolerated,
+            streams: squall_nodes::stream::StreamLaw::default(),
         };
         let built = Hac::invariants()
             .into_iter()

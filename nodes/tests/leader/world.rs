@@ -158,6 +158,7 @@ impl LeaderWorld {
         let setup = Setup {
             hosts: &placed,
             rules,
+            streams: squall_nodes::stream::StreamLaw::default(),
             tolerated,
         };
         let kinds = Leader::invariants().into_iter();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use squall_sim::outcome::{Outcome, Standing, Traffic, Verdict};
+use squall_sim::outcome::{Outcome, Standing, StreamTraffic, Traffic, Verdict};
 use squall_sim::plan::Expect;
 
 use super::measures;
@@ -37,6 +37,9 @@ pub fn run(outcome: &Outcome, notes: &[String], look: &Look) -> String {
     if let Some(befell) = befell(&outcome.traffic) {
         remark(&mut line, "datagrams", Ink::Faint, &befell, look);
     }
+    if let Some(streams) = streams(&outcome.traffic.streams) {
+        remark(&mut line, "streams", Ink::Faint, &streams, look);
+    }
     for note in notes {
         remark(&mut line, "note", Ink::Faint, note, look);
     }
@@ -60,6 +63,27 @@ fn befell(traffic: &Traffic) -> Option<String> {
         .map(|(count, what)| format!("{} {what}", grouped(count)))
         .collect();
     (!befell.is_empty()).then(|| befell.join(", "))
+}
+
+/// What became of streams, where there were any.
+fn streams(counts: &StreamTraffic) -> Option<String> {
+    let counts = [
+        (counts.opened, "connections opened"),
+        (counts.refused, "refused"),
+        (counts.reset, "reset"),
+        (counts.timed_out, "given up"),
+        (counts.written, "bytes written"),
+        (counts.delivered, "read"),
+        (counts.packets, "packets"),
+        (counts.sent_again, "of them sent again"),
+        (counts.lost, "lost"),
+    ];
+    let told: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(count)))
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// `✓` as expected, `✗` not, `?` not known.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use squall_sim::outcome::{Outcome, Quiet, Standing, Violation};
-use squall_sim::trace::{DropCause, Fate, Happening, Span, Time, Trace, TraceEvent};
+use squall_sim::trace::{Closed, DropCause, Fate, Happening, Span, Time, Trace, TraceEvent};
 
 use self::world::World;
 use super::run::mark;
@@ -336,6 +336,47 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
             };
             look.paint(Ink::Faint, &verb("misses", &format!("← {}  {why}", short(from))))
         }
+        Happening::Listening { port } => verb("listens", &format!("on port {port}")),
+        Happening::Dialling { conn, to } => verb("dials", &format!("→ {}  (stream {conn})", short(to))),
+        Happening::Opened { conn, to } => verb("connects", &format!("→ {}  (stream {conn})", short(to))),
+        Happening::Accepted { conn, from, .. } => {
+            verb("accepts", &format!("← {}  (stream {conn})", short(from)))
+        }
+        Happening::Wrote {
+            conn, to, says, len, ..
+        } => verb(
+            "writes",
+            &format!("→ {}  {}  (stream {conn})", short(to), short(&said(says, *len))),
+        ),
+        Happening::Read {
+            conn,
+            from,
+            says,
+            len,
+            ..
+        } => verb(
+            "reads",
+            &format!("← {}  {}  (stream {conn})", short(from), short(&said(says, *len))),
+        ),
+        Happening::PausedReading { conn } => verb("pauses", &format!("reading (stream {conn})")),
+        Happening::ResumedReading { conn } => verb("resumes", &format!("reading (stream {conn})")),
+        Happening::Blocked { conn } => verb(
+            "blocked",
+            &format!("more is written than goes out (stream {conn})"),
+        ),
+        Happening::Writable { conn } => {
+            verb("writable", &format!("all that waited goes out (stream {conn})"))
+        }
+        Happening::Closing { conn, to } => verb("closes", &format!("→ {}  (stream {conn})", short(to))),
+        Happening::Closed { conn, with, why } => {
+            let why = match why {
+                Closed::Refused => "it is refused",
+                Closed::Reset => "it is reset",
+                Closed::TimedOut => "nothing is heard of it",
+                Closed::Orderly => "it is closed there",
+            };
+            verb("loses", &format!("← {}  {why} (stream {conn})", short(with)))
+        }
         Happening::Timer { timer } => verb("timer", &short(timer)),
         Happening::Persisting { token, len, .. } => {
             verb("writes", &format!("{len} bytes to its disk, write {token}"))
@@ -358,6 +399,14 @@ fn happening(event: &TraceEvent, trace: &Trace, look: &Look) -> String {
         }
         // A later kind of event: its plain form says more than nothing.
         other => short(&format!("{other:?}")),
+    }
+}
+
+/// What a piece of a stream says: its messages, or how long it is.
+fn said(says: &[String], len: u32) -> String {
+    match says {
+        [] => format!("{len} bytes"),
+        says => says.join("; "),
     }
 }
 

@@ -209,6 +209,7 @@ fn bounds<P: Protocol>(plan: &Plan<P>) -> BTreeMap<String, Span> {
         hosts: &hosts,
         rules: plan.rules,
         tolerated: plan.tolerated,
+        streams: plan.network.streams,
     };
     let bound = |kind: &InvariantKind<P::Node>| {
         let built = kind

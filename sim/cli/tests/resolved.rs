@@ -69,6 +69,7 @@ fn told<P: Protocol>(plan: &Plan<P>) -> String {
         hosts: &placed,
         rules,
         tolerated: *tolerated,
+        streams: network.streams,
     };
     for PlannedInvariant {
         kind,
@@ -205,6 +206,7 @@ const ALL_FAULTS: &str = r#"Scenario(
             (from: "c3", to: "c4", latency: Pareto(min: "1ms", shape: 2.5), bandwidth: "9600bit/s", queue: "29B"),
             (from: "c4", to: "c3", latency: Empirical(["5ms", "80us", "100us"]), bandwidth: "10Gbit/s"),
         ],
+        streams: (min_rto: "50ms", user_timeout: "5s", connect_timeout: "3s", send_buffer: "10kB", backlog: "0B", connections: 7),
     ),
     timeline: [
         At("2s", PowerCut("s")),
@@ -212,6 +214,8 @@ const ALL_FAULTS: &str = r#"Scenario(
         When(persist: Completed, by: "c1", nth: 2, do: Kill("@actor")),
         When(persist: Begun, do: Slow(who: ["c2", "@actor"], by: "20ms")),
         When(send_to: "s", by: "c3", nth: 9, do: Jump(who: "@actor", by: "2s")),
+        When(open_to: "s", by: "c3", do: HealAll),
+        When(open_to: "*", nth: 3, do: HealAll),
         When(send_to: "*", do: Heal(Slow(who: ["@actor", "c2"], by: "20ms"))),
         At("5s", Bridge(over: "c3", sides: [["s", "c1"], ["c2", "c4"]])),
         At("5s", Ring(["s", "c2", "c1", "c3", "c4"])),
@@ -257,6 +261,9 @@ fn every_law_fault_and_trigger_is_written_as_it_is_read() {
         "bandwidth: \"10Gbit/s\", queue: \"256KiB\", mtu: 1500),\n",
         "corrupt: 0.001, queue: \"1MB\", mtu: 1500),\n",
         "do: Slow(who: [\"@actor\", \"c2\"], by: \"20ms\")),\n",
+        "        streams: (min_rto: \"50ms\", user_timeout: \"5s\", connect_timeout: \"3s\", send_buffer: \"10kB\", \
+         receive_buffer: \"128KiB\", backlog: \"0B\", connections: 7),\n",
+        "        When(open_to: \"*\", nth: 3, ",
         "        When(send_to: \"*\", nth: 1, after: \"0s\", do: Heal(Slow(",
         "        At(\"13s\", Restart([\"c2\", \"c3\"], Torn)),\n",
     ] {

@@ -66,7 +66,7 @@ use network::Links;
 use queue::{Full, Queue};
 pub(crate) use see::By;
 use spares::{Barriers, Buffers};
-use streams::Streams;
+use streams::{Asked, Streams};
 use take::{DueInput, What};
 use timers::Upkeep;
 use wakes::Wake;
@@ -102,6 +102,8 @@ pub(crate) struct Engine<'p, P: Protocol> {
     /// payloads.
     held: usize,
     most_held: usize,
+    /// How many connections there may be at once.
+    most_connections: usize,
     /// The long payload of the datagram that a node was told of last.
     told: Option<Datagram>,
     /// The judge as it is before a run.
@@ -177,6 +179,7 @@ impl<'p, P: Protocol> Engine<'p, P> {
             barriers: Barriers::default(),
             held: 0,
             most_held: MOST_HELD,
+            most_connections: MOST_CONNECTIONS,
             told: None,
             judge: fresh_judge.copy(),
             fresh_judge,
@@ -403,12 +406,13 @@ impl<P: Protocol> Engine<'_, P> {
                 Effect::Multicast { .. } | Effect::Join { .. } | Effect::Leave { .. } => {
                     self.refuse(id, "multicast")
                 }
-                effect @ (Effect::Listen { .. }
-                | Effect::Dial { .. }
-                | Effect::Write { .. }
-                | Effect::PauseReading { .. }
-                | Effect::ResumeReading { .. }
-                | Effect::Close { .. }) => self.ask(id, effect),
+                // Each by itself: an effect that is handed on as a whole would have to be made first, for datagrams and timers too.
+                Effect::Listen { port } => self.ask(id, Asked::Listen { port }),
+                Effect::Dial { conn, to } => self.ask(id, Asked::Dial { conn, to }),
+                Effect::Write { conn, bytes } => self.ask_to_write(id, conn, bytes),
+                Effect::PauseReading { conn } => self.ask(id, Asked::PauseReading { conn }),
+                Effect::ResumeReading { conn } => self.ask(id, Asked::ResumeReading { conn }),
+                Effect::Close { conn } => self.ask(id, Asked::Close { conn }),
             }
         }
     }

@@ -38,6 +38,7 @@
 //!             (from: "c3", to: "c4", latency: Pareto(min: "1ms", shape: 2.5), bandwidth: "10Mbit/s"),
 //!             (from: "c4", to: "c3", latency: Empirical(["80us", "100us", "5ms"])),
 //!         ],
+//!         streams: (min_rto: "200ms", user_timeout: "20s", send_buffer: "64KiB", connections: 100),
 //!     ),
 //!     persist: Uniform("500us", "2ms"),
 //!     tolerated: (loss: 0.05, latency: "100ms"),
@@ -156,9 +157,25 @@
 //! | `mtu` | the longest packet in bytes, 28 of headers included: 29 to 65 535. What is longer is dropped, and nobody is told | without a bound |
 //! | `zones` | links that differ by the zones of their ends: `from: "eu", to: "us"` is one direction, `between: ["eu", "us"]` all directions among two zones or more, `within: "eu"` the links inside one. The other fields are laid over those of `network` and of entries before. Every zone of a host is named | none |
 //! | `links` | links that differ: `from` and `to` name hosts, the other fields are laid over those of `network`, of `zones` and of entries before | none |
+//! | `streams` | what the kernels of all hosts go by in streams; see below | see below |
 //!
 //! All entries of `zones` and `links`, and all `Link`s of the timeline, may lay laws over [`MOST_LINKS`] links together, each entry
 //! counted in full.
+//!
+//! ## Streams
+//!
+//! Streams are TCP, packet by packet: what links do to datagrams, they do to packets of streams, each with 40 bytes of headers and no
+//! longer than the `mtu` or 1500 bytes. What is lost or corrupted is sent again, later and later.
+//!
+//! | field | what it says | when left out |
+//! |---|---|---|
+//! | `min_rto` | how long after a round trip something is sent again at the earliest of which nothing was heard; the next time after twice as long, and so on, up to two minutes | `"200ms"` |
+//! | `user_timeout` | for how long nothing may be acknowledged of what was written, be it cut off or be there no room for it, until the connection is given up; longer than `min_rto` | `"20s"` |
+//! | `connect_timeout` | how long it may take to open a connection | `"10s"` |
+//! | `send_buffer` | how much that was written a kernel holds for a connection until it is acknowledged: a whole number of `B`, `kB`, `KiB`, `MB` or `MiB`, up to 1024 MiB | `"64KiB"` |
+//! | `receive_buffer` | how much that came in it holds until the node reads it | `"128KiB"` |
+//! | `backlog` | how much more than its send buffer holds a node may have written to a connection: beyond it, the connection is reset | `"16MiB"` |
+//! | `connections` | how many connections a host accepts at once, 1 to 262 144; what is dialled beyond is refused | 1024 |
 //!
 //! ## Laws of latency
 //!
@@ -188,6 +205,7 @@
 //!   - `persist: Begun`: begins to write to its disk.
 //!   - `persist: Completed`: has written to its disk; what waited behind the write has not gone on yet.
 //!   - `send_to: "c1"`: has sent a datagram to one of these hosts, whatever becomes of it; `"*"` is to anyone.
+//!   - `open_to: "c1"`: has dialled a connection to one of these hosts, and it is open; its node has not been told yet.
 //!
 //! [Every fault under every trigger](crate::plan#every-fault-under-every-trigger) has a test that shows what is seen of it. The
 //! faults that happen:
@@ -211,7 +229,7 @@
 //! | `Bridge(over: "c", sides: [["a", "b"], ["d", "e"]])` | nothing passes between the sides, but everything to and from those between them; hosts that nothing names are one more side |
 //! | `Ring(["a", "b", "c", "d", "e"])` | each reaches its neighbours in this order, on either side, and nobody else; `Ring(hosts: […], reach: 2)` those up to two places away. At least 2 × reach + 2 hosts. Hosts that it does not name reach each other, and nobody in it. Where `"@actor"` turns out to be one whom it names besides, and so few are left, it is not laid, and the run is inconclusive |
 //! | `Flap(cut: Partition([["a"]]), down: "300ms", up: "200ms")` | any of these four, cut and open and cut again: first cut. Each at least [`SHORTEST_INTERVAL`], [`MOST_TIMES`] times at most before the end |
-//! | `Link(from: "a", to: "*", loss: 0.5)` | links get other laws: any fields of `network` but `zones` and `links`. Of several over a link, the one laid last has the last word on each field. It touches the datagrams whose law would be another one without it |
+//! | `Link(from: "a", to: "*", loss: 0.5)` | links get other laws: any fields of `network` but `zones`, `links` and `streams`. Of several over a link, the one laid last has the last word on each field. It touches the datagrams whose law would be another one without it |
 //! | `Slow(who: "a", by: "20ms")` | each input takes so long, one after the other; several add up |
 //! | `SlowDisk(who: "a", by: "50ms")` | writes that begin take so much longer; several add up |
 //! | `FailingDisk(who: "a", share: 0.5)` | this share of writes, all without `share`, come to nothing |
@@ -255,9 +273,11 @@
 //! - the hosts that can all reach a host, and the host: it goes up or down, is paused or resumed; it becomes slow or less so, its disk
 //!   ailing or sound, or its clock changes its rate or jumps; others come to reach it or reach it no more; a datagram from it or to it
 //!   finds a queue full, is longer than the MTU, or is a straggler: it arrives later than is tolerated since a `Link` kept it, which
-//!   may have been healed by then;
+//!   may have been healed by then; a stream that was stuck goes on;
 //! - the same, for as long as it lasts: the host is slow, has a slow or failing disk (a write that a layer has made slow outlasts the
-//!   layer) or a clock that drifts by more than 1000 ppm; a link among these hosts is beyond what is tolerated because of a `Link`.
+//!   layer) or a clock that drifts by more than 1000 ppm; a link among these hosts is beyond what is tolerated because of a `Link`; a
+//!   stream among them is stuck: what it sent was cut off, or came to a host without power, or went over such a link, or to a paused host that
+//!   has no room for it, and it has not come or been given up yet, since its sender backs off.
 //!
 //! Nobody is ever quiet where `network` or `persist` is beyond what is tolerated by itself.
 
@@ -279,6 +299,7 @@ mod quiet;
 mod resolve;
 pub(crate) mod resolved;
 pub(crate) mod settings;
+mod streams;
 mod timeline;
 mod triggers;
 mod workload;

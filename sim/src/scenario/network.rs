@@ -10,7 +10,8 @@ use super::desk::{Desk, Fields};
 use super::latencies::latency;
 use super::laws::{LawBook, Laws, PARTS};
 use super::places::Item;
-use crate::plan::{Latency, LinkLaw, Network, StreamLaw};
+use super::streams::streams;
+use crate::plan::{Latency, LinkLaw, Network};
 
 /// How much later things may come in a live run whose file does not say.
 const LIVE_TOLERANCE: Span = Span::from_millis(100);
@@ -37,7 +38,7 @@ pub(super) fn network<'f>(
     cast: &mut Cast,
     laws: &mut Laws,
 ) -> Network {
-    let known: Vec<&str> = PARTS.into_iter().chain(["zones", "links"]).collect();
+    let known: Vec<&str> = PARTS.into_iter().chain(["zones", "links", "streams"]).collect();
     let fields = scenario
         .get("network")
         .and_then(|item| desk.fields(item, "the network", &known));
@@ -52,6 +53,7 @@ pub(super) fn network<'f>(
     let by_link = part("links").map_or(BTreeMap::new(), |item| {
         own_links(desk, item, cast, laws, &mut book, &by_zones)
     });
+    let streams = streams(desk, part("streams"));
     let book = book.into_shared();
     let law = |number: usize| Arc::clone(&book[number]);
     let by_zones = by_zones.into_iter().map(|(zones, number)| (zones, law(number)));
@@ -62,7 +64,7 @@ pub(super) fn network<'f>(
             .into_iter()
             .map(|(link, number)| (link, law(number)))
             .collect(),
-        streams: StreamLaw::default(),
+        streams,
     }
 }
 

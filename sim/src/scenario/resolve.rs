@@ -128,6 +128,7 @@ fn plan<'f, P: Protocol>(
                 hosts: &placed,
                 rules,
                 tolerated,
+                streams: network.streams,
             },
         )
     });

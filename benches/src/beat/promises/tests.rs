@@ -48,6 +48,7 @@ impl Stage {
             hosts: &self.hosts,
             rules: "Standard",
             tolerated,
+            streams: squall_nodes::stream::StreamLaw::default(),
         }
     }
 }

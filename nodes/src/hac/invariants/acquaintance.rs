@@ -159,6 +159,7 @@ mod tests {
             hosts: &hosts,
             rules: "Hardened",
             tolerated,
+            streams: crate::stream::StreamLaw::default(),
         };
         let world = World::new(residents, Links::Tolerated);
         (Acquaintance::new(&setup), world)

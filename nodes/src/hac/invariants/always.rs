@@ -326,6 +326,7 @@ mod tests {
             hosts: &hosts,
             rules: "",
             tolerated,
+            streams: crate::stream::StreamLaw::default(),
         });
         let mut last = Ok(Judged::NotConcerned);
         for (place, fact) in claims.iter().enumerate() {

@@ -152,6 +152,7 @@ mod tests {
             hosts: &hosts,
             rules: "Hardened",
             tolerated,
+            streams: crate::stream::StreamLaw::default(),
         })
     }
 

@@ -193,6 +193,7 @@ mod tests {
             hosts: &hosts,
             rules: "Hardened",
             tolerated,
+            streams: crate::stream::StreamLaw::default(),
         });
         for (host, fact) in claims {
             let (host, incarnation) = (*host, 1);

@@ -118,6 +118,7 @@ mod tests {
         Terms::of(&Setup {
             hosts: &hosts,
             rules: "Hardened",
+            streams: crate::stream::StreamLaw::default(),
             tolerated,
         })
     }

@@ -217,7 +217,10 @@ fn gather<'t>(
         // A fault over many hosts is a cause for each of those involved.
         let whose = host_of(change).filter(|_| touches && !involved.is_empty());
         let rank = match change {
-            Change::Straggled { .. } | Change::Choked { .. } => Rank::Link,
+            Change::Straggled { .. }
+            | Change::Choked { .. }
+            | Change::StreamStuck { .. }
+            | Change::StreamFlows { .. } => Rank::Link,
             // What a fault does is still to be told.
             Change::Unsettled { .. } | Change::Settled { .. } | Change::Stalled { .. } => Rank::Machine,
             _ => {

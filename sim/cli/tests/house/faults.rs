@@ -118,6 +118,7 @@ fn every_cell_of_the_table_of_faults_is_a_test_and_every_test_of_it_a_cell() {
             "when_a_persist_begins",
             "when_a_persist_completes",
             "when_a_datagram_is_sent",
+            "when_a_connection_opens",
         ];
         let expected = tests.map(|trigger| format!("`{fault}_{trigger}`"));
         assert_eq!(row[2..], expected);

@@ -2,14 +2,13 @@
 
 use std::net::SocketAddrV4;
 
-use squall_nodes::{ConnId, Effect, HostId, Protocol};
+use squall_nodes::{ConnId, HostId, Protocol};
 
 use super::end::Reading;
 use super::{EPHEMERAL, Kernel, Place, Side};
 use crate::digest::Tag;
 use crate::engine::Engine;
 use crate::engine::host::Waiting;
-use crate::engine::spares::Buffers;
 use crate::plan::{address_of, host_at};
 use crate::trace::Happening;
 
@@ -24,22 +23,6 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    /// What an effect asks for, if that is about streams.
-    fn of<N: squall_nodes::Node>(effect: Effect<'_, N>, buffers: &mut Buffers) -> Option<Asked> {
-        Some(match effect {
-            Effect::Listen { port } => Asked::Listen { port },
-            Effect::Dial { conn, to } => Asked::Dial { conn, to },
-            Effect::Write { conn, bytes } => Asked::Write {
-                conn,
-                bytes: buffers.filled(bytes),
-            },
-            Effect::PauseReading { conn } => Asked::PauseReading { conn },
-            Effect::ResumeReading { conn } => Asked::ResumeReading { conn },
-            Effect::Close { conn } => Asked::Close { conn },
-            _ => return None,
-        })
-    }
-
     /// What it is in the digest; the numbers are part of its format.
     fn code(&self) -> u32 {
         match self {
@@ -66,18 +49,23 @@ impl Asked {
 }
 
 impl<P: Protocol> Engine<'_, P> {
-    /// Does what an effect asks for that is about streams, or lets it wait behind the write that is under way.
+    /// Does what a node asks for, or lets it wait behind the write that is under way.
     #[cold]
-    pub(in crate::engine) fn ask(&mut self, id: HostId, effect: Effect<'_, P::Node>) {
-        let waits = self.hosts[id.index()].barrier.is_some();
-        let Some(asked) = Asked::of(effect, &mut self.buffers) else {
-            return;
-        };
-        if waits {
+    #[inline(never)]
+    pub(in crate::engine) fn ask(&mut self, id: HostId, asked: Asked) {
+        if self.hosts[id.index()].barrier.is_some() {
             self.wait(id, Waiting::Stream(asked));
         } else {
             self.asked(id, asked);
         }
+    }
+
+    /// The same for bytes that are to be written.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::engine) fn ask_to_write(&mut self, id: HostId, conn: ConnId, bytes: &[u8]) {
+        let bytes = self.buffers.filled(bytes);
+        self.ask(id, Asked::Write { conn, bytes });
     }
 
     /// Does what a node asked for.

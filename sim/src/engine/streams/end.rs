@@ -21,6 +21,8 @@ pub(crate) struct End {
     /// What the node is to be told, besides bytes.
     news: News,
     pub(super) entries: Entries,
+    /// Where it is stuck, it goes on when all before this was acknowledged.
+    stuck_before: Option<u64>,
 }
 
 /// How far a connection is.
@@ -129,6 +131,7 @@ impl End {
             reading: Reading::On,
             news: News::default(),
             entries: Entries::default(),
+            stuck_before: None,
         }
     }
 
@@ -141,6 +144,7 @@ impl End {
         self.reading = Reading::On;
         self.news = News::default();
         self.entries = Entries::default();
+        self.stuck_before = None;
     }
 
     /// How many bytes of memory it takes besides itself, about.
@@ -340,6 +344,28 @@ impl End {
         self.stage != Stage::Over
     }
 
+    /// What it waits to hear of was dropped by what is not tolerated. Whether it is stuck for that, and was not before.
+    pub(super) fn is_held_up(&mut self) -> bool {
+        if self.stage == Stage::Over || self.sender.waits_since().is_none() {
+            return false;
+        }
+        // Where there is no room for anything, for the first byte that waits.
+        let before = self.sender.next() + u64::from(!self.sender.is_under_way());
+        self.stuck_before.replace(before).is_none()
+    }
+
+    /// Whether it is stuck no more, and was before.
+    pub(super) fn goes_on(&mut self) -> bool {
+        let is_over = self.stage == Stage::Over || self.sender.waits_since().is_none();
+        let goes_on = |before| is_over || self.sender.acked() >= before;
+        self.stuck_before.take_if(|before| goes_on(*before)).is_some()
+    }
+
+    /// Whether it is stuck.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck_before.is_some()
+    }
+
     /// What the node is to be told next, if anything.
     pub(super) fn notice(&self) -> Option<Notice> {
         let news = &self.news;
@@ -359,7 +385,8 @@ impl End {
         if let Some(why) = news.over {
             return Some(Notice::Closed(why));
         }
-        if self.receiver.has_ended() && self.receiver.unread() == 0 {
+        // The end is read as bytes are.
+        if self.receiver.has_ended() && reads {
             return Some(Notice::Closed(Closed::Orderly));
         }
         match (news.told, news.is) {

@@ -21,9 +21,13 @@ mod receiver;
 mod rope;
 mod rto;
 mod sender;
+mod stuck;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use squall_nodes::{Closed, ConnId, HostId, Protocol, StreamEvent};
@@ -56,6 +60,8 @@ pub(crate) struct Streams {
     /// For each host what its kernel knows of them.
     kernels: Vec<Kernel>,
     parcels: wire::Parcels,
+    /// How many ends are stuck, by from whom to whom.
+    stuck: BTreeMap<(HostId, HostId), u32>,
     #[expect(
         clippy::vec_box,
         reason = "a connection holds a box, which goes to and fro as it is"
@@ -176,6 +182,7 @@ impl Default for Streams {
             free: Vec::new(),
             kernels: Vec::new(),
             parcels: wire::Parcels::default(),
+            stuck: BTreeMap::new(),
             spare: Vec::new(),
             out: Vec::new(),
             conn: ConnId(0),
@@ -200,6 +207,12 @@ impl Streams {
             (kernel.dialled, kernel.accepted, kernel.untold) = (0, 0, 0);
         }
         self.parcels.clear(buffers);
+        self.stuck.clear();
+    }
+
+    /// How many connections there are.
+    pub(super) fn open(&self) -> usize {
+        self.connections.len() - self.free.len()
     }
 
     /// What the node is told that [`What::Stream`](super::take::What) is for.
@@ -279,7 +292,7 @@ impl<P: Protocol> Engine<'_, P> {
     /// Makes an end at a place that has none. `None` when there are more connections than there may be.
     fn make_end(&mut self, place: Place) -> Option<()> {
         let streams = &mut self.streams;
-        if streams.connections.len() - streams.free.len() > MOST_CONNECTIONS {
+        if streams.open() > self.most_connections {
             self.ended.get_or_insert(RunEnd::TooManyConnections);
             return None;
         }
@@ -321,9 +334,11 @@ impl<P: Protocol> Engine<'_, P> {
     fn settle(&mut self, place: Place) {
         let connection = &mut self.streams.connections[place.slot as usize];
         let host = connection.hosts[place.side as usize];
+        let to = connection.hosts[place.side.other() as usize];
         let Some(end) = &mut connection.ends[place.side as usize] else {
             return;
         };
+        let goes_on = end.goes_on();
         if place.side == Side::Listener {
             let counts = match end.owner {
                 Owner::Untold => Counts::Untold,
@@ -333,10 +348,17 @@ impl<P: Protocol> Engine<'_, P> {
             let before = std::mem::replace(&mut connection.counts, counts);
             self.streams.kernels[host.index()].recount(before, counts);
         }
-        if end.is_done() {
+        let is_done = end.is_done();
+        if goes_on {
+            self.flows(host, to);
+        }
+        if is_done {
             self.remove_end(place);
             return;
         }
+        let Some(end) = &mut self.streams.connections[place.slot as usize].ends[place.side as usize] else {
+            return;
+        };
         if end.entries.telling == end::Telling::No && end.notice().is_some() {
             end.entries.telling = end::Telling::Soon;
             let incarnation = self.hosts[host.index()].incarnation;
@@ -395,9 +417,9 @@ impl<P: Protocol> Engine<'_, P> {
         let Some(end) = connection.ends[place.side as usize].take() else {
             return;
         };
+        let (host, to) = (connection.host(place.side), connection.host(place.side.other()));
         if place.side == Side::Listener {
             let before = std::mem::replace(&mut connection.counts, Counts::Not);
-            let host = connection.hosts[place.side as usize];
             streams.kernels[host.index()].recount(before, Counts::Not);
         }
         if connection.ends.iter().all(Option::is_none) {
@@ -405,10 +427,14 @@ impl<P: Protocol> Engine<'_, P> {
             streams.free.push(place.slot);
         }
         let gone = END + end.taken();
+        let was_stuck = end.is_stuck();
         self.stale += usize::from(end.entries.alarm.is_some());
         keep(&mut streams.spare, end, &mut self.buffers);
         self.account(gone, 0);
         self.sweep_queue();
+        if was_stuck {
+            self.flows(host, to);
+        }
     }
 }
 

@@ -82,6 +82,11 @@ impl Sender {
         self.waits_since
     }
 
+    /// All before this was acknowledged.
+    pub(super) fn acked(&self) -> u64 {
+        self.acked
+    }
+
     /// The number of what comes next.
     pub(super) fn next(&self) -> u64 {
         self.next

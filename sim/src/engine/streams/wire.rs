@@ -22,11 +22,18 @@ const LONGEST: usize = 1_460;
 const BACKLOG: u32 = 128;
 
 /// A packet on its way.
-pub(crate) struct Parcel {
+pub(super) struct Parcel {
     /// The end that it is for, and the hosts that it goes between.
     to: Place,
     hosts: (HostId, HostId),
     packet: Packet,
+}
+
+impl Parcel {
+    /// The end that it is for.
+    pub(super) fn to(&self) -> Place {
+        self.to
+    }
 }
 
 /// The packets that are on their way.
@@ -67,7 +74,7 @@ impl Parcels {
 
 impl<P: Protocol> Engine<'_, P> {
     /// How many bytes a packet may carry from one host to another.
-    pub(super) fn longest_payload(&self, from: HostId, to: HostId) -> usize {
+    pub(in crate::engine) fn longest_payload(&self, from: HostId, to: HostId) -> usize {
         if to.index() >= self.hosts.len() {
             return LONGEST;
         }
@@ -97,8 +104,15 @@ impl<P: Protocol> Engine<'_, P> {
         }
         if self.layers.cut_any() && self.cut(hosts.0, hosts.1) {
             self.links.skip(&self.draws, &self.keys, hosts.0, hosts.1);
+            self.hold_up(&parcel);
             self.lose(parcel);
             return;
+        }
+        if self.links.is_beyond(hosts.0, hosts.1) {
+            self.hold_up(&parcel);
+        }
+        if parcel.packet.sending == Sending::Probe && self.hosts[hosts.1.index()].held.is_some() {
+            self.hold_up_end(from);
         }
         let departure = Departure {
             from: hosts.0,
@@ -157,10 +171,12 @@ impl<P: Protocol> Engine<'_, P> {
         let (from, to) = parcel.hosts;
         if self.layers.cut_any() && self.layers.between(from, to).next().is_some() {
             self.cut(from, to);
+            self.hold_up(&parcel);
             self.lose(parcel);
             return;
         }
         if !self.hosts[to.index()].has_power() {
+            self.hold_up(&parcel);
             self.lose(parcel);
             return;
         }

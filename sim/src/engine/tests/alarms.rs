@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Code, Due, Timers, Upkeep, Worn};
+use super::wear::{Code, Worn};
+use crate::engine::timers::{Due, Timers, Upkeep};
 
 #[derive(Clone, Debug)]
 enum Step {

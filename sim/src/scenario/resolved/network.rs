@@ -9,6 +9,7 @@ use super::names::Names;
 use super::page::Page;
 use crate::plan::{Fault, Layer, LinkChange, LinkLaw, Network, Step, Zones};
 use crate::scenario::laws::{BANDWIDTHS, SIZES};
+use crate::scenario::streams::parts;
 
 /// Writes `network`.
 pub(super) fn network(page: &mut Page, network: &Network, timeline: &[Step], names: &Names<'_>) {
@@ -16,7 +17,7 @@ pub(super) fn network(page: &mut Page, network: &Network, timeline: &[Step], nam
         default,
         zones,
         links,
-        streams: _,
+        streams,
     } = network;
     let queues = Queues::of(network, timeline);
     page.open("network: (");
@@ -25,6 +26,7 @@ pub(super) fn network(page: &mut Page, network: &Network, timeline: &[Step], nam
     }
     page.list("zones", between_zones(zones, queues).into_iter());
     page.list("links", own_links(links, names, queues).into_iter());
+    page.field("streams", format!("({})", parts(streams)));
     page.close("),");
 }
 

@@ -74,6 +74,7 @@ impl<P: Protocol> Judged<'_, P> {
             hosts: &self.placed,
             rules: self.plan.rules,
             tolerated: self.plan.tolerated,
+            streams: self.plan.network.streams,
         }
     }
 

@@ -1,11 +1,11 @@
 //! How connections end: in order, by a kill, by a power cut, by silence.
 
 use squall_nodes::{Crash, Span};
-use squall_sim::plan::Fault;
+use squall_sim::plan::{Fault, Latency, StreamLaw};
 
 use super::{dialler, listener, write};
-use crate::node::{Conn, Do, On, PORT, on, place, start};
-use crate::plans::{A, B, kill, ms, plan, restart, targets};
+use crate::node::{Conn, Do, On, PORT, SAID, on, place, say, start};
+use crate::plans::{A, B, kill, lay, link, ms, partition, plan, restart, targets};
 
 /// Dials, and writes at 10 ms and at 100 ms.
 fn writes_twice() -> Vec<crate::node::Rule> {
@@ -141,4 +141,108 @@ fn nobody_answers_at_a_host_that_is_off_or_at_an_address_of_no_host() {
         .limit(Span::from_secs(60))
         .trace(1);
     assert_eq!(story.told(A), ["10s loses 1: TimedOut", "10s loses 2: TimedOut"]);
+}
+
+#[test]
+fn what_a_killed_node_had_not_got_through_is_gone() {
+    let law = StreamLaw {
+        receive_buffer: 1_000,
+        ..StreamLaw::default()
+    };
+    // The reader takes nothing until the writer is dead.
+    let reader = [
+        start([Do::Listen(PORT), Do::Arm(1, ms(500))]),
+        on(On::Accepted, [Do::PauseReading(Conn::This)]),
+        on(On::Timer(1), [Do::ResumeReading(Conn::Nth(0))]),
+    ];
+    let story = plan()
+        .streams(law)
+        .host("a", dialler([Do::Pour(Conn::This, 5_000)]))
+        .host("b", reader)
+        .at(ms(100), kill(&[A]))
+        .trace(1);
+    assert_eq!(story.read(B, 1), "");
+    // Who does not read hears of a reset at once, and what he has not read is gone.
+    assert_eq!(story.told(B), ["3ms accepts 1 from a", "101ms loses 1: Reset"]);
+}
+
+#[test]
+fn what_a_node_closed_before_it_was_killed_is_delivered_by_its_kernel() {
+    let mut law = link(Latency::Constant(ms(1)));
+    law.loss = 0.3;
+    let patient = StreamLaw {
+        connect_timeout: Span::from_secs(1_000),
+        ..StreamLaw::default()
+    };
+    for seed in 0..20 {
+        let story = plan()
+            .streams(patient)
+            .link(A, B, law.clone())
+            .host(
+                "a",
+                dialler([Do::Pour(Conn::This, 10_000), Do::Close(Conn::This), say("closed")]),
+            )
+            .host("b", listener())
+            .when(SAID, kill(&[A]))
+            .limit(Span::from_secs(1_000))
+            .trace(seed);
+        assert_eq!(story.affected(), [1]);
+        assert!(story.read(B, 1) == story.wrote(A, 1), "seed {seed}");
+        assert!(story.told(B)[1].ends_with("loses 1: Orderly"), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_peer_that_a_reset_does_not_reach_hears_of_it_when_it_writes() {
+    let story = plan()
+        .host("a", writes_twice())
+        .host("b", listener())
+        .at(ms(49), lay(partition(&[&[A], &[B]])))
+        .at(ms(50), kill(&[B]))
+        .at(ms(60), Fault::HealAll)
+        .trace(1);
+    // Written at 100 ms.
+    assert_eq!(story.told(A), ["2ms has opened 1 to b", "102ms loses 1: Reset"]);
+}
+
+#[test]
+fn a_node_that_is_restarted_knows_none_of_its_connections() {
+    let story = plan()
+        .host("a", writes_twice())
+        .host("b", listener())
+        .at(ms(50), kill(&[B]))
+        .at(ms(50), restart(&[B]))
+        .trace(1);
+    assert_eq!(story.told(A), ["2ms has opened 1 to b", "51ms loses 1: Reset"]);
+    assert_eq!(story.read(B, 1), "one");
+}
+
+#[test]
+fn the_end_lies_behind_the_bytes_and_waits_with_them_to_be_read() {
+    let reader = [
+        start([Do::Listen(PORT), Do::Arm(1, ms(500))]),
+        on(On::Accepted, [Do::PauseReading(Conn::This)]),
+        on(On::Timer(1), [Do::ResumeReading(Conn::Nth(0))]),
+    ];
+    let story = plan()
+        .host("a", dialler([write("last words"), Do::Close(Conn::This)]))
+        .host("b", reader)
+        .trace(1);
+    assert_eq!(story.told(B), ["3ms accepts 1 from a", "500ms loses 1: Orderly"]);
+    assert_eq!(story.read(B, 1), "last words");
+}
+
+#[test]
+fn a_peer_that_never_reads_is_reset_a_minute_after_the_close() {
+    let reader = [
+        start([Do::Listen(PORT), Do::Arm(1, Span::from_secs(100))]),
+        on(On::Accepted, [Do::PauseReading(Conn::This)]),
+        on(On::Timer(1), [Do::Write(Conn::Nth(0), "are you there".into())]),
+    ];
+    let story = plan()
+        .host("a", dialler([Do::Close(Conn::This)]))
+        .host("b", reader)
+        .limit(Span::from_secs(200))
+        .trace(1);
+    assert_eq!(story.told(B), ["3ms accepts 1 from a", "100002ms loses 1: Reset"]);
 }

@@ -1,10 +1,11 @@
 //! What a cut and a pause do to a connection, and what waits behind a write.
 
 use squall_nodes::Span;
+use squall_sim::plan::Latency;
 
 use super::{dialler, listener, write};
 use crate::node::{Conn, Do, On, PORT, Rule, on, persist, place, start};
-use crate::plans::{A, B, heal, lay, ms, one_way, partition, pause, plan, resume};
+use crate::plans::{A, B, heal, lay, lay_over, link, ms, one_way, partition, pause, plan, resume, slow};
 
 /// Dials, and writes a word each 100 ms.
 fn talks() -> Vec<Rule> {
@@ -110,4 +111,45 @@ fn what_is_visible_waits_behind_a_write() {
         ]
     );
     assert_eq!(story.told(B), ["13ms accepts 2 from a", "23ms loses 2: Orderly"]);
+}
+
+#[test]
+fn a_slow_host_hears_one_thing_after_the_other_and_its_kernel_answers_at_once() {
+    let story = plan()
+        .host("a", dialler([write("x")]))
+        .host("b", listener())
+        .at(ms(1), lay_over(slow(&[B], ms(50))))
+        .trace(1);
+    assert_eq!(story.told(A), ["2ms has opened 1 to b"]);
+    assert_eq!(story.told(B), ["53ms accepts 1 from a"]);
+    assert_eq!(story.pieces(B, 1), [(ms(103), "x".to_owned())]);
+    assert_eq!(story.outcome.traffic.streams.sent_again, 0);
+}
+
+#[test]
+fn nodes_that_answer_each_other_without_latency_again_and_again_are_reported() {
+    let answers = || on(On::Bytes, [write("x")]);
+    let mut rules = dialler([write("x")]);
+    rules.push(answers());
+    let outcome = plan()
+        .links(link(Latency::Constant(Span::ZERO)))
+        .host("a", rules)
+        .host("b", [start([Do::Listen(PORT)]), answers()])
+        .run(1);
+    let violation = outcome.violation.expect("time stands still");
+    assert_eq!(violation.invariant, "squall.time_passes");
+}
+
+#[test]
+fn any_number_of_bytes_may_pass_at_one_instant() {
+    let story = plan()
+        .links(link(Latency::Constant(Span::ZERO)))
+        .host("a", dialler([Do::Pour(Conn::This, 10_000_000)]))
+        .host("b", listener())
+        .trace(1);
+    assert!(
+        story.read(B, 1) == story.wrote(A, 1),
+        "{:?}",
+        story.outcome.violation
+    );
 }

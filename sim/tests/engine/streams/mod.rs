@@ -5,6 +5,9 @@ mod faults;
 mod flow;
 mod opening;
 mod pressure;
+mod retransmission;
+mod storms;
+mod stuck;
 
 use crate::node::{Conn, Do, On, PORT, Rule, on, place, start};
 use crate::plans::B;

@@ -375,3 +375,42 @@ fn zones_are_those_that_hosts_are_in_and_something_is_said_of_each() {
         "put something in it",
     );
 }
+
+#[test]
+fn what_streams_go_by_stays_within_its_bounds() {
+    let streams = |streams: &str| with(&format!("network: (streams: {streams}),"));
+    one(&streams("(⟦rto⟧: \"1s\")"), "`rto`", "min_rto");
+    one(
+        &streams("(min_rto: ⟦\"0s\"⟧)"),
+        "`min_rto` is more than nothing",
+        "",
+    );
+    one(&streams("(min_rto: ⟦200⟧)"), "", "\"200ms\"");
+    one(
+        &streams("(min_rto: \"2s\", user_timeout: ⟦\"2s\"⟧)"),
+        "given up after 2s, before anything is sent again",
+        "several times `min_rto`",
+    );
+    one(
+        &streams("(min_rto: ⟦\"20s\"⟧)"),
+        "given up after 20s, before anything is sent again, after 20s",
+        "several times `min_rto`",
+    );
+    one(
+        &streams("(send_buffer: ⟦\"0B\"⟧)"),
+        "`send_buffer` is out of bounds",
+        "from 1 to",
+    );
+    one(
+        &streams("(receive_buffer: ⟦\"2000MiB\"⟧)"),
+        "`receive_buffer` is out of bounds",
+        "bytes",
+    );
+    one(&streams("(backlog: ⟦5⟧)"), "a number and a unit", "64KiB");
+    one(&streams("(connections: ⟦0⟧)"), "from 1 to 262144", "");
+    one(
+        &with("network: (links: [(from: \"s\", to: \"c1\", loss: 0.1, ⟦streams⟧: ())]),"),
+        "`streams`",
+        "there are `from`",
+    );
+}

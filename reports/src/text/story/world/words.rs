@@ -88,6 +88,17 @@ pub(in super::super) fn change_of(
         Change::Straggled { from, to } => {
             return format!("a datagram from {} to {} comes late", name(from), name(to));
         }
+        // What dropped its packets is told where it begins.
+        Change::StreamStuck { from, to } => {
+            return format!("a stream from {} to {} is held up", name(from), name(to));
+        }
+        Change::StreamFlows { from, to } => {
+            return format!(
+                "no stream from {} to {} is held up any more",
+                name(from),
+                name(to)
+            );
+        }
         Change::Choked { from, to } => format!(
             "the link from {} to {} drops for want of room",
             name(from),
