@@ -45,6 +45,11 @@ pub trait Always<N: Node>: Clone + 'static {
     ///
     /// The breach, when the promise is broken.
     fn judge(&mut self, at: Time, seen: &Seen<'_, N>, world: &World) -> Result<Judged, Breach>;
+
+    /// Why it could not decide, as [`Invariant::undecided`] has it.
+    fn undecided(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A promise that holds in every group that has been quiet for the bound.
@@ -58,6 +63,11 @@ pub trait InQuiet<N: Node>: Clone + 'static {
     ///
     /// The breach, when the promise is broken.
     fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach>;
+
+    /// Why it could not decide, as [`Invariant::undecided`] has it.
+    fn undecided(&self) -> Option<String> {
+        None
+    }
 }
 
 /// An invariant at work in one run.
@@ -81,6 +91,12 @@ pub trait Invariant<N: Node> {
 
     /// How many judgements it has made.
     fn judged(&self) -> u64;
+
+    /// Why it could not hold all of what was seen against the promise, if it could not: what it would have taken, in words that are
+    /// the same in every run, such as "it takes more than 1000 steps". A run in which no promise is broken is inconclusive then.
+    fn undecided(&self) -> Option<String> {
+        None
+    }
 
     /// A copy in the same state, for checkpoints.
     fn boxed_clone(&self) -> Box<dyn Invariant<N>>;
@@ -129,6 +145,10 @@ impl<N: Node, J: Always<N>> Invariant<N> for AtEveryMoment<J> {
 
     fn judged(&self) -> u64 {
         self.judged
+    }
+
+    fn undecided(&self) -> Option<String> {
+        self.judge.undecided()
     }
 
     fn boxed_clone(&self) -> Box<dyn Invariant<N>> {
@@ -208,6 +228,10 @@ impl<N: Node, J: InQuiet<N>> Invariant<N> for OnceQuiet<J> {
 
     fn judged(&self) -> u64 {
         self.judged
+    }
+
+    fn undecided(&self) -> Option<String> {
+        self.judge.undecided()
     }
 
     fn boxed_clone(&self) -> Box<dyn Invariant<N>> {

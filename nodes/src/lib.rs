@@ -5,7 +5,9 @@
 //! - [`seen`], [`world`] and [`invariant`]: what is seen of a run, the questions to it, and the promises held against it.
 //! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real; [`stream`]: what streams go by.
 //! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
-//! - [`echo`]: the smallest protocol there is, as a tutorial. [`hac`]: the high-availability cluster. [`leader`]: the elected leader.
+//! - [`history`]: what was asked and answered, and whether it is linearizable.
+//! - [`echo`]: the smallest protocol there is, as a tutorial. [`counter`]: replicas that count together. [`hac`]: the high-availability
+//!   cluster. [`leader`]: the elected leader.
 //!
 //! Nothing here reads a clock, opens a socket or a file, starts a thread, or knows of the simulator.
 
@@ -14,8 +16,10 @@ extern crate self as squall_nodes;
 #[doc(hidden)]
 pub use serde;
 
+pub mod counter;
 pub mod echo;
 pub mod hac;
+pub mod history;
 pub mod invariant;
 pub mod latency;
 pub mod leader;

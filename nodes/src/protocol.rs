@@ -190,14 +190,23 @@ impl<N: Node> InvariantKind<N> {
         says: &'static str,
         make: fn(&Setup<'_, N>) -> J,
     ) -> Self {
-        #[derive(Default, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Nothing {}
-        Self::with(name, says, move |Nothing {}, setup| Built {
+        Self::judged_by(name, says, move |setup| Built {
             invariant: always(make(setup)),
             promise: Promise::Always,
             by_default: Promise::Always,
         })
+    }
+
+    /// A promise without parameters, judged by any [`Invariant`].
+    pub fn judged_by(
+        name: &'static str,
+        says: &'static str,
+        make: impl Fn(&Setup<'_, N>) -> Built<N> + Send + Sync + 'static,
+    ) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        Self::with(name, says, move |Nothing {}, setup| make(setup))
     }
 
     /// A promise that holds in quiet, with its bound as a formula of the settings, rounded up to whole milliseconds; a

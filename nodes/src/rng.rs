@@ -74,6 +74,11 @@ impl Ratio {
         Ratio((ratio * (1u64 << 53) as f64) as u64)
     }
 
+    /// The ratio, as a share of all words.
+    pub fn share(self) -> f64 {
+        self.0 as f64 / (1u64 << 53) as f64
+    }
+
     /// Whether it is never hit.
     #[inline]
     pub fn is_zero(self) -> bool {

@@ -95,8 +95,9 @@ impl Tolerance {
     }
 }
 
-/// How long after the first of so many tries the last goes out.
-fn waits(tries: u32, first: Span) -> Span {
+/// How long after the first of so many tries the last goes out, where the first timeout is `first`, and each is twice as long as the one
+/// before.
+pub(crate) fn waits(tries: u32, first: Span) -> Span {
     let timeout = |nth: u32| {
         let factor = 1_u64.checked_shl(nth).unwrap_or(u64::MAX);
         Span::from_nanos(first.as_nanos().saturating_mul(factor)).min(StreamLaw::LONGEST_TIMEOUT)

@@ -304,6 +304,8 @@ impl<'a> Fault<'a> {
 struct Invariant<'a> {
     name: &'a str,
     judged: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undecided: Option<&'a str>,
 }
 
 impl<'a> Invariant<'a> {
@@ -311,6 +313,7 @@ impl<'a> Invariant<'a> {
         Invariant {
             name: &done.name,
             judged: done.judged,
+            undecided: done.undecided.as_deref(),
         }
     }
 }

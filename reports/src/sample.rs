@@ -43,6 +43,7 @@ pub(crate) fn held() -> Outcome {
         invariants: vec![InvariantDone {
             name: "hac.one_server".to_owned(),
             judged: 12,
+            undecided: None,
             origin: Origin::Default,
         }],
         traffic: Traffic {
@@ -203,6 +204,7 @@ pub(crate) fn swept() -> SweepOutcome {
         invariants: vec![InvariantDone {
             name: "hac.one_server".to_owned(),
             judged: 9,
+            undecided: None,
             origin: Origin::Default,
         }],
     }

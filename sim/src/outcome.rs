@@ -173,6 +173,8 @@ pub struct InvariantDone {
     pub name: String,
     /// How often it was held against what was seen.
     pub judged: u64,
+    /// Why it could not be held against all of it, if it could not; of a sweep, in the first run in which it could not.
+    pub undecided: Option<String>,
     /// Whether the file names it.
     pub origin: Origin,
 }

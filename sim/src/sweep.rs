@@ -453,7 +453,10 @@ impl Fold {
         }
         for (nth, done) in outcome.invariants.into_iter().enumerate() {
             match self.invariants.get_mut(nth) {
-                Some(sum) => sum.judged = sum.judged.saturating_add(done.judged),
+                Some(sum) => {
+                    sum.judged = sum.judged.saturating_add(done.judged);
+                    sum.undecided = sum.undecided.take().or(done.undecided);
+                }
                 None => self.invariants.push(done),
             }
         }

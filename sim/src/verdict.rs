@@ -143,6 +143,9 @@ impl Fault {
 
 impl InvariantDone {
     fn doubt(&self) -> Option<String> {
+        if let Some(why) = &self.undecided {
+            return Some(format!("{} could not be decided: {why}", self.name));
+        }
         (self.judged == 0 && self.origin == Origin::Written)
             .then(|| format!("{} is written in the file and was never judged", self.name))
     }

@@ -152,6 +152,7 @@ impl<N: Node> Judge<N> {
         let done = |work: &AtWork<N>| InvariantDone {
             name: work.name.clone(),
             judged: work.invariant.judged(),
+            undecided: work.invariant.undecided(),
             origin: work.origin,
         };
         self.invariants.iter().map(done).collect()

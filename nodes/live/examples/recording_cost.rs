@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use squall_live::record::FlightRecorder;
 use squall_live::run::{Boot, Recorder};
-use squall_live::settings::{Attendance, Bounds, Record, Settings, WhenFull};
+use squall_live::settings::{Attendance, Bounds, Record, Settings, Streams, WhenFull};
 use squall_nodes::echo::{Echo, EchoNode, Role};
 use squall_nodes::{
     Delivery, Effects, HostId, HostKey, Ids, Input, Node, NodeRng, Outbox, Placed, Protocol, Time, Transport,
@@ -128,5 +128,6 @@ fn settings(folder: PathBuf) -> Settings<EchoNode> {
         lines: None,
         attendance: Attendance::Alone,
         bounds: Bounds::default(),
+        streams: Streams::default(),
     }
 }

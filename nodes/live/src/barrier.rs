@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use squall_nodes::{CallId, Node, Token};
+use squall_nodes::{CallId, ConnId, Node, Token};
 
 /// What an allocation of its own costs besides its bytes: its header, and what it is rounded up by.
 const ALLOCATION: usize = 32;
@@ -44,6 +44,20 @@ pub(crate) enum Waiting<N: Node> {
         port: u16,
         to: SocketAddrV4,
         bytes: Vec<u8>,
+    },
+    Listen {
+        port: u16,
+    },
+    Dial {
+        conn: ConnId,
+        to: SocketAddrV4,
+    },
+    Write {
+        conn: ConnId,
+        bytes: Vec<u8>,
+    },
+    Close {
+        conn: ConnId,
     },
     Claim(N::Fact),
     Answer {
@@ -189,9 +203,13 @@ impl<N: Node> Waiting<N> {
     /// How many bytes of memory it takes, about: what facts and answers point to is not known.
     fn bytes_taken(&self) -> usize {
         let beside = match self {
-            Waiting::Send { bytes, .. } => bytes.len() + ALLOCATION,
+            Waiting::Send { bytes, .. } | Waiting::Write { bytes, .. } => bytes.len() + ALLOCATION,
             Waiting::Persist { tokens, bytes } => write_taken(tokens, bytes.len()),
-            Waiting::Claim(_) | Waiting::Answer { .. } => 0,
+            Waiting::Claim(_)
+            | Waiting::Answer { .. }
+            | Waiting::Listen { .. }
+            | Waiting::Dial { .. }
+            | Waiting::Close { .. } => 0,
         };
         size_of::<Self>() + beside
     }

@@ -18,6 +18,7 @@ use crate::record::folder::{Folder, Turn};
 use crate::rehearsal::{First, rehearse};
 use crate::service::socket::{self, There};
 use crate::settings::{Record, Settings};
+use crate::stream::{Tls, may_listen};
 use crate::whose::Holder;
 
 /// Something that a node is to have, looked at.
@@ -90,7 +91,11 @@ pub fn check<N: Node>(settings: &Settings<N>, beforehand: &[Beforehand]) -> Vec<
     if let Some(lines) = &settings.lines {
         find("lines", file(lines));
     }
-    let First { ports, not_live } = rehearse(
+    let First {
+        ports,
+        listens,
+        not_live,
+    } = rehearse(
         &settings.placed,
         settings.seed.unwrap_or_default(),
         &found,
@@ -104,6 +109,23 @@ pub fn check<N: Node>(settings: &Settings<N>, beforehand: &[Beforehand]) -> Vec<
     for port in ports {
         let at = SocketAddrV4::new(ip, port);
         find(&format!("port {port}"), datagrams(at, "free"));
+    }
+    for port in listens {
+        let at = SocketAddrV4::new(ip, port);
+        let says = match may_listen(at) {
+            Err(LiveError::Port { why, .. }) => Err(format!("{at}: {why}")),
+            Err(why) => Err(why.to_string()),
+            Ok(()) => Ok(format!("{at}: free")),
+        };
+        find(&format!("port {port} for connections"), says);
+    }
+    if let Some(files) = &settings.streams.tls {
+        let says = match Tls::read(files, ip) {
+            Err(LiveError::Tls { file, why }) => Err(format!("{}: {why}", file.display())),
+            Err(why) => Err(why.to_string()),
+            Ok(_) => Ok(format!("{} is good for {ip}", files.certificate.display())),
+        };
+        find("tls", says);
     }
     if let Some(what) = not_live {
         find(

@@ -5,9 +5,11 @@
 //!
 //! - Here: what is under way, and what has arrived.
 //! - `force`: the policy that is in force, made ready for datagrams.
+//! - `streams`: what it makes of streams.
 //! - `upsets`: what is to be told of links.
 
 mod force;
+mod streams;
 mod upsets;
 
 use std::cmp::Reverse;
@@ -22,6 +24,7 @@ use squall_nodes::{HostKey, Span, Time};
 use crate::line::Counts;
 use crate::policy::Policy;
 use force::{Direction, InForce};
+pub(crate) use streams::Cuts;
 use upsets::Upsets;
 pub(crate) use upsets::{Upset, What};
 
@@ -47,6 +50,8 @@ pub(crate) struct Edge {
     bytes: usize,
     most_bytes: usize,
     upsets: Upsets,
+    /// How many streams with a host are stuck.
+    stuck: BTreeMap<Ipv4Addr, u32>,
 }
 
 /// A datagram with its payload.
@@ -102,6 +107,7 @@ impl Edge {
             bytes: 0,
             most_bytes,
             upsets: Upsets::default(),
+            stuck: BTreeMap::new(),
         }
     }
 

@@ -79,6 +79,14 @@ pub enum LiveError {
         /// What.
         what: &'static str,
     },
+    /// A file that connections are to be secured by cannot be used.
+    #[error("connections cannot be secured by {}: {why}", file.display())]
+    Tls {
+        /// Which file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The file for lines cannot be written.
     #[error("lines cannot be written to {}: {why}", file.display())]
     Lines {

@@ -3,11 +3,13 @@
 //! - Here: what a host consists of, and the two doors of the transport.
 //! - `take`: from what has happened to the node's next input, in fair order; and the wait when nothing has.
 //! - `show`: what others see of the node: datagrams, claims, answers, lines.
+//! - `streams`: what it does about connections.
 //! - `asks`: what the node's side of the door is asked; `stop`: how it comes to an end.
 
 mod asks;
 mod show;
 mod stop;
+mod streams;
 mod take;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +29,7 @@ use crate::line::Counts;
 use crate::rehearsal::not_live;
 use crate::settings::{Attendance, Settings};
 use crate::status::{Gauge, Stalls};
+use crate::stream::{Streams, Tls};
 use crate::teller::Teller;
 use crate::timers::Timers;
 use crate::trouble::Trouble;
@@ -51,6 +54,9 @@ pub(crate) struct Host<N: Node> {
     start: Started,
     timers: Timers<N::Timer>,
     sockets: Sockets,
+    streams: Streams,
+    /// How many turns streams and datagrams have had.
+    turns: u32,
     edge: Edge,
     /// The datagram that the node is told of, if it has come through the edge.
     in_hand: Option<edge::Letter>,
@@ -146,6 +152,7 @@ pub(crate) struct Parts<N: Node> {
     pub(crate) runtime: Runtime,
     /// What was bound ahead.
     pub(crate) sockets: Sockets,
+    pub(crate) tls: Option<Tls>,
     pub(crate) disk: Begun,
     pub(crate) seed: u64,
     pub(crate) gauge: Gauge,
@@ -161,6 +168,7 @@ impl<N: Node> Host<N> {
             teller,
             runtime,
             sockets,
+            tls,
             disk: (disk, found, written),
             seed,
             gauge,
@@ -183,6 +191,8 @@ impl<N: Node> Host<N> {
             start: Started::NotYet,
             timers: Timers::new(),
             sockets,
+            streams: Streams::new(ip, settings.streams.clone(), tls),
+            turns: 0,
             edge: Edge::new(ip, seed, key, found.incarnation, settings.bounds.delayed),
             in_hand: None,
             barrier: Barrier::new(),
@@ -283,6 +293,10 @@ impl<N: Node> Transport<N> for Host<N> {
                     bytes: &letter.bytes,
                 }
             }
+            Due::Stream(conn, what) => Input::Stream {
+                conn,
+                event: self.streams.event(what),
+            },
             Due::Timer(timer) => Input::Timer(timer),
             Due::Command(call) => Input::Command {
                 call,
@@ -341,6 +355,12 @@ impl<N: Node> Transport<N> for Host<N> {
                         self.begin_write(bytes);
                     }
                 }
+                Effect::PauseReading { conn } => self.streams.pause_reading(conn),
+                Effect::ResumeReading { conn } => self.streams.resume_reading(conn),
+                Effect::Listen { port } => self.listen(port),
+                Effect::Dial { conn, to } => self.dial(conn, to),
+                Effect::Write { conn, bytes } => self.write(conn, bytes),
+                Effect::Close { conn } => self.close(conn),
                 // What is left is not done live.
                 _ => {}
             }

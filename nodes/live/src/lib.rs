@@ -9,8 +9,9 @@
 //! - [`client`]: who asks it things over that socket; [`outside`]: what arguments may ask of the machine.
 //! - [`clock`] and [`disk`]: the machine's time, and where a node persists; [`error`]: why it does not start, or has to stop.
 //! - [`check`]: what would keep a node from starting, found out without starting it; [`whose`]: whose something is that cannot be had.
-//! - Inside: `rehearsal` finds out what a node asks for first, `trouble` is what comes again and again; `host` is the transport, made of the `barrier` (the effects behind a write), `timers`, `udp` sockets, the `edge` (policies
-//!   at work) and the `teller` of lines.
+//! - Inside: `rehearsal` finds out what a node asks for first, `trouble` is what comes again and again; `host` is the transport, made of
+//!   the `barrier` (the effects behind a write), `timers`, `udp` sockets, the connections of `stream`, the `edge` (policies at work) and the
+//!   `teller` of lines.
 //! - [`record`]: the flight recorder, and replays of what it recorded.
 //!
 //! No protocol has rules here: they are in [`squall_nodes`], and run in the simulator as well.
@@ -35,6 +36,7 @@ pub mod run;
 pub mod service;
 pub mod settings;
 pub mod status;
+mod stream;
 mod teller;
 mod timers;
 mod trouble;

@@ -78,6 +78,21 @@ pub enum Line<N: Node> {
         /// Who had sent it.
         from: Ipv4Addr,
     },
+    /// A stream with another host waits for what a cut has swallowed, or a law that is not tolerated: it goes on some time after that is
+    /// over. Of one host it is told once, whatever the number of streams.
+    Stuck {
+        /// When.
+        at: Time,
+        /// With whom.
+        with: Ipv4Addr,
+    },
+    /// No stream with that host does any more.
+    Flows {
+        /// When.
+        at: Time,
+        /// With whom.
+        with: Ipv4Addr,
+    },
     /// It was kept from running, or from showing what it does: it was late for something that was due, since the machine had other work
     /// or the node itself took long over an input, which is not told apart; or a write to its disk takes too long, which is told when it
     /// is noticed, again each time as much has passed as may, and when the write is done.
@@ -127,6 +142,49 @@ pub struct Counts {
     pub unsent: u64,
     /// How many datagrams each entry of the scenario's timeline has touched.
     pub touched: BTreeMap<u32, u64>,
+    /// What became of stream connections.
+    #[serde(skip_serializing_if = "StreamCounts::is_nothing")]
+    pub streams: StreamCounts,
+}
+
+/// What became of stream connections at one node, since its process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamCounts {
+    /// Dialled by the node.
+    pub dialled: u64,
+    /// Opened of those.
+    pub opened: u64,
+    /// Of those that others have dialled, those that the node was told of.
+    pub accepted: u64,
+    /// Ended in order by the peer, after its last byte.
+    pub closed: u64,
+    /// Ended by the node.
+    pub ended: u64,
+    /// Refused, of those that the node has dialled.
+    pub refused: u64,
+    /// Ended by a reset, whoever has reset it.
+    pub reset: u64,
+    /// Ended since the peer was silent for too long.
+    pub timed_out: u64,
+    /// Of those that others have dialled, reset at once since their address has as many as it may have.
+    pub crowded: u64,
+    /// How often the ports were shut, since there were as many connections as there may be, or the machine had no more for this process.
+    pub shut: u64,
+    /// Reset since more waited to be written than may.
+    pub overrun: u64,
+    /// Ended before they were open, since the peer did not show a certificate that holds, or not in time.
+    pub untrusted: u64,
+    /// Bytes that the node wrote.
+    pub written: u64,
+    /// Bytes that the node was handed.
+    pub read: u64,
+}
+
+impl StreamCounts {
+    fn is_nothing(&self) -> bool {
+        *self == StreamCounts::default()
+    }
 }
 
 #[cfg(test)]

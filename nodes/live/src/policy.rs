@@ -28,6 +28,9 @@ pub struct Policy {
     pub peers: BTreeMap<Ipv4Addr, Peer>,
     /// How long a datagram may be on its way before it is told that it [straggles](crate::Line::Straggled); `None`, and none does.
     pub tolerated: Option<Span>,
+    /// What the variation of round trips adds to the retransmission timeout of a stream at least; `None` for 200 ms, as with Linux.
+    #[serde(default)]
+    pub min_rto: Option<Span>,
 }
 
 /// The links to and from one other host.

@@ -15,6 +15,8 @@ use crate::disk::Found;
 pub(crate) struct First {
     /// Ports, in that order.
     pub(crate) ports: Vec<u16>,
+    /// Ports that it accepts connections on.
+    pub(crate) listens: Vec<u16>,
     /// The first thing that is not done live.
     pub(crate) not_live: Option<&'static str>,
 }
@@ -46,8 +48,8 @@ pub(crate) fn not_live<N: Node>(effect: &Effect<'_, N>) -> Option<&'static str> 
         | Effect::Write { .. }
         | Effect::PauseReading { .. }
         | Effect::ResumeReading { .. }
-        | Effect::Close { .. } => Some("streams"),
-        Effect::Arm { .. }
+        | Effect::Close { .. }
+        | Effect::Arm { .. }
         | Effect::Disarm { .. }
         | Effect::Bind { .. }
         | Effect::Send { .. }
@@ -86,6 +88,11 @@ impl<N: Node> Transport<N> for Stage<N> {
                 && !self.first.ports.contains(&port)
             {
                 self.first.ports.push(port);
+            }
+            if let Effect::Listen { port } = effect
+                && !self.first.listens.contains(&port)
+            {
+                self.first.listens.push(port);
             }
             self.first.not_live = self.first.not_live.or(not_live(&effect));
         }

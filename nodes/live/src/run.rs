@@ -1,5 +1,7 @@
 //! One live node from its start to its end.
 
+use std::net::SocketAddrV4;
+
 use squall_nodes::{Node, Outbox, Time, Unwitnessed, Witness, drive};
 use tokio::runtime::{self, Runtime};
 
@@ -12,6 +14,7 @@ use crate::line::Counts;
 use crate::rehearsal::{First, rehearse};
 use crate::settings::{Attendance, Settings};
 use crate::status::Gauge;
+use crate::stream::{Tls, may_listen};
 use crate::teller::Teller;
 use crate::udp::Sockets;
 use crate::wires::{Wires, listen};
@@ -112,6 +115,10 @@ pub fn run<N: Node>(
         .build()
         .map_err(LiveError::system("start the runtime of the node"))?;
     let sockets = bound_ahead(&settings, seed, &opened.found, &runtime)?;
+    let tls = settings.streams.tls.as_ref();
+    let tls = tls
+        .map(|files| Tls::read(files, settings.placed.ip))
+        .transpose()?;
     // Only now: whatever it cannot have, it has not lived for.
     let disk = opened.begin()?;
     let mut host = Host::new(Parts {
@@ -120,6 +127,7 @@ pub fn run<N: Node>(
         teller,
         runtime,
         sockets,
+        tls,
         disk,
         seed,
         gauge: recorder.gauge(),
@@ -153,9 +161,16 @@ fn bound_ahead<N: Node>(
 ) -> Result<Sockets, LiveError> {
     let ip = settings.placed.ip;
     let mut sockets = Sockets::new(ip, settings.bounds.inbox);
-    let First { ports, not_live } = rehearse(&settings.placed, seed, found, monotonic());
+    let First {
+        ports,
+        listens,
+        not_live,
+    } = rehearse(&settings.placed, seed, found, monotonic());
     if let Some(what) = not_live {
         return Err(LiveError::NotLive { what });
+    }
+    for port in listens {
+        may_listen(SocketAddrV4::new(ip, port))?;
     }
     let _inside = runtime.enter();
     for port in ports {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use squall_nodes::stream::StreamLaw;
 use squall_nodes::{Node, Placed, Span};
 
 /// Everything that one live node needs.
@@ -30,6 +31,8 @@ pub struct Settings<N: Node> {
     pub attendance: Attendance,
     /// How much it holds at most.
     pub bounds: Bounds,
+    /// How it speaks over stream connections.
+    pub streams: Streams,
 }
 
 /// Who attends a node.
@@ -103,4 +106,64 @@ impl Default for Bounds {
             delayed: 64 << 20,
         }
     }
+}
+
+/// How a node speaks over stream connections, and how much it holds of them at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Streams {
+    /// Connections at one time that others have opened, those that are being closed included. While there are as many, whoever dials is
+    /// refused. As many again the node may open itself.
+    pub connections: usize,
+    /// Of those that others have opened, how many one address may have. What it opens beyond them is reset.
+    pub of_peer: usize,
+    /// Bytes that the kernel keeps for each connection until the node reads them: half of what it takes for them in memory. While a policy
+    /// is in force, its edge holds as many again, and what is read at a time.
+    pub receive_buffer: usize,
+    /// Bytes that the kernel keeps for each connection until the peer has acknowledged them. A write that does not fit in blocks.
+    pub send_buffer: usize,
+    /// Bytes of one connection that wait for room in that buffer. A connection for which there would be more is reset.
+    pub backlog: usize,
+    /// The same, of all connections together.
+    pub backlogs: usize,
+    /// How long a dialled peer has to answer, and a peer that has dialled to show its certificate.
+    pub connect_timeout: Span,
+    /// How long something that was written may go without being acknowledged, or a peer take nothing of it, before the connection is
+    /// given up (RFC 5482, as Linux has it); and how long a connection that is being closed may take over it.
+    pub user_timeout: Span,
+    /// What connections are secured by; without it they are not.
+    pub tls: Option<Tls>,
+}
+
+impl Default for Streams {
+    /// As [`StreamLaw`] has it by default: 1024 connections, 256 from each address; 128 KiB to be read and 64 KiB to be acknowledged; 16 MiB that wait, 64 MiB of all; 10 s to connect, 20 s without
+    /// an acknowledgement; no TLS.
+    fn default() -> Self {
+        let law = StreamLaw::default();
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Streams {
+            connections: law.connections as usize,
+            of_peer: 256,
+            receive_buffer: size(law.receive_buffer),
+            send_buffer: size(law.send_buffer),
+            backlog: size(law.backlog),
+            backlogs: size(law.backlog).saturating_mul(4),
+            connect_timeout: law.connect_timeout,
+            user_timeout: law.user_timeout,
+            tls: None,
+        }
+    }
+}
+
+/// The files by which a node and its peers know each other: TLS 1.3 with certificates both ways.
+///
+/// Each certificate is for the IPv4 address of its node: the address is among its subject alternative names, and the peer's is held
+/// against the address that the connection comes from or goes to. All files are PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The node's certificate, first, and those between it and the authority's.
+    pub certificate: PathBuf,
+    /// The private key of the certificate.
+    pub key: PathBuf,
+    /// The certificates of the authorities, one of which has to have signed a peer's.
+    pub authority: PathBuf,
 }

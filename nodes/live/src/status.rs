@@ -49,6 +49,8 @@ pub struct Status {
     pub counts: Counts,
     /// The ports that it has opened, in that order.
     pub ports: Vec<u16>,
+    /// Its stream connections.
+    pub streams: Streams,
     /// The timers that are armed, in the order in which they will go off.
     pub timers: Vec<Armed>,
     /// Of each kind of fact, what it claimed last: the latest first.
@@ -70,6 +72,21 @@ pub struct Status {
     pub recording: Recording,
     /// The file of the recording that is written, or was.
     pub recording_file: Option<PathBuf>,
+}
+
+/// The stream connections of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Streams {
+    /// The ports that it accepts them on, in order.
+    pub ports: Vec<u16>,
+    /// How many it has that are being opened or open.
+    pub open: usize,
+    /// How many it has that are being closed.
+    pub closing: usize,
+    /// Bytes that wait to be written, of all of them.
+    pub backlogs: usize,
+    /// Bytes of all of them that have come in and that the policy delays, or that wait to be read behind such.
+    pub held: usize,
 }
 
 /// A timer that is armed.

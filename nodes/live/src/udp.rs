@@ -217,10 +217,13 @@ impl Sockets {
         &self.inbox.bytes[letter.start..][..letter.len]
     }
 
-    /// Fills the empty inbox with a batch of what has come in, from all sockets in turn, and puts it in the order in which the kernel took
-    /// it in. Whether there was anything.
+    /// Fills the inbox, once it is empty, with a batch of what has come in, from all sockets in turn, and puts it in the order in which
+    /// the kernel took it in. Whether there is anything to take.
     pub(crate) fn fill(&mut self) -> bool {
         let inbox = &mut self.inbox;
+        if inbox.taken < inbox.letters.len() {
+            return true;
+        }
         inbox.letters.clear();
         (inbox.used, inbox.taken) = (0, 0);
         let sockets = self.open.len();

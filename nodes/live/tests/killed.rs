@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use squall_live::settings::{Attendance, Bounds, Start};
+use squall_live::settings::{Attendance, Bounds, Start, Streams};
 use squall_live::{Line, Settings};
 use squall_nodes::{Input, Node, NodeRng, Outbox, Placed, Span, Time, Timer, Unwitnessed};
 
@@ -149,6 +149,7 @@ fn be_killed(folder: &Path, port: &str) {
             stall: Span::from_secs(60),
         },
         bounds: Bounds::default(),
+        streams: Streams::default(),
     };
     let (_, door) = squall_live::door::<Counter>();
     let ended = squall_live::run(settings, door, &mut Unwitnessed);

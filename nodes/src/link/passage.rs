@@ -3,6 +3,8 @@
 //! Where the random words come from is the world's: the virtual network keys them, a live edge draws them. So is where that is kept which
 //! a link remembers: when it is done with what it was given to carry.
 
+pub mod stream;
+
 use super::{HEADERS, LinkLaw, carried, transmission};
 use crate::latency::Latency;
 use crate::rng::{Ratio, below, between};

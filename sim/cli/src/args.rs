@@ -134,7 +134,8 @@ pub(crate) struct LiveArgs {
     /// Only this rule set [default: all of the protocol's]
     #[arg(long, value_name = "NAME")]
     pub(crate) rules: Option<String>,
-    /// Write the trace of the one run, an event a line, as JSON; `-` for stdout, with the result on stderr
+    /// Write what was seen of the one run, an event a line, as JSON: claims, calls, answers and changes of the world, and no datagrams,
+    /// which `--record` has; `-` for stdout, with the result on stderr
     ///
     /// It is written when the run is over, to a file beside OUT that takes its place.
     #[arg(long, value_name = "OUT")]

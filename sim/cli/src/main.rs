@@ -1,5 +1,6 @@
 //! The `squall` program: every command, for every protocol of the house.
 
+use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
@@ -8,6 +9,7 @@ fn main() -> std::process::ExitCode {
     squall::App::new()
         .protocol::<Echo>()
         .protocol::<Hac>()
+        .protocol::<Counter>()
         .protocol::<Leader>()
         .main()
 }

@@ -132,6 +132,7 @@ mod tests {
         let done = |judged, origin| InvariantDone {
             name: "t.x".to_owned(),
             judged,
+            undecided: None,
             origin,
         };
         let told = unjudged(&[
@@ -157,6 +158,7 @@ mod tests {
         let done = |name: &str, judged| InvariantDone {
             name: name.to_owned(),
             judged,
+            undecided: None,
             origin: Origin::Default,
         };
         let told = never_quiet(

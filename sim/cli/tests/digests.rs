@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
@@ -23,7 +24,7 @@ fn pins_path() -> PathBuf {
 }
 
 fn runners() -> Vec<Box<dyn Runner>> {
-    vec![registered::<Echo>(), registered::<Hac>(), registered::<Leader>()]
+    vec![registered::<Counter>(), registered::<Echo>(), registered::<Hac>(), registered::<Leader>()]
 }
 
 /// The pin of each run of a file; panics when one is not as the file expects.

@@ -5,6 +5,7 @@ mod library;
 
 use std::fmt::Write;
 
+use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
@@ -121,6 +122,7 @@ fn every_file_has_a_resolved_form_that_says_the_same() {
             continue;
         }
         match file.protocol() {
+            "counter" => says_the_same::<Counter>(&file),
             "echo" => says_the_same::<Echo>(&file),
             "hac" => says_the_same::<Hac>(&file),
             "leader" => says_the_same::<Leader>(&file),

@@ -6,6 +6,7 @@ mod library;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
@@ -27,6 +28,7 @@ fn every_fault_trigger_disk_and_part_of_a_law_can_be_learnt_from_a_file_in_which
     // What is tagged `scale` is there for its size.
     for file in library::files().iter().filter(|file| !file.is_tagged("scale")) {
         match file.protocol() {
+            "counter" => teach::<Counter>(file, &mut taught),
             "echo" => teach::<Echo>(file, &mut taught),
             "hac" => teach::<Hac>(file, &mut taught),
             "leader" => teach::<Leader>(file, &mut taught),

@@ -15,7 +15,7 @@ pub const FORMAT: u64 = 1;
 /// All fields of a deployment.
 pub(super) const FIELDS: &[&str] = &[
     "format", "protocol", "rules", "profile", "name", "role", "address", "config", "data", "seed", "record",
-    "http", "control", "lines", "bounds",
+    "http", "control", "lines", "bounds", "streams", "tls",
 ];
 
 /// A deployment file, read and found to be well-formed. Whether it makes sense shows when it is resolved.

@@ -27,6 +27,8 @@
 //!     control: "c1/control.sock",
 //!     lines: "c1/lines.jsonl",
 //!     bounds: (inbox: "208KiB", waiting: "64MiB", delayed: "64MiB"),
+//!     streams: (connections: 1024, of_peer: 256, user_timeout: "20s"),
+//!     tls: (certificate: "c1/c1.pem", key: "c1/c1.key", authority: "authority.pem"),
 //! )
 //! # "##;
 //! # use squall_nodes::hac::Hac;
@@ -57,6 +59,8 @@
 //! | `control` | the unix socket through which commands reach it; its path is at most [`LONGEST_SOCKET`] bytes long | none |
 //! | `lines` | a file to which everything that is seen of it is appended, a line of JSON each | none |
 //! | `bounds` | how much it holds at most; see below | as below |
+//! | `streams` | how it speaks over stream connections; see below | as below |
+//! | `tls` | what connections are secured by; see below | they are not |
 //!
 //! | in `record` | what it says | when left out |
 //! |---|---|---|
@@ -70,10 +74,32 @@
 //! | `inbox` | datagrams that wait for the node, each counted with 768 bytes besides its payload; what is beyond is dropped: 66 304 bytes at least, so that any datagram finds room, and 2047 MiB at most, as kernels count | `"208KiB"` |
 //! | `waiting` | effects that wait behind a write; beyond it the node is handed nothing until the write is done: 64 KiB at least | `"64MiB"` |
 //! | `delayed` | datagrams that a link policy holds back; what is beyond is dropped: 64 KiB at least | `"64MiB"` |
+//!
+//! | in `streams` | what it says | when left out |
+//! |---|---|---|
+//! | `connections` | connections at one time that others have opened, those that are being closed included; while there are as many, whoever dials is refused; as many again the node may open itself: 1 to 1 000 000 | 1024 |
+//! | `of_peer` | of those that others have opened, how many one address may have; what it opens beyond them is reset | 256 |
+//! | `receive_buffer` | bytes that the kernel keeps for each connection until the node reads them: 4 KiB to 1024 MiB | `"128KiB"` |
+//! | `send_buffer` | bytes that the kernel keeps for each connection until the peer has acknowledged them: 4 KiB to 1024 MiB | `"64KiB"` |
+//! | `backlog` | bytes of one connection that wait for room in that buffer; one for which there would be more is reset | `"16MiB"` |
+//! | `backlogs` | the same, of all connections together | `"64MiB"` |
+//! | `connect_timeout` | how long a peer has to answer a dial, or to show its certificate: 1 ms to a day | `"10s"` |
+//! | `user_timeout` | how long nothing may be acknowledged of what was written, or a peer may take nothing of it, until the connection is given up; and how long closing it may take: 1 ms to a day | `"20s"` |
+//!
+//! With `tls`, connections speak TLS 1.3 and nothing else, with certificates both ways. Each certificate is for the address of its node,
+//! the `address` above, which is among its subject alternative names as an IP address; and a peer's is held against the address that its
+//! connection comes from or goes to. All files are PEM.
+//!
+//! | in `tls` | what it says |
+//! |---|---|
+//! | `certificate` | the node's certificate, first, and those between it and the authority's |
+//! | `key` | the private key of the certificate |
+//! | `authority` | the certificates of the authorities, one of which has to have signed a peer's |
 
 mod file;
 mod printed;
 mod resolve;
+mod streams;
 mod words;
 
 use std::fmt;
@@ -84,6 +110,7 @@ use squall_nodes::{Placed, Protocol};
 
 pub use file::{DeploymentFile, FORMAT};
 pub use resolve::resolve;
+pub use streams::{Streams, Tls};
 pub use words::{Unstartable, of_words};
 
 /// The longest path of a unix socket, in bytes: one less than what Linux has room for, which ends it with a zero.
@@ -124,6 +151,10 @@ pub struct Deployment<P: Protocol> {
     pub lines: Option<PathBuf>,
     /// How much it holds at most.
     pub bounds: Bounds,
+    /// How it speaks over stream connections.
+    pub streams: Streams,
+    /// What these are secured by.
+    pub tls: Option<Tls>,
 }
 
 /// How a node's flight is recorded.
@@ -212,6 +243,8 @@ impl<P: Protocol> fmt::Debug for Deployment<P> {
             .field("control", &self.control)
             .field("lines", &self.lines)
             .field("bounds", &self.bounds)
+            .field("streams", &self.streams)
+            .field("tls", &self.tls)
             .finish()
     }
 }
@@ -223,6 +256,9 @@ impl<P: Protocol> Deployment<P> {
         let optional = [&mut self.data, &mut self.control, &mut self.lines];
         for path in optional.into_iter().filter_map(Option::as_mut).chain(record) {
             *path = folder.join(&*path);
+        }
+        if let Some(tls) = &mut self.tls {
+            tls.move_within(folder);
         }
     }
 }

@@ -3,7 +3,7 @@
 use squall_nodes::{Node, Placed, Protocol, ron_options};
 
 use super::file::FORMAT;
-use super::{Bounds, Deployment, Recording};
+use super::{Bounds, Deployment, Recording, Streams};
 use crate::scenario::laws::SIZES;
 use crate::scenario::resolved::network::amount;
 use crate::scenario::resolved::page::Page;
@@ -11,7 +11,8 @@ use crate::scenario::resolved::ron;
 use crate::scenario::resolved::settings::Tree;
 
 impl<P: Protocol> Deployment<P> {
-    /// It as a file, with everything written out but the settings that are its profile's own.
+    /// It as a file, with everything written out but the settings that are its profile's own, and of streams what
+    /// is as it is when nothing is said.
     pub fn printed(&self) -> String {
         let Deployment {
             story,
@@ -25,6 +26,8 @@ impl<P: Protocol> Deployment<P> {
             control,
             lines,
             bounds,
+            streams,
+            tls,
         } = self;
         let Placed {
             name,
@@ -88,13 +91,19 @@ impl<P: Protocol> Deployment<P> {
             "bounds",
             format_args!("(inbox: \"{inbox}\", waiting: \"{waiting}\", delayed: \"{delayed}\")"),
         );
+        if *streams != Streams::default() {
+            streams.print(&mut page);
+        }
+        if let Some(tls) = tls {
+            tls.print(&mut page);
+        }
         page.close(")");
         page.finish()
     }
 }
 
 /// Text in quotes, with whatever is in it escaped.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     // A string can always be written.
     ron_options().to_string(text).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use squall_nodes::{Misfit, Node, Placed, Protocol};
 
 use super::file::DeploymentFile;
+use super::streams::{Streams, Tls};
 use super::{Bounds, Deployment, LONGEST_SOCKET, Over, Recording, WhenFull, pages};
 use crate::scenario::complaint::{Complaints, did_you_mean};
 use crate::scenario::desk::{Desk, Fields};
@@ -183,6 +184,8 @@ fn deployment<'f, P: Protocol>(
     let control = fields.get("control").and_then(|item| control(desk, item));
     let lines = fields.get("lines").and_then(|item| path(desk, item, "a file"));
     let bounds = fields.get("bounds").map(|item| bounds(desk, item));
+    let streams = fields.get("streams").map(|item| Streams::read(desk, item));
+    let tls = fields.get("tls").and_then(|item| Tls::read(desk, item));
     let deployment = Deployment {
         story: String::new(),
         rules,
@@ -200,6 +203,8 @@ fn deployment<'f, P: Protocol>(
         control,
         lines,
         bounds: bounds.unwrap_or_default(),
+        streams: streams.unwrap_or_default(),
+        tls,
     };
     let places = Places {
         name: name_item?.span.clone(),
@@ -264,7 +269,7 @@ fn known_by(address: Ipv4Addr) -> Result<(), (String, String)> {
 }
 
 /// A path that says something. Nothing is looked up.
-fn path(desk: &mut Desk<'_>, item: &Item, what: &str) -> Option<PathBuf> {
+pub(super) fn path(desk: &mut Desk<'_>, item: &Item, what: &str) -> Option<PathBuf> {
     let written = desk.text(item, &format!("the path of {what}"))?;
     if written.is_empty() || written.contains('\0') {
         let hint = "leave the field out, or name one".to_owned();
@@ -359,7 +364,7 @@ fn bounds<'f>(desk: &mut Desk<'f>, item: &'f Item) -> Bounds {
 }
 
 /// A size within bounds.
-fn size(desk: &mut Desk<'_>, item: &Item, within: RangeInclusive<u64>) -> Option<u64> {
+pub(super) fn size(desk: &mut Desk<'_>, item: &Item, within: RangeInclusive<u64>) -> Option<u64> {
     let bytes = amount(desk, item, "a size", "64MiB", &SIZES)?;
     let hint = match bytes {
         few if few < *within.start() => format!("it is {} bytes at least", within.start()),

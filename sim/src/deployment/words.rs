@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use squall_nodes::{Misfit, Outside, Protocol, Unusable};
 
 use super::resolve::{Chosen, assembled};
-use super::{Bounds, Deployment, Over};
+use super::{Bounds, Deployment, Over, Streams};
 use crate::scenario::Complaints;
 
 /// Why arguments make no deployment.
@@ -51,6 +51,8 @@ pub fn of_words<P: Protocol>(
         control: None,
         lines: None,
         bounds: Bounds::default(),
+        streams: Streams::default(),
+        tls: None,
     };
     chosen.lay_over(&mut deployment).map_err(Unstartable::Over)?;
     let misfits = assembled::<P>(&mut deployment.placed);

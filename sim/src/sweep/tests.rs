@@ -78,6 +78,7 @@ impl Table {
             invariants: vec![InvariantDone {
                 name: "t.x".to_owned(),
                 judged: 2,
+                undecided: None,
                 origin: Origin::Default,
             }],
             traffic: Traffic::default(),

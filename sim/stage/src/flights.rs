@@ -57,25 +57,34 @@ impl Flights {
         }
     }
 
-    /// The folder, and how many recordings are in it. It is removed when nothing was recorded.
+    /// The folder, and how many recordings were found in it. Where none was, it is removed with the folders of hosts that did not boot;
+    /// nothing else ever is: a recording that could not be seen stays, and so does what somebody else has put there.
     pub(crate) fn end(self) -> (PathBuf, usize) {
-        let flights = self.count().unwrap_or_default();
+        let hosts: Vec<PathBuf> = entries(&self.folder).filter(|entry| entry.is_dir()).collect();
+        let flights = hosts
+            .iter()
+            .flat_map(|host| entries(host))
+            .filter(|file| file.extension().is_some_and(|form| form == "sqf"))
+            .count();
         if flights == 0 {
-            // What is in it is at most the folders of hosts that did not boot.
-            let _ = fs::remove_dir_all(&self.folder);
+            for host in hosts {
+                // The recorder's has nothing in it.
+                let lock = host.join("lock");
+                if fs::symlink_metadata(&lock).is_ok_and(|found| found.is_file() && found.len() == 0) {
+                    let _ = fs::remove_file(lock);
+                }
+                let _ = fs::remove_dir(host);
+            }
+            let _ = fs::remove_dir(&self.folder);
         }
         (self.folder, flights)
     }
+}
 
-    fn count(&self) -> io::Result<usize> {
-        let mut flights = 0;
-        for host in fs::read_dir(&self.folder)? {
-            for file in fs::read_dir(host?.path())? {
-                flights += usize::from(file?.path().extension().is_some_and(|form| form == "sqf"));
-            }
-        }
-        Ok(flights)
-    }
+/// What can be seen in a folder.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.flatten().map(|entry| entry.path())
 }
 
 #[cfg(test)]
@@ -103,7 +112,27 @@ mod tests {
         fs::write(of_host.join("flight-000000.sqf"), "").unwrap();
         let (kept, flights) = first.end();
         assert_eq!((kept.is_dir(), flights), (true, 1));
+        let of_host = second.of("s").folder;
+        fs::create_dir(&of_host).unwrap();
+        fs::write(of_host.join("lock"), "").unwrap();
         let (removed, flights) = second.end();
         assert_eq!((removed.exists(), flights), (false, 0));
+    }
+
+    #[test]
+    fn no_recording_and_no_file_of_somebody_elses_goes_with_a_run() {
+        let into = tempfile::tempdir().unwrap();
+        let make = || Flights::make(into.path(), "kill.ron", "Hardened", 7).unwrap();
+        let (strewn, empty) = (make(), make());
+        for flights in [&strewn, &empty] {
+            fs::write(flights.folder.join("note.txt"), "mine").unwrap();
+        }
+        let of_host = strewn.of("s").folder;
+        fs::create_dir(&of_host).unwrap();
+        fs::write(of_host.join("flight-000000.sqf"), "flown").unwrap();
+        let (kept, flights) = strewn.end();
+        assert_eq!((kept.join("s/flight-000000.sqf").is_file(), flights), (true, 1));
+        let (kept, flights) = empty.end();
+        assert_eq!((kept.join("note.txt").is_file(), flights), (true, 0));
     }
 }

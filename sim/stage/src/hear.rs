@@ -74,6 +74,19 @@ impl<P: Protocol> Play<'_, '_, P> {
             }
             Line::Choked { from, .. } => self.upset(at, self.wires.choked(from, id)),
             Line::Straggled { from, .. } => self.upset(at, self.wires.straggled(from, id)),
+            Line::Stuck { with, .. } => {
+                if let Some(from) = self.wires.stuck_with(with) {
+                    self.crew.host(id).stuck.insert(from);
+                    self.upset(at, Some(Change::StreamStuck { from, to: id }));
+                }
+            }
+            Line::Flows { with, .. } => {
+                if let Some(from) = self.wires.stuck_with(with)
+                    && self.crew.host(id).stuck.remove(&from)
+                {
+                    self.upset(at, Some(Change::StreamFlows { from, to: id }));
+                }
+            }
             Line::Stalled { by, .. } => self.stalled(id, at, by),
             Line::Mark { counts, .. } | Line::Stopped { counts, .. } => host.counts = counts,
         }
@@ -166,6 +179,8 @@ impl<P: Protocol> Play<'_, '_, P> {
         let host = self.crew.host(id);
         let (name, heard) = (host.name.clone(), host.heard);
         host.life = Life::Nothing;
+        // Nobody waits any more at its side.
+        let stuck = std::mem::take(&mut host.stuck);
         // Whoever is up when the run begins goes down, booted or not.
         let shown = std::mem::replace(&mut host.shown, Shown::Down);
         let (killed, since, act) = match host.doing.take() {
@@ -179,6 +194,9 @@ impl<P: Protocol> Play<'_, '_, P> {
             Some((act, since)) => (None, since, Some(act)),
             None => (None, heard, None),
         };
+        for from in stuck {
+            self.upset(since.max(heard), Some(Change::StreamFlows { from, to: id }));
+        }
         if shown == Shown::Up {
             let down = Change::Down {
                 host: id,
@@ -219,6 +237,8 @@ impl<N: Node> At for Line<N> {
             | Line::Applied { at, .. }
             | Line::Choked { at, .. }
             | Line::Straggled { at, .. }
+            | Line::Stuck { at, .. }
+            | Line::Flows { at, .. }
             | Line::Stalled { at, .. }
             | Line::Mark { at, .. }
             | Line::Stopped { at, .. } => Some(*at),

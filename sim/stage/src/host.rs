@@ -1,6 +1,6 @@
 //! One host of a run: what the timeline has made of it, what is being done to its process, and how far that has come.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use rustix::process::Signal;
@@ -49,6 +49,8 @@ pub(crate) struct Host<N: Node> {
     mail: Vec<u8>,
     /// What became of its datagrams: in the present process, and in those before.
     pub(crate) counts: Counts,
+    /// With whom streams wait, at its side, for what was swallowed.
+    pub(crate) stuck: BTreeSet<HostId>,
     pub(crate) past: Vec<Counts>,
     /// What its processes took.
     pub(crate) taken: Taken,
@@ -140,6 +142,7 @@ impl<N: Node> Host<N> {
             told: 0,
             mail: Vec::new(),
             counts: Counts::default(),
+            stuck: BTreeSet::new(),
             past: Vec::new(),
             taken: Taken::default(),
             _node: std::marker::PhantomData,

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use squall_live::settings::{Attendance, Bounds, Start};
+use squall_live::settings::{Attendance, Bounds, Start, Streams};
 use squall_live::{Door, Handle, LiveError, Policy, Reply, Request, Settings, Stop, Wires};
 use squall_nodes::latency::Latency;
 use squall_nodes::link::LinkLaw;
@@ -226,6 +226,7 @@ fn settings(place: usize, ips: [Ipv4Addr; 2], folder: &Path, effort: Effort) -> 
             stall: NO_STALL,
         },
         bounds: Bounds::default(),
+        streams: Streams::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use squall_nodes::{Placed, Protocol, Time};
-use squall_sim::deployment::{Bounds, Deployment};
+use squall_sim::deployment::{Bounds, Deployment, Streams};
 use squall_sim::live::{HostUse, LiveRun};
 use squall_sim::machine::Boots;
 use squall_sim::outcome::{FaultDone, Outcome, StreamTraffic, Traffic, Violation};
@@ -288,7 +288,21 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
         too_long: counts.too_long,
         corrupted: 0,
         in_flight: 0,
-        streams: StreamTraffic::default(),
+        streams: streams(&counts.streams),
+    }
+}
+
+/// What became of the streams, whose packets nobody but the kernels knows of.
+fn streams(counts: &squall_live::line::StreamCounts) -> StreamTraffic {
+    StreamTraffic {
+        opened: counts.opened,
+        refused: counts.refused,
+        reset: counts.reset,
+        timed_out: counts.timed_out,
+        closed: counts.closed,
+        written: counts.written,
+        delivered: counts.read,
+        ..StreamTraffic::default()
     }
 }
 
@@ -343,6 +357,8 @@ impl Folder {
             control: None,
             lines: None,
             bounds: Bounds::default(),
+            streams: Streams::of(&plan.network.streams),
+            tls: None,
         };
         fs::create_dir(&own)
             .and_then(|()| fs::write(&file, deployment.printed()))

@@ -70,6 +70,11 @@ impl<'p> Wires<'p> {
         Some(Change::Straggled { from, to })
     }
 
+    /// Streams between a host and one at an address are stuck, or flow again; nothing when nobody is there.
+    pub(crate) fn stuck_with(&self, with: Ipv4Addr) -> Option<HostId> {
+        self.host_at(with)
+    }
+
     fn host_at(&self, ip: Ipv4Addr) -> Option<HostId> {
         self.ips.iter().position(|known| *known == ip).map(id)
     }
@@ -214,6 +219,7 @@ impl<'p> Wires<'p> {
             by: Vec::new(),
             peers,
             tolerated: Some(self.tolerated.latency),
+            min_rto: Some(self.network.streams.min_rto),
         }
     }
 

@@ -312,3 +312,37 @@ fn a_protocol_that_nobody_knows_is_pointed_at() {
         "{complaints}"
     );
 }
+
+#[test]
+fn streams_and_what_secures_them_have_to_make_sense() {
+    one(
+        &with("streams: (⟦connection⟧: 3)"),
+        "no field `connection`",
+        "did you mean `connections`?",
+    );
+    one(
+        &with("streams: (of_peer: ⟦0⟧)"),
+        "a whole number from 1 to 1000000",
+        "",
+    );
+    one(
+        &with("streams: (send_buffer: ⟦\"1KiB\"⟧)"),
+        "this size cannot be",
+        "4096 bytes at least",
+    );
+    one(
+        &with("streams: (user_timeout: ⟦\"0s\"⟧)"),
+        "this timeout cannot be",
+        "from 1ms to",
+    );
+    one(
+        &with("tls: ⟦(⟧certificate: \"a.pem\", authority: \"b.pem\")"),
+        "`key` is missing",
+        "\"a.key\"",
+    );
+    one(
+        &with("tls: (certificate: ⟦\"\"⟧, key: \"a.key\", authority: \"b.pem\")"),
+        "not the path of a file",
+        "leave the field out",
+    );
+}

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use squall_nodes::hac::{Config, Hac, Role};
 use squall_nodes::{Placed, Protocol, Span};
-use squall_sim::deployment::{Bounds, Deployment, DeploymentFile, Over, Recording, WhenFull, resolve};
+use squall_sim::deployment::{
+    Bounds, Deployment, DeploymentFile, Over, Recording, Streams, Tls, WhenFull, resolve,
+};
 
 fn read(text: &str) -> Deployment<Hac> {
     let file =
@@ -80,6 +82,36 @@ fn recording() -> impl Strategy<Value = Option<Recording>> {
     }))
 }
 
+fn streams() -> impl Strategy<Value = Streams> {
+    let counts = (1..=1_000_000u64, 1..=1_000_000u64);
+    let buffers = (4096..=1u64 << 30, 4096..=1u64 << 30);
+    let timeouts = [
+        1_000_000..=86_400_000_000_000u64,
+        1_000_000..=86_400_000_000_000u64,
+    ];
+    (counts, buffers, (size(), size()), timeouts).prop_map(|(counts, buffers, backlogs, timeouts)| Streams {
+        connections: counts.0,
+        of_peer: counts.1,
+        receive_buffer: buffers.0,
+        send_buffer: buffers.1,
+        backlog: backlogs.0,
+        backlogs: backlogs.1,
+        connect_timeout: Span::from_nanos(timeouts[0]),
+        user_timeout: Span::from_nanos(timeouts[1]),
+    })
+}
+
+fn tls() -> impl Strategy<Value = Option<Tls>> {
+    let file = || "[a-zé \"\\\\]{1,50}".prop_map(PathBuf::from);
+    prop::option::of(
+        (file(), file(), file()).prop_map(|(certificate, key, authority)| Tls {
+            certificate,
+            key,
+            authority,
+        }),
+    )
+}
+
 fn deployment() -> impl Strategy<Value = Deployment<Hac>> {
     let files = (
         path(),
@@ -91,40 +123,46 @@ fn deployment() -> impl Strategy<Value = Deployment<Hac>> {
         any::<Option<u16>>(),
         (inbox(), size(), size()),
     );
-    (placed(), files, recording(), rest).prop_map(|((rules, profile, placed), files, record, rest)| {
-        let Who {
-            name,
-            ip,
-            role,
-            config,
-        } = placed;
-        let placed = Placed {
-            name,
-            ip,
-            role,
-            config,
-        };
-        let ((data, control, lines), (seed, http, (inbox, waiting, delayed))) = (files, rest);
-        let mut deployment = Deployment {
-            story: "A node\n\nof a test".to_owned(),
-            rules: Hac::RULES[rules],
-            profile: Hac::PROFILES[profile],
-            placed,
-            data,
-            seed,
-            record,
-            http: http.map(|port| (Ipv4Addr::LOCALHOST, port).into()),
-            control,
-            lines,
-            bounds: Bounds {
-                inbox,
-                waiting,
-                delayed,
-            },
-        };
-        Hac::assemble(std::slice::from_mut(&mut deployment.placed)).expect("a node that can be");
-        deployment
-    })
+    let over_streams = (streams(), tls());
+    let parts = (placed(), files, recording(), rest, over_streams);
+    parts.prop_map(
+        |((rules, profile, placed), files, record, rest, (streams, tls))| {
+            let Who {
+                name,
+                ip,
+                role,
+                config,
+            } = placed;
+            let placed = Placed {
+                name,
+                ip,
+                role,
+                config,
+            };
+            let ((data, control, lines), (seed, http, (inbox, waiting, delayed))) = (files, rest);
+            let mut deployment = Deployment {
+                story: "A node\n\nof a test".to_owned(),
+                rules: Hac::RULES[rules],
+                profile: Hac::PROFILES[profile],
+                placed,
+                data,
+                seed,
+                record,
+                http: http.map(|port| (Ipv4Addr::LOCALHOST, port).into()),
+                control,
+                lines,
+                bounds: Bounds {
+                    inbox,
+                    waiting,
+                    delayed,
+                },
+                streams,
+                tls,
+            };
+            Hac::assemble(std::slice::from_mut(&mut deployment.placed)).expect("a node that can be");
+            deployment
+        },
+    )
 }
 
 proptest! {

@@ -13,6 +13,7 @@ pub(crate) const NOT_BAD: usize = 0;
 pub(crate) const SPOKEN: usize = 1;
 pub(crate) const RESTLESS: usize = 2;
 pub(crate) const FIDGETY: usize = 3;
+pub(crate) const UNSURE: usize = 4;
 
 /// How far ahead the fidgety invariant looks when nothing is claimed.
 pub(crate) const FAR: Span = Span::from_secs(2);
@@ -46,7 +47,25 @@ pub(crate) fn all() -> Vec<InvariantKind<Puppet>> {
                 }))
             },
         ),
+        InvariantKind::always("unsure", "It cannot tell.", |_| Unsure),
     ]
+}
+
+/// It judges every claim, and cannot tell.
+#[derive(Clone)]
+struct Unsure;
+
+impl Always<Puppet> for Unsure {
+    fn judge(&mut self, _at: Time, seen: &Seen<'_, Puppet>, _world: &World) -> Result<Judged, Breach> {
+        Ok(match seen {
+            Seen::Fact { .. } => Judged::Yes,
+            _ => Judged::NotConcerned,
+        })
+    }
+
+    fn undecided(&self) -> Option<String> {
+        Some("it takes more than it has".to_owned())
+    }
 }
 
 #[derive(Clone)]

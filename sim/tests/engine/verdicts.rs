@@ -11,7 +11,7 @@ use crate::plans::{
     A, B, Draft, at, changed, drift, failing_disk, heal, kill, lay, lay_over, link, ms, one_way, partition,
     pause, plan, restart, restart_with, slow, slow_disk, us,
 };
-use crate::promises::{FAR, FIDGETY, NOT_BAD, RESTLESS, SPOKEN};
+use crate::promises::{FAR, FIDGETY, NOT_BAD, RESTLESS, SPOKEN, UNSURE};
 
 fn two() -> Draft {
     plan()
@@ -74,6 +74,7 @@ fn the_first_broken_promise_ends_the_run_at_once() {
         [InvariantDone {
             name: "puppets.not_bad".to_owned(),
             judged: 1,
+            undecided: None,
             origin: Origin::Written
         }]
     );
@@ -486,4 +487,18 @@ fn a_call_is_seen_with_its_number_and_only_made_of_hosts_that_are_up() {
     );
     assert!(asked.len() < 49 && asked.iter().all(|(_, of, when)| *of == B || *when < at(ms(305))));
     assert_eq!(answers, [of(A), 2 * of(B)]);
+}
+
+#[test]
+fn a_promise_that_could_not_be_decided_makes_a_run_inconclusive_and_hides_no_violation() {
+    let unsure = |draft: Draft, origin| draft.invariant(UNSURE, "unsure", "()", origin);
+    for origin in [Origin::Written, Origin::Default] {
+        let outcome = unsure(two(), origin).run(1);
+        let doubt = "puppets.unsure could not be decided: it takes more than it has";
+        assert_inconclusive(&outcome, doubt);
+        assert_eq!(outcome.invariants[0].judged, 2);
+    }
+    let outcome = unsure(bad([]), Origin::Written).run(1);
+    assert_eq!(outcome.verdict, Verdict::Violated);
+    assert_eq!(outcome.doubts, [] as [&str; 0]);
 }

@@ -11,6 +11,8 @@ use crate::policy::{Policy, Way};
 
 pub(super) struct InForce {
     pub(super) number: u64,
+    /// What the variation of round trips adds to a retransmission timeout at least, if the policy says.
+    pub(super) min_rto: Option<Span>,
     /// The link from everybody who is not named.
     others: Link,
     peers: BTreeMap<Ipv4Addr, Peer>,
@@ -45,6 +47,7 @@ impl InForce {
         });
         InForce {
             number: policy.number,
+            min_rto: policy.min_rto,
             others: Link::new(policy.law, policy.by, tolerated),
             peers: peers.collect(),
         }

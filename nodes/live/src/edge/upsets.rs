@@ -13,13 +13,17 @@ const PAUSE: Span = Span::from_millis(20);
 /// Of how many links it is known what was told. Those of which there is nothing more to tell are forgotten at this number.
 const MOST_KNOWN: usize = 4096;
 
-/// What became of a datagram.
+/// What became of a datagram, or of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum What {
     /// There was no room for it, or it was too long.
     Choked,
     /// It was under way for longer than is tolerated.
     Straggled,
+    /// Streams with a host there wait for what a cut or a law has swallowed.
+    Stuck,
+    /// None of them does any more.
+    Flows,
 }
 
 /// What is to be told of the link from an address.
@@ -65,6 +69,12 @@ impl Upsets {
             }
         }
         self.tell(upset, now);
+    }
+
+    /// Notes what is so from now on, which is told each time.
+    #[cold]
+    pub(super) fn note_always(&mut self, what: What, from: Ipv4Addr) {
+        self.to_tell.push_back((what, from));
     }
 
     /// Has that told of which more came, once the pause is over.

@@ -86,8 +86,14 @@ impl<N: Node> Host<N> {
             self.sockets.waited();
             self.take_in();
         }
-        self.edge.apply(policy);
         self.tick();
+        if self.edge.is_in_force() {
+            self.streams.take_in(self.now, &mut self.edge, &mut self.counts);
+        }
+        self.edge.apply(policy);
+        self.streams
+            .fall_under_policy(self.now, &mut self.edge, &mut self.counts);
+        self.tell_upsets();
         self.tell(|at| Line::Applied { at, policy: number });
         self.flush();
     }
@@ -124,7 +130,8 @@ impl<N: Node> Host<N> {
         Some(CallId(number))
     }
 
-    fn status(&self) -> Status {
+    fn status(&mut self) -> Status {
+        let counts = self.counted();
         let settings = &self.settings;
         let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
         let mut last: Vec<_> = self.tally.facts.iter().collect();
@@ -160,8 +167,9 @@ impl<N: Node> Host<N> {
                 .booted
                 .map_or(squall_nodes::Span::ZERO, |at| self.now.since(at)),
             inputs: self.tally.inputs,
-            counts: self.counts.clone(),
+            counts,
             ports: self.sockets.ports().collect(),
+            streams: self.streams.status(),
             timers: timers.collect(),
             facts: facts.collect(),
             claims: claims

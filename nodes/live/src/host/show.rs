@@ -47,6 +47,8 @@ impl<N: Node> Host<N> {
             self.tell(|at| match what {
                 What::Choked => Line::Choked { at, from },
                 What::Straggled => Line::Straggled { at, from },
+                What::Stuck => Line::Stuck { at, with: from },
+                What::Flows => Line::Flows { at, with: from },
             });
         }
         self.flush();
@@ -146,11 +148,16 @@ impl<N: Node> Host<N> {
                     Some(Tell::Over(_)) | None => {}
                 }
                 self.barrier.failed();
+                self.streams.nothing_waits();
             }
         }
         while let Some(next) = self.barrier.next() {
             match next {
                 Next::Show(Waiting::Send { port, to, bytes }) => self.send(port, to, &bytes),
+                Next::Show(Waiting::Listen { port }) => self.listen_now(port),
+                Next::Show(Waiting::Dial { conn, to }) => self.dial_now(conn, to),
+                Next::Show(Waiting::Write { conn, bytes }) => self.write_now(conn, &bytes),
+                Next::Show(Waiting::Close { conn }) => self.close_now(conn),
                 Next::Show(Waiting::Claim(fact)) => self.claim(fact),
                 Next::Show(Waiting::Answer { call, answer }) => self.answer(call, answer),
                 // A write is to be begun, and not shown.

@@ -80,8 +80,8 @@ impl<N: Node> Host<N> {
     pub(crate) fn end(mut self) -> Result<Ended, LiveError> {
         let mut how = self.ending.take().unwrap_or(Stop::AtOnce);
         let failed = self.failed.take();
+        let until = self.tick() + PATIENCE;
         if how == Stop::InOrder && failed.is_none() {
-            let until = self.tick() + PATIENCE;
             while self.barrier.is_writing() && self.tick() < until {
                 self.wait(For::Nothing, until);
                 if self.failed.is_some() || self.ending.take() == Some(Stop::AtOnce) {
@@ -95,20 +95,21 @@ impl<N: Node> Host<N> {
                 how = Stop::AtOnce;
             }
         }
+        if how == Stop::InOrder && failed.is_none() {
+            self.end_streams(until);
+        }
         self.count_kernel_drops();
         if how == Stop::InOrder && failed.is_none() {
-            let counts = self.counts.clone();
+            let counts = self.counted();
             self.tell(|at| Line::Stopped { at, counts });
         }
         self.flush();
+        let counts = self.counted();
         let is_writing = self.barrier.is_writing();
         self.disk.close(!is_writing);
         match failed.or(self.failed) {
             Some(why) => Err(why),
-            None => Ok(Ended {
-                how,
-                counts: self.counts,
-            }),
+            None => Ok(Ended { how, counts }),
         }
     }
 }

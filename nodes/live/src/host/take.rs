@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
-use squall_nodes::{CallId, Node, Span, Time, Token};
+use squall_nodes::{CallId, ConnId, Node, Span, Time, Token};
 
 use super::{Host, Started, Writing};
 use crate::barrier::Told;
@@ -15,6 +15,7 @@ use crate::disk::Written;
 use crate::door::Stop;
 use crate::error::LiveError;
 use crate::line::Line;
+use crate::stream::What;
 use crate::udp::Letter;
 
 /// How many inputs may have precedence over datagrams in a row.
@@ -32,6 +33,7 @@ pub(super) enum Due<N: Node> {
     Start,
     /// It lies in the inbox.
     Datagram(Letter),
+    Stream(ConnId, What),
     /// It was under way, and is in the host's [hand](Host::in_hand).
     Arrived,
     Timer(N::Timer),
@@ -47,6 +49,8 @@ pub(super) enum For {
     Anything,
     /// What may be asked.
     Asks,
+    /// What happens to connections.
+    Streams,
     /// Nothing else.
     Nothing,
 }
@@ -76,6 +80,7 @@ impl<N: Node> Host<N> {
                 self.take_written(written);
                 continue;
             }
+            self.expire_streams();
             self.mark();
             self.let_arrive();
             if self.barrier.bytes() > self.settings.bounds.waiting {
@@ -87,7 +92,11 @@ impl<N: Node> Host<N> {
             if let Some(due) = self.next_by_rank() {
                 return Some(due);
             }
-            if self.asks.is_empty() && self.timers.next() > self.now && !self.sockets.fill() {
+            if self.asks.is_empty()
+                && self.timers.next() > self.now
+                && !self.streams.has_turns()
+                && !self.sockets.fill()
+            {
                 self.wait(For::Anything, self.wake_up(self.timers.next()));
             }
         }
@@ -106,11 +115,26 @@ impl<N: Node> Host<N> {
             }
         }
         self.in_a_row = 0;
-        if self.edge.is_in_force() {
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(MOST_IN_A_ROW) {
+            // However many datagrams there are.
+            self.streams.may_have_more();
+        }
+        if self.turns.is_multiple_of(2)
+            && let Some(due) = self.next_of_streams()
+        {
+            return Some(due);
+        }
+        let due = if self.edge.is_in_force() {
             self.next_arrived()
         } else {
             self.next_of_inbox()
+        };
+        if due.is_some() {
+            return due;
         }
+        self.streams.may_have_more();
+        self.next_of_streams()
     }
 
     /// The next datagram, where nothing is between the inbox and the node.
@@ -164,6 +188,7 @@ impl<N: Node> Host<N> {
 
     /// When the host has to do something by itself, with whatever is due at `next`.
     fn wake_up(&self, next: Time) -> Time {
+        let next = next.min(self.streams.next_deadline());
         next.min(self.edge.next()).min(self.marks.due)
     }
 
@@ -183,6 +208,7 @@ impl<N: Node> Host<N> {
             runtime,
             alarm,
             sockets,
+            streams,
             written,
             asked,
             stopped,
@@ -207,7 +233,7 @@ impl<N: Node> Host<N> {
                 any = Poll::Ready(());
             }
             // While no call is handed over, those that wait fill the door, and no more.
-            if what != For::Nothing
+            if matches!(what, For::Anything | For::Asks)
                 && asks.len() < MOST_KEPT
                 && let Poll::Ready(Some(ask)) = asked.poll_recv(cx)
             {
@@ -223,6 +249,9 @@ impl<N: Node> Host<N> {
                     any = Poll::Ready(());
                 }
             }
+            if matches!(what, For::Anything | For::Streams) && streams.poll(cx)?.is_ready() {
+                any = Poll::Ready(());
+            }
             Ok(any)
         };
         let waited = runtime.block_on(poll_fn(|cx| match look(cx) {
@@ -230,6 +259,7 @@ impl<N: Node> Host<N> {
             Err(why) => Poll::Ready(Err(why)),
         }));
         self.sockets.waited();
+        self.streams.may_have_more();
         if let Some(how) = told_to_stop {
             self.end_by(how);
         }
@@ -269,7 +299,7 @@ impl<N: Node> Host<N> {
             }
             self.edge.recall_upsets(self.now);
             self.tell_upsets();
-            let counts = self.counts.clone();
+            let counts = self.counted();
             self.tell(|at| Line::Mark { at, counts });
             self.marks.due = self.now + self.marks.every;
             self.flush();

@@ -11,6 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use squall_nodes::{Fact, Node, Span};
 
+use crate::line::StreamCounts;
 use crate::status::{Recording, Status};
 
 type Labels = Vec<(&'static str, String)>;
@@ -24,6 +25,7 @@ pub(super) fn text<N: Node>(status: &Status, lost: u64) -> Result<String, fmt::E
     let mut book = Book(Registry::with_prefix("squall"));
     book.about(status);
     book.datagrams(status);
+    book.streams(status);
     let fact = |name: &&'static str| {
         let count = status.claims.get(*name).copied().unwrap_or_default();
         ("fact", (*name).to_owned(), count)
@@ -127,6 +129,8 @@ impl Book {
             unsent,
             // Of scenarios.
             touched: _,
+            // Figures of their own.
+            streams: _,
         } = &status.counts;
         let fates = [
             ("sent", sent),
@@ -141,6 +145,70 @@ impl Book {
         ];
         let fates = fates.map(|(fate, count)| ("fate", fate.to_owned(), *count));
         self.counters("datagrams", "Datagrams, by what became of them", fates);
+    }
+
+    fn streams(&mut self, status: &Status) {
+        let StreamCounts {
+            dialled,
+            opened,
+            accepted,
+            closed,
+            ended,
+            refused,
+            reset,
+            timed_out,
+            crowded,
+            shut,
+            overrun,
+            untrusted,
+            written,
+            read,
+        } = status.counts.streams;
+        let fates = [
+            ("dialled", dialled),
+            ("opened", opened),
+            ("accepted", accepted),
+            ("closed", closed),
+            ("ended", ended),
+            ("refused", refused),
+            ("reset", reset),
+            ("timed_out", timed_out),
+            ("crowded", crowded),
+            ("overrun", overrun),
+            ("untrusted", untrusted),
+        ];
+        let fates = fates.map(|(fate, count)| ("fate", fate.to_owned(), count));
+        self.counters("connections", "Stream connections, by what became of them", fates);
+        self.counter(
+            "ports_shut",
+            "How often ports were shut for want of room for more connections",
+            shut,
+        );
+        let bytes = [
+            ("way", "written".to_owned(), written),
+            ("way", "read".to_owned(), read),
+        ];
+        self.counters("stream_bytes", "Bytes over stream connections", bytes);
+        let open = [
+            (
+                "connections_open",
+                "Stream connections that are open",
+                status.streams.open,
+            ),
+            (
+                "connections_closing",
+                "Stream connections that are being closed",
+                status.streams.closing,
+            ),
+        ];
+        for (name, help, count) in open {
+            self.gauge(name, help, count as f64);
+        }
+        self.bytes(
+            "backlog",
+            "What waits to be written to stream connections",
+            status.streams.backlogs as u64,
+        );
     }
 
     fn recording(&mut self, recording: &Recording) {

@@ -207,6 +207,7 @@ impl Page {
             unsent,
             // Of scenarios.
             touched: _,
+            streams,
         } = &status.counts;
         self.heading("Counts");
         self.table(vec![
@@ -219,6 +220,31 @@ impl Page {
             row(
                 "… lost, cut, congested, doubled by the link policy",
                 format!("{lost}, {cut}, {congested}, {duplicated}"),
+            ),
+            row(
+                "connections dialled, and opened of those",
+                format!("{}, {}", streams.dialled, streams.opened),
+            ),
+            row("… accepted", streams.accepted),
+            row(
+                "… closed by this side, by the peer, refused, reset, timed out",
+                format!(
+                    "{}, {}, {}, {}, {}",
+                    streams.ended, streams.closed, streams.refused, streams.reset, streams.timed_out
+                ),
+            ),
+            row(
+                "… turned away: too many from one address, without a certificate that holds",
+                format!("{}, {}", streams.crowded, streams.untrusted),
+            ),
+            row("… reset since too much waited to be written", streams.overrun),
+            row(
+                "connections open, being closed",
+                format!("{}, {}", status.streams.open, status.streams.closing),
+            ),
+            row(
+                "bytes written, read over connections",
+                format!("{}, {}", streams.written, streams.read),
             ),
             row("writes completed", status.writes.completed),
             row("writes failed", status.writes.failed),

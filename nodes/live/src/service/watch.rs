@@ -49,6 +49,18 @@ fn tell(before: &Status, now: &Status) {
             "datagrams dropped by the link policy since the last look"
         );
     }
+    let (old, new) = (&old.streams, &new.streams);
+    let crowded = new.crowded.saturating_sub(old.crowded);
+    let shut = new.shut.saturating_sub(old.shut);
+    let overrun = new.overrun.saturating_sub(old.overrun);
+    if crowded + shut + overrun > 0 {
+        tracing::warn!(
+            crowded,
+            shut,
+            overrun,
+            "connections reset or refused since the last look, since there were too many, or too much waited to be written"
+        );
+    }
     let stalls = now.stalls.count.saturating_sub(before.stalls.count);
     if stalls > 0 {
         tracing::warn!(stalls, longest = %now.stalls.longest, "the node was kept from running since the last look");

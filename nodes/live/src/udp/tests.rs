@@ -183,3 +183,20 @@ fn a_datagram_that_waited_in_the_kernel_is_known_to_have() {
         }
     }
 }
+
+#[test]
+fn what_is_in_the_inbox_is_there_until_it_is_taken() {
+    let (mut sockets, ports, _runtime) = sockets(1, 212_992);
+    let sender = UdpSocket::bind((IP, 0)).unwrap();
+    for _ in 0..200 {
+        sender.send_to(b"x", to(ports[0])).unwrap();
+    }
+    let mut taken = 0;
+    // Whoever has looked does not have to take at once.
+    while sockets.fill() && sockets.fill() {
+        while sockets.take().is_some() {
+            taken += 1;
+        }
+    }
+    assert_eq!(taken + sockets.dropped_by_kernel().unwrap(), 200);
+}

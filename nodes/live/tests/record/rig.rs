@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use squall_live::record::{FlightRecorder, Manner, ReplayError, replays};
 use squall_live::run::Boot;
-use squall_live::settings::{Attendance, Bounds, Record, Settings, WhenFull};
+use squall_live::settings::{Attendance, Bounds, Record, Settings, Streams, WhenFull};
 use squall_live::{Gauge, Recorder as _};
 use squall_nodes::hac::{self, Hac, HacNode};
 use squall_nodes::recording::{Replay, Step};
@@ -237,6 +237,7 @@ pub(crate) fn settings<P: Protocol>(
         lines: None,
         attendance: Attendance::Alone,
         bounds: Bounds::default(),
+        streams: Streams::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use serde::{Deserialize, Serialize};
 use squall_live::clock::monotonic;
 use squall_live::line::Counts;
-use squall_live::settings::{Attendance, Bounds, Start};
+use squall_live::settings::{Attendance, Bounds, Start, Streams};
 use squall_live::{
     Ended, FlightRecorder, Handle, Line, LiveError, Reply, Request, Settings, Status, Stop, Wires, door, run,
 };
@@ -30,7 +30,6 @@ pub(crate) enum Wish {
     Persist,
     Bind(u16),
     /// Something that is not done live.
-    Listen,
     Join,
     /// A timer that goes off in an hour.
     Arm,
@@ -99,7 +98,6 @@ pub(crate) fn wish(now: Time, call: CallId, wish: &Wish, out: &mut Outbox<Clerk>
             out.persist(b"x");
         }
         Wish::Bind(port) => out.bind(*port),
-        Wish::Listen => out.listen(5),
         Wish::Join => out.join("224.0.0.1:5".parse().expect("it is an address")),
         Wish::Arm => out.arm(Hour, now + Span::from_secs(3600)),
         Wish::Dawdle(span) => while monotonic().since(now) < *span {},
@@ -124,6 +122,7 @@ pub(crate) fn settings(ip: Ipv4Addr, attendance: Attendance) -> Settings<Clerk> 
         lines: None,
         attendance,
         bounds: Bounds::default(),
+        streams: Streams::default(),
     }
 }
 

@@ -11,7 +11,7 @@ use ron::error::SpannedError;
 use serde_json::Value;
 use squall_live::check::{Beforehand, Finding, check};
 use squall_live::disk::{self, Owner};
-use squall_live::settings::{Attendance, Bounds, Record, WhenFull};
+use squall_live::settings::{Attendance, Bounds, Record, Streams, Tls, WhenFull};
 use squall_live::{Around, Backlog, Ended, Service, Settings, Stop};
 use squall_nodes::{Node, Outside, Placed, Protocol, ron_options};
 use squall_reports::look::listed;
@@ -311,6 +311,8 @@ fn settings<P: Protocol>(deployment: &Deployment<P>, attendance: Attendance) -> 
         control,
         lines,
         bounds,
+        streams,
+        tls,
     } = deployment;
     // No machine of fewer bits has that much memory.
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -337,6 +339,21 @@ fn settings<P: Protocol>(deployment: &Deployment<P>, attendance: Attendance) -> 
             inbox: size(bounds.inbox),
             waiting: size(bounds.waiting),
             delayed: size(bounds.delayed),
+        },
+        streams: Streams {
+            connections: size(streams.connections),
+            of_peer: size(streams.of_peer),
+            receive_buffer: size(streams.receive_buffer),
+            send_buffer: size(streams.send_buffer),
+            backlog: size(streams.backlog),
+            backlogs: size(streams.backlogs),
+            connect_timeout: streams.connect_timeout,
+            user_timeout: streams.user_timeout,
+            tls: tls.as_ref().map(|tls| Tls {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+                authority: tls.authority.clone(),
+            }),
         },
     }
 }

@@ -121,7 +121,9 @@ pub(in crate::scenario) fn change(change: &LinkChange) -> Vec<String> {
 
 /// A whole number in the largest unit that is exact.
 pub(crate) fn amount(number: u64, units: &[(&str, u64)]) -> String {
-    let exact = units.iter().filter(|(_, size)| number.is_multiple_of(*size));
+    // Nothing is a multiple of every unit.
+    let is_exact = |size: u64| number >= size && number.is_multiple_of(size);
+    let exact = units.iter().filter(|(_, size)| is_exact(*size));
     // Each list of units begins with the least, which measures everything.
     let (unit, size) = exact.max_by_key(|(_, size)| *size).unwrap_or(&units[0]);
     format!("{}{unit}", number / size)

@@ -65,6 +65,13 @@ impl<P: Protocol> Play<'_, '_, P> {
             sum.congested += counts.congested;
             sum.too_long += counts.too_long;
             sum.overflowed += counts.overflowed;
+            sum.streams.opened += counts.streams.opened;
+            sum.streams.refused += counts.streams.refused;
+            sum.streams.reset += counts.streams.reset;
+            sum.streams.timed_out += counts.streams.timed_out;
+            sum.streams.closed += counts.streams.closed;
+            sum.streams.written += counts.streams.written;
+            sum.streams.read += counts.streams.read;
             sum.unsent += counts.unsent;
         }
         sum

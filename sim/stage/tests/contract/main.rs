@@ -2,16 +2,20 @@
 //! loopback sockets, and both have to keep the same promises.
 //!
 //! - `node`, `story`: nodes that follow a script, and a story of them; `simulated`, `live`: the two worlds that play it.
-//! - `datagrams`, `timers`, `disks`, `links`, `under_way`, `floods`: the contract.
+//! - `conns`: what they do about connections.
+//! - `datagrams`, `timers`, `disks`, `links`, `under_way`, `floods`, `streams`, `cut_streams`: the contract.
 
+mod conns;
 mod live;
 mod node;
 mod simulated;
 mod story;
 
+mod cut_streams;
 mod datagrams;
 mod disks;
 mod floods;
 mod links;
+mod streams;
 mod timers;
 mod under_way;

@@ -7,6 +7,8 @@ use squall_nodes::{
     CallId, ConfigOf, Describe, Input, InvariantKind, Node, NodeRng, Outbox, Protocol, Span, Time, Timer,
 };
 
+use crate::conns::{Conns, Do, Happens, told_of};
+
 /// What is added to the ports of scripts: those below 1024 take a privilege.
 const PORTS: u16 = 5_000;
 
@@ -38,6 +40,8 @@ pub(crate) enum When {
     /// What was persisted is on the disk: the so-manieth time in this life, counted from 1.
     Persisted(u32),
     PersistFailed(u32),
+    /// Something happens to a connection: the so-manieth that the node knows, counted from 0.
+    Conn(usize, Happens),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,6 +67,8 @@ pub(crate) enum Act {
     ArmPast(u64),
     Disarm(u64),
     Persist(String),
+    /// What is done about connections.
+    Conn(Do),
     /// Answers the last call.
     Answer(String),
 }
@@ -96,6 +102,7 @@ pub(crate) struct Actor {
     persisted: u32,
     failed: u32,
     call: Option<CallId>,
+    conns: Conns,
 }
 
 impl Node for Actor {
@@ -114,6 +121,7 @@ impl Node for Actor {
             persisted: 0,
             failed: 0,
             call: None,
+            conns: Conns::default(),
         }
     }
 
@@ -123,7 +131,7 @@ impl Node for Actor {
             .part
             .script
             .iter()
-            .filter(|Rule(rule, _)| *rule == when)
+            .filter(|Rule(rule, _)| when.contains(rule))
             .flat_map(|Rule(_, acts)| acts.clone())
             .collect();
         for act in &acts {
@@ -137,9 +145,12 @@ impl Node for Actor {
 
 impl Actor {
     /// Remembers what has to be, and finds what rules call it.
-    fn noted(&mut self, input: &Input<'_, Self>) -> When {
-        match input {
-            Input::Start | Input::Stream { .. } => When::Start,
+    fn noted(&mut self, input: &Input<'_, Self>) -> Vec<When> {
+        let when = match input {
+            Input::Start => When::Start,
+            Input::Stream { conn, event } => {
+                return self.conns.note(*conn, event, &self.part.script);
+            }
             Input::Datagram { bytes, .. } => {
                 let got = When::Got(String::from_utf8_lossy(bytes).into_owned());
                 if self.part.script.iter().any(|Rule(rule, _)| *rule == got) {
@@ -161,7 +172,8 @@ impl Actor {
                 self.failed += 1;
                 When::PersistFailed(self.failed)
             }
-        }
+        };
+        vec![when]
     }
 
     fn act(&mut self, now: Time, input: &Input<'_, Self>, act: &Act, out: &mut Outbox<Self>) {
@@ -214,6 +226,11 @@ impl Actor {
             Act::Persist(text) => {
                 out.persist(text.as_bytes());
             }
+            Act::Conn(what) => {
+                if let Some(text) = self.conns.act(what, PORTS, &self.part.cast, out) {
+                    say(out, text);
+                }
+            }
             Act::Answer(text) => {
                 if let Some(call) = self.call {
                     out.answer(call, text.clone());
@@ -254,8 +271,20 @@ impl Actor {
                 };
                 format!("timer {bell} {how}")
             }
+            Input::Stream { conn, event } => {
+                format!(
+                    "{}: {}",
+                    self.conns.place(*conn),
+                    told_of(event, |from| self.host(from))
+                )
+            }
             other => format!("{other:?}"),
         }
+    }
+
+    fn host(&self, address: SocketAddrV4) -> String {
+        let known = self.part.cast.iter().find(|(_, ip)| ip == address.ip());
+        known.map_or("nobody", |(name, _)| name).to_owned()
     }
 
     fn address(&self, (host, port): (usize, u16)) -> SocketAddrV4 {
@@ -263,14 +292,12 @@ impl Actor {
     }
 
     fn name(&self, address: SocketAddrV4) -> String {
-        let known = self.part.cast.iter().find(|(_, ip)| ip == address.ip());
-        let name = known.map_or("nobody", |(name, _)| name);
-        format!("{name}:{}", address.port() - PORTS)
+        format!("{}:{}", self.host(address), address.port() - PORTS)
     }
 }
 
 /// Bytes that are not to be mistaken for others.
-fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|place| (place * 31 % 251) as u8).collect()
 }
 

@@ -89,7 +89,10 @@ fn plan(story: &Story) -> Plan<Scripted> {
         scenario: "contract".to_owned(),
         rules: "Standard",
         hosts: hosts.collect(),
-        network: Network::of(law),
+        network: Network {
+            streams: story.streams,
+            ..Network::of(law)
+        },
         persist: Latency::Constant(Span::from_millis(10)),
         lateness: None,
         timeline: Vec::new(),

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use squall_nodes::Span;
 use squall_nodes::link::LinkLaw;
+use squall_sim::plan::StreamLaw;
 
+use crate::conns::Do;
 use crate::node::{Act, Rule, When};
 
 /// A story.
@@ -13,6 +15,8 @@ pub(crate) struct Story {
     pub(crate) hosts: Vec<(&'static str, Vec<Rule>)>,
     /// What every link does; nothing when `None`, but that the virtual network takes a millisecond.
     pub(crate) law: Option<LinkLaw>,
+    /// What the kernels go by in streams.
+    pub(crate) streams: StreamLaw,
     /// How long a phase lasts in the virtual world. Its calls are made in the middle.
     pub(crate) phase: Span,
     pub(crate) phases: Vec<Phase>,
@@ -81,6 +85,7 @@ impl Default for Story {
         Story {
             hosts: Vec::new(),
             law: None,
+            streams: StreamLaw::default(),
             phase: Span::from_millis(400),
             phases: Vec::new(),
         }
@@ -89,8 +94,17 @@ impl Default for Story {
 
 impl Story {
     /// A host that opens the ports, says that it is up, and follows the script.
-    pub(crate) fn host(mut self, name: &'static str, ports: &[u16], script: Vec<Rule>) -> Self {
-        let mut start: Vec<Act> = ports.iter().map(|port| Act::Bind(*port)).collect();
+    pub(crate) fn host(self, name: &'static str, ports: &[u16], script: Vec<Rule>) -> Self {
+        let opens = ports.iter().map(|port| Act::Bind(*port)).collect();
+        self.starting(name, opens, script)
+    }
+
+    /// A host that accepts connections on a port, says that it is up, and follows the script.
+    pub(crate) fn listener(self, name: &'static str, port: u16, script: Vec<Rule>) -> Self {
+        self.starting(name, vec![Act::Conn(Do::Listen(port))], script)
+    }
+
+    fn starting(mut self, name: &'static str, mut start: Vec<Act>, script: Vec<Rule>) -> Self {
         start.push(Act::Say("up".to_owned()));
         let mut rules = vec![Rule(When::Start, start)];
         rules.extend(script);
@@ -100,6 +114,11 @@ impl Story {
 
     pub(crate) fn law(mut self, law: LinkLaw) -> Self {
         self.law = Some(law);
+        self
+    }
+
+    pub(crate) fn streams(mut self, streams: StreamLaw) -> Self {
+        self.streams = streams;
         self
     }
 

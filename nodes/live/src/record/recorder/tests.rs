@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::record::{Manner, replays};
-use crate::settings::{Attendance, Bounds, Settings, WhenFull};
+use crate::settings::{Attendance, Bounds, Settings, Streams, WhenFull};
 
 /// An echo server that is asked so many questions.
 struct Asked {
@@ -66,6 +66,7 @@ fn settings(folder: &TempDir) -> Settings<EchoNode> {
         lines: None,
         attendance: Attendance::Alone,
         bounds: Bounds::default(),
+        streams: Streams::default(),
     }
 }
 

@@ -53,6 +53,7 @@ impl Links {
             by: Vec::new(),
             peers: peers.collect(),
             tolerated: None,
+            min_rto: None,
         }
     }
 }

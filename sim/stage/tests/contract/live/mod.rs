@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use squall_live::clock::monotonic;
 use squall_live::{Line, Request};
 use squall_nodes::Time;
 use tempfile::TempDir;
@@ -48,6 +49,8 @@ struct Stage<'s> {
     processes: u32,
     calls: u64,
     seen: Seen,
+    /// Since when hosts are told to stop.
+    stopped: Option<Time>,
     /// How much each host had said when the phase began.
     before: Vec<usize>,
 }
@@ -90,6 +93,7 @@ impl<'s> Stage<'s> {
             processes: 0,
             calls: 0,
             seen: Seen::nothing(World::Live, count),
+            stopped: None,
             before: vec![0; count],
         };
         for place in 0..count {
@@ -122,6 +126,7 @@ impl<'s> Stage<'s> {
         let last: Vec<usize> = (0..self.hosts.len())
             .filter(|place| self.hosts[*place].is_some())
             .collect();
+        self.stopped = Some(monotonic());
         for place in &last {
             self.ask(*place, &Request::Stop);
             self.host(*place).state = State::Ending;
@@ -142,6 +147,8 @@ impl<'s> Stage<'s> {
             data: self.folder.path().join(&name),
             name,
             ip,
+            user_timeout: self.story.streams.user_timeout,
+            connect_timeout: self.story.streams.connect_timeout,
             part: Part {
                 cast: self.cast.clone(),
                 script: self.story.hosts[place].1.clone(),
@@ -281,6 +288,8 @@ impl<'s> Stage<'s> {
         match *line {
             Line::Ready { .. } => self.host(place).state = State::Ready,
             Line::Booted { incarnation, .. } => self.seen.lives[place].push(incarnation),
+            // What comes of the stopping is no part of the story.
+            Line::Fact { at, .. } if self.stopped.is_some_and(|stopped| at >= stopped) => {}
             Line::Fact { fact, .. } => {
                 let text = text_of(&format!("{fact:?}"));
                 if text == "up" {
@@ -317,11 +326,11 @@ impl<'s> Stage<'s> {
     }
 }
 
-/// Eight addresses on the loopback network that no other story of this process has, and as good as certainly no other process.
+/// Three addresses on the loopback network that no other story of this process has, and as good as certainly no other process.
 fn addresses() -> u32 {
     static STORIES: AtomicU32 = AtomicU32::new(0);
     let story = STORIES.fetch_add(1, Ordering::Relaxed);
-    assert!(story < 31, "there are no more addresses");
-    let block = (std::process::id() % (1 << 14)) << 8 | story << 3 | 1;
+    assert!(story < 63, "there are no more addresses");
+    let block = (std::process::id() % (1 << 14)) << 8 | story << 2 | 1;
     u32::from_be_bytes([127, 64, 0, 0]) + block
 }

@@ -9,7 +9,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde::{Deserialize, Serialize};
-use squall_live::settings::{Attendance, Bounds, Settings, Start};
+use squall_live::settings::{Attendance, Bounds, Settings, Start, Streams};
 use squall_live::{Line, Request};
 use squall_nodes::{Placed, Span, Unwitnessed};
 
@@ -23,6 +23,8 @@ const BRIEF: &str = "SQUALL_CONTRACT_HOST";
 pub(super) struct Brief {
     pub(super) name: String,
     pub(super) ip: Ipv4Addr,
+    pub(super) user_timeout: Span,
+    pub(super) connect_timeout: Span,
     pub(super) part: Part,
     pub(super) data: PathBuf,
 }
@@ -121,6 +123,8 @@ fn a_host_lives_until_nobody_tells_it_anything() {
     let brief = Brief {
         name: "a".to_owned(),
         ip: Ipv4Addr::LOCALHOST,
+        user_timeout: Span::from_secs(20),
+        connect_timeout: Span::from_secs(10),
         part: Part::default(),
         data: folder.path().join("a"),
     };
@@ -157,6 +161,11 @@ fn live(brief: Brief) {
             stall: Span::from_secs(3600),
         },
         bounds: Bounds::default(),
+        streams: Streams {
+            user_timeout: brief.user_timeout,
+            connect_timeout: brief.connect_timeout,
+            ..Streams::default()
+        },
     };
     let (_, door) = squall_live::door();
     squall_live::run::<Actor>(settings, door, &mut Unwitnessed)
