@@ -297,6 +297,7 @@ impl Peer {
         for said in chat.said.iter().filter(|said| said.number > beyond) {
             out.claim(LeaderFact::Chat {
                 from: chat.from,
+                name: chat.name.clone(),
                 life: chat.life,
                 number: said.number,
                 text: said.text.clone(),

@@ -109,6 +109,8 @@ crate::facts! {
         "chat" => Chat {
             /// Who said it.
             from: SocketAddrV4,
+            /// What they are called.
+            name: String,
             /// In which of their lives.
             life: u64,
             /// Its number.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use squall_nodes::leader::{Answer, Command, Config, Leader, LeaderFact, LeaderNode, Role, Timer};
+use squall_nodes::stream::StreamLaw;
 use squall_nodes::{
     Breach, CallId, Change, Closed, ConnId, Crash, Cut, Delivery, DiskAtBoot, DiskState, Effect, Effects,
     Fact, HostId, HostKey, Ids, Input, Invariant, Links, Node, NodeRng, Outbox, Placed, Protocol, Resident,
@@ -19,6 +20,8 @@ const FIRST: u32 = 0x0a00_0001;
 const RETRANSMIT: Span = Span::from_millis(200);
 /// After how long it is given up.
 const GIVEN_UP: Span = Span::from_secs(20);
+/// How late at most something comes in on a connection that no cut keeps: what is lost is sent again once, and not lost again.
+const LATEST: Span = Span::from_millis(300);
 
 /// The world.
 pub(crate) struct LeaderWorld {
@@ -158,7 +161,10 @@ impl LeaderWorld {
         let setup = Setup {
             hosts: &placed,
             rules,
-            streams: squall_nodes::stream::StreamLaw::default(),
+            streams: StreamLaw {
+                user_timeout: LATEST,
+                ..StreamLaw::default()
+            },
             tolerated,
         };
         let kinds = Leader::invariants().into_iter();

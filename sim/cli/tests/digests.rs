@@ -24,7 +24,12 @@ fn pins_path() -> PathBuf {
 }
 
 fn runners() -> Vec<Box<dyn Runner>> {
-    vec![registered::<Counter>(), registered::<Echo>(), registered::<Hac>(), registered::<Leader>()]
+    vec![
+        registered::<Counter>(),
+        registered::<Echo>(),
+        registered::<Hac>(),
+        registered::<Leader>(),
+    ]
 }
 
 /// The pin of each run of a file; panics when one is not as the file expects.

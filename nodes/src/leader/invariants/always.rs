@@ -1,5 +1,4 @@
-//! What holds at every moment: no answer of an old term is taken, a call is answered once and rightly, and what is said is shown once, in
-//! its order.
+//! What holds at every moment: terms never go back, a call is answered once and rightly, and what is said is shown once, in its order.
 //!
 //! What is on the disk is promised as long as the disk is kept: the highest term, and what was shown.
 
@@ -9,25 +8,20 @@ use super::super::calc::evaluate;
 use super::super::wire::Term;
 use super::super::{Answer, Command, LeaderFact, LeaderNode};
 use super::loses;
+use crate::history::Worth;
 use crate::invariant::{Always, Breach, Judged};
-use crate::node::{CallId, HostId};
+use crate::node::HostId;
 use crate::protocol::Setup;
 use crate::seen::{Change, Seen};
 use crate::time::Time;
 use crate::world::World;
 
-/// No answer of a term below one that was seen is taken. Under `Original`, which has no terms, there is nothing to judge.
+/// No term is claimed, and no answer of one taken, that is below one that was seen. Under `Original`, which has no terms, there is nothing to
+/// judge.
 #[derive(Clone)]
 pub(super) struct TermsGrow {
     /// The highest term that each host has claimed since its disk was last empty, unreadable, or not what it had written.
     seen: Vec<Term>,
-}
-
-/// A call is answered at most once, and what was calculated is right.
-#[derive(Clone)]
-pub(super) struct AnsweredOnce {
-    /// What was asked and not answered yet; nothing of what was.
-    calls: BTreeMap<CallId, Option<Command>>,
 }
 
 /// What is said is shown at most once, as it was said, in its order.
@@ -58,79 +52,54 @@ impl TermsGrow {
 
 impl Always<LeaderNode> for TermsGrow {
     fn judge(&mut self, _at: Time, seen: &Seen<'_, LeaderNode>, world: &World) -> Result<Judged, Breach> {
-        let (host, term, is_answer) = match seen {
+        let (host, term, what) = match seen {
             Seen::World(Change::Up { host, disk, .. }) if loses(*disk) => {
                 self.seen[host.index()] = Term::default();
                 return Ok(Judged::NotConcerned);
             }
             Seen::Fact { host, fact, .. } => match fact {
-                LeaderFact::Leading { term }
-                | LeaderFact::Following { term, .. }
-                | LeaderFact::TermSeen { term } => (*host, *term, false),
-                LeaderFact::AnswerTaken { term, .. } => (*host, *term, true),
+                LeaderFact::Started { term } => (*host, *term, "goes by"),
+                LeaderFact::Leading { term } => (*host, *term, "leads in"),
+                LeaderFact::Following { term, .. } => (*host, *term, "follows in"),
+                LeaderFact::TermSeen { term } => (*host, *term, "goes by"),
+                LeaderFact::AnswerTaken { term, .. } => (*host, *term, "took an answer of"),
                 _ => return Ok(Judged::NotConcerned),
             },
             _ => return Ok(Judged::NotConcerned),
         };
-        if term.counter == 0 {
+        let highest = &mut self.seen[host.index()];
+        if term.counter == 0 && highest.counter == 0 {
             return Ok(Judged::NotConcerned);
         }
-        let highest = &mut self.seen[host.index()];
-        if is_answer && term < *highest {
+        if term < *highest {
             let name = world.name(host);
-            let detail = format!("{name} had seen term {highest} and took an answer of term {term}");
+            let detail = format!("{name} had seen term {highest} and {what} term {term}");
             return Err(Breach::new(detail, [host]));
         }
-        *highest = (*highest).max(term);
-        Ok(if is_answer {
-            Judged::Yes
-        } else {
-            Judged::NotConcerned
-        })
-    }
-}
-
-impl AnsweredOnce {
-    pub(super) fn new(_setup: &Setup<'_, LeaderNode>) -> Self {
-        AnsweredOnce {
-            calls: BTreeMap::new(),
-        }
-    }
-}
-
-impl Always<LeaderNode> for AnsweredOnce {
-    fn judge(&mut self, _at: Time, seen: &Seen<'_, LeaderNode>, world: &World) -> Result<Judged, Breach> {
-        let (host, call, answer) = match seen {
-            Seen::Call { call, command, .. } => {
-                self.calls.insert(*call, Some((*command).clone()));
-                return Ok(Judged::NotConcerned);
-            }
-            Seen::Answer { host, call, answer } => (*host, *call, *answer),
-            _ => return Ok(Judged::NotConcerned),
-        };
-        let name = world.name(host);
-        let breach = |detail: String| Err(Breach::new(detail, [host]));
-        let Some(asked) = self.calls.get_mut(&call).map(Option::take) else {
-            return breach(format!("{name} answered a call that nobody has made"));
-        };
-        let Some(asked) = asked else {
-            return breach(format!("{name} answered a call a second time, with {answer:?}"));
-        };
-        let is_right = match (&asked, answer) {
-            (Command::Calc(expression), Answer::Calculated { outcome, .. }) => {
-                *outcome == evaluate(expression)
-            }
-            (Command::Calc(_), Answer::NoLeader | Answer::Busy)
-            | (Command::Chat(_), Answer::Said { .. } | Answer::Alone | Answer::Busy | Answer::TooLong)
-            | (Command::Accept, Answer::Accepted | Answer::NothingToAccept)
-            | (Command::Status, Answer::Status { .. }) => true,
-            _ => false,
-        };
-        if !is_right {
-            return breach(format!("{name} was asked {asked:?} and answered {answer:?}"));
-        }
+        *highest = term;
         Ok(Judged::Yes)
     }
+}
+
+/// What an answer is worth to a call: a call gets one, and what was calculated is right. That nobody leads, or that too much is open, is all
+/// that there is to say of a request then; whether it may be said at the time is judged in quiet.
+pub(super) fn worth(command: &Command, answer: &Answer) -> Worth {
+    let due = match (command, answer) {
+        (Command::Calc(expression), Answer::Calculated { outcome, .. }) => match evaluate(expression) {
+            due if due == *outcome => return Worth::Right,
+            Ok(value) => format!("{value:?}"),
+            Err(error) => format!("{error:?}"),
+        },
+        (Command::Calc(_), Answer::NoLeader | Answer::Busy)
+        | (Command::Chat(_), Answer::Said { .. } | Answer::Alone | Answer::Busy | Answer::TooLong)
+        | (Command::Accept, Answer::Accepted | Answer::NothingToAccept)
+        | (Command::Status, Answer::Status { .. }) => return Worth::Right,
+        (Command::Calc(_), _) => "a value".to_owned(),
+        (Command::Chat(_), _) => "whether it is said".to_owned(),
+        (Command::Accept, _) => "whether the role is taken".to_owned(),
+        (Command::Status, _) => "a status".to_owned(),
+    };
+    Worth::Wrong { due }
 }
 
 impl ChatInOrder {
@@ -166,6 +135,7 @@ impl Always<LeaderNode> for ChatInOrder {
                 life,
                 number,
                 text,
+                ..
             } => (from, *life, *number, text),
             _ => return Ok(Judged::NotConcerned),
         };

@@ -4,14 +4,20 @@
 //! the tolerated latency, which a write to a disk takes at most as well (a slower disk is beyond what is tolerated), `k` the number of
 //! tries until a message that is sent anew each time has failed to be answered every time with a probability of at most 10⁻⁹. A message
 //! takes a packet to open a connection, one to accept it, one for each 1 400 bytes of it, and one for the answer; that one of them is
-//! lost counts as a failure, though it may be sent again before the deadline. The longest message that a promise waits for is the list.
+//! lost counts as a failure, though it may be sent again before the deadline. So no step waits for a kernel to bring what was lost, nor
+//! dials until a connect timeout: a connection that has not done it by `D` is closed, and another is tried. The longest message that a
+//! promise waits for is the list.
 //!
-//! `A = k·H + D` is how long it takes until everyone has had something of the leader, which it says anew with each heartbeat.
+//! `A = k·H + D` is how long it takes until everyone has had something of the leader, which it says anew with each heartbeat. `S` is how
+//! long after it was written a message may still come in, though its connection was closed at the deadline: what a node has closed, its
+//! kernel goes on sending. That is [`Tolerance::stream_delay`], and no longer than the user timeout, at which the kernel gives up. What a
+//! cut holds up for longer is no part of it: until then the stream is stuck, and the group not quiet.
 //!
 //! **`one_leader`** takes, one after the other,
 //!
-//! 1. `D + T` until everyone without a leader misses it: a heartbeat that was under way at the last disturbance may still calm them. The
-//!    starter, and who has the highest number by its disk, leads at once.
+//! 1. `D + S + T` until everyone without a leader misses it: a heartbeat of a leader that is gone, dialled right before that and written when
+//!    the connection was open, may still calm them. The starter, and who has the highest number by its disk, leads at once. What comes
+//!    late from a leader that was replaced is of a term that is followed no more.
 //! 2. `D + L` until one of them leads: those of higher numbers are asked, and have the deadline to answer; then the term is written down.
 //! 3. `2A` until everyone knows the list: a heartbeat tells the leader that they wait, and the next brings the list.
 //! 4. `T + D + L` until the highest of them, which may have been told only now, has missed a leader of a higher number and leads.
@@ -33,6 +39,7 @@ pub(super) struct Terms {
     deadline: Span,
     retry: Span,
     latency: Span,
+    late: Span,
     tries: u64,
 }
 
@@ -54,13 +61,17 @@ impl Terms {
             deadline: longest(|config| config.deadline),
             retry: longest(|config| config.retry),
             latency: setup.tolerated.latency,
+            late: setup
+                .tolerated
+                .stream_delay(setup.streams.min_rto)
+                .min(setup.streams.user_timeout),
             tries: tries(setup.tolerated, 3 + list.max(1) as u64),
         }
     }
 
     /// Until there is one leader, whom all follow.
     pub(super) fn one_leader(&self) -> Span {
-        let missed = self.deadline + self.timeout;
+        let missed = self.deadline + self.late + self.timeout;
         let asked = self.deadline + self.latency;
         let told = self.everyone() * 2;
         let taken = self.timeout + self.deadline + self.latency;
@@ -126,12 +137,14 @@ mod tests {
     #[test]
     fn the_bounds_are_what_the_formulas_say() {
         let terms = terms(5, 0.05);
+        // Seven tries in a row are lost with a probability below 10⁻⁹, the last of them 46 s after the first: the user timeout is less.
+        assert_eq!(terms.late, Span::from_secs(20));
         // 1 − 0.95⁴ is 0.185, and 0.185¹³ is below 10⁻⁹: 0.185¹² is not.
         assert_eq!(terms.tries, 13);
         let everyone = Span::from_millis(13 * 100 + 1_000);
         assert_eq!(terms.everyone(), everyone);
         let asked = Span::from_millis(1_000 + 100);
-        let one_leader = Span::from_millis(2_500) + asked * 3 + Span::from_millis(1_500) + everyone * 4;
+        let one_leader = Span::from_millis(22_500) + asked * 3 + Span::from_millis(1_500) + everyone * 4;
         assert_eq!(terms.one_leader(), one_leader);
         assert_eq!(
             terms.calls_answered(),
@@ -142,6 +155,7 @@ mod tests {
     #[test]
     fn a_list_of_many_packets_takes_more_tries_and_without_loss_one_is_enough() {
         assert!(terms(100, 0.05).tries > terms(5, 0.05).tries);
-        assert_eq!(terms(100, 0.0).tries, 1);
+        let lossless = terms(100, 0.0);
+        assert_eq!((lossless.tries, lossless.late), (1, Span::from_millis(100)));
     }
 }

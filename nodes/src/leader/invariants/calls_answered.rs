@@ -99,7 +99,7 @@ impl InQuiet<LeaderNode> for CallsAnswered {
         let concerns = |open: &Open| group.contains(open.host) && self.standings.number(open.host).is_some();
         let broken = |open: &Open| match open.told {
             // It had the whole time for it.
-            Told::Nothing => open.at.max(since) + self.bound <= at,
+            Told::Nothing => (open.at + world.slack()).max(since) + self.bound <= at,
             // There should have been a leader by then.
             Told::NoLeader => since + self.bound <= open.at,
         };

@@ -89,7 +89,7 @@ impl InQuiet<LeaderNode> for ChatReachesAll {
                 // Who was to hear it may not have been there.
                 continue;
             }
-            if said.at + self.bound > at {
+            if said.at + world.slack() + self.bound > at {
                 rest.push_back(said);
                 continue;
             }

@@ -11,10 +11,11 @@ mod one_leader;
 mod standing;
 
 use super::LeaderNode;
+use crate::history::AnsweredOnce;
 use crate::protocol::InvariantKind;
 use crate::seen::DiskAtBoot;
 
-use always::{AnsweredOnce, ChatInOrder, TermsGrow};
+use always::{ChatInOrder, TermsGrow, worth};
 use bounds::Terms;
 use calls_answered::CallsAnswered;
 use chat_reaches_all::ChatReachesAll;
@@ -25,13 +26,13 @@ pub(super) fn all() -> Vec<InvariantKind<LeaderNode>> {
     vec![
         InvariantKind::always(
             "terms_grow",
-            "a node takes no answer of a term below one that it has seen",
+            "a node never goes back to a term below one that it has seen, and takes no answer of one, unless it has lost its disk",
             TermsGrow::new,
         ),
         InvariantKind::always(
             "answered_once",
-            "a call is answered at most once, and what was calculated is right",
-            AnsweredOnce::new,
+            "a call is answered at most once, by whom it was made to, and what was calculated is right",
+            |_| AnsweredOnce::new(worth),
         ),
         InvariantKind::always(
             "chat_in_order",

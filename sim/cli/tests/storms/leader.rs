@@ -16,7 +16,7 @@ const fn of(hosts: &'static [(&'static str, &'static str)]) -> Cluster {
             r#"interval: "230ms", of: "*", command: Calc("(1+2)/4")"#,
             r#"interval: "310ms", of: "*", command: Chat("hello")"#,
         ],
-        calm_ms: 60_000,
+        calm_ms: 90_000,
     }
 }
 
