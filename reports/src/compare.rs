@@ -13,12 +13,24 @@ pub struct Made {
     pub wall_ms: Worlds<u64>,
     /// What the machine was measured to take, and what became of the plan, where that was asked for.
     pub machine: Option<(Machine, Calibrated)>,
+    /// What live hosts were joined by.
+    pub joined: Joined,
     /// In how many live runs hosts were kept from running for longer than is tolerated.
     pub stalled: u64,
     /// The longest that one was.
     pub longest_stall: Span,
     /// Live runs that could not be played to their end: the seed, and why.
     pub failed: Vec<(u64, String)>,
+}
+
+/// What live hosts were joined by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Joined {
+    /// The machine's loopback, over which it is measured, too.
+    #[default]
+    Loopback,
+    /// A bridge between network namespaces.
+    Bridge,
 }
 
 /// All samples of both worlds as comma-separated values, with a head: `rules,measure,world,seed,nth,ns`, where `nth` counts the samples of a run

@@ -7,12 +7,13 @@ use std::io;
 use std::net::{SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::{Access, StatVfs, access, statvfs};
 use rustix::net::SocketAddrUnix;
-use squall_nodes::{DiskAtBoot, Node};
+use rustix::process::geteuid;
+use squall_nodes::Node;
 
 use crate::clock::monotonic;
-use crate::disk::{self, Found, Owner, look};
+use crate::disk::{self, Found, Kept, Owner, look};
 use crate::error::{LiveError, about_tcp, about_udp};
 use crate::record::folder::{Folder, Turn};
 use crate::rehearsal::{First, rehearse};
@@ -65,11 +66,7 @@ pub fn check<N: Node>(settings: &Settings<N>, beforehand: &[Beforehand]) -> Vec<
             standing,
         });
     };
-    let fresh = || Found {
-        incarnation: 0,
-        state: None,
-        disk: DiskAtBoot::Fresh,
-    };
+    let fresh = Found::fresh;
     let found = match &settings.data {
         None => {
             find(
@@ -147,13 +144,8 @@ fn data(folder: &Path, owner: &Owner, beforehand: &[Beforehand]) -> Result<(Stri
     let shown = folder.display();
     let says = |says: &str| format!("{shown}: {says}");
     let will = |what| beforehand.contains(&what);
-    let fresh = Found {
-        incarnation: 0,
-        state: None,
-        disk: DiskAtBoot::Fresh,
-    };
     if writable(folder)? == Place::ToBeMade {
-        return Ok((says("it is not there, and would be made"), fresh));
+        return Ok((says("it is not there, and would be made"), Found::fresh()));
     }
     has_room(folder)?;
     if let Some(holder) = held(&disk::lock_of(folder)).map_err(|why| says(&why))? {
@@ -164,28 +156,37 @@ fn data(folder: &Path, owner: &Owner, beforehand: &[Beforehand]) -> Result<(Stri
         Err(_) if will(Beforehand::Adopt) => None,
         Err(why) => return Err(why.to_string()),
     };
-    let found = match &before {
+    let found = match will(Beforehand::Adopt) {
         // As if it were the node's own by then.
-        Some(theirs) if will(Beforehand::Adopt) => look(folder, theirs),
-        _ => look(folder, owner),
+        true => disk::look_at_own(folder),
+        false => look(folder, owner),
     };
     let found = match found {
         Ok(found) => found,
         Err(LiveError::Damaged { file, what }) if will(Beforehand::Wipe) => {
             let text = format!("{} is damaged ({what}), and would be moved aside", file.display());
-            return Ok((says(&text), fresh));
+            return Ok((says(&text), Found::fresh()));
+        }
+        Err(LiveError::LivesLost { .. }) if will(Beforehand::Wipe) => {
+            let text = "its file named incarnation is missing; what is persisted would be moved aside, and life 0 would be next";
+            return Ok((says(text), Found::fresh()));
         }
         // They name the folder.
         Err(why) => return Err(why.to_string()),
     };
     let whose = match &before {
-        None => "nobody's yet".to_owned(),
+        None if found == Found::fresh() => "nobody's yet".to_owned(),
+        None => "it does not say whose it is, and would be its own".to_owned(),
         Some(before) if before == owner => "its own".to_owned(),
         Some(before) => format!("{before}'s, and would be taken"),
     };
     let state = match &found.state {
         Some(_) if will(Beforehand::Wipe) => "what is persisted would be moved aside".to_owned(),
         Some(state) => format!("{} bytes are persisted", state.len()),
+        None if found.kept == Kept::StateMissing => {
+            "something was persisted and its file named state is gone, so that it would begin without"
+                .to_owned()
+        }
         None => "nothing is persisted".to_owned(),
     };
     let life = found.incarnation;
@@ -327,12 +328,38 @@ fn may(path: &Path, what: Access) -> Result<(), String> {
 /// That a disk has room for anything at all.
 fn has_room(folder: &Path) -> Result<(), String> {
     match statvfs(folder) {
-        Ok(disk) if disk.f_blocks > 0 && disk.f_bfree == 0 => Err(format!(
+        Ok(disk) if is_full_for(Writer::own(), &disk) => Err(format!(
             "{}: it cannot be written to: there is no room on its disk",
             folder.display()
         )),
         _ => Ok(()),
     }
+}
+
+/// Who writes to a disk, many of which keep some room back for one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writer {
+    Root,
+    AnybodyElse,
+}
+
+impl Writer {
+    /// Who this process is.
+    fn own() -> Self {
+        match geteuid().is_root() {
+            true => Writer::Root,
+            false => Writer::AnybodyElse,
+        }
+    }
+}
+
+/// Whether a disk has no room for somebody. One that says nothing of its size has.
+fn is_full_for(writer: Writer, disk: &StatVfs) -> bool {
+    let free = match writer {
+        Writer::Root => disk.f_bfree,
+        Writer::AnybodyElse => disk.f_bavail,
+    };
+    disk.f_blocks > 0 && free == 0
 }
 
 fn is_folder(path: &Path) -> Result<(), &'static str> {
@@ -353,5 +380,24 @@ fn within(folder: &Path) -> PathBuf {
     match folder.as_os_str().is_empty() {
         true => PathBuf::from("."),
         false => folder.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_disk_keeps_back_is_room_for_root_alone() {
+        let of = |blocks, free, others| {
+            let mut disk = statvfs("/proc").unwrap();
+            (disk.f_blocks, disk.f_bfree, disk.f_bavail) = (blocks, free, others);
+            [Writer::Root, Writer::AnybodyElse].map(|writer| is_full_for(writer, &disk))
+        };
+        assert_eq!(of(1_000, 50, 10), [false, false]);
+        assert_eq!(of(1_000, 50, 0), [false, true]);
+        assert_eq!(of(1_000, 0, 0), [true, true]);
+        // As /proc has it, and others that have no size of their own.
+        assert_eq!(of(0, 0, 0), [false, false]);
     }
 }

@@ -1,12 +1,14 @@
 //! What a live node persists: the folder that it is kept in, or the memory of the process where there is none.
 //!
-//! In the folder are `state` (what the node persisted last), `incarnation` (the number of its last life), `owner` (whose it is) and `lock`
+//! In the folder are `state` (what the node persisted last), `incarnation` (the number of its last life, and
+//! whether there were a state and an owner), `owner` (whose it is) and `lock`
 //! (held by the process that uses it); and `wiped`, from when the state was moved aside until the next boot. A file is replaced by writing
 //! a new one beside it, which is on the disk before it takes the old one's name; so at any moment the old contents are there or the new
 //! ones, whole.
 
 mod envelope;
 mod folder;
+mod lives;
 mod owner;
 mod writer;
 
@@ -16,7 +18,7 @@ use squall_nodes::DiskAtBoot;
 use tokio::sync::mpsc;
 
 use crate::error::LiveError;
-pub use folder::{adopt, wipe};
+pub use folder::{Before, adopt, wipe};
 pub use owner::Owner;
 
 use folder::Folder;
@@ -39,6 +41,29 @@ pub(crate) struct Found {
     pub(crate) state: Option<Vec<u8>>,
     /// The same, in a word.
     pub(crate) disk: DiskAtBoot,
+    /// Whether that is all that there was.
+    pub(crate) kept: Kept,
+}
+
+impl Found {
+    /// What a node finds where nothing ever was.
+    pub(crate) fn fresh() -> Self {
+        Found {
+            incarnation: 0,
+            state: None,
+            disk: DiskAtBoot::Fresh,
+            kept: Kept::AsItWas,
+        }
+    }
+}
+
+/// Whether what a node finds is what the life before it has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It is, or was taken away on purpose.
+    AsItWas,
+    /// Something was persisted, and its file is gone.
+    StateMissing,
 }
 
 /// A disk that a node has to itself, and on which its next life has not begun.
@@ -56,15 +81,10 @@ impl Opened {
     /// Takes the folder, made if need be, and reads what is there. Nothing of it is changed.
     pub(crate) fn of(folder: Option<&Path>, owner: Owner) -> Result<Self, LiveError> {
         let Some(folder) = folder else {
-            let found = Found {
-                incarnation: 0,
-                state: None,
-                disk: DiskAtBoot::Fresh,
-            };
             return Ok(Opened {
                 folder: None,
                 owner,
-                found,
+                found: Found::fresh(),
             });
         };
         let folder = Folder::open(folder)?;
@@ -80,9 +100,15 @@ impl Opened {
     pub(crate) fn begin(self) -> Result<Begun, LiveError> {
         // One write is under way at a time.
         let (done, written) = mpsc::channel(1);
-        let Some(folder) = self.folder else {
+        let Some(mut folder) = self.folder else {
             return Ok((Disk::Memory(done), self.found, written));
         };
+        if self.found.kept == Kept::StateMissing {
+            tracing::warn!(
+                "what the node had persisted is gone: {} is not there any more, and nobody had it moved aside; it begins without",
+                folder.state().display()
+            );
+        }
         folder.begin_life(&self.found, &self.owner)?;
         let writer = Writer::start(folder, done)
             .map_err(LiveError::system("start the thread that writes the durable file"))?;
@@ -93,6 +119,11 @@ impl Opened {
 /// What the next life of a node finds in its folder, which is neither made nor taken.
 pub(crate) fn look(folder: &Path, owner: &Owner) -> Result<Found, LiveError> {
     folder::look(folder, owner)
+}
+
+/// The same, of a folder that is taken for its own, whosever it is.
+pub(crate) fn look_at_own(folder: &Path) -> Result<Found, LiveError> {
+    folder::found_in(folder)
 }
 
 /// Whose a folder is, if anybody's.

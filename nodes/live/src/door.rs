@@ -68,7 +68,7 @@ pub(crate) enum Ask<N: Node> {
         answers: Answers<N>,
     },
     Policy {
-        policy: Policy,
+        policy: Box<Policy>,
         applied: Option<oneshot::Sender<Time>>,
     },
     Status(oneshot::Sender<Status>),
@@ -120,7 +120,7 @@ impl<N: Node> Handle<N> {
                 Ok(()) => Reply::Done,
                 Err(_) => refused(),
             }),
-            Request::Policy { policy } => Some(match self.apply(policy).await {
+            Request::Policy { policy } => Some(match self.apply(*policy).await {
                 Ok(_) => Reply::Done,
                 Err(Gone) => refused(),
             }),
@@ -161,7 +161,7 @@ impl<N: Node> Handle<N> {
     pub async fn apply(&self, policy: Policy) -> Result<Time, Gone> {
         let (applied, since) = oneshot::channel();
         let ask = Ask::Policy {
-            policy,
+            policy: Box::new(policy),
             applied: Some(applied),
         };
         self.ask.send(ask).await.map_err(|_| Gone)?;

@@ -22,7 +22,7 @@ use squall_nodes::link::passage::{Passage, Purpose, Words};
 use squall_nodes::{HostKey, Span, Time};
 
 use crate::line::Counts;
-use crate::policy::Policy;
+use crate::policy::{Policy, Way};
 use force::{Direction, InForce};
 pub(crate) use streams::Cuts;
 use upsets::Upsets;
@@ -30,6 +30,8 @@ pub(crate) use upsets::{Upset, What};
 
 /// What a datagram that is under way takes besides its payload: its place in the heap, and its allocation.
 const UNDER_WAY: usize = size_of::<Reverse<UnderWay>>() + 32;
+/// How many policies are remembered that something may go by.
+const MOST_POLICIES: usize = 1 + Policy::MOST_MISSED;
 /// Of how many senders it is known when their queues are empty again. Those whose queues are, are forgotten at this number.
 const MOST_QUEUES: usize = 4096;
 
@@ -37,13 +39,14 @@ const MOST_QUEUES: usize = 4096;
 pub(crate) struct Edge {
     /// The host's own address: no cut is in the way from it.
     own: Ipv4Addr,
-    policy: Option<InForce>,
+    /// The policy that is in force, behind those before it that something may still go by.
+    policies: VecDeque<InForce>,
     rng: ChaCha8Rng,
     /// When the queue of the link from each sender is empty, where there is a bandwidth.
     free_at: BTreeMap<Ipv4Addr, Time>,
     under_way: BinaryHeap<Reverse<UnderWay>>,
-    /// What the node gets next. No cut stops it any more.
-    arrived: VecDeque<Letter>,
+    /// What the node gets next, and when it has arrived. No cut stops it any more.
+    arrived: VecDeque<(Time, Letter)>,
     /// How many were under way.
     ordinal: u64,
     /// How many bytes are under way or have arrived, and how many may.
@@ -98,7 +101,7 @@ impl Edge {
         key[24..].copy_from_slice(b"live edg");
         Edge {
             own,
-            policy: None,
+            policies: VecDeque::new(),
             rng: ChaCha8Rng::from_seed(key),
             free_at: BTreeMap::new(),
             under_way: BinaryHeap::new(),
@@ -111,23 +114,40 @@ impl Edge {
         }
     }
 
-    /// Puts a policy in force, unless a later one is. What has come in by now is to be [taken in](Self::take_in) before, and what has
-    /// [arrived](Self::arrive) to be noticed: it came under the policy before.
-    pub(crate) fn apply(&mut self, policy: Policy) {
-        if self.number().is_none_or(|number| number < policy.number) {
-            self.policy = Some(InForce::new(policy));
+    /// Puts a policy in force, unless a later one is. What came in, or arrives, before it counts goes by the one before, whenever it is
+    /// [taken in](Self::take_in); the first counts for all that came before, too.
+    pub(crate) fn apply(&mut self, mut policy: Policy) {
+        let missed = std::mem::take(&mut policy.missed);
+        for mut policy in missed.into_iter().chain([policy]) {
+            if self.number().is_some_and(|number| number >= policy.number) {
+                continue;
+            }
+            let before = self.policies.back().map_or(Time::ZERO, |before| before.since);
+            policy.since = policy.since.max(before);
+            self.policies.push_back(InForce::new(policy));
+            if self.policies.len() > MOST_POLICIES {
+                self.policies.pop_front();
+            }
+        }
+    }
+
+    /// Forgets the policies that nothing goes by any more, if all is taken in that came in by a time.
+    pub(crate) fn forget_before(&mut self, read: Time) {
+        let needed = read.min(self.next());
+        while self.policies.get(1).is_some_and(|next| next.since <= needed) {
+            self.policies.pop_front();
         }
     }
 
     /// Whether any policy is.
     #[inline]
     pub(crate) fn is_in_force(&self) -> bool {
-        self.policy.is_some()
+        !self.policies.is_empty()
     }
 
     /// The number of the policy that is in force.
     pub(crate) fn number(&self) -> Option<u64> {
-        self.policy.as_ref().map(|policy| policy.number)
+        self.policies.back().map(|policy| policy.number)
     }
 
     /// How many bytes it holds.
@@ -138,7 +158,7 @@ impl Edge {
     /// Whether a datagram to an address goes out.
     #[inline]
     pub(crate) fn lets_out(&self, to: Ipv4Addr, counts: &mut Counts) -> bool {
-        !self.is_cut(Direction::Out, to, counts)
+        !self.is_cut(Direction::Out, to, Time::MAX, counts)
     }
 
     /// Takes in a datagram that the kernel had at `received`: it arrives later, or never.
@@ -156,6 +176,7 @@ impl Edge {
             let Some(latency) = latency else {
                 continue;
             };
+            counts.duplicated += u64::from(is_copy);
             let taken = bytes.len() + UNDER_WAY;
             if self.bytes + taken > self.most_bytes {
                 counts.congested += 1;
@@ -178,7 +199,6 @@ impl Edge {
                 },
             }));
             self.ordinal += 1;
-            counts.duplicated += u64::from(is_copy);
         }
     }
 
@@ -189,10 +209,10 @@ impl Edge {
             copy: None,
             tolerated: Span::LONGEST,
         };
-        if self.is_cut(Direction::Back, from, counts) {
+        if self.is_cut(Direction::Back, from, at, counts) {
             return None;
         }
-        let Some(link) = self.policy.as_ref().map(|policy| policy.link_from(from)) else {
+        let Some(link) = counting_at(&self.policies, at).map(|policy| policy.link_from(from)) else {
             return Some(AT_ONCE);
         };
         let Some(law) = &link.law else {
@@ -246,23 +266,36 @@ impl Edge {
             && let Some(Reverse(first)) = self.under_way.pop()
         {
             let from = *first.letter.from.ip();
-            if self.is_cut(Direction::Back, from, counts) {
+            // What has left a host that has no power since is not taken back.
+            let is_cut = matches!(self.way(Direction::Back, from, first.at), Some(Way::Cut { .. }));
+            if is_cut && self.is_cut(Direction::Back, from, first.at, counts) {
                 self.bytes -= first.letter.bytes.len() + UNDER_WAY;
                 continue;
             }
             if first.pace == Pace::Straggles {
                 self.upsets.note(What::Straggled, from, now);
             }
-            self.arrived.push_back(first.letter);
+            self.arrived.push_back((first.at, first.letter));
         }
     }
 
     /// The next datagram of those that have arrived.
     #[inline]
     pub(crate) fn next_arrived(&mut self) -> Option<Letter> {
-        let letter = self.arrived.pop_front()?;
+        let (_, letter) = self.arrived.pop_front()?;
         self.bytes -= letter.bytes.len() + UNDER_WAY;
         Some(letter)
+    }
+
+    /// When the next datagram of those has arrived; nothing when there is none.
+    #[inline]
+    pub(crate) fn first_arrived(&self) -> Option<Time> {
+        self.arrived.front().map(|(at, _)| *at)
+    }
+
+    /// How many datagrams it holds.
+    pub(crate) fn held(&self) -> u64 {
+        (self.under_way.len() + self.arrived.len()) as u64
     }
 
     /// Whether there is something to tell before the node is told anything else.
@@ -281,17 +314,25 @@ impl Edge {
         self.upsets.recall(now);
     }
 
-    /// Whether a cut is in the way; counts the datagram then. What a host sends to itself crosses nothing that could be cut.
+    /// The way to or from a peer at a time. What a host sends to itself crosses nothing that could be cut.
     #[inline]
-    fn is_cut(&self, direction: Direction, peer: Ipv4Addr, counts: &mut Counts) -> bool {
-        let Some(policy) = &self.policy else {
-            return false;
-        };
-        let Some(by) = policy.cut(direction, peer).filter(|_| peer != self.own) else {
-            return false;
-        };
-        counts.cut += 1;
-        touch(by, counts);
+    fn way(&self, direction: Direction, peer: Ipv4Addr, at: Time) -> Option<&Way> {
+        counting_at(&self.policies, at)
+            .map(|policy| policy.way(direction, peer))
+            .filter(|_| peer != self.own)
+    }
+
+    /// Whether nothing passes a way at a time; counts the datagram then.
+    #[inline]
+    fn is_cut(&self, direction: Direction, peer: Ipv4Addr, at: Time, counts: &mut Counts) -> bool {
+        match self.way(direction, peer, at) {
+            None | Some(Way::Open) => return false,
+            Some(Way::Dead) => counts.unsent += 1,
+            Some(Way::Cut { by }) => {
+                counts.cut += 1;
+                touch(by, counts);
+            }
+        }
         true
     }
 }
@@ -310,6 +351,13 @@ impl Words for &Drawn {
     fn word(self, purpose: Purpose) -> u64 {
         self.0[purpose as usize]
     }
+}
+
+/// The policy of these that counts at a time: the first counts for all before, too.
+#[inline]
+fn counting_at(policies: &VecDeque<InForce>, time: Time) -> Option<&InForce> {
+    let counts = policies.iter().rev().find(|policy| policy.since <= time);
+    counts.or(policies.front())
 }
 
 /// When the queue of the link from an address is empty; `None` when there are more such queues than can be remembered.

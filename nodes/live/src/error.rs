@@ -43,15 +43,24 @@ pub enum LiveError {
     },
     /// It is not known whose it is.
     #[error(
-        "{} is damaged: {what}. So it is not known whose the folder is, and nothing was changed. To take it for this node's, start it with \
-         --adopt",
+        "{} {what}. So it is not known whose the folder is, and nothing was changed. To take it for this node's, start it with --adopt",
         file.display()
     )]
     OwnerUnknown {
-        /// Which file says it.
+        /// Which file is to say it.
         file: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with it: what is to be said behind its name.
         what: String,
+    },
+    /// Something is persisted, and the number of the node's last life is not there.
+    #[error(
+        "{} has a state, and no file named incarnation: numbers of lives that were would be used again. Nothing was changed. To start without \
+         what was persisted, and count lives from 0 again, have it moved aside with --wipe; or put back what is missing",
+        folder.display()
+    )]
+    LivesLost {
+        /// Which folder.
+        folder: PathBuf,
     },
     /// A durable file is not what was written.
     #[error(

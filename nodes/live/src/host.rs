@@ -34,6 +34,7 @@ use crate::teller::Teller;
 use crate::timers::Timers;
 use crate::trouble::Trouble;
 use crate::udp::Sockets;
+use crate::wires::Unheard;
 use asks::Open;
 use take::Due;
 
@@ -64,6 +65,8 @@ pub(crate) struct Host<N: Node> {
     disk: Disk,
     written: mpsc::Receiver<Written>,
     teller: Teller,
+    /// Requests that were written, and are not at the door.
+    unheard: Unheard,
     asked: mpsc::Receiver<Ask<N>>,
     stopped: mpsc::Receiver<Stop>,
     /// So that nobody else has to keep one.
@@ -78,6 +81,8 @@ pub(crate) struct Host<N: Node> {
     numbered: u64,
     /// How many inputs in a row had precedence over others that may have waited.
     in_a_row: u32,
+    /// How many datagrams in a row had precedence over a timer that was due.
+    before_timer: u32,
     marks: Marks,
     pub(super) counts: Counts,
     tally: Tally<N>,
@@ -149,6 +154,8 @@ pub(crate) struct Parts<N: Node> {
     pub(crate) settings: Settings<N>,
     pub(crate) door: Door<N>,
     pub(crate) teller: Teller,
+    /// What was asked and has not come through the door.
+    pub(crate) unheard: Unheard,
     pub(crate) runtime: Runtime,
     /// What was bound ahead.
     pub(crate) sockets: Sockets,
@@ -166,6 +173,7 @@ impl<N: Node> Host<N> {
             settings,
             door,
             teller,
+            unheard,
             runtime,
             sockets,
             tls,
@@ -199,6 +207,7 @@ impl<N: Node> Host<N> {
             disk,
             written,
             teller,
+            unheard,
             asked: door.asked,
             stopped: door.stopped,
             _asker: door.asker,
@@ -207,6 +216,7 @@ impl<N: Node> Host<N> {
             calls: BTreeMap::new(),
             numbered: 0,
             in_a_row: 0,
+            before_timer: 0,
             marks,
             counts: Counts::default(),
             tally: Tally {

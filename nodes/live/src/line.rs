@@ -140,6 +140,8 @@ pub struct Counts {
     pub overflowed: u64,
     /// Dropped since they could not be sent: an address or a port that cannot be, or a socket that refused.
     pub unsent: u64,
+    /// Held by the node's policy: they have come in, and the node has not got them.
+    pub under_way: u64,
     /// How many datagrams each entry of the scenario's timeline has touched.
     pub touched: BTreeMap<u32, u64>,
     /// What became of stream connections.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
-use squall_nodes::Span;
 use squall_nodes::link::LinkLaw;
+use squall_nodes::{Span, Time};
 
 /// What a host's edge does to datagrams. It is replaced as a whole, and each one has a higher number than the one before.
 ///
@@ -20,6 +20,14 @@ use squall_nodes::link::LinkLaw;
 pub struct Policy {
     /// Which policy.
     pub number: u64,
+    /// Since when it counts, on the machine's monotonic clock: what came in or arrives before goes by the one before, though it is read
+    /// later. [`Time::ZERO`], and it counts from when it is put in force.
+    #[serde(default)]
+    pub since: Time,
+    /// Those before it that the host was not told of, the oldest first: what came in under them goes by them. Of more than
+    /// [`MOST_MISSED`](Policy::MOST_MISSED) the latest count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<Policy>,
     /// What the link from everybody does who is not named below; `None`, and nothing is done to what comes from there.
     pub law: Option<LinkLaw>,
     /// Entries of the scenario's timeline by which that law is another one than the scenario's own.
@@ -46,12 +54,19 @@ pub struct Peer {
     pub by: Vec<u32>,
 }
 
+impl Policy {
+    /// How many policies may be put in force at once besides the latest.
+    pub const MOST_MISSED: usize = 256;
+}
+
 /// One direction between two hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// Datagrams pass.
     #[default]
     Open,
+    /// Nothing does that is sent from now on, and it counts for nobody: there is no power at the other end. What has left it arrives.
+    Dead,
     /// None does.
     Cut {
         /// Entries of the scenario's timeline that cut it: a datagram that is dropped counts for each.

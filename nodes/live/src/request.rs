@@ -25,7 +25,7 @@ pub enum Request<N: Node> {
     /// Put a policy in force.
     Policy {
         /// Which.
-        policy: Policy,
+        policy: Box<Policy>,
     },
     /// Who are you, and how are you?
     Status,

@@ -17,7 +17,7 @@ use crate::status::Gauge;
 use crate::stream::{Tls, may_listen};
 use crate::teller::Teller;
 use crate::udp::Sockets;
-use crate::wires::{Wires, listen};
+use crate::wires::{Unheard, Wires, listen};
 
 /// Everything that a node is made of when it boots: fed the same inputs, it asks for the same effects again.
 pub struct Boot<'a, N: Node> {
@@ -98,6 +98,7 @@ pub fn run<N: Node>(
         Some(seed) => seed,
         None => drawn().map_err(LiveError::system("draw a seed from the system"))?,
     };
+    let mut unheard = Unheard::default();
     let attendant = match settings.attendance {
         Attendance::Alone => None,
         Attendance::Attended { .. } => {
@@ -105,7 +106,9 @@ pub fn run<N: Node>(
                 Some(wires) => wires,
                 None => Wires::stdio().map_err(LiveError::system("speak through stdin and stdout"))?,
             };
-            listen(wires.requests, door.asker.clone()).map_err(LiveError::system("start a thread"))?;
+            unheard = wires.unheard;
+            listen(wires.requests, unheard.clone(), door.asker.clone())
+                .map_err(LiveError::system("start a thread"))?;
             Some(wires.lines)
         }
     };
@@ -125,6 +128,7 @@ pub fn run<N: Node>(
         settings,
         door,
         teller,
+        unheard,
         runtime,
         sockets,
         tls,

@@ -118,7 +118,8 @@ impl Sockets {
 
     /// Forgets what has come in on the open ports until now.
     pub(crate) fn forget(&mut self) {
-        // So many are in a buffer at most; what came since then is for the node.
+        // No more than so many are in a buffer. Where there are fewer, it is read until it is empty, with what comes in meanwhile: the node
+        // has not booted before this is over.
         let most = self.buffer / LEAST_CHARGE;
         let mut room = [0; 1];
         for socket in &self.open {
@@ -215,6 +216,21 @@ impl Sockets {
     #[inline]
     pub(crate) fn bytes_of(&self, letter: Letter) -> &[u8] {
         &self.inbox.bytes[letter.start..][..letter.len]
+    }
+
+    /// When the next datagram of the inbox came in; nothing when it is empty.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<Time> {
+        self.inbox
+            .letters
+            .get(self.inbox.taken)
+            .map(|letter| letter.received)
+    }
+
+    /// Whatever is read next came in after this.
+    pub(crate) fn read_until(&self) -> Time {
+        let since = self.open.iter().map(|socket| socket.since);
+        since.min().unwrap_or(Time::MAX)
     }
 
     /// Fills the inbox, once it is empty, with a batch of what has come in, from all sockets in turn, and puts it in the order in which

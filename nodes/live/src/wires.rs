@@ -2,8 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 use squall_nodes::Node;
 
@@ -16,6 +20,15 @@ const LONGEST_REQUEST: u64 = 16 << 20;
 pub struct Wires {
     pub(crate) requests: Box<dyn Read + Send>,
     pub(crate) lines: Box<dyn Write + Send>,
+    pub(crate) unheard: Unheard,
+}
+
+/// Whether there are requests that a node does not know of: they were written, and are not passed on. Known of the stdin of this process
+/// alone.
+#[derive(Clone, Default)]
+pub(crate) struct Unheard {
+    pipe: Option<Arc<OwnedFd>>,
+    passing: Arc<AtomicBool>,
 }
 
 impl Wires {
@@ -25,6 +38,7 @@ impl Wires {
         Wires {
             requests: Box::new(requests),
             lines: Box::new(lines),
+            unheard: Unheard::default(),
         }
     }
 
@@ -36,31 +50,77 @@ impl Wires {
     pub fn stdio() -> io::Result<Self> {
         // When that has ended already, so have the requests.
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        Ok(Wires::new(
+        let wires = Wires::new(
             File::from(io::stdin().as_fd().try_clone_to_owned()?),
             File::from(io::stdout().as_fd().try_clone_to_owned()?),
-        ))
+        );
+        Ok(Wires {
+            unheard: Unheard {
+                pipe: Some(Arc::new(io::stdin().as_fd().try_clone_to_owned()?)),
+                ..Unheard::default()
+            },
+            ..wires
+        })
+    }
+}
+
+impl Unheard {
+    /// Whether anything is known of them.
+    pub(crate) fn is_known(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// Whether there are any.
+    pub(crate) fn any(&self) -> bool {
+        // In this order: what is not there any more is being passed on.
+        self.pipe.as_ref().is_some_and(|pipe| {
+            rustix::io::ioctl_fionread(pipe).is_ok_and(|bytes| bytes > 0)
+                || self.passing.load(Ordering::SeqCst)
+        })
+    }
+
+    /// Waits until there are more. All that was read is passed on.
+    fn wait(&self) -> io::Result<()> {
+        self.passing.store(false, Ordering::SeqCst);
+        if let Some(pipe) = &self.pipe {
+            let mut fds = [PollFd::new(pipe, PollFlags::IN)];
+            while let Err(why) = poll(&mut fds, None) {
+                if why != rustix::io::Errno::INTR {
+                    return Err(why.into());
+                }
+            }
+        }
+        self.passing.store(true, Ordering::SeqCst);
+        Ok(())
     }
 }
 
 /// Starts a thread that passes requests on until there are no more, or nobody is there to take them.
-pub(crate) fn listen<N: Node>(requests: Box<dyn Read + Send>, handle: Handle<N>) -> io::Result<()> {
+pub(crate) fn listen<N: Node>(
+    requests: Box<dyn Read + Send>,
+    unheard: Unheard,
+    handle: Handle<N>,
+) -> io::Result<()> {
     thread::Builder::new()
         .name("requests".to_owned())
         .spawn(move || {
-            if let Err(why) = pass_on(requests, &handle) {
+            if let Err(why) = pass_on(requests, &unheard, &handle) {
                 tracing::error!(%why, "requests cannot be read any more");
             }
+            unheard.passing.store(false, Ordering::SeqCst);
             handle.stop(Stop::AtOnce);
         })?;
     Ok(())
 }
 
-fn pass_on<N: Node>(requests: Box<dyn Read + Send>, handle: &Handle<N>) -> io::Result<()> {
+fn pass_on<N: Node>(requests: Box<dyn Read + Send>, unheard: &Unheard, handle: &Handle<N>) -> io::Result<()> {
     let mut requests = BufReader::new(requests);
     let mut line = Vec::new();
     loop {
         line.clear();
+        if requests.buffer().is_empty() {
+            unheard.wait()?;
+        }
         let read = requests
             .by_ref()
             .take(LONGEST_REQUEST)
@@ -98,7 +158,7 @@ mod tests {
         let (handle, mut door) = door::<EchoNode>();
         let requests = "{\"ask\":\"go\",\"at\":7}\n\nnonsense\n{\"ask\":\"status\"}\n{\"ask\":\"stop\"}\n\
                         {\"ask\":\"policy\",\"policy\":{\"number\":3,\"law\":null,\"by\":[],\"peers\":{}}}";
-        listen(Box::new(requests.as_bytes()), handle).unwrap();
+        listen(Box::new(requests.as_bytes()), Unheard::default(), handle).unwrap();
         let asked = [door.asked.blocking_recv(), door.asked.blocking_recv()];
         assert!(matches!(&asked[0], Some(Ask::Go { at }) if *at == Time::from_nanos(7)));
         assert!(matches!(&asked[1], Some(Ask::Policy { policy, .. }) if policy.number == 3));
@@ -109,7 +169,7 @@ mod tests {
     #[test]
     fn a_request_without_end_is_not_kept() {
         let (handle, mut door) = door::<EchoNode>();
-        listen(Box::new(io::repeat(b'x')), handle).unwrap();
+        listen(Box::new(io::repeat(b'x')), Unheard::default(), handle).unwrap();
         assert_eq!(door.stopped.blocking_recv(), Some(Stop::AtOnce));
     }
 }

@@ -18,7 +18,7 @@ use self::measures::of_measure;
 pub(crate) use self::measures::sentences;
 use self::order::order;
 use super::run::{mark, remark};
-use crate::compare::Made;
+use crate::compare::{Joined, Made};
 use crate::look::{Ink, Look, counted, grouped, harmless, millis, padded};
 
 /// The longest name of a host, a fact or a reason, in characters.
@@ -98,6 +98,13 @@ pub(crate) fn notes(comparison: &Comparison, made: &Made) -> Vec<String> {
              as was measured; that many hosts share the processors cannot be simulated"
                 .to_owned(),
         );
+        if made.joined == Joined::Bridge {
+            notes.push(
+                "the machine was measured over loopback: what the bridge between the namespaces of live hosts adds to a datagram is not \
+                 simulated, so that live may be the slower for it"
+                    .to_owned(),
+            );
+        }
     }
     notes
 }

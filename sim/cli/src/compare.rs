@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use squall_reports::compare::{Made, csv};
+use squall_reports::compare::{Joined, Made, csv};
 use squall_reports::look::{counted, grouped};
 use squall_reports::{json, text};
 use squall_sim::compare::{Comparison, FEWEST_LIVE, FEWEST_SIMULATED, Observed, Setting, Worlds};
@@ -25,11 +25,13 @@ use crate::bug::{Bug, guarded};
 use crate::exit::Exit;
 use crate::files;
 use crate::junit;
-use crate::live;
+use crate::live::{self, staying};
 use crate::outfile::{self, Kind};
 use crate::session::Session;
 
 mod calibrate;
+
+use calibrate::Calibrated;
 
 /// How many simulated runs there may be: all that is compared of each is kept until the end.
 const MOST_SEEDS: u64 = 100_000;
@@ -96,29 +98,18 @@ pub(crate) fn compare(
             return Ok(());
         }
     };
-    let name = ready.runner.name();
-    let Some(staged) = stages.iter().find(|staged| staged.name() == name) else {
-        bail!("{name} cannot be played live by this program");
-    };
-    for prepared in &ready.prepared {
-        let cannot = staged.cannot(&ready.file, prepared.rules(), links);
-        let cannot = cannot.map_err(|complaints| anyhow::anyhow!("{complaints}"))?;
-        if !cannot.is_empty() {
-            bail!(
-                "{} cannot be played live under {}, so that there is nothing to compare: {}",
-                looked.name,
-                prepared.rules(),
-                cannot.join("; ")
-            );
+    let (staged, folder) = match place(stages, &ready, &looked.name, links, args) {
+        Ok(found) => found,
+        Err(why) => {
+            none_begun(junit, &ready.prepared, session);
+            return Err(why);
         }
-    }
-    let folder = args.folder.clone().unwrap_or_else(live::default_folder);
-    let folder = runs::make(&folder)?;
+    };
     let mut compared = Compared {
         args,
         how,
         runner: ready.runner,
-        staged: staged.as_ref(),
+        staged,
         file: &ready.file,
         folder,
         links,
@@ -126,8 +117,12 @@ pub(crate) fn compare(
         samples: String::new(),
         junit,
     };
-    if args.calibrate && !compared.calibrate(&ready.prepared, session)? {
-        return compared.junit.write();
+    if args.calibrate {
+        let calibrated = compared.calibrate(&ready.prepared, session);
+        if !matches!(calibrated, Ok(Calibrated::Yes)) {
+            none_begun(compared.junit, &ready.prepared, session);
+            return calibrated.map(drop);
+        }
     }
     for prepared in &ready.prepared {
         let (scenario, rules) = (prepared.scenario(), prepared.rules());
@@ -144,6 +139,44 @@ pub(crate) fn compare(
         outfile::write(path, &SAMPLES, |into| into.write_all(compared.samples.as_bytes()))?;
     }
     compared.junit.write()
+}
+
+/// The stage for a scenario that can be played live under all its rule sets, and the folder of all runs.
+fn place<'a>(
+    stages: &'a [Box<dyn Staged>],
+    ready: &files::Ready<'_>,
+    name: &str,
+    links: Links,
+    args: &CompareArgs,
+) -> anyhow::Result<(&'a dyn Staged, PathBuf)> {
+    let protocol = ready.runner.name();
+    let Some(staged) = stages.iter().find(|staged| staged.name() == protocol) else {
+        bail!("{protocol} cannot be played live by this program");
+    };
+    for prepared in &ready.prepared {
+        let cannot = staged.cannot(&ready.file, prepared.rules(), links);
+        let cannot = cannot.map_err(|complaints| anyhow::anyhow!("{complaints}"))?;
+        if !cannot.is_empty() {
+            bail!(
+                "{name} cannot be played live under {}, so that there is nothing to compare: {}",
+                prepared.rules(),
+                cannot.join("; ")
+            );
+        }
+    }
+    let folder = args.folder.clone().unwrap_or_else(live::default_folder);
+    Ok((staged.as_ref(), runs::make(&folder)?))
+}
+
+/// Writes for a CI that nothing was begun. Why is another matter, which is not to be lost when this cannot be written.
+fn none_begun(mut junit: junit::Asked, all: &[Box<dyn Prepared>], session: &mut Session<'_>) {
+    for prepared in all {
+        junit.note(|junit| junit.not_begun(prepared.scenario(), prepared.rules()));
+    }
+    if let Err(why) = junit.write() {
+        session.tell_error(&format!("{why:#}"));
+        session.came_to(Exit::Unusable);
+    }
 }
 
 struct Compared<'a> {
@@ -189,7 +222,13 @@ impl Compared<'_> {
     /// Compares the worlds under one rule set.
     fn one(&mut self, plain: &dyn Prepared, session: &mut Session<'_>) -> anyhow::Result<()> {
         let rules = plain.rules();
-        let mut made = Made::default();
+        let mut made = Made {
+            joined: match self.links {
+                Links::Edge => Joined::Loopback,
+                Links::Netns => Joined::Bridge,
+            },
+            ..Made::default()
+        };
         let calibrated;
         let prepared = match &self.machine {
             None => plain,
@@ -336,13 +375,10 @@ impl Compared<'_> {
             .live_seed
             .unwrap_or(self.args.seeds.range().end().saturating_add(1));
         let kept = RefCell::new(Vec::new());
+        let program = session.program.clone();
         let keep = |progress: Progress| {
-            let line = match progress {
-                Progress::Kept { folder, why } => format!("kept, {why}: {}", folder.display()),
-                Progress::Left { what } => format!("not everything of a run is gone: {what}"),
-                _ => return,
-            };
-            kept.borrow_mut().push(line);
+            kept.borrow_mut()
+                .extend(staying(&progress, &program, &self.folder))
         };
         let stage = self.stage(session.surroundings.stop, &keep)?;
         let bar = session.begin(self.args.live_runs);

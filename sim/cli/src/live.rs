@@ -29,6 +29,7 @@ mod telling;
 
 use clean::clean;
 use telling::Telling;
+pub(crate) use telling::staying;
 
 /// Does the command. What it comes to is noted in the session.
 ///
@@ -327,22 +328,10 @@ fn one(
                 let name = hosts.get(host.index()).map_or("a host", |host| &host.name);
                 format!("{name} went down by itself: {said}")
             }
-            Progress::Kept { folder, why } => {
-                format!("what the hosts wrote is in {}, {why}", folder.display())
-            }
-            Progress::Recorded { folder, flights } => format!(
-                "{} in {}: `{} replay {}/*/*.sqf`",
-                counted(flights as u64, "flight is recorded", "flights are recorded"),
-                folder.display(),
-                session.borrow().program,
-                folder.display()
-            ),
-            Progress::Left { what } => {
-                let folder = place.folder.display();
-                format!(
-                    "not everything of the run is gone: {what}; `squall live --clean --folder {folder}` tries it again"
-                )
-            }
+            _ => match staying(&progress, &session.borrow().program, &place.folder) {
+                Some(line) => line,
+                None => return,
+            },
         };
         session.borrow_mut().tell(&format!("{scenario}: {line}"));
     };

@@ -83,7 +83,7 @@ impl<N: Node> Crew<N> {
             .map_err(|why| StageError::system(format!("start {}", host.name), why))?;
         host.process = Some(process);
         host.life = Life::Nothing;
-        host.told = 0;
+        host.forget_policies();
         Ok(())
     }
 

@@ -67,6 +67,9 @@ impl fmt::Display for Why {
     }
 }
 
+/// How often hosts boot at most when it is measured how late they do.
+pub const MOST_ROUNDS: u32 = 8;
+
 /// What is happening on a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -112,6 +115,18 @@ pub enum Progress {
         /// How many there are: one for each life of a host.
         flights: usize,
     },
+    /// The run is over, and the folder of its recordings stays, though nothing is known to be recorded in it.
+    Unclear {
+        /// The folder.
+        folder: PathBuf,
+        /// Why it stays.
+        why: String,
+    },
+    /// Hosts are booted to see how late they do, once more.
+    Booting {
+        /// How often all were before; less than [`MOST_ROUNDS`].
+        done: u32,
+    },
     /// The run is over, and not everything of it could be taken away: its journal stays.
     Left {
         /// What is left, and why.
@@ -150,10 +165,12 @@ pub trait Staged: Send + Sync {
     ) -> Result<LiveRun, StageError>;
 
     /// Measures how late a scenario's hosts boot on this stage: its processes are started as for a run, and boot, and boot again, a few times.
+    /// Each time has a folder as a run does, which is kept as those of runs are. Nothing is measured of a scenario in which no host boots when
+    /// the run begins.
     ///
     /// # Errors
     ///
-    /// That they cannot be played, or that the machine did not let it be. Whatever comes of it, nothing stays behind.
+    /// That they cannot be played, or that the machine did not let it be. Whatever comes of it, no process stays behind.
     fn boots(&self, file: &ScenarioFile, rules: &'static str, stage: &Stage<'_>)
     -> Result<Boots, StageError>;
 }

@@ -12,6 +12,8 @@ use crate::door::StageError;
 const BOUND: u64 = 1 << 30;
 /// How many lives of a host are recorded.
 const KEEP: u32 = 10_000;
+/// The empty file that a recorder holds in its folder.
+const LOCK: &str = "lock";
 
 /// The recordings of one run.
 pub(crate) struct Flights {
@@ -57,34 +59,75 @@ impl Flights {
         }
     }
 
-    /// The folder, and how many recordings were found in it. Where none was, it is removed with the folders of hosts that did not boot;
-    /// nothing else ever is: a recording that could not be seen stays, and so does what somebody else has put there.
-    pub(crate) fn end(self) -> (PathBuf, usize) {
-        let hosts: Vec<PathBuf> = entries(&self.folder).filter(|entry| entry.is_dir()).collect();
-        let flights = hosts
-            .iter()
-            .flat_map(|host| entries(host))
-            .filter(|file| file.extension().is_some_and(|form| form == "sqf"))
-            .count();
-        if flights == 0 {
-            for host in hosts {
-                // The recorder's has nothing in it.
-                let lock = host.join("lock");
-                if fs::symlink_metadata(&lock).is_ok_and(|found| found.is_file() && found.len() == 0) {
-                    let _ = fs::remove_file(lock);
-                }
-                let _ = fs::remove_dir(host);
-            }
-            let _ = fs::remove_dir(&self.folder);
+    /// Says what has become of the recordings: to be called when no host of the run is left. A folder without any is removed, and nothing
+    /// else ever is: neither a recording, nor what somebody else has put there.
+    pub(crate) fn end(self) -> Flown {
+        let Flights { folder } = self;
+        match count(&folder) {
+            Ok(0) => match remove_empty(&folder) {
+                Ok(()) => Flown::Nothing,
+                Err(why) => Flown::Unclear {
+                    why: format!("nothing is recorded in it, and it could not be removed: {why}"),
+                    folder,
+                },
+            },
+            Ok(flights) => Flown::Recorded { folder, flights },
+            Err(why) => Flown::Unclear {
+                why: format!("it could not be counted what is recorded in it: {why}"),
+                folder,
+            },
         }
-        (self.folder, flights)
     }
 }
 
-/// What can be seen in a folder.
-fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten();
-    entries.flatten().map(|entry| entry.path())
+/// What has become of the recordings of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Flown {
+    /// Nothing was recorded, and the folder is gone.
+    Nothing,
+    /// So many flights are in the folder.
+    Recorded { folder: PathBuf, flights: usize },
+    /// The folder stays as it is.
+    Unclear { folder: PathBuf, why: String },
+}
+
+/// How many recordings are in a run's folder.
+fn count(folder: &Path) -> io::Result<usize> {
+    let mut flights = 0;
+    for host in hosts(folder)? {
+        for file in fs::read_dir(host)? {
+            flights += usize::from(file?.path().extension().is_some_and(|form| form == "sqf"));
+        }
+    }
+    Ok(flights)
+}
+
+/// Removes a folder in which nothing was recorded, with those of hosts that did not come to it.
+///
+/// # Errors
+///
+/// What the system says, for one that something is in.
+fn remove_empty(folder: &Path) -> io::Result<()> {
+    for host in hosts(folder)? {
+        let lock = host.join(LOCK);
+        if fs::symlink_metadata(&lock).is_ok_and(|found| found.is_file() && found.len() == 0) {
+            fs::remove_file(&lock)?;
+        }
+        fs::remove_dir(&host)?;
+    }
+    fs::remove_dir(folder)
+}
+
+/// The folders of hosts. A file beside them is somebody else's.
+fn hosts(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut hosts = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            hosts.push(entry.path());
+        }
+    }
+    Ok(hosts)
 }
 
 #[cfg(test)]
@@ -110,29 +153,61 @@ mod tests {
         fs::create_dir(&of_host).unwrap();
         fs::write(of_host.join("lock"), "").unwrap();
         fs::write(of_host.join("flight-000000.sqf"), "").unwrap();
-        let (kept, flights) = first.end();
-        assert_eq!((kept.is_dir(), flights), (true, 1));
-        let of_host = second.of("s").folder;
-        fs::create_dir(&of_host).unwrap();
-        fs::write(of_host.join("lock"), "").unwrap();
-        let (removed, flights) = second.end();
-        assert_eq!((removed.exists(), flights), (false, 0));
+        let (kept, removed) = (first.folder.clone(), second.folder.clone());
+        let recorded = Flown::Recorded {
+            folder: kept.clone(),
+            flights: 1,
+        };
+        assert_eq!(first.end(), recorded);
+        assert!(kept.is_dir());
+        // A host that was refused its recording has left no more than this.
+        fs::create_dir(removed.join("s")).unwrap();
+        fs::write(removed.join("s/lock"), "").unwrap();
+        assert_eq!(second.end(), Flown::Nothing);
+        assert!(!removed.exists());
     }
 
     #[test]
-    fn no_recording_and_no_file_of_somebody_elses_goes_with_a_run() {
+    fn no_recording_goes_for_a_stray_file_and_none_that_cannot_be_counted() {
         let into = tempfile::tempdir().unwrap();
         let make = || Flights::make(into.path(), "kill.ron", "Hardened", 7).unwrap();
-        let (strewn, empty) = (make(), make());
-        for flights in [&strewn, &empty] {
-            fs::write(flights.folder.join("note.txt"), "mine").unwrap();
-        }
-        let of_host = strewn.of("s").folder;
-        fs::create_dir(&of_host).unwrap();
-        fs::write(of_host.join("flight-000000.sqf"), "flown").unwrap();
-        let (kept, flights) = strewn.end();
-        assert_eq!((kept.join("s/flight-000000.sqf").is_file(), flights), (true, 1));
-        let (kept, flights) = empty.end();
-        assert_eq!((kept.join("note.txt").is_file(), flights), (true, 0));
+        let with_flight = |flights: &Flights| {
+            let of_host = flights.of("s").folder;
+            fs::create_dir(&of_host).unwrap();
+            fs::write(of_host.join("flight-000000.sqf"), "flown").unwrap();
+        };
+        let strewn = make();
+        with_flight(&strewn);
+        fs::write(strewn.folder.join("notes.txt"), "mine").unwrap();
+        let recorded = Flown::Recorded {
+            folder: strewn.folder.clone(),
+            flights: 1,
+        };
+        assert_eq!(strewn.end(), recorded);
+        assert!(into.path().join("kill-Hardened-7/s/flight-000000.sqf").is_file());
+
+        let taken = make();
+        let folder = taken.folder.clone();
+        fs::remove_dir(&folder).unwrap();
+        fs::write(&folder, "no folder can be read here").unwrap();
+        let Flown::Unclear { why, .. } = taken.end() else {
+            panic!("nobody can count what is recorded in a file");
+        };
+        assert!(why.starts_with("it could not be counted"), "{why}");
+        assert!(folder.exists());
+    }
+
+    #[test]
+    fn a_folder_without_recordings_stays_when_something_else_is_in_it() {
+        let into = tempfile::tempdir().unwrap();
+        let flights = Flights::make(into.path(), "kill.ron", "Hardened", 7).unwrap();
+        let (folder, notes) = (flights.folder.clone(), flights.folder.join("notes.txt"));
+        fs::write(&notes, "mine").unwrap();
+        let Flown::Unclear { folder: told, why } = flights.end() else {
+            panic!("{} is somebody's", notes.display());
+        };
+        assert_eq!(told, folder);
+        assert!(why.starts_with("nothing is recorded in it"), "{why}");
+        assert_eq!(fs::read_to_string(&notes).unwrap(), "mine");
     }
 }

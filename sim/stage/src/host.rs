@@ -43,6 +43,8 @@ pub(crate) struct Host<N: Node> {
     pub(crate) going_since: Time,
     /// The policy that it is to have.
     pub(crate) policy: Policy,
+    /// Those before it that its process was not told of while it did not run, the oldest first.
+    missed: VecDeque<Policy>,
     /// The number of the last policy that its process was told.
     pub(crate) told: u64,
     /// What its process is to be told when it is started.
@@ -139,6 +141,7 @@ impl<N: Node> Host<N> {
             heard: Time::ZERO,
             going_since: Time::ZERO,
             policy,
+            missed: VecDeque::new(),
             told: 0,
             mail: Vec::new(),
             counts: Counts::default(),
@@ -242,10 +245,30 @@ impl<N: Node> Host<N> {
         }
     }
 
-    /// Tells its process the policy that it is to have, unless it was.
+    /// Gives it another policy. The one before is told with it if its node runs and has not heard of it: something came in under it.
+    pub(crate) fn replace_policy(&mut self, policy: Policy) {
+        let before = std::mem::replace(&mut self.policy, policy);
+        let lives = matches!(self.life, Life::Booted | Life::Stopped);
+        if lives && self.told < before.number {
+            if self.missed.len() >= Policy::MOST_MISSED {
+                self.missed.pop_front();
+            }
+            self.missed.push_back(before);
+        }
+    }
+
+    /// A new process knows of no policy, and missed none.
+    pub(crate) fn forget_policies(&mut self) {
+        self.told = 0;
+        self.missed.clear();
+    }
+
+    /// Tells its process the policy that it is to have, with those that it missed, unless it was.
     pub(crate) fn tell_policy(&mut self) {
+        let mut policy = self.policy.clone();
+        policy.missed = self.missed.iter().cloned().collect();
         let request = Request::<N>::Policy {
-            policy: self.policy.clone(),
+            policy: Box::new(policy),
         };
         if self.told < self.policy.number
             && let Some(process) = &mut self.process
@@ -254,6 +277,7 @@ impl<N: Node> Host<N> {
             line.push(b'\n');
             process.tell(&line);
             self.told = self.policy.number;
+            self.missed.clear();
         }
     }
 
@@ -348,6 +372,10 @@ impl<N: Node> Host<N> {
         let (how, taken) = process.reap();
         self.taken.cpu = self.taken.cpu + taken.cpu;
         self.taken.peak_memory = self.taken.peak_memory.max(taken.peak_memory);
+        if self.doing.is_some_and(|(act, _)| matches!(act.what, Do::Kill(_))) {
+            // It has taken along what was under way to it.
+            self.counts.under_way = 0;
+        }
         self.past.push(std::mem::take(&mut self.counts));
         how
     }

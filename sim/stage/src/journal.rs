@@ -78,6 +78,7 @@ pub struct Cleaned {
     /// The runs of which something is still there, each with what and why. Their journals stay.
     pub left: Vec<(String, String)>,
     /// The folders of runs that are over, with what their hosts wrote: they are left to whoever wants them, in the order of their names.
+    /// A run whose journal is still there is not over.
     pub kept: Vec<PathBuf>,
 }
 
@@ -199,19 +200,36 @@ pub fn clean(runs: &Path) -> Result<Cleaned, StageError> {
             Err(why) => cleaned.left.push((journal.run, why.to_string())),
         }
     }
-    cleaned.kept = kept(runs, &cleaned)?;
+    cleaned.kept = kept(runs)?;
     Ok(cleaned)
 }
 
-/// The folders of runs that are over.
-fn kept(runs: &Path, cleaned: &Cleaned) -> Result<Vec<PathBuf>, StageError> {
-    let is_over = |name: &OsStr| {
-        let name = name.to_string_lossy();
-        name.starts_with(runs::PREFIX) && !cleaned.alive.iter().any(|run| *run == name)
-    };
+/// The folders of runs that are over, with something in them.
+///
+/// A run has its folder first, then its journal, and writes to the folder only then; at its end the journal goes first. So a folder that
+/// has something in it is a run's that is over if it has no journal afterwards, whatever begins and ends while this looks.
+fn kept(runs: &Path) -> Result<Vec<PathBuf>, StageError> {
     let mut kept = entries(runs)?;
-    kept.retain(|path| path.file_name().is_some_and(is_over) && path.is_dir());
+    kept.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(runs::PREFIX) && has_something(path)
+    });
+    // Not only those whose stage is alive have one: it stays where something cannot be ended, or where it cannot be read.
+    let journals = journals(runs)?;
+    kept.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let journal = runs.join(file_name_of(&name));
+        !journals.contains(&journal) && path.is_dir()
+    });
     Ok(kept)
+}
+
+/// Whether something is in a folder, as far as that can be seen.
+fn has_something(folder: &Path) -> bool {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(why) => why.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 /// What is in the folder of all runs, in the order of the names.
@@ -339,4 +357,40 @@ fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|id| id.trim().to_owned())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_folders_of_runs_that_have_no_journal_are_kept_ones() {
+        let above = tempfile::tempdir().unwrap();
+        let runs = above.path().join("runs");
+        fs::DirBuilder::new().mode(0o700).create(&runs).unwrap();
+        let folder = |name: &str| {
+            let folder = runs.join(name);
+            fs::create_dir(&folder).unwrap();
+            fs::create_dir(folder.join("s")).unwrap();
+            folder
+        };
+        let over = folder("run-over");
+        let alive = folder("run-alive");
+        Journal::new("run-alive".to_owned(), alive, Vec::new())
+            .unwrap()
+            .write(&runs)
+            .unwrap();
+        folder("run-unreadable");
+        fs::write(runs.join("journal-run-unreadable.json"), "{").unwrap();
+        // One that is about to begin has written neither its journal nor anything else.
+        fs::create_dir(runs.join("run-new")).unwrap();
+        folder("somebody-else");
+        fs::write(runs.join("run-no-folder"), "").unwrap();
+        let cleaned = clean(&runs).unwrap();
+        assert_eq!(cleaned.alive, ["run-alive"]);
+        assert_eq!(cleaned.unreadable.len(), 1);
+        assert_eq!(cleaned.kept, [over]);
+    }
 }

@@ -32,5 +32,5 @@ mod stat;
 mod strike;
 mod wires;
 
-pub use door::{Folders, Links, Progress, Stage, StageError, Staged, Why};
+pub use door::{Folders, Links, MOST_ROUNDS, Progress, Stage, StageError, Staged, Why};
 pub use staged::staged;

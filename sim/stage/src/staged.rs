@@ -18,8 +18,8 @@ use tempfile::TempDir;
 use crate::able;
 use crate::audience::Audience;
 use crate::crew::Crew;
-use crate::door::{Folders, Links, Progress, Stage, StageError, Staged, Why};
-use crate::flights::Flights;
+use crate::door::{Folders, Links, MOST_ROUNDS, Progress, Stage, StageError, Staged, Why};
+use crate::flights::{Flights, Flown};
 use crate::ground::{Edge, Site};
 use crate::host::Host;
 use crate::journal::Journal;
@@ -32,8 +32,7 @@ pub fn staged<P: Protocol>() -> Box<dyn Staged> {
     Box::new(Live::<P>(PhantomData))
 }
 
-/// How often hosts boot at most when it is measured how late they do, and after how many boots of theirs that is enough.
-const MOST_ROUNDS: u32 = 8;
+/// After how many boots it is known well enough how late hosts do.
 const ENOUGH_BOOTS: usize = 60;
 
 struct Live<P>(PhantomData<fn() -> P>);
@@ -67,21 +66,15 @@ impl<P: Protocol> Staged for Live<P> {
             let end = play.run()?;
             Ok(come_to(play, end))
         });
-        if let Some((folder, flights)) = flights.map(Flights::end)
-            && flights > 0
-        {
-            (stage.progress)(Progress::Recorded { folder, flights });
+        match flights.map(Flights::end) {
+            None | Some(Flown::Nothing) => {}
+            Some(Flown::Recorded { folder, flights }) => {
+                (stage.progress)(Progress::Recorded { folder, flights });
+            }
+            Some(Flown::Unclear { folder, why }) => (stage.progress)(Progress::Unclear { folder, why }),
         }
-        let kept = match (&played, stage.folders) {
-            (_, Folders::Keep) => Some(Why::Asked),
-            (Ok(run), Folders::KeepIfUnexpected) => (!run.outcome.as_expected).then_some(Why::Unexpected),
-            (Err(StageError::Stopped), Folders::KeepIfUnexpected) => None,
-            (Err(_), Folders::KeepIfUnexpected) => Some(Why::Unplayed),
-        };
-        if let Some(why) = kept {
-            let folder = folder.keep();
-            (stage.progress)(Progress::Kept { folder, why });
-        }
+        let is_expected = |run: &LiveRun| run.outcome.as_expected;
+        folder.leave(stage, why_kept(stage.folders, &played, is_expected));
         played
     }
 
@@ -92,9 +85,14 @@ impl<P: Protocol> Staged for Live<P> {
         stage: &Stage<'_>,
     ) -> Result<Boots, StageError> {
         let mut boots = Boots::default();
-        for _ in 0..MOST_ROUNDS {
+        for done in 0..MOST_ROUNDS {
             let begun = Begun::<P>::of(file, rules, stage)?;
-            let (_, more) = begun.run(0, None, stage, |mut play| play.boot_times());
+            if begun.plan.hosts.iter().all(|host| host.starts != Time::ZERO) {
+                break;
+            }
+            (stage.progress)(Progress::Booting { done });
+            let (folder, more) = begun.run(0, None, stage, |mut play| play.boot_times());
+            folder.leave(stage, why_kept(stage.folders, &more, |_| true));
             let Boots { first, again } = more?;
             boots.first.extend(first);
             boots.again.extend(again);
@@ -103,6 +101,20 @@ impl<P: Protocol> Staged for Live<P> {
             }
         }
         Ok(boots)
+    }
+}
+
+/// Why a folder is kept after what was done in it, if it is.
+fn why_kept<T>(
+    folders: Folders,
+    done: &Result<T, StageError>,
+    is_expected: impl Fn(&T) -> bool,
+) -> Option<Why> {
+    match (done, folders) {
+        (_, Folders::Keep) => Some(Why::Asked),
+        (Ok(end), Folders::KeepIfUnexpected) => (!is_expected(end)).then_some(Why::Unexpected),
+        (Err(StageError::Stopped), Folders::KeepIfUnexpected) => None,
+        (Err(_), Folders::KeepIfUnexpected) => Some(Why::Unplayed),
     }
 }
 
@@ -274,7 +286,8 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
         + counts.unsent
         + counts.overflowed
         + counts.congested
-        + counts.too_long;
+        + counts.too_long
+        + counts.under_way;
     let left = counts.sent + counts.duplicated;
     Traffic {
         sent: counts.sent + known.saturating_sub(left),
@@ -287,7 +300,7 @@ fn traffic(counts: &squall_live::line::Counts) -> Traffic {
         congested: counts.congested,
         too_long: counts.too_long,
         corrupted: 0,
-        in_flight: 0,
+        in_flight: counts.under_way,
         streams: streams(&counts.streams),
     }
 }
@@ -366,8 +379,12 @@ impl Folder {
         Ok((file, own))
     }
 
-    fn keep(self) -> PathBuf {
-        self.dir.keep()
+    /// Keeps the folder and tells of it where there is a reason to; otherwise it is removed.
+    fn leave(self, stage: &Stage<'_>, kept: Option<Why>) {
+        if let Some(why) = kept {
+            let folder = self.dir.keep();
+            (stage.progress)(Progress::Kept { folder, why });
+        }
     }
 }
 
@@ -393,3 +410,6 @@ impl Written {
         self.journal.clean(&self.runs).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests;

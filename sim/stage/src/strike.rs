@@ -150,16 +150,17 @@ impl<P: Protocol> Play<'_, '_, P> {
     /// Has every host whose links are other ones now put its new policy in force. Says who is to, and the numbers of the policies.
     pub(crate) fn rewire(&mut self, change: u64) -> Result<BTreeMap<HostId, u64>, StageError> {
         let mut told = BTreeMap::new();
+        let since = clock::now();
         self.crew.ground.cut(&self.wires.cuts())?;
         let policies = self.wires.policies(self.crew.ground.cutter());
         for (id, mut policy) in self.crew.ids().zip(policies) {
             let host = self.crew.host(id);
-            policy.number = host.policy.number;
+            (policy.number, policy.since) = (host.policy.number, host.policy.since);
             if policy == host.policy {
                 continue;
             }
-            policy.number += 1;
-            host.policy = policy;
+            (policy.number, policy.since) = (policy.number + 1, since);
+            host.replace_policy(policy);
             // Who is stopped or down is told before it goes on.
             if host.takes_policies() {
                 host.tell_policy();

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use squall_live::{Peer, Policy, Way};
-use squall_nodes::{Change, HostId, Span, Tolerance};
+use squall_nodes::{Change, HostId, Span, Time, Tolerance};
 use squall_sim::layers::{Effective, Flapped, Laid, Layer, Layers, Over, Turn};
 use squall_sim::plan::{LinkLaw, Network};
 
@@ -189,12 +189,19 @@ impl<'p> Wires<'p> {
         let is_unplugged = |host: usize| self.unplugged.contains(&host);
         let way = |from, to| match cutter {
             Cutter::Ground => Way::Open,
-            // What does not come through for that counts for nobody.
-            Cutter::Edges if from != to && (is_unplugged(from) || is_unplugged(to)) => Way::Cut {
-                by: self.cut_by(from, to),
-            },
-            Cutter::Edges if self.layers.cut_any() => cut_by(self.cut_by(from, to)),
-            Cutter::Edges => Way::Open,
+            Cutter::Edges => {
+                let by = match self.layers.cut_any() {
+                    true => self.cut_by(from, to),
+                    false => Vec::new(),
+                };
+                if !by.is_empty() {
+                    Way::Cut { by }
+                } else if from != to && (is_unplugged(from) || is_unplugged(to)) {
+                    Way::Dead
+                } else {
+                    Way::Open
+                }
+            }
         };
         let mut peers = BTreeMap::new();
         for other in 0..self.hosts() {
@@ -215,6 +222,8 @@ impl<'p> Wires<'p> {
         }
         Policy {
             number: 0,
+            since: Time::ZERO,
+            missed: Vec::new(),
             law: Some(default.clone()),
             by: Vec::new(),
             peers,
@@ -278,11 +287,6 @@ impl<'l> Laws<'l> {
 
 fn id(place: usize) -> HostId {
     HostId(place as u32)
-}
-
-/// A way that these entries of the timeline cut; open when there are none.
-fn cut_by(by: Vec<u32>) -> Way {
-    if by.is_empty() { Way::Open } else { Way::Cut { by } }
 }
 
 #[cfg(test)]

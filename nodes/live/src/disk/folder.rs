@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use squall_nodes::DiskAtBoot;
 
-use super::Found;
 use super::envelope::{Kind, header, opened};
+use super::lives::Lives;
 use super::owner::Owner;
+use super::{Found, Kept};
 use crate::error::{LiveError, about_folder};
 use crate::whose::Holder;
 
@@ -31,6 +32,8 @@ pub(super) struct Folder {
     path: PathBuf,
     /// The folder itself, for what becomes of names in it.
     folder: File,
+    /// What its `incarnation` says, once a life has begun.
+    lives: Option<Lives>,
     /// Let go of when it is closed.
     _lock: File,
 }
@@ -65,6 +68,7 @@ impl Folder {
         Ok(Folder {
             path: path.to_owned(),
             folder,
+            lives: None,
             _lock: lock,
         })
     }
@@ -74,13 +78,24 @@ impl Folder {
         look(&self.path, owner)
     }
 
+    /// Where its state is kept.
+    pub(super) fn state(&self) -> PathBuf {
+        self.path.join(STATE)
+    }
+
     /// Begins the life that finds this: its number is on the disk when this returns. A folder that is nobody's is the node's from now on.
-    pub(super) fn begin_life(&self, found: &Found, owner: &Owner) -> Result<(), LiveError> {
+    pub(super) fn begin_life(&mut self, found: &Found, owner: &Owner) -> Result<(), LiveError> {
+        let lives = Lives {
+            last: found.incarnation,
+            is_owned: true,
+            has_state: found.state.is_some(),
+        };
+        self.lives = Some(lives);
         let begun = || {
             if !self.path.join(OWNER).exists() {
                 self.write_owner(owner)?;
             }
-            self.replace(INCARNATION, Kind::Incarnation, &found.incarnation.to_le_bytes())?;
+            self.replace(INCARNATION, Kind::Incarnation, &lives.encoded())?;
             match self.path.join(WIPED).exists() {
                 true => self.take_mark_away(),
                 false => Ok(()),
@@ -90,8 +105,28 @@ impl Folder {
     }
 
     /// Replaces what the node persisted last. When it fails, the old contents are there, or the new ones.
-    pub(super) fn persist(&self, bytes: &[u8]) -> io::Result<()> {
-        self.replace(STATE, Kind::State, bytes)
+    pub(super) fn persist(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.replace(STATE, Kind::State, bytes)?;
+        self.note_state();
+        Ok(())
+    }
+
+    /// Notes that something is persisted, so that its loss is noticed: once, since whoever has a state keeps it.
+    fn note_state(&mut self) {
+        let Some(lives) = self.lives.filter(|lives| !lives.has_state) else {
+            return;
+        };
+        let lives = Lives {
+            has_state: true,
+            ..lives
+        };
+        // After the state, so that it is never said of one that was not written; where it fails, it is tried again after the next.
+        if self
+            .replace(INCARNATION, Kind::Incarnation, &lives.encoded())
+            .is_ok()
+        {
+            self.lives = Some(lives);
+        }
     }
 
     fn write_owner(&self, owner: &Owner) -> io::Result<()> {
@@ -165,41 +200,65 @@ impl Folder {
 /// What the next life of a node finds in its folder, or that it is another's.
 pub(super) fn look(folder: &Path, owner: &Owner) -> Result<Found, LiveError> {
     is_ours(folder, owner)?;
+    found_in(folder)
+}
+
+/// What the next life finds in a folder of its own.
+pub(super) fn found_in(folder: &Path) -> Result<Found, LiveError> {
     let state = read(folder, STATE, Kind::State)?;
-    let incarnation = match last_incarnation(folder)? {
+    let lives = lives(folder)?;
+    let incarnation = match lives {
+        // A folder gets its first state in a life, whose number is written before.
+        None if state.is_some() => {
+            return Err(LiveError::LivesLost {
+                folder: folder.to_owned(),
+            });
+        }
         None => 0,
-        Some(last) => last.checked_add(1).ok_or_else(|| LiveError::Damaged {
+        Some(lives) => lives.last.checked_add(1).ok_or_else(|| LiveError::Damaged {
             file: folder.join(INCARNATION),
             what: "it has the greatest number that there is".to_owned(),
         })?,
     };
-    let disk = match &state {
-        Some(_) => DiskAtBoot::Kept,
-        None if folder.join(WIPED).exists() => DiskAtBoot::Wiped,
-        None => DiskAtBoot::Fresh,
+    let had_state = lives.is_some_and(|lives| lives.has_state);
+    let (disk, kept) = match &state {
+        Some(_) => (DiskAtBoot::Kept, Kept::AsItWas),
+        None if folder.join(WIPED).exists() => (DiskAtBoot::Wiped, Kept::AsItWas),
+        None if had_state => (DiskAtBoot::Wiped, Kept::StateMissing),
+        None => (DiskAtBoot::Fresh, Kept::AsItWas),
     };
     Ok(Found {
         incarnation,
         state,
         disk,
+        kept,
     })
 }
 
 /// Whose a folder is; `None` when it is nobody's yet, or was made when folders did not remember.
 pub(super) fn owner_of(folder: &Path) -> Result<Option<Owner>, LiveError> {
-    let unknown = |what| LiveError::OwnerUnknown {
+    let unknown = |what: String| LiveError::OwnerUnknown {
         file: folder.join(OWNER),
         what,
     };
+    let damaged = |what: String| unknown(format!("is damaged: {what}"));
     let bytes = match read(folder, OWNER, Kind::Owner) {
-        Ok(None) => return Ok(None),
+        Ok(None) => {
+            // Where that is damaged too, it is told as that.
+            return match lives(folder) {
+                Ok(Some(lives)) if lives.is_owned => Err(unknown(
+                    "is not there, though the folder is somebody's".to_owned(),
+                )),
+                _ => Ok(None),
+            };
+        }
         Ok(Some(bytes)) => bytes,
-        Err(LiveError::Damaged { what, .. }) => return Err(unknown(what)),
+        Err(LiveError::Damaged { what, .. }) => return Err(damaged(what)),
         Err(other) => return Err(other),
     };
     match serde_json::from_slice(&bytes) {
         Ok(owner) => Ok(Some(owner)),
-        Err(why) => Err(unknown(why.to_string())),
+        Err(why) => Err(damaged(why.to_string())),
     }
 }
 
@@ -215,17 +274,16 @@ fn is_ours(folder: &Path, owner: &Owner) -> Result<(), LiveError> {
     }
 }
 
-fn last_incarnation(folder: &Path) -> Result<Option<u32>, LiveError> {
+/// What is known of the lives that there were; `None` when there was none.
+fn lives(folder: &Path) -> Result<Option<Lives>, LiveError> {
     let Some(bytes) = read(folder, INCARNATION, Kind::Incarnation)? else {
         return Ok(None);
     };
-    match bytes.as_slice().try_into() {
-        Ok(number) => Ok(Some(u32::from_le_bytes(number))),
-        Err(_) => Err(LiveError::Damaged {
-            file: folder.join(INCARNATION),
-            what: format!("a number of 4 bytes should be in it, and {} are", bytes.len()),
-        }),
-    }
+    let damaged = |what| LiveError::Damaged {
+        file: folder.join(INCARNATION),
+        what,
+    };
+    Lives::decoded(&bytes).map(Some).map_err(damaged)
 }
 
 /// What a file holds; `None` when it is not there.
@@ -243,19 +301,38 @@ fn read(folder: &Path, name: &str, kind: Kind) -> Result<Option<Vec<u8>>, LiveEr
     }
 }
 
-/// Makes a folder a node's, whosever it was. Whose it was, where that was known.
+/// Whose a folder was that a node has taken on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// The node's own.
+    Own,
+    /// Nobody's, or the folder did not say whose.
+    Nobodys,
+    /// Another node's.
+    Anothers(Owner),
+    /// That could not be read any more: why not.
+    Unknown(String),
+}
+
+/// Makes a folder a node's, whosever it was. Whose it was.
 ///
 /// # Errors
 ///
 /// The folder cannot be used, or another process does.
-pub fn adopt(folder: &Path, owner: &Owner) -> Result<Option<Owner>, LiveError> {
+pub fn adopt(folder: &Path, owner: &Owner) -> Result<Before, LiveError> {
     // Where it cannot be read, that is why it is adopted, or else opening it says why.
-    let before = owner_of(folder).ok().flatten();
+    let before = match owner_of(folder) {
+        Ok(None) => Before::Nobodys,
+        Ok(Some(before)) if before == *owner => Before::Own,
+        Ok(Some(before)) => Before::Anothers(before),
+        Err(LiveError::OwnerUnknown { file, what }) => Before::Unknown(format!("{} {what}", file.display())),
+        Err(why) => Before::Unknown(why.to_string()),
+    };
     let folder = Folder::open(folder)?;
     folder
         .write_owner(owner)
         .map_err(|why| folder.cannot_be_written(&why))?;
-    Ok(before.filter(|before| before != owner))
+    Ok(before)
 }
 
 /// Has the node `owner`, which keeps its data in `folder`, start without what it persisted: moves `state` aside to `state.damaged-1`, or the next
@@ -273,7 +350,7 @@ pub fn wipe(folder: &Path, owner: &Owner) -> Result<Vec<PathBuf>, LiveError> {
         folder.mark_wiped()?;
     }
     let mut moved: Vec<PathBuf> = folder.move_aside(STATE)?.into_iter().collect();
-    if let Err(LiveError::Damaged { .. }) = last_incarnation(&folder.path) {
+    if let Err(LiveError::Damaged { .. }) = lives(&folder.path) {
         moved.extend(folder.move_aside(INCARNATION)?);
     }
     Ok(moved)

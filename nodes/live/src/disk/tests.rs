@@ -35,6 +35,14 @@ fn life(folder: &Path, writes: &[&[u8]]) -> (Found, Vec<Written>) {
     (found, done)
 }
 
+/// Has a folder look as folders did before they remembered whose they are.
+fn forget(folder: &Path) {
+    let number = 0_u32.to_le_bytes();
+    let file = [&envelope::header(Kind::Incarnation, &number)[..], &number].concat();
+    fs::write(folder.join("incarnation"), file).unwrap();
+    fs::remove_file(folder.join("owner")).unwrap();
+}
+
 fn refused(folder: &Path) -> String {
     match open(Some(folder)) {
         Ok(_) => panic!("{} was opened", folder.display()),
@@ -63,6 +71,7 @@ fn what_was_persisted_last_is_found_in_the_next_life() {
         incarnation,
         state,
         disk,
+        kept: Kept::AsItWas,
     });
     assert_eq!(found, expected);
     assert!(lives.iter().all(|(_, done)| done.iter().all(Result::is_ok)));
@@ -176,8 +185,8 @@ fn a_folder_knows_whose_it_is_and_is_taken_by_another_on_purpose_only() {
     ] {
         assert!(Opened::of(Some(folder), other).is_err());
     }
-    assert_eq!(adopt(folder, &node("c2")).unwrap(), Some(node("c1")));
-    assert_eq!(adopt(folder, &node("c2")).unwrap(), None);
+    assert_eq!(adopt(folder, &node("c2")).unwrap(), Before::Anothers(node("c1")));
+    assert_eq!(adopt(folder, &node("c2")).unwrap(), Before::Own);
     assert!(refused(folder).contains("is the data folder of c2"));
     let found = Opened::of(Some(folder), node("c2")).unwrap().found;
     assert_eq!(
@@ -192,8 +201,7 @@ fn a_folder_that_does_not_know_whose_it_is_is_taken_once_and_a_damaged_word_is_n
     let folder = folder.path();
     life(folder, &[b"sound"]);
     let owner = folder.join("owner");
-    // As folders were before they remembered.
-    fs::remove_file(&owner).unwrap();
+    forget(folder);
     let found = Opened::of(Some(folder), node("c2")).unwrap();
     assert!(!owner.exists(), "it is not taken before a life begins");
     found.begin().unwrap().0.close(true);
@@ -211,8 +219,79 @@ fn a_folder_that_does_not_know_whose_it_is_is_taken_once_and_a_damaged_word_is_n
         );
         assert_eq!(fs::read(&owner).unwrap(), damaged);
     }
-    assert_eq!(adopt(folder, &node("c1")).unwrap(), None);
+    let before = adopt(folder, &node("c1")).unwrap();
+    assert!(
+        matches!(&before, Before::Unknown(why) if why.contains("owner is damaged")),
+        "{before:?}"
+    );
     assert_eq!(life(folder, &[]).0.state.as_deref(), Some(&b"sound"[..]));
+}
+
+#[test]
+fn a_word_of_whose_it_is_that_was_there_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Whether or not something was persisted.
+    for writes in [&[][..], &[&b"what c1 knows"[..]]] {
+        life(folder, writes);
+        let (owner, lives) = (
+            folder.join("owner"),
+            fs::read(folder.join("incarnation")).unwrap(),
+        );
+        fs::remove_file(&owner).unwrap();
+        let why = refused(folder);
+        for part in ["owner is not there, though", "--adopt"] {
+            assert!(why.contains(part), "{why}");
+        }
+        assert!(wipe(folder).is_err());
+        assert!(!owner.exists());
+        assert_eq!(fs::read(folder.join("incarnation")).unwrap(), lives);
+        let before = adopt(folder, &node("c1")).unwrap();
+        assert!(matches!(before, Before::Unknown(_)), "{before:?}");
+    }
+    assert_eq!(life(folder, &[]).0.state.as_deref(), Some(&b"what c1 knows"[..]));
+}
+
+#[test]
+fn no_number_of_a_life_is_used_again_where_it_was_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    life(folder, &[b"one"]);
+    fs::remove_file(folder.join("incarnation")).unwrap();
+    let why = refused(folder);
+    assert!(
+        why.contains("no file named incarnation") && why.contains("--wipe"),
+        "{why}"
+    );
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 3, "lock, owner and state");
+    assert_eq!(wipe(folder).unwrap(), [folder.join("state.damaged-1")]);
+    let (found, _) = life(folder, &[]);
+    assert_eq!((found.incarnation, found.disk), (0, DiskAtBoot::Wiped));
+}
+
+#[test]
+fn a_state_that_was_there_is_missed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let state = folder.join("state");
+    // In the life that persisted first, and in a later one; what was not there is not missed.
+    life(folder, &[]);
+    assert_eq!(life(folder, &[b"one", b"two"]).0.kept, Kept::AsItWas);
+    for lives in [0, 1] {
+        for _ in 0..lives {
+            life(folder, &[]);
+        }
+        fs::remove_file(&state).unwrap();
+        let (found, _) = life(folder, &[]);
+        assert_eq!((found.kept, found.disk), (Kept::StateMissing, DiskAtBoot::Wiped));
+        let (found, _) = life(folder, &[b"anew"]);
+        assert_eq!((found.kept, found.disk), (Kept::AsItWas, DiskAtBoot::Fresh));
+    }
+    // It is not missed when it was moved aside.
+    wipe(folder).unwrap();
+    let (found, _) = life(folder, &[]);
+    assert_eq!((found.kept, found.disk), (Kept::AsItWas, DiskAtBoot::Wiped));
+    assert_eq!(life(folder, &[]).0.disk, DiskAtBoot::Fresh);
 }
 
 #[test]
@@ -269,4 +348,21 @@ fn a_full_disk_fails_the_write_and_leaves_the_old_contents() {
     disk.close(true);
     fs::remove_dir(folder.join("state.new")).unwrap();
     assert_eq!(life(folder, &[]).0.state.as_deref(), Some(&b"newer"[..]));
+}
+
+#[test]
+fn what_is_persisted_counts_though_it_could_not_be_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (disk, _, mut written) = open(Some(folder)).unwrap();
+    let mut write = |bytes: &[u8]| {
+        disk.write(bytes.to_vec());
+        written.blocking_recv().unwrap()
+    };
+    symlink("/dev/full", folder.join("incarnation.new")).unwrap();
+    assert_eq!(write(b"one"), Ok(()));
+    assert_eq!(write(b"two"), Ok(()), "it is noted now");
+    disk.close(true);
+    fs::remove_file(folder.join("state")).unwrap();
+    assert_eq!(life(folder, &[]).0.kept, Kept::StateMissing);
 }

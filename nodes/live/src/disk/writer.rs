@@ -16,11 +16,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(folder: Folder, done: mpsc::Sender<Written>) -> io::Result<Self> {
+    pub(super) fn start(mut folder: Folder, done: mpsc::Sender<Written>) -> io::Result<Self> {
         let (writes, taken) = sync_channel(1);
         let thread = thread::Builder::new()
             .name("disk".to_owned())
-            .spawn(move || write_all(&folder, &taken, &done))?;
+            .spawn(move || write_all(&mut folder, &taken, &done))?;
         Ok(Writer { writes, thread })
     }
 
@@ -40,7 +40,7 @@ impl Writer {
     }
 }
 
-fn write_all(folder: &Folder, taken: &Receiver<Vec<u8>>, done: &mpsc::Sender<Written>) {
+fn write_all(folder: &mut Folder, taken: &Receiver<Vec<u8>>, done: &mpsc::Sender<Written>) {
     while let Ok(bytes) = taken.recv() {
         let written = folder.persist(&bytes).map_err(|why| why.to_string());
         if done.blocking_send(written).is_err() {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use squall_nodes::Span;
 use squall_nodes::link::LinkLaw;
 use squall_nodes::link::passage::Law;
+use squall_nodes::{Span, Time};
 
 use crate::policy::{Policy, Way};
 
 pub(super) struct InForce {
     pub(super) number: u64,
+    pub(super) since: Time,
     /// What the variation of round trips adds to a retransmission timeout at least, if the policy says.
     pub(super) min_rto: Option<Span>,
     /// The link from everybody who is not named.
@@ -47,6 +48,7 @@ impl InForce {
         });
         InForce {
             number: policy.number,
+            since: policy.since,
             min_rto: policy.min_rto,
             others: Link::new(policy.law, policy.by, tolerated),
             peers: peers.collect(),
@@ -57,16 +59,12 @@ impl InForce {
         self.peers.get(&ip).map_or(&self.others, |peer| &peer.link)
     }
 
-    /// The entries of the timeline that cut a way; `None` when it is open.
-    pub(super) fn cut(&self, direction: Direction, ip: Ipv4Addr) -> Option<&[u32]> {
-        let peer = self.peers.get(&ip)?;
-        let way = match direction {
-            Direction::Out => &peer.out,
-            Direction::Back => &peer.back,
-        };
-        match way {
-            Way::Open => None,
-            Way::Cut { by } => Some(by),
+    /// A way to or from somebody.
+    pub(super) fn way(&self, direction: Direction, ip: Ipv4Addr) -> &Way {
+        match (self.peers.get(&ip), direction) {
+            (None, _) => &Way::Open,
+            (Some(peer), Direction::Out) => &peer.out,
+            (Some(peer), Direction::Back) => &peer.back,
         }
     }
 }

@@ -11,6 +11,7 @@ use squall_nodes::{Span, Time};
 
 use super::{Direction, Drawn, Edge, What, free_at, touch};
 use crate::line::Counts;
+use crate::policy::Way;
 
 /// Whether the ways between this host and another one are cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,8 +38,8 @@ impl Edge {
     /// Which ways to and from a peer are cut.
     pub(crate) fn cuts(&self, peer: Ipv4Addr) -> Cuts {
         let cut = |direction| {
-            let policy = self.policy.as_ref().filter(|_| peer != self.own);
-            policy.is_some_and(|policy| policy.cut(direction, peer).is_some())
+            let policy = self.policies.back().filter(|_| peer != self.own);
+            policy.is_some_and(|policy| *policy.way(direction, peer) != Way::Open)
         };
         Cuts {
             out: cut(Direction::Out),
@@ -48,8 +49,8 @@ impl Edge {
 
     /// Counts something that a cut keeps from a peer, or back from it.
     pub(crate) fn note_cut(&self, peer: Ipv4Addr, counts: &mut Counts) {
-        if !self.is_cut(Direction::Out, peer, counts) {
-            self.is_cut(Direction::Back, peer, counts);
+        if !self.is_cut(Direction::Out, peer, Time::MAX, counts) {
+            self.is_cut(Direction::Back, peer, Time::MAX, counts);
         }
     }
 
@@ -61,7 +62,7 @@ impl Edge {
         len: usize,
         counts: &mut Counts,
     ) -> Option<Delay> {
-        let link = self.policy.as_ref()?.link_from(from);
+        let link = self.policies.back()?.link_from(from);
         let law = link.law.as_ref()?;
         let min_rto = self.min_rto();
         let words = Drawn::by(&mut self.rng);
@@ -82,7 +83,7 @@ impl Edge {
 
     /// How long an opening takes from here, of which so many packets are to come and go.
     pub(crate) fn opening(&mut self, with: Ipv4Addr, packets: u32) -> Span {
-        let policy = self.policy.as_ref();
+        let policy = self.policies.back();
         let Some(law) = policy.and_then(|policy| policy.link_from(with).law.as_ref()) else {
             return Span::ZERO;
         };
@@ -91,7 +92,7 @@ impl Edge {
 
     /// How long a packet is under way that nobody sends again; `None` when it is lost.
     pub(crate) fn lone_packet(&mut self, from: Ipv4Addr) -> Option<Span> {
-        let policy = self.policy.as_ref();
+        let policy = self.policies.back();
         match policy.and_then(|policy| policy.link_from(from).law.as_ref()) {
             None => Some(Span::ZERO),
             Some(law) => law.stream_packet(&Drawn::by(&mut self.rng)),
@@ -131,7 +132,7 @@ impl Edge {
     }
 
     fn min_rto(&self) -> Span {
-        let policy = self.policy.as_ref();
+        let policy = self.policies.back();
         policy
             .and_then(|policy| policy.min_rto)
             .unwrap_or(StreamLaw::default().min_rto)

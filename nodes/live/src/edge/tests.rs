@@ -344,3 +344,123 @@ fn however_many_links_are_upset_little_is_kept_of_them_and_each_is_told() {
     take_in(&mut edge, at(30), PEER, b"x", &mut counts);
     assert_eq!(told(&mut edge), [(What::Choked, PEER)]);
 }
+
+#[test]
+fn each_datagram_goes_by_the_policy_that_counted_when_it_came_in_and_when_it_arrives() {
+    let (mut edge, mut counts) = (edge(), Counts::default());
+    edge.apply(with_law(delaying(5)));
+    let lossy = Policy {
+        number: 2,
+        since: at(10),
+        ..with_law(LinkLaw {
+            loss: 1.0,
+            ..delaying(5)
+        })
+    };
+    let severed = Policy {
+        law: Some(delaying(5)),
+        since: at(20),
+        ..cut(3, true, true)
+    };
+    // None of them was told of while the host did not run.
+    edge.apply(Policy {
+        number: 4,
+        since: at(30),
+        missed: vec![lossy, severed],
+        ..with_law(delaying(7))
+    });
+    let names = [
+        (9, b"a"),
+        (10, b"b"),
+        (14, b"c"),
+        (20, b"d"),
+        (24, b"e"),
+        (30, b"f"),
+    ];
+    for (received, name) in names {
+        take_in(&mut edge, at(received), PEER, name, &mut counts);
+    }
+    assert_eq!((counts.lost, counts.cut), (2, 2));
+    assert_eq!(edge.held(), 2);
+    assert_eq!(arrivals(&mut edge, &mut counts), [(at(14), b'a'), (at(37), b'f')]);
+    assert!(
+        edge.lets_out(PEER, &mut counts),
+        "the last one counts for what goes out"
+    );
+    // What came before a cut, and arrives in it, is stopped by it though that is over when it is looked at.
+    let mut edge = self::edge();
+    edge.apply(with_law(delaying(5)));
+    edge.apply(Policy {
+        number: 3,
+        since: at(10),
+        missed: vec![Policy {
+            since: at(5),
+            ..cut(2, false, true)
+        }],
+        ..with_law(delaying(5))
+    });
+    for (received, name) in [(3, b"a"), (4, b"b"), (11, b"c")] {
+        take_in(&mut edge, at(received), PEER, name, &mut counts);
+    }
+    // As long as something may go by them, they are remembered.
+    edge.forget_before(at(11));
+    assert_eq!(edge.policies.len(), 2);
+    assert_eq!(arrived(&mut edge, at(20), &mut counts), b"c");
+    assert_eq!(counts.cut, 4);
+    edge.forget_before(at(20));
+    assert_eq!(edge.policies.len(), 1);
+}
+
+#[test]
+fn no_more_policies_are_remembered_than_can_be_missed() {
+    let mut edge = edge();
+    let policy = |number| Policy {
+        number,
+        since: at(number),
+        ..Policy::default()
+    };
+    edge.apply(policy(1));
+    edge.apply(Policy {
+        missed: (2..10_000).map(policy).collect(),
+        ..policy(10_000)
+    });
+    assert_eq!(
+        (edge.policies.len(), edge.number()),
+        (MOST_POLICIES, Some(10_000))
+    );
+}
+
+#[test]
+fn what_has_left_a_host_before_it_lost_power_arrives_and_nothing_after_that() {
+    let (mut edge, mut counts) = (edge(), Counts::default());
+    edge.apply(with_law(delaying(5)));
+    let dead = Peer {
+        out: Way::Dead,
+        back: Way::Dead,
+        law: Some(delaying(5)),
+        by: Vec::new(),
+    };
+    edge.apply(Policy {
+        number: 2,
+        since: at(10),
+        peers: [(PEER, dead)].into(),
+        ..with_law(delaying(5))
+    });
+    take_in(&mut edge, at(9), PEER, b"a", &mut counts);
+    take_in(&mut edge, at(10), PEER, b"b", &mut counts);
+    assert!(!edge.lets_out(PEER, &mut counts) && edge.cuts(PEER).any());
+    assert_eq!(arrivals(&mut edge, &mut counts), [(at(14), b'a')]);
+    assert_eq!((counts.unsent, counts.cut), (2, 0));
+}
+
+#[test]
+fn a_copy_that_finds_no_room_was_made_all_the_same() {
+    let mut counts = Counts::default();
+    let mut edge = Edge::new(OWN, 7, HostKey::of("a"), 0, 1 + UNDER_WAY);
+    edge.apply(with_law(LinkLaw {
+        duplicate: 1.0,
+        ..delaying(5)
+    }));
+    take_in(&mut edge, at(0), PEER, b"x", &mut counts);
+    assert_eq!((counts.duplicated, counts.congested, edge.held()), (1, 1, 1));
+}

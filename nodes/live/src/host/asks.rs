@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use squall_nodes::{CallId, Node};
+use squall_nodes::{CallId, Node, Time};
 use tokio::sync::mpsc;
 
 use super::Host;
@@ -45,7 +45,7 @@ impl<N: Node> Host<N> {
             }
             Ask::Policy { policy, applied } => {
                 let number = policy.number;
-                self.put_in_force(policy);
+                self.put_in_force(*policy);
                 if let Some(applied) = applied {
                     // Who asked need not wait for it.
                     let _ = applied.send(self.now);
@@ -79,18 +79,22 @@ impl<N: Node> Host<N> {
         }
     }
 
-    fn put_in_force(&mut self, policy: Policy) {
+    fn put_in_force(&mut self, mut policy: Policy) {
         let number = policy.number;
-        if self.edge.is_in_force() {
-            // What has come in by now was sent before: it goes by the policy before.
-            self.sockets.waited();
-            self.take_in();
-        }
         self.tick();
         if self.edge.is_in_force() {
             self.streams.take_in(self.now, &mut self.edge, &mut self.counts);
         }
+        if policy.since == Time::ZERO {
+            policy.since = self.now;
+        }
         self.edge.apply(policy);
+        // Before it boots, nothing comes through to it.
+        if self.booted.is_some() {
+            // What has come in by now goes by the policy that counted when it did.
+            self.sockets.waited();
+            self.take_in();
+        }
         self.streams
             .fall_under_policy(self.now, &mut self.edge, &mut self.counts);
         self.tell_upsets();

@@ -118,6 +118,7 @@ impl<N: Node> Host<N> {
     /// What became of datagrams and connections so far.
     pub(super) fn counted(&mut self) -> Counts {
         self.counts.streams = self.streams.counts();
+        self.counts.under_way = self.edge.held();
         self.counts.clone()
     }
 }

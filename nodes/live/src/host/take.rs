@@ -13,16 +13,25 @@ use super::{Host, Started, Writing};
 use crate::barrier::Told;
 use crate::disk::Written;
 use crate::door::Stop;
+use crate::edge::Edge;
 use crate::error::LiveError;
-use crate::line::Line;
+use crate::line::{Counts, Line};
 use crate::stream::What;
-use crate::udp::Letter;
+use crate::udp::{Letter, Sockets};
 
 /// How many inputs may have precedence over datagrams in a row.
 const MOST_IN_A_ROW: u32 = 64;
-/// How many batches of datagrams go through the edge at a time: all that waits in the kernel where it keeps as much as it does by itself,
-/// so that what was under way while the host did not run arrives in its order.
+/// How many datagrams in a row that came before a timer's deadline may have precedence over it: more than wait in the kernel where it
+/// keeps as much as it does by itself, for a host of few ports.
+const MOST_BEFORE_TIMER: u32 = 1024;
+/// How many batches of datagrams go through the edge at a time. That is all that waits in the kernel, where it keeps as much as it does by
+/// itself, for three ports: what was under way while the host did not run arrives in its order. With more of them, or larger buffers,
+/// what is beyond that is taken in next.
 const BATCHES: usize = 16;
+/// How long datagrams wait at most for requests that were written before.
+const MOST_FOR_REQUESTS: Span = Span::from_millis(100);
+/// Who comes later than this to something that was due looks at the sockets first: what came in meanwhile may have been due before.
+const LATE: Span = Span::from_millis(1);
 /// How many requests are kept at most that have left the door.
 const MOST_KEPT: usize = 1024;
 /// How often the kernel is asked at most what it has dropped: its table has all sockets of the machine.
@@ -106,7 +115,10 @@ impl<N: Node> Host<N> {
     fn next_by_rank(&mut self) -> Option<Due<N>> {
         if self.in_a_row < MOST_IN_A_ROW {
             self.in_a_row += 1;
-            if let Some(timer) = self.timers.pop(self.now) {
+            if !self.comes_before_timers()
+                && let Some(timer) = self.timers.pop(self.now)
+            {
+                self.before_timer = 0;
                 return Some(Due::Timer(timer));
             }
             // One at a time: what is asked takes its time too.
@@ -137,6 +149,32 @@ impl<N: Node> Host<N> {
         self.next_of_streams()
     }
 
+    /// Whether a datagram came before the timer that is due, and is to be handed over before it, as both would have been by a host that
+    /// was not late.
+    fn comes_before_timers(&mut self) -> bool {
+        let due = self.timers.next();
+        if due > self.now || self.before_timer >= MOST_BEFORE_TIMER {
+            return false;
+        }
+        if self.now > due + LATE {
+            self.sockets.waited();
+        }
+        let first = if self.edge.is_in_force() {
+            if self.edge.first_arrived().is_none() {
+                self.take_in_after_requests();
+            }
+            self.edge.first_arrived()
+        } else {
+            if self.sockets.first().is_none() {
+                self.sockets.fill();
+            }
+            self.sockets.first()
+        };
+        let is_before = first.is_some_and(|first| first < due);
+        self.before_timer += u32::from(is_before);
+        is_before
+    }
+
     /// The next datagram, where nothing is between the inbox and the node.
     fn next_of_inbox(&mut self) -> Option<Due<N>> {
         loop {
@@ -155,7 +193,7 @@ impl<N: Node> Host<N> {
         let letter = match self.edge.next_arrived() {
             Some(letter) => letter,
             None => {
-                self.take_in();
+                self.take_in_after_requests();
                 self.edge.next_arrived()?
             }
         };
@@ -166,24 +204,46 @@ impl<N: Node> Host<N> {
 
     /// Lets the edge take in what has come in, and lets arrive what is to.
     pub(super) fn take_in(&mut self) {
-        for _ in 0..BATCHES {
-            while let Some(letter) = self.sockets.take() {
-                let bytes = self.sockets.bytes_of(letter);
-                let whence = (letter.port, letter.from);
-                self.edge
-                    .take_in(letter.received, whence, bytes, &mut self.counts);
-            }
-            if !self.sockets.fill() {
-                break;
-            }
-        }
+        take_in(&mut self.sockets, &mut self.edge, &mut self.counts);
         self.tick();
-        self.let_arrive();
+        self.edge.arrive(self.now, &mut self.counts);
+        self.tell_upsets();
+    }
+
+    /// As [`take_in`](Self::take_in), but after all requests that were written by now: a host that goes on again was told before what
+    /// counted while it did not run.
+    fn take_in_after_requests(&mut self) {
+        let until = self.now + MOST_FOR_REQUESTS;
+        while self.unheard.any() && self.asks.len() < MOST_KEPT && self.tick() < until {
+            self.wait(For::Asks, (self.now + LATE).min(until));
+            self.serve_what_is_no_call();
+        }
+        // What is not unheard any more is in the door, or out of it.
+        while self.unheard.is_known()
+            && self.asks.len() < MOST_KEPT
+            && let Ok(ask) = self.asked.try_recv()
+        {
+            self.asks.push_back(ask);
+        }
+        self.serve_what_is_no_call();
+        self.take_in();
     }
 
     fn let_arrive(&mut self) {
-        self.edge.arrive(self.now, &mut self.counts);
-        self.tell_upsets();
+        let due = self.edge.next();
+        if due > self.now {
+            return;
+        }
+        // What comes in later than what is due may be under way for a shorter time.
+        if self.now > due + LATE {
+            self.sockets.waited();
+            self.take_in_after_requests();
+        } else if self.edge.first_arrived().is_none() {
+            self.take_in_after_requests();
+        } else {
+            self.edge.arrive(self.now, &mut self.counts);
+            self.tell_upsets();
+        }
     }
 
     /// When the host has to do something by itself, with whatever is due at `next`.
@@ -324,3 +384,24 @@ impl<N: Node> Host<N> {
         }
     }
 }
+
+/// Lets an edge take in what has come in, and what is in the inbox before that.
+fn take_in(sockets: &mut Sockets, edge: &mut Edge, counts: &mut Counts) {
+    for batch in 0..=BATCHES {
+        while let Some(letter) = sockets.take() {
+            let bytes = sockets.bytes_of(letter);
+            edge.take_in(letter.received, (letter.port, letter.from), bytes, counts);
+        }
+        // The inbox is never left with anything.
+        if batch == BATCHES {
+            return;
+        }
+        if !sockets.fill() {
+            edge.forget_before(sockets.read_until());
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

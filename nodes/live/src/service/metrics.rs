@@ -127,6 +127,7 @@ impl Book {
             too_long,
             overflowed,
             unsent,
+            under_way,
             // Of scenarios.
             touched: _,
             // Figures of their own.
@@ -145,6 +146,11 @@ impl Book {
         ];
         let fates = fates.map(|(fate, count)| ("fate", fate.to_owned(), *count));
         self.counters("datagrams", "Datagrams, by what became of them", fates);
+        self.gauge(
+            "datagrams_held",
+            "Datagrams that have come in and that the link policy delays",
+            *under_way as f64,
+        );
     }
 
     fn streams(&mut self, status: &Status) {

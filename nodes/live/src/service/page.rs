@@ -205,6 +205,7 @@ impl Page {
             too_long,
             overflowed,
             unsent,
+            under_way,
             // Of scenarios.
             touched: _,
             streams,
@@ -214,6 +215,7 @@ impl Page {
             row("inputs", status.inputs),
             row("datagrams sent", sent),
             row("… handed to the node", delivered),
+            row("… held by the link policy", under_way),
             row("… dropped since its inbox was full", overflowed),
             row("… that could not be sent", unsent),
             row("… too long", too_long),

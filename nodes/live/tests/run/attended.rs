@@ -22,7 +22,9 @@ fn an_attended_node_waits_to_be_told_to_go_and_tells_what_happens() {
         number: 4,
         ..Policy::default()
     };
-    node.ask(&Request::Policy { policy });
+    node.ask(&Request::Policy {
+        policy: Box::new(policy),
+    });
     assert!(matches!(node.line(), Line::Applied { policy: 4, .. }));
     // What is asked too early waits until it is up.
     let call = |call, command| Request::Call { call, command };

@@ -10,6 +10,7 @@ use squall_sim::live::{LiveRun, Stalls};
 use squall_sim::machine::Boots;
 use squall_sim::registered;
 use squall_sim::scenario::Complaints;
+use squall_stage::Why;
 
 use super::*;
 use crate::args::{Command, Typed};
@@ -36,6 +37,18 @@ struct Twin {
     /// Which runs cannot be played.
     fails: fn(u64) -> bool,
     cannot: Vec<String>,
+    /// Why there are no namespaces.
+    no_namespaces: Vec<String>,
+    /// Whether hosts boot when that is measured.
+    boot: Boot,
+}
+
+/// What becomes of hosts that are booted.
+#[derive(PartialEq)]
+enum Boot {
+    Ready,
+    /// One of them does not boot, and something of it stays.
+    Refused,
 }
 
 impl Default for Twin {
@@ -45,6 +58,8 @@ impl Default for Twin {
             later: Span::ZERO,
             fails: |_| false,
             cannot: Vec::new(),
+            no_namespaces: vec!["there are no namespaces here".to_owned()],
+            boot: Boot::Ready,
         }
     }
 }
@@ -57,7 +72,7 @@ impl Staged for Twin {
     fn cannot(&self, _: &ScenarioFile, _: &'static str, links: Links) -> Result<Vec<String>, Complaints> {
         Ok(match links {
             Links::Edge => self.cannot.clone(),
-            Links::Netns => vec!["there are no namespaces here".to_owned()],
+            Links::Netns => self.no_namespaces.clone(),
         })
     }
 
@@ -96,7 +111,21 @@ impl Staged for Twin {
         })
     }
 
-    fn boots(&self, _: &ScenarioFile, _: &'static str, _: &Stage<'_>) -> Result<Boots, StageError> {
+    fn boots(&self, _: &ScenarioFile, _: &'static str, stage: &Stage<'_>) -> Result<Boots, StageError> {
+        (stage.progress)(Progress::Booting { done: 0 });
+        (stage.progress)(Progress::Left {
+            what: "a process".to_owned(),
+        });
+        if self.boot == Boot::Refused {
+            (stage.progress)(Progress::Kept {
+                folder: stage.folder.join("run-x"),
+                why: Why::Unplayed,
+            });
+            return Err(StageError::NotReady {
+                host: "c1".to_owned(),
+                said: "no room".to_owned(),
+            });
+        }
         Ok(Boots {
             first: vec![Span::from_micros(700); 3],
             again: Vec::new(),
@@ -411,8 +440,12 @@ fn as_expected_nothing_is_said_when_it_is_quiet_and_its_junit_is_good() {
 /// With what this machine takes, the simulated median is later by a datagram or more on the way to it, and promises are kept.
 #[test]
 fn a_calibrated_simulation_is_that_of_this_machine() {
+    let twin = Twin {
+        no_namespaces: Vec::new(),
+        ..Twin::default()
+    };
     let done = done(
-        Twin::default(),
+        twin,
         SCENARIO,
         &[
             "--seeds",
@@ -420,6 +453,7 @@ fn a_calibrated_simulation_is_that_of_this_machine() {
             "--live-runs",
             "6",
             "--calibrate",
+            "--netns",
             "--format",
             "json",
         ],
@@ -438,8 +472,86 @@ fn a_calibrated_simulation_is_that_of_this_machine() {
         "{notes}"
     );
     assert!(
+        notes.contains("the machine was measured over loopback"),
+        "{notes}"
+    );
+    assert!(
+        done.told
+            .contains("what the bridge of --netns adds to a datagram is not part of it"),
+        "{}",
+        done.told
+    );
+    assert!(
+        done.told.contains("measuring how late the hosts boot")
+            && done
+                .told
+                .contains("not everything of the run is gone: a process; `squall live --clean"),
+        "{}",
+        done.told
+    );
+    assert!(
         done.told.contains("measuring what this machine takes") && done.told.contains("measuring for "),
         "{}",
         done.told
+    );
+}
+
+/// Holds that what a CI reads has each rule set as one that was not begun.
+fn names_both_as_not_begun(xml: &str) {
+    for case in ["name=\"Original\"", "name=\"Hardened\""] {
+        assert!(xml.contains(case), "{case} in {xml}");
+    }
+    assert_eq!(xml.matches("message=\"not begun\"").count(), 2, "{xml}");
+}
+
+#[test]
+fn a_junit_says_what_was_not_begun_since_it_cannot_be_played_or_the_measuring_was_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("junit.xml");
+    let words = ["--calibrate", "--junit", junit.to_str().unwrap()];
+    let twin = Twin {
+        cannot: vec!["drift(s) would need a clock of its own".to_owned()],
+        ..Twin::default()
+    };
+    let refused = typed(twin, SCENARIO, &words, &AtomicBool::new(false));
+    let why = refused.result.unwrap_err().to_string();
+    assert!(why.contains("so that there is nothing to compare"), "{why}");
+    names_both_as_not_begun(&fs::read_to_string(&junit).unwrap());
+    fs::remove_file(&junit).unwrap();
+
+    let stopped = typed(Twin::default(), SCENARIO, &words, &AtomicBool::new(true));
+    assert!(stopped.result.is_ok(), "{:?}", stopped.result);
+    assert!(stopped.told.contains("nothing was run"), "{}", stopped.told);
+    names_both_as_not_begun(&fs::read_to_string(&junit).unwrap());
+}
+
+#[test]
+fn a_junit_says_what_was_not_begun_since_a_host_did_not_boot_and_what_stays_of_that_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("junit.xml");
+    let words = ["--calibrate", "--quiet", "--junit", junit.to_str().unwrap()];
+    let twin = Twin {
+        boot: Boot::Refused,
+        ..Twin::default()
+    };
+    let done = typed(twin, SCENARIO, &words, &AtomicBool::new(false));
+    let why = format!("{:#}", done.result.unwrap_err());
+    assert_eq!(
+        why,
+        "this machine could not be measured: c1 did not start: no room"
+    );
+    names_both_as_not_begun(&fs::read_to_string(&junit).unwrap());
+    // However quiet it is to be.
+    let lines: Vec<&str> = done.told.lines().collect();
+    let [left, kept] = lines[..] else {
+        panic!("{}", done.told)
+    };
+    assert!(
+        left.starts_with("not everything of the run is gone: a process"),
+        "{left}"
+    );
+    assert!(
+        kept.starts_with("what the hosts wrote is in ") && kept.ends_with("was not played to its end"),
+        "{kept}"
     );
 }

@@ -1,7 +1,10 @@
-//! How a run is coming on, in lines for whoever has no bar to look at: its start, and what the timeline does, at most once a second.
+//! How a run is coming on, in lines for whoever has no bar to look at: its start, and what the timeline does, at most once a second. And what
+//! stays of it when it is over, for everybody.
+
+use std::path::Path;
 
 use squall_nodes::{Span, Time};
-use squall_reports::look::counted;
+use squall_reports::look::{counted, quoted};
 use squall_stage::Progress;
 
 /// How long it is between two lines at least.
@@ -53,6 +56,34 @@ impl Telling {
     }
 }
 
+/// What is told of something that stays when a run is over, `None` of any other progress. `runs` is the folder of all runs, and `program` what
+/// calls this one in a shell.
+pub(crate) fn staying(progress: &Progress, program: &str, runs: &Path) -> Option<String> {
+    let word = |path: &Path| quoted(&path.display().to_string());
+    match progress {
+        Progress::Kept { folder, why } => {
+            Some(format!("what the hosts wrote is in {}, {why}", folder.display()))
+        }
+        Progress::Recorded { folder, flights } => Some(format!(
+            // A shell looks for files outside of quotes only.
+            "{} in {}: `{program} replay {}/*/*.sqf`",
+            counted(*flights as u64, "flight is recorded", "flights are recorded"),
+            folder.display(),
+            word(folder)
+        )),
+        Progress::Unclear { folder, why } => Some(format!("the folder {} stays: {why}", folder.display())),
+        Progress::Left { what } => Some(format!(
+            "not everything of the run is gone: {what}; `{program} live --clean --folder {}` tries it again",
+            word(runs)
+        )),
+        Progress::Starting { .. }
+        | Progress::Playing { .. }
+        | Progress::Fault { .. }
+        | Progress::Lost { .. }
+        | Progress::Booting { .. } => None,
+    }
+}
+
 /// Milliseconds as seconds, with one digit behind the point.
 fn seconds(ms: u64) -> String {
     format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
@@ -87,5 +118,34 @@ mod tests {
                 "at 9.9 s: kill(c9999)"
             ]
         );
+    }
+
+    #[test]
+    fn commands_that_are_proposed_are_such_as_a_shell_reads_them() {
+        let recorded = |folder: &str| Progress::Recorded {
+            folder: folder.into(),
+            flights: 2,
+        };
+        let told = |progress| staying(&progress, "squall", Path::new("/my runs"));
+        assert_eq!(
+            told(recorded("/flights/x-Hardened-3")).as_deref(),
+            Some(
+                "2 flights are recorded in /flights/x-Hardened-3: `squall replay /flights/x-Hardened-3/*/*.sqf`"
+            )
+        );
+        assert_eq!(
+            told(recorded("/a b/x-(1)'s-3")).as_deref(),
+            Some(r"2 flights are recorded in /a b/x-(1)'s-3: `squall replay '/a b/x-(1)'\''s-3'/*/*.sqf`")
+        );
+        let left = Progress::Left {
+            what: "a process".to_owned(),
+        };
+        assert_eq!(
+            told(left).as_deref(),
+            Some(
+                "not everything of the run is gone: a process; `squall live --clean --folder '/my runs'` tries it again"
+            )
+        );
+        assert_eq!(told(fault(3)), None);
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use ron::error::SpannedError;
 use serde_json::Value;
 use squall_live::check::{Beforehand, Finding, check};
-use squall_live::disk::{self, Owner};
+use squall_live::disk::{self, Before, Owner};
 use squall_live::settings::{Attendance, Bounds, Record, Streams, Tls, WhenFull};
 use squall_live::{Around, Backlog, Ended, Service, Settings, Stop};
 use squall_nodes::{Node, Outside, Placed, Protocol, ron_options};
@@ -233,14 +233,15 @@ impl<P: Protocol> Deployed for Ready<P> {
             }
             Beforehand::Adopt => {
                 let data = data("--adopt")?;
-                let before = disk::adopt(data, &owner)?;
-                let taken = |before| {
-                    format!(
-                        "{} was the data folder of {before}, and is of {owner} now",
-                        data.display()
-                    )
-                };
-                before.map(taken).into_iter().collect()
+                let shown = data.display();
+                match disk::adopt(data, &owner)? {
+                    Before::Own => vec![],
+                    Before::Nobodys => vec![format!("{shown} is the data folder of {owner} now")],
+                    Before::Anothers(before) => vec![format!(
+                        "{shown} was the data folder of {before}, and is of {owner} now"
+                    )],
+                    Before::Unknown(why) => vec![format!("{why}; {shown} is the data folder of {owner} now")],
+                }
             }
         })
     }

@@ -65,6 +65,7 @@ impl<P: Protocol> Play<'_, '_, P> {
             sum.congested += counts.congested;
             sum.too_long += counts.too_long;
             sum.overflowed += counts.overflowed;
+            sum.under_way += counts.under_way;
             sum.streams.opened += counts.streams.opened;
             sum.streams.refused += counts.streams.refused;
             sum.streams.reset += counts.streams.reset;

@@ -354,7 +354,7 @@ fn who_loses_power_is_cut_off_by_all_others_before_it_is_killed_and_until_it_sta
             play.boots(A, 2);
             play.strike(0, None, Time::ZERO).unwrap();
             let ips: Vec<_> = play.plan.hosts.iter().map(|host| host.placed.ip).collect();
-            let cut = squall_live::Way::Cut { by: Vec::new() };
+            let cut = squall_live::Way::Dead;
             let peer = &play.crew.host(A).policy.peers[&ips[0]];
             assert_eq!((&peer.out, &peer.back), (&cut, &cut));
             let is_killed = |play: &mut Play<'_, '_, Echo>| matches!(play.crew.host(S).doing, Some((act, _)) if matches!(act.what, Do::Kill(Crash::PowerCut)));

@@ -1,7 +1,7 @@
 //! A story in the virtual world: it goes through `prepare`, as every plan does.
 
 use squall_nodes::latency::Latency;
-use squall_nodes::link::LinkLaw;
+use squall_nodes::link::{LinkChange, LinkLaw};
 use squall_nodes::{Change, Crash, HostId, HostKey, Placed, Span, Time, Tolerance};
 use squall_sim::plan::{
     Clock, CutPlan, DiskOnRestart, Expect, Fault as Done, Layer, Network, Plan, PlannedHost, Step, Target,
@@ -133,13 +133,35 @@ fn steps(fault: Fault, at: Time) -> Vec<Step> {
         who: who(host),
         share: 1.0,
     };
+    let links = |from, to, change| {
+        Done::Lay(Layer::Links {
+            from: who(from),
+            to: who(to),
+            change,
+        })
+    };
     let faults = match fault {
         Fault::Cut(from, to) => vec![Done::Lay(Layer::Cut(CutPlan::OneWay {
             from: who(from),
             to: who(to),
         }))],
+        Fault::Lose(from, to) => {
+            let change = LinkChange {
+                loss: Some(1.0),
+                ..LinkChange::default()
+            };
+            vec![links(from, to, change)]
+        }
+        Fault::Delay(from, to, by) => {
+            let change = LinkChange {
+                latency: Some(Latency::Constant(by)),
+                ..LinkChange::default()
+            };
+            vec![links(from, to, change)]
+        }
         Fault::Heal => vec![Done::HealAll],
         Fault::Kill(host) => vec![Done::Crash(Crash::Kill, who(host))],
+        Fault::PowerCut(host) => vec![Done::Crash(Crash::PowerCut, who(host))],
         Fault::Start(host) => vec![Done::Restart {
             who: who(host),
             disk: DiskOnRestart::Kept,

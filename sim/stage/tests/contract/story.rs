@@ -37,10 +37,16 @@ pub(crate) struct Phase {
 pub(crate) enum Fault {
     /// Nothing passes from the first to the second.
     Cut(usize, usize),
-    /// All cuts are healed.
+    /// What the first sends to the second is lost.
+    Lose(usize, usize),
+    /// What the first sends to the second is under way for so long.
+    Delay(usize, usize, Span),
+    /// All cuts, losses and delays are healed.
     Heal,
     /// A host goes down without a word.
     Kill(usize),
+    /// It loses power.
+    PowerCut(usize),
     /// One that was killed comes up with its disk as it is.
     Start(usize),
     /// A host stops running, and keeps its memory.

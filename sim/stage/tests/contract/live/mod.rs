@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use squall_live::clock::monotonic;
-use squall_live::{Line, Request};
+use squall_live::{Line, Policy, Request};
 use squall_nodes::Time;
 use tempfile::TempDir;
 
@@ -59,6 +59,8 @@ struct Host {
     process: Process,
     number: u32,
     state: State,
+    /// What it was not told of while it was paused.
+    missed: Vec<Policy>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,6 +165,7 @@ impl<'s> Stage<'s> {
             process,
             number,
             state: State::Begun,
+            missed: Vec::new(),
         });
     }
 
@@ -180,6 +183,14 @@ impl<'s> Stage<'s> {
                 self.links.cut(from, to);
                 self.put_in_force_everywhere();
             }
+            Fault::Lose(from, to) => {
+                self.links.lose(from, to);
+                self.put_in_force_everywhere();
+            }
+            Fault::Delay(from, to, by) => {
+                self.links.delay(from, to, by);
+                self.put_in_force_everywhere();
+            }
             Fault::Heal => {
                 self.links.heal();
                 self.put_in_force_everywhere();
@@ -189,7 +200,17 @@ impl<'s> Stage<'s> {
                 self.host(place).process.signal(Signal::KILL);
                 self.bury(place);
             }
+            Fault::PowerCut(place) => {
+                self.links.unplug(place);
+                self.host(place).state = State::Ending;
+                self.put_in_force_everywhere();
+                self.host(place).process.signal(Signal::KILL);
+                self.bury(place);
+            }
             Fault::Start(place) => {
+                if self.links.plug_in(place) {
+                    self.put_in_force_everywhere();
+                }
                 self.start(place);
                 self.let_go(place);
             }
@@ -219,6 +240,10 @@ impl<'s> Stage<'s> {
             if self.is(place, State::Up) {
                 self.put_in_force(place);
             }
+            if self.is(place, State::Paused) {
+                let policy = self.links.policy_of(place);
+                self.host(place).missed.push(policy);
+            }
         }
     }
 
@@ -229,9 +254,15 @@ impl<'s> Stage<'s> {
     }
 
     fn tell_policy(&mut self, place: usize) -> u64 {
-        let policy = self.links.policy_of(place);
+        let mut policy = self.links.policy_of(place);
+        policy.missed = std::mem::take(&mut self.host(place).missed);
         let number = policy.number;
-        self.ask(place, &Request::Policy { policy });
+        self.ask(
+            place,
+            &Request::Policy {
+                policy: Box::new(policy),
+            },
+        );
         number
     }
 
