@@ -144,7 +144,7 @@ pub struct Calc {
     pub from: SocketAddrV4,
     /// The request's number among those of this asker.
     pub request: u64,
-    /// What to calculate, as [`calc`](super::calc) has it.
+    /// What to calculate, as [`calc`] has it.
     pub expression: String,
     /// The highest term that the asker has seen; `Hardened` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
