@@ -3,11 +3,13 @@
 use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 
 fn main() -> std::process::ExitCode {
     squall::App::new()
         .protocol::<Echo>()
         .protocol::<Hac>()
         .protocol::<Counter>()
+        .protocol::<Leader>()
         .main()
 }

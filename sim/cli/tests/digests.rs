@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
 use squall_sim::scenario::ScenarioFile;
@@ -23,7 +24,12 @@ fn pins_path() -> PathBuf {
 }
 
 fn runners() -> Vec<Box<dyn Runner>> {
-    vec![registered::<Counter>(), registered::<Echo>(), registered::<Hac>()]
+    vec![
+        registered::<Counter>(),
+        registered::<Echo>(),
+        registered::<Hac>(),
+        registered::<Leader>(),
+    ]
 }
 
 /// The pin of each run of a file; panics when one is not as the file expects.

@@ -5,7 +5,9 @@ mod library;
 
 use std::sync::atomic::AtomicBool;
 
+use squall_nodes::Protocol;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_sim::plan::{Expect, Plan};
 use squall_sim::prepare;
 use squall_sim::scenario::{Flaw, ScenarioFile, resolve};
@@ -15,12 +17,12 @@ const SEEDS: u64 = 20;
 const SEEDS_OF_SCALE: u64 = 3;
 
 /// The plan of a file under a rule set.
-fn plan(file: &ScenarioFile, rules: &'static str) -> Plan<Hac> {
-    resolve::<Hac>(file, rules).unwrap_or_else(|complaints| panic!("{}: {complaints:?}", file.name()))
+fn plan<P: Protocol>(file: &ScenarioFile, rules: &'static str) -> Plan<P> {
+    resolve::<P>(file, rules).unwrap_or_else(|complaints| panic!("{}: {complaints:?}", file.name()))
 }
 
 /// Which invariants are violated by a plan of the file over some seeds.
-fn violated(file: &ScenarioFile, plan: Plan<Hac>) -> Vec<String> {
+fn violated<P: Protocol>(file: &ScenarioFile, plan: Plan<P>) -> Vec<String> {
     let seeds = if file.is_tagged("scale") {
         SEEDS_OF_SCALE
     } else {
@@ -40,31 +42,66 @@ fn violated(file: &ScenarioFile, plan: Plan<Hac>) -> Vec<String> {
 }
 
 /// The rule sets under which the file expects a violation, with the names that it expects.
-fn expected(file: &ScenarioFile) -> Vec<(&'static str, Vec<String>)> {
-    let expect = |rules: &&'static str| match plan(file, rules).expect {
+fn expected<P: Protocol>(file: &ScenarioFile) -> Vec<(&'static str, Vec<String>)> {
+    let expect = |rules: &&'static str| match plan::<P>(file, rules).expect {
         Expect::Violated(names) => Some((*rules, names)),
         Expect::Held => None,
     };
-    <Hac as squall_nodes::Protocol>::RULES
-        .iter()
-        .filter_map(expect)
-        .collect()
+    P::RULES.iter().filter_map(expect).collect()
 }
 
-fn flaws() -> Vec<ScenarioFile> {
+fn flaws<P: Protocol>() -> Vec<ScenarioFile> {
     let in_release = !cfg!(debug_assertions);
-    let is_flaw = |file: &ScenarioFile| file.protocol() == "hac" && (in_release || !file.is_tagged("scale"));
+    let is_flaw =
+        |file: &ScenarioFile| file.protocol() == P::NAME && (in_release || !file.is_tagged("scale"));
     let files: Vec<_> = library::files()
         .into_iter()
-        .filter(|file| is_flaw(file) && !expected(file).is_empty())
+        .filter(|file| is_flaw(file) && !expected::<P>(file).is_empty())
         .collect();
     assert!(!files.is_empty(), "no file shows a flaw");
     files
 }
 
-#[test]
-fn every_file_that_expects_a_violation_says_that_it_shows_a_flaw() {
-    for file in flaws() {
+mod hac {
+    use super::Hac;
+
+    #[test]
+    fn every_file_that_expects_a_violation_says_that_it_shows_a_flaw() {
+        super::every_file_that_expects_a_violation_says_that_it_shows_a_flaw::<Hac>();
+    }
+
+    #[test]
+    fn without_its_timeline_a_flaw_does_not_show() {
+        super::without_its_timeline_a_flaw_does_not_show::<Hac>();
+    }
+
+    #[test]
+    fn each_fault_is_needed_or_is_marked_as_scenery() {
+        super::each_fault_is_needed_or_is_marked_as_scenery::<Hac>();
+    }
+}
+
+mod leader {
+    use super::Leader;
+
+    #[test]
+    fn every_file_that_expects_a_violation_says_that_it_shows_a_flaw() {
+        super::every_file_that_expects_a_violation_says_that_it_shows_a_flaw::<Leader>();
+    }
+
+    #[test]
+    fn without_its_timeline_a_flaw_does_not_show() {
+        super::without_its_timeline_a_flaw_does_not_show::<Leader>();
+    }
+
+    #[test]
+    fn each_fault_is_needed_or_is_marked_as_scenery() {
+        super::each_fault_is_needed_or_is_marked_as_scenery::<Leader>();
+    }
+}
+
+fn every_file_that_expects_a_violation_says_that_it_shows_a_flaw<P: Protocol>() {
+    for file in flaws::<P>() {
         assert!(
             file.is_tagged("flaw"),
             "{} expects a violation and is not tagged `flaw`",
@@ -73,11 +110,10 @@ fn every_file_that_expects_a_violation_says_that_it_shows_a_flaw() {
     }
 }
 
-#[test]
-fn without_its_timeline_a_flaw_does_not_show() {
-    for file in flaws() {
-        for (rules, _) in expected(&file) {
-            let mut calm = plan(&file, rules);
+fn without_its_timeline_a_flaw_does_not_show<P: Protocol>() {
+    for file in flaws::<P>() {
+        for (rules, _) in expected::<P>(&file) {
+            let mut calm = plan::<P>(&file, rules);
             calm.timeline.clear();
             let violated = violated(&file, calm);
             match file.flaw() {
@@ -88,12 +124,11 @@ fn without_its_timeline_a_flaw_does_not_show() {
     }
 }
 
-#[test]
-fn each_fault_is_needed_or_is_marked_as_scenery() {
-    for file in flaws() {
-        for (rules, names) in expected(&file) {
-            for step in 0..plan(&file, rules).timeline.len() {
-                let mut without = plan(&file, rules);
+fn each_fault_is_needed_or_is_marked_as_scenery<P: Protocol>() {
+    for file in flaws::<P>() {
+        for (rules, names) in expected::<P>(&file) {
+            for step in 0..plan::<P>(&file, rules).timeline.len() {
+                let mut without = plan::<P>(&file, rules);
                 let label = without.timeline.remove(step).label;
                 let shows = violated(&file, without).iter().any(|name| names.contains(name));
                 let is_scenery = file.scenery().contains(&step) || file.flaw() == Flaw::NeedsNoFault;

@@ -1,4 +1,4 @@
-//! hac's table of promises, held to what happens: each cell of the table in `nodes/src/hac/mod.rs` is shown by the scenarios that
+//! The tables of promises, held to what happens: each cell of the table in a protocol's `mod.rs` is shown by the scenarios that
 //! stand beside its row, for each of the faults that the row names: one of them has the fault, it makes a difference there, the
 //! promise is judged once it has, one of quiet late enough after all that happens that its bound has gone by, and it holds under every
 //! seed. Or the cell has a note that says why there is nothing to show, and begins with these words. The table is read from where
@@ -13,8 +13,9 @@ mod library;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use squall_nodes::hac::{Hac, HacFact, HacNode};
-use squall_nodes::{Fact, Placed, Promise, Protocol, Setup, Span, Time};
+use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
+use squall_nodes::{Fact, InvariantKind, Node, Placed, Promise, Protocol, Setup, Span, Time};
 use squall_sim::Outcome;
 use squall_sim::plan::{
     Clock, Cue, DiskOnRestart, Fault, Layer, LinkChange, LinkLaw, Measure, Moment, Plan, Step, Trigger,
@@ -25,6 +26,12 @@ use squall_sim::{Verdict, prepare};
 
 /// How many seeds each file is run with.
 const SEEDS: u64 = if cfg!(debug_assertions) { 10 } else { 200 };
+
+/// What is said of a promise that is judged at things that prove nothing: what counts in its place, by the name of a fact.
+///
+/// That an id is granted once is judged whenever somebody joins under one; what counts is that there was something to get wrong, which
+/// is an id that is given for the first time.
+const COUNTS: &[(&str, &str)] = &[("hac.ids_granted_once", "granted")];
 
 /// One row of the table.
 struct Row {
@@ -52,8 +59,8 @@ impl Row {
 
 /// Since when there is a fault that a row names in a run; never, where the file does not have it or nothing came of it in the end. What
 /// a network does to its datagrams it does from the beginning, and so does a clock that is wrong from the beginning.
-fn strikes(fault: &str, plan: &Plan<Hac>, outcome: &Outcome) -> Option<Time> {
-    let traffic = &outcome.traffic;
+fn strikes<P: Protocol>(fault: &str, plan: &Plan<P>, outcome: &Outcome) -> Option<Time> {
+    let (traffic, streams) = (&outcome.traffic, &outcome.traffic.streams);
     let law = |is: fn(&LinkLaw) -> bool, touched: bool| {
         let is_there = touched && plan.network.laws().any(is);
         is_there.then_some(Time::ZERO)
@@ -82,10 +89,13 @@ fn strikes(fault: &str, plan: &Plan<Hac>, outcome: &Outcome) -> Option<Time> {
         })
     };
     match fault {
-        "loss" => law(|law| law.loss > 0.0, traffic.lost > 0),
-        "duplicates" => law(|law| law.duplicate > 0.0, traffic.duplicated > 0),
+        "loss" => law(|law| law.loss > 0.0, traffic.lost + streams.lost > 0),
+        "duplicates" => law(
+            |law| law.duplicate > 0.0,
+            traffic.duplicated + streams.packets > 0,
+        ),
         "reordering" => law(|law| law.reorder > 0.0, true),
-        "corruption" => law(|law| law.corrupt > 0.0, traffic.corrupted > 0),
+        "corruption" => law(|law| law.corrupt > 0.0, traffic.corrupted + streams.lost > 0),
         "bandwidth" => {
             let always = law(|law| law.bandwidth.is_some(), true);
             always.or_else(|| change(|change| change.bandwidth.is_some()))
@@ -112,6 +122,12 @@ fn strikes(fault: &str, plan: &Plan<Hac>, outcome: &Outcome) -> Option<Time> {
         "clock offset" => clock(|clock| !clock.offset.is_zero()),
         "drift" => clock(|clock| clock.drift_ppm != 0).or_else(|| kind("drift")),
         "jump" => kind("jump"),
+        // A role of somebody who does not belong to the cluster.
+        "adversary" => {
+            let is_one = |role: &<P::Node as Node>::Role| format!("{role:?}").starts_with("Adversary(");
+            let is_there = plan.hosts.iter().any(|host| is_one(&host.placed.role));
+            is_there.then_some(Time::ZERO)
+        }
         other => panic!("nobody here knows what \"{other}\" is"),
     }
 }
@@ -120,9 +136,9 @@ fn strikes(fault: &str, plan: &Plan<Hac>, outcome: &Outcome) -> Option<Time> {
 type Notes = BTreeMap<u32, String>;
 
 /// The rows of the table, and the notes below it.
-fn table() -> (Vec<Row>, Notes) {
-    let path = library::root().join("nodes/src/hac/mod.rs");
-    let text = std::fs::read_to_string(path).expect("hac's page can be read");
+fn table<P: Protocol>() -> (Vec<Row>, Notes) {
+    let path = library::root().join(format!("nodes/src/{}/mod.rs", P::NAME));
+    let text = std::fs::read_to_string(path).expect("the protocol's page can be read");
     let page = text.lines().filter_map(|line| line.strip_prefix("//! "));
     let page = page
         .skip_while(|line| *line != "# What is promised")
@@ -187,38 +203,38 @@ impl Cell {
 }
 
 /// After how long a quiet each promise holds in a plan; none for those that hold always.
-fn bounds(plan: &Plan<Hac>) -> BTreeMap<String, Span> {
-    let hosts: Vec<Placed<HacNode>> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
+fn bounds<P: Protocol>(plan: &Plan<P>) -> BTreeMap<String, Span> {
+    let hosts: Vec<Placed<P::Node>> = plan.hosts.iter().map(|host| host.placed.clone()).collect();
     let setup = Setup {
         hosts: &hosts,
         rules: plan.rules,
         tolerated: plan.tolerated,
         streams: plan.network.streams,
     };
-    let bound = |kind: &squall_nodes::InvariantKind<HacNode>| {
+    let bound = |kind: &InvariantKind<P::Node>| {
         let built = kind
             .build("()", &setup)
-            .expect("a promise of hac has no parameters");
+            .expect("the promises of the house need no parameters");
         let bound = match built.promise {
             Promise::Always => Span::ZERO,
             Promise::InQuiet { bound } => bound,
         };
         (kind.name().to_owned(), bound)
     };
-    Hac::invariants().iter().map(bound).collect()
+    P::invariants().iter().map(bound).collect()
 }
 
 /// A scenario beside a row.
-struct Shown {
+struct Shown<P: Protocol> {
     name: String,
     file: ScenarioFile,
-    plan: Plan<Hac>,
+    plan: Plan<P>,
     bounds: BTreeMap<String, Span>,
 }
 
-impl Shown {
+impl<P: Protocol> Shown<P> {
     fn new(name: &str) -> Self {
-        let file = file(name);
+        let file = file::<P>(name);
         let plan = plan(&file);
         Shown {
             name: name.to_owned(),
@@ -232,7 +248,7 @@ impl Shown {
     /// wrong into `wrong`.
     fn run(&self, seeds: u64, shown: &mut BTreeMap<&str, BTreeSet<String>>, wrong: &mut Vec<String>) {
         let name = &self.name;
-        let prepared = prepare(plan(&self.file), 0);
+        let prepared = prepare(plan::<P>(&self.file), 0);
         let mut worker = prepared.worker();
         let (mut is_conclusive, mut has_fault) = (false, false);
         for seed in 0..seeds {
@@ -263,22 +279,25 @@ impl Shown {
         }
     }
 
-    /// The promises that were judged in a run, and how often. That an id is granted once is judged whenever somebody joins under
-    /// one; what counts here is that there was something to get wrong, which is an id that is given for the first time.
-    fn judged<'a>(&self, outcome: &'a Outcome) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
-        let grants = outcome.measures.iter().find(|measured| measured.name == GRANTS);
-        // The watch is started by one grant and stopped by the next.
-        let grants = grants.map_or(0, |grants| {
-            2 * grants.samples.len() as u64 + u64::from(grants.unfinished)
-        });
+    /// The promises that were judged in a run, and how often.
+    fn judged<'a>(&self, outcome: &'a Outcome) -> impl Iterator<Item = (&'a str, u64)> + use<'a, P> {
+        let claims = |fact: &str| {
+            let watch = outcome
+                .measures
+                .iter()
+                .find(|measured| measured.name == between(fact));
+            // The watch is started by one claim and stopped by the next.
+            watch.map_or(0, |watch| {
+                2 * watch.samples.len() as u64 + u64::from(watch.unfinished)
+            })
+        };
         let judged = outcome.invariants.iter().map(move |done| {
-            let promise = done.name.trim_start_matches("hac.");
-            let judged = if promise == "ids_granted_once" {
-                grants
-            } else {
-                done.judged
-            };
-            (promise, judged)
+            let counts = COUNTS.iter().find(|(promise, _)| *promise == done.name);
+            let promise = done
+                .name
+                .split_once('.')
+                .map_or(done.name.as_str(), |(_, promise)| promise);
+            (promise, counts.map_or(done.judged, |(_, fact)| claims(fact)))
         });
         judged.filter(|(_, judged)| *judged > 0)
     }
@@ -311,7 +330,7 @@ impl Shown {
         if time == Time::ZERO {
             return BTreeMap::new();
         }
-        let mut plan = plan(&self.file);
+        let mut plan = plan::<P>(&self.file);
         plan.limit = time.since(Time::ZERO) + Span::from_nanos(1);
         let cut_short = prepare(plan, 0).worker().run(outcome.seed);
         let judged = self.judged(&cut_short);
@@ -321,35 +340,70 @@ impl Shown {
     }
 }
 
-/// The plan of a file, with a watch that every grant of an id starts or stops.
-fn plan(file: &ScenarioFile) -> Plan<Hac> {
-    let plan = resolve::<Hac>(file, "Hardened");
+/// The plan of a file, with a watch for each fact that counts, which every claim of it starts or stops.
+fn plan<P: Protocol>(file: &ScenarioFile) -> Plan<P> {
+    let plan = resolve::<P>(file, "Hardened");
     let mut plan = plan.unwrap_or_else(|complaints| panic!("{}: {complaints:?}", file.name()));
-    let granted = HacFact::NAMES.iter().position(|name| *name == "granted");
-    let granted = Moment::Fact(granted.expect("hac claims what it grants"));
-    plan.measures.push(Measure {
-        name: GRANTS.to_owned(),
-        from: granted.clone(),
-        to: granted,
-        each: None,
-    });
+    let own = COUNTS
+        .iter()
+        .filter(|(promise, _)| promise.starts_with(&format!("{}.", P::NAME)));
+    for (_, fact) in own {
+        let names = <P::Node as Node>::Fact::NAMES;
+        let claimed = names.iter().position(|name| name == fact);
+        let claimed = Moment::Fact(claimed.expect("what counts is a fact"));
+        plan.measures.push(Measure {
+            name: between(fact),
+            from: claimed.clone(),
+            to: claimed,
+            each: None,
+        });
+    }
     plan
 }
 
-/// What the watch is called.
-const GRANTS: &str = "from one grant to the next";
+/// What the watch of a fact is called.
+fn between(fact: &str) -> String {
+    format!("from one {fact} to the next")
+}
 
-fn file(name: &str) -> ScenarioFile {
-    let path = format!("scenarios/hac/{name}.ron");
+fn file<P: Protocol>(name: &str) -> ScenarioFile {
+    let path = format!("scenarios/{}/{name}.ron", P::NAME);
     let text = std::fs::read_to_string(library::root().join(&path));
     let text = text.unwrap_or_else(|error| panic!("{path}: {error}"));
     ScenarioFile::parse(&path, text).unwrap_or_else(|complaints| panic!("{complaints:?}"))
 }
 
-#[test]
-fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise() {
-    let (rows, notes) = table();
-    let promises: Vec<&str> = Hac::invariants().iter().map(|kind| kind.name()).collect();
+mod hac {
+    use super::Hac;
+
+    #[test]
+    fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise() {
+        super::the_table_has_a_row_for_every_fault_and_a_column_for_every_promise::<Hac>();
+    }
+
+    #[test]
+    fn every_promise_of_the_table_is_judged_after_each_fault_and_holds() {
+        super::every_promise_of_the_table_is_judged_after_each_fault_and_holds::<Hac>();
+    }
+}
+
+mod leader {
+    use super::Leader;
+
+    #[test]
+    fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise() {
+        super::the_table_has_a_row_for_every_fault_and_a_column_for_every_promise::<Leader>();
+    }
+
+    #[test]
+    fn every_promise_of_the_table_is_judged_after_each_fault_and_holds() {
+        super::every_promise_of_the_table_is_judged_after_each_fault_and_holds::<Leader>();
+    }
+}
+
+fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise<P: Protocol>() {
+    let (rows, notes) = table::<P>();
+    let promises: Vec<&str> = P::invariants().iter().map(|kind| kind.name()).collect();
     for row in &rows {
         let columns: BTreeSet<&str> = row.cells.keys().map(String::as_str).collect();
         assert_eq!(columns, promises.iter().copied().collect(), "{}", row.fault);
@@ -367,29 +421,32 @@ fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise() {
         .flat_map(|cell| cell.notes.iter().copied())
         .collect();
     assert_eq!(used, notes.into_keys().collect(), "a note that no cell refers to");
-    let plans: Vec<Plan<Hac>> = library::files()
+    let plans: Vec<Plan<P>> = library::files()
         .iter()
-        .filter(|file| file.protocol() == "hac")
-        .map(plan)
+        .filter(|file| file.protocol() == P::NAME)
+        .map(plan::<P>)
         .collect();
     // Healings and returns belong to the rows of what they end.
     let faults = plans.iter().flat_map(|plan| &plan.timeline);
     let kinds: BTreeSet<&str> = faults.map(|step| step.fault.kind()).collect();
     for kind in Fault::KINDS {
-        assert!(kinds.contains(kind), "no scenario of hac has the fault {kind}");
+        assert!(
+            kinds.contains(kind),
+            "no scenario of {} has the fault {kind}",
+            P::NAME
+        );
     }
 }
 
-#[test]
-fn every_promise_of_the_table_is_judged_after_each_fault_and_holds() {
+fn every_promise_of_the_table_is_judged_after_each_fault_and_holds<P: Protocol>() {
     let seeds = number("SQUALL_SEEDS").unwrap_or(SEEDS);
     let mut wrong = Vec::new();
-    let (rows, notes) = table();
+    let (rows, notes) = table::<P>();
     for row in &rows {
         let mut shown: BTreeMap<&str, BTreeSet<String>> =
             row.faults().map(|fault| (fault, BTreeSet::new())).collect();
         for name in &row.files {
-            Shown::new(name).run(seeds, &mut shown, &mut wrong);
+            Shown::<P>::new(name).run(seeds, &mut shown, &mut wrong);
         }
         for (promise, cell) in &row.cells {
             let is_excused = cell

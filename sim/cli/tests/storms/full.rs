@@ -7,12 +7,12 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 
-use crate::{CLUSTERS, Weather};
+use crate::{Cluster, Speaks, Weather};
 
 /// A storm of the second family.
 #[derive(Clone, Debug)]
 pub(crate) struct Gale {
-    cluster: usize,
+    cluster: &'static Cluster,
     /// When the last host starts.
     late_ms: u64,
     seed: u64,
@@ -128,33 +128,32 @@ const LINKS: &[&str] = &[
 /// How a host comes back, ahead of what it finds on its disk.
 const DISKS: &[&str] = &["", "", ", Wiped", ", Stale", ", Stale", ", Torn", ", Corrupt"];
 
-const CUES: &[&str] = &[
-    "persist: Begun",
-    "persist: Completed",
-    r#"send_to: "*""#,
-    r#"send_to: ["c1", "c2"]"#,
-    r#"fact: "accepted""#,
-    r#"fact: "serving""#,
-];
-
-/// Draws one.
-pub(crate) fn gales() -> impl Strategy<Value = Gale> {
+/// Draws one over one of the clusters, with ambushes at what is done there.
+pub(crate) fn gales(
+    clusters: &'static [Cluster],
+    cues: &'static [&'static str],
+) -> impl Strategy<Value = Gale> {
     let bodies = (
         prop::collection::vec(gusts(), 1..20),
-        prop::collection::vec(ambushes(), 0..3),
+        prop::collection::vec(ambushes(cues), 0..3),
         (any::<u8>(), prop::sample::select(vec![Cuts::Stay, Cuts::Healed])),
     );
     let late_ms = prop_oneof![3 => Just(0), 1 => 0..9000u64];
     (
-        (0..CLUSTERS.len(), late_ms, any::<u64>()),
+        (0..clusters.len(), late_ms, any::<u64>()),
         networks(),
         machines(),
         bodies,
     )
         .prop_map(
-            |((cluster, late_ms, seed), network, machines, (gusts, ambushes, (revived, cuts_in_the_end)))| {
+            move |(
+                (cluster, late_ms, seed),
+                network,
+                machines,
+                (gusts, ambushes, (revived, cuts_in_the_end)),
+            )| {
                 Gale {
-                    cluster,
+                    cluster: &clusters[cluster],
                     late_ms,
                     seed,
                     network,
@@ -264,9 +263,9 @@ fn gusts() -> impl Strategy<Value = Gust> {
     )
 }
 
-fn ambushes() -> impl Strategy<Value = Ambush> {
+fn ambushes(cues: &'static [&'static str]) -> impl Strategy<Value = Ambush> {
     (
-        prop::sample::select(CUES),
+        prop::sample::select(cues),
         0..7usize,
         1..12u32,
         prop::sample::select(vec!["Kill", "PowerCut"]),
@@ -285,9 +284,9 @@ fn ambushes() -> impl Strategy<Value = Ambush> {
 
 impl Weather for Gale {
     fn scenario(&self) -> String {
-        let hosts = CLUSTERS[self.cluster];
-        let mut text = "Scenario(\n    protocol: \"hac\",\n".to_owned();
-        if let Some(mtu) = self.machines.mtu {
+        let Cluster { protocol, hosts, .. } = self.cluster;
+        let mut text = format!("Scenario(\n    protocol: \"{protocol}\",\n");
+        if let (Some(mtu), Speaks::Datagrams) = (self.machines.mtu, self.cluster.speaks) {
             let _ = writeln!(text, "    config: (mtu: {mtu}),");
         }
         let mut sky = Sky {
@@ -333,12 +332,10 @@ impl Weather for Gale {
             at_ms += 10;
             let _ = writeln!(text, "        At(\"{at_ms}ms\", {fault}),");
         }
-        let _ = writeln!(
-            text,
-            "    ],\n    limit: \"{}ms\",\n    seed: {},\n)",
-            at_ms.max(self.late_ms) + 18_000,
-            self.seed
-        );
+        let _ = writeln!(text, "    ],");
+        // What was unsteady may still come late.
+        self.cluster
+            .end(at_ms.max(self.late_ms) + 3_000, self.seed, &mut text);
         text
     }
 }

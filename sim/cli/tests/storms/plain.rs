@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 
-use crate::{CLUSTERS, Weather};
+use crate::{Cluster, Weather};
 
 /// One thing that a storm does; hosts are by their place, sets of hosts by their bits.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ enum What {
 /// A storm of the first family.
 #[derive(Clone, Debug)]
 pub(crate) struct Storm {
-    cluster: usize,
+    cluster: &'static Cluster,
     /// When the last host starts.
     late_ms: u64,
     seed: u64,
@@ -47,8 +47,8 @@ struct Links {
     reorder: u8,
 }
 
-/// Draws one.
-pub(crate) fn storms() -> impl Strategy<Value = Storm> {
+/// Draws one over one of the clusters.
+pub(crate) fn storms(clusters: &'static [Cluster]) -> impl Strategy<Value = Storm> {
     use What::{HealAll, Kill, OneWay, Partition, Pause, PowerCut, Restart, Resume, Wipe};
     let what = prop::sample::select(vec![
         Kill, PowerCut, Restart, Restart, Wipe, Pause, Resume, Resume, Partition, Partition, OneWay, HealAll,
@@ -70,9 +70,9 @@ pub(crate) fn storms() -> impl Strategy<Value = Storm> {
     });
     let late_ms = prop_oneof![3 => Just(0), 1 => 0..9000u64];
     let gusts = prop::collection::vec(gust, 1..20);
-    (0..CLUSTERS.len(), late_ms, any::<u64>(), links, gusts).prop_map(
-        |(cluster, late_ms, seed, links, gusts)| Storm {
-            cluster,
+    (0..clusters.len(), late_ms, any::<u64>(), links, gusts).prop_map(
+        move |(cluster, late_ms, seed, links, gusts)| Storm {
+            cluster: &clusters[cluster],
             late_ms,
             seed,
             links,
@@ -98,8 +98,8 @@ enum State {
 
 impl Weather for Storm {
     fn scenario(&self) -> String {
-        let hosts = CLUSTERS[self.cluster];
-        let mut text = "Scenario(\n    protocol: \"hac\",\n    hosts: [\n".to_owned();
+        let Cluster { protocol, hosts, .. } = self.cluster;
+        let mut text = format!("Scenario(\n    protocol: \"{protocol}\",\n    hosts: [\n");
         let mut sky = Sky {
             hosts: vec![State::Runs; hosts.len()],
             cuts: 0,
@@ -127,12 +127,8 @@ impl Weather for Storm {
                 let _ = writeln!(text, "        At(\"{at_ms}ms\", {fault}),");
             }
         }
-        let _ = writeln!(
-            text,
-            "    ],\n    limit: \"{}ms\",\n    seed: {},\n)",
-            at_ms.max(self.late_ms) + 15_000,
-            self.seed
-        );
+        let _ = writeln!(text, "    ],");
+        self.cluster.end(at_ms.max(self.late_ms), self.seed, &mut text);
         text
     }
 }
