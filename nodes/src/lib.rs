@@ -7,7 +7,7 @@
 //! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
 //! - [`history`]: what was asked and answered, and whether it is linearizable.
 //! - [`echo`]: the smallest protocol there is, as a tutorial. [`counter`]: replicas that count together. [`hac`]: the high-availability
-//!   cluster. [`leader`]: the elected leader.
+//!   cluster. [`leader`]: the elected leader, over streams. [`refinery`]: the authenticated cluster, over streams.
 //!
 //! Nothing here reads a clock, opens a socket or a file, starts a thread, or knows of the simulator.
 
@@ -28,6 +28,7 @@ pub mod node;
 pub mod outbox;
 pub mod protocol;
 pub mod recording;
+pub mod refinery;
 pub mod rng;
 pub mod seen;
 pub mod start;

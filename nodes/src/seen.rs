@@ -138,7 +138,8 @@ pub enum Change {
         /// The receiver.
         to: HostId,
     },
-    /// All that was held up of the streams from one host to another has been brought, or is given up. It disturbs the groups of both hosts.
+    /// All that was held up of the streams from one host to another has been brought, or is given up. It disturbs the group that both are
+    /// in, and nobody where they are not in one.
     StreamFlows {
         /// The sender.
         from: HostId,

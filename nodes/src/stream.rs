@@ -80,7 +80,7 @@ impl Tolerance {
 
     /// The longest that a retransmission timeout is before it backs off, where no round trip takes longer than two latencies: whatever the
     /// order in which they come, a smoothed trip and four variations come to no more than 3.52 times the longest.
-    fn longest_timeout(&self, min_rto: Span) -> Span {
+    pub(crate) fn longest_timeout(&self, min_rto: Span) -> Span {
         let trip = self.latency * 2;
         trip + (trip * 8 / 3).max(min_rto)
     }

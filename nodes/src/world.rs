@@ -213,8 +213,12 @@ impl World {
                 if let Some(place) = self.stuck.iter().position(|pair| pair == &(*from, *to)) {
                     self.stuck.swap_remove(place);
                 }
-                for host in [*from, *to] {
-                    self.hosts[host.index()].disturbed = at;
+                // Between two groups nothing goes on: it was given up, and neither was waiting for it.
+                let [one, other] = [from, to].map(|host| self.hosts[host.index()].group);
+                if one.is_some() && one == other {
+                    for host in [*from, *to] {
+                        self.hosts[host.index()].disturbed = at;
+                    }
                 }
                 self.effort += self.stuck.len() as u64;
             }
@@ -803,6 +807,10 @@ mod tests {
         world.apply(at(3), &Change::StreamStuck { from: a, to: b });
         assert_eq!(since(&world), [Time::MAX, at(1)]);
         world.apply(at(4), &Change::StreamFlows { from: a, to: b });
+        assert_eq!(since(&world), [at(4), at(1)]);
+        // Whoever goes on dialling one that is cut off keeps nobody from being quiet.
+        world.apply(at(4), &Change::StreamStuck { from: b, to: c });
+        world.apply(at(5), &Change::StreamFlows { from: b, to: c });
         assert_eq!(since(&world), [at(4), at(1)]);
         // It still is when the cut is healed: the two are in one group then.
         world.apply(at(5), &Change::Healed { layer: 1 });

@@ -4,6 +4,7 @@ use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
+use squall_nodes::refinery::Refinery;
 
 fn main() -> std::process::ExitCode {
     squall::App::new()
@@ -11,5 +12,6 @@ fn main() -> std::process::ExitCode {
         .protocol::<Hac>()
         .protocol::<Counter>()
         .protocol::<Leader>()
+        .protocol::<Refinery>()
         .main()
 }

@@ -14,6 +14,7 @@ use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
+use squall_nodes::refinery::Refinery;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
 use squall_sim::scenario::ScenarioFile;
@@ -29,6 +30,7 @@ fn runners() -> Vec<Box<dyn Runner>> {
         registered::<Echo>(),
         registered::<Hac>(),
         registered::<Leader>(),
+        registered::<Refinery>(),
     ]
 }
 

@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
+use squall_nodes::refinery::Refinery;
 use squall_nodes::{Fact, InvariantKind, Node, Placed, Promise, Protocol, Setup, Span, Time};
 use squall_sim::Outcome;
 use squall_sim::plan::{
@@ -398,6 +399,20 @@ mod leader {
     #[test]
     fn every_promise_of_the_table_is_judged_after_each_fault_and_holds() {
         super::every_promise_of_the_table_is_judged_after_each_fault_and_holds::<Leader>();
+    }
+}
+
+mod refinery {
+    use super::Refinery;
+
+    #[test]
+    fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise() {
+        super::the_table_has_a_row_for_every_fault_and_a_column_for_every_promise::<Refinery>();
+    }
+
+    #[test]
+    fn every_promise_of_the_table_is_judged_after_each_fault_and_holds() {
+        super::every_promise_of_the_table_is_judged_after_each_fault_and_holds::<Refinery>();
     }
 }
 

@@ -10,6 +10,7 @@ use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
+use squall_nodes::refinery::Refinery;
 use squall_nodes::{Protocol, Span};
 use squall_sim::outcome::Outcome;
 use squall_sim::plan::{
@@ -32,6 +33,7 @@ fn every_fault_trigger_disk_and_part_of_a_law_can_be_learnt_from_a_file_in_which
             "echo" => teach::<Echo>(file, &mut taught),
             "hac" => teach::<Hac>(file, &mut taught),
             "leader" => teach::<Leader>(file, &mut taught),
+            "refinery" => teach::<Refinery>(file, &mut taught),
             other => panic!("{}: nobody here knows the protocol {other}", file.name()),
         }
     }

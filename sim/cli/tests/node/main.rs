@@ -10,6 +10,7 @@ mod help;
 mod log;
 mod pages;
 mod process;
+mod refinery;
 mod stopping;
 mod unit;
 mod walk;

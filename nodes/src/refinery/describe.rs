@@ -1,0 +1,135 @@
+//! A packet in words, for traces.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
+use super::wire::{Decoder, Establish, Grant, Link, Packet, Report, Why};
+use crate::protocol::Describe;
+
+/// Tells people what refinery's packets say. Of each direction of a connection it keeps what is not a whole packet yet.
+#[derive(Clone, Debug, Default)]
+pub struct Describer {
+    told: BTreeMap<(SocketAddrV4, SocketAddrV4), Told>,
+}
+
+impl Describe for Describer {
+    fn datagram(&mut self, _from: SocketAddrV4, _to: SocketAddrV4, bytes: &[u8]) -> String {
+        format!(
+            "{} bytes that nobody here listens for: refinery speaks over streams",
+            bytes.len()
+        )
+    }
+
+    fn stream(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: &[u8]) -> Vec<String> {
+        self.told.entry((from, to)).or_default().take(bytes)
+    }
+}
+
+/// A packet in a line. What a secret or a proof is, it does not tell.
+pub fn tell(packet: &Packet) -> String {
+    let code = packet.code();
+    match packet {
+        Packet::Establish(Establish {
+            id,
+            version,
+            kind,
+            epoch,
+            link,
+            ..
+        }) => {
+            let is = match link {
+                Link::Node => "",
+                Link::Follower => ", who does not reign",
+                Link::Reigning => ", who reigns",
+            };
+            format!("{code}: {id}, a {kind} of version {version}, knows of epoch {epoch}{is}")
+        }
+        Packet::StartAuth(None) => format!("{code}: show the cert"),
+        Packet::StartAuth(Some(_)) => format!("{code}: prove it over this nonce"),
+        Packet::AuthStart(_) => format!("{code}: here it is"),
+        Packet::Grant(Grant { upstream, epoch }) => {
+            format!("{code}: your upstream is {upstream} in epoch {epoch}")
+        }
+        Packet::Ack => format!("{code}: understood"),
+        Packet::Dec => format!("{code}: you do not belong here"),
+        Packet::Close(None) => code.to_owned(),
+        Packet::Close(Some(Why::Full)) => format!("{code}: there is no room"),
+        Packet::Close(Some(Why::NotReigning(epoch))) => {
+            format!("{code}: I do not reign, and know of epoch {epoch}")
+        }
+        Packet::Alive(None) => code.to_owned(),
+        Packet::Alive(Some(Report::Has(upstream))) => format!("{code}: my upstream is {upstream}"),
+        Packet::Alive(Some(Report::Lost(upstream))) => format!("{code}: I have lost {upstream}"),
+        Packet::Row(row) => format!("{code}: {} at {} is below {}", row.id, row.address, row.upstream),
+        Packet::Gone(id) => format!("{code}: {id} is there no more"),
+    }
+}
+
+/// What the bytes of one direction of a connection say, as they come.
+#[derive(Clone, Debug)]
+pub struct Told {
+    decoder: Decoder,
+    is_lost: bool,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Told {
+            decoder: Decoder::new(1 << 20),
+            is_lost: false,
+        }
+    }
+}
+
+impl Told {
+    /// A line for each packet that these bytes bring to an end.
+    pub fn take(&mut self, mut bytes: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        while !self.is_lost {
+            match self.decoder.next(&mut bytes) {
+                Ok(Some(packet)) => lines.push(tell(&packet)),
+                Ok(None) => break,
+                Err(wrong) => {
+                    self.is_lost = true;
+                    lines.push(format!("no packet: {wrong}"));
+                }
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_told_when_they_end_and_rubbish_once() {
+        let mut told = Told::default();
+        assert!(told.take(b"auth:start;;{\"cert\":\"hush").is_empty());
+        assert_eq!(
+            told.take(b"\"}<EOF>conn:alive;;{}<EOF>rubbish<EOF>auth:ack;;{}<EOF>"),
+            [
+                "auth:start: here it is",
+                "conn:alive",
+                "no packet: no code that there is"
+            ]
+        );
+        assert!(told.take(b"auth:ack;;{}<EOF>").is_empty());
+    }
+
+    #[test]
+    fn who_dials_is_told_with_what_it_is() {
+        let mut told = Told::default();
+        let bytes =
+            b"conn:establish;;{\"id\":\"n1\",\"version\":\"1\",\"type\":\"crusher\",\"epoch\":\"4\"}<EOF>\
+                      auth:ack;;{\"upstream\":\"10.0.0.1:7500\",\"epoch\":\"4\"}<EOF>";
+        assert_eq!(
+            told.take(bytes),
+            [
+                "conn:establish: n1, a crusher of version 1, knows of epoch 4",
+                "auth:ack: your upstream is 10.0.0.1:7500 in epoch 4"
+            ]
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! In quiet, the one that reigns knows who is there.
+
+use std::collections::BTreeSet;
+
+use super::super::RefineryNode;
+use super::bounds::Terms;
+use super::standing::Standings;
+use crate::invariant::{Breach, InQuiet, Judged};
+use crate::node::HostId;
+use crate::protocol::Setup;
+use crate::seen::Seen;
+use crate::time::{Span, Time};
+use crate::world::{Group, World};
+
+/// The promise, for every master that reigns: two of them are another promise's.
+#[derive(Clone)]
+pub(super) struct RegistryTrue {
+    standings: Standings,
+    bound: Span,
+}
+
+impl RegistryTrue {
+    pub(super) fn new(setup: &Setup<'_, RefineryNode>) -> Self {
+        RegistryTrue {
+            standings: Standings::new(setup),
+            bound: Terms::of(setup).registry_true(),
+        }
+    }
+}
+
+impl InQuiet<RefineryNode> for RegistryTrue {
+    fn observe(&mut self, at: Time, seen: &Seen<'_, RefineryNode>, world: &World) -> Judged {
+        self.standings.observe(at, seen, world)
+    }
+
+    fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach> {
+        let [chief] = self.standings.reigning(&group.hosts)[..] else {
+            return Ok(Judged::NotConcerned);
+        };
+        if self.standings.reign_since(&group.hosts) + self.bound > at {
+            return Ok(Judged::NotConcerned);
+        }
+        let name = world.name(chief);
+        let registry = self.standings.registry(chief);
+        let mut listed = BTreeSet::<HostId>::new();
+        // Whoever has come or gone a moment ago may be on its way back.
+        let mut recent = BTreeSet::<HostId>::new();
+        for (address, (is_listed, since)) in registry {
+            let Some(host) = world.host_at(*address.ip()) else {
+                continue;
+            };
+            if *since + self.bound > at {
+                recent.insert(host);
+            } else if *is_listed {
+                listed.insert(host);
+            }
+        }
+        if let Some(gone) = listed.iter().find(|host| !group.contains(**host)) {
+            let detail = format!(
+                "{name} has {} in its registry, which is down or cannot be reached",
+                world.name(*gone)
+            );
+            return Err(Breach::new(detail, [chief, *gone]));
+        }
+        let is_expected = |host: &&HostId| {
+            self.standings.cast.is_node(**host) && self.standings.cast.may_join(**host, chief, world)
+        };
+        let mut expected = group.hosts.iter().filter(is_expected);
+        if let Some(missing) = expected.find(|host| !listed.contains(*host) && !recent.contains(*host)) {
+            let detail = format!("{name} does not have {} in its registry", world.name(*missing));
+            return Err(Breach::new(detail, [chief, *missing]));
+        }
+        Ok(Judged::Yes)
+    }
+}

@@ -1,0 +1,347 @@
+//! refinery's nodes as processes: the walk-through of its page, and what strangers of no manners get, and cost.
+
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::pages::page;
+use crate::process::{Folder, Node, PATIENCE, address, squall};
+
+#[expect(clippy::disallowed_types, reason = "a test is a stranger at a node's gate")]
+type Stream = std::net::TcpStream;
+
+/// The walk-through on the page of the protocol.
+fn walk_through() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nodes/src/refinery/mod.rs");
+    let page = std::fs::read_to_string(page).expect("refinery has a page");
+    let lines: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("//!")).collect();
+    let page = lines.join("\n");
+    let (_, section) = page.split_once("\n # Run it live\n").expect("a walk-through");
+    let (section, _) = section.split_once("\n # ").unwrap_or((section, ""));
+    section.to_owned()
+}
+
+/// The lines of one of its blocks of commands.
+fn commands(section: &str, nth: usize) -> Vec<String> {
+    let block = section.split("```sh\n").nth(nth).expect("a block");
+    let (block, _) = block.split_once("```").expect("its end");
+    let lines = block.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+/// What a node answers to `Status` on its pages, and how often it has claimed what.
+fn status(pages: &str) -> Value {
+    let (_, _, status) = page(pages, "/status.json", "*/*");
+    serde_json::from_str(&status).expect("JSON")
+}
+
+fn claims(pages: &str, fact: &str) -> u64 {
+    status(pages)["claims"][fact].as_u64().unwrap_or(0)
+}
+
+/// Waits until it is so.
+fn is_in_time(what: &str, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "{what} is not in time");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn the_three_terminals_of_its_page_do_what_it_says() {
+    let section = walk_through();
+    let [master, standby, node] = &commands(&section, 1)[..] else {
+        panic!("three terminals")
+    };
+    let [ask, curl] = &commands(&section, 2)[..] else {
+        panic!("two questions")
+    };
+    // The same words, at an address that nobody else has, with a port that the system has free for the pages.
+    let folder = Folder::new();
+    let at = address();
+    let program = |line: &str| -> Command {
+        let mut words = line.split(' ').map(|word| match word {
+            "127.0.0.1" => at.clone(),
+            "127.0.0.1:9100" | "127.0.0.1:9101" => format!("{at}:0"),
+            other => other.to_owned(),
+        });
+        assert_eq!(words.next().as_deref(), Some("squall"), "{line}");
+        let words: Vec<String> = words.collect();
+        let mut command = squall(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        command.current_dir(folder.at("."));
+        command
+    };
+    let start = |line: &str| {
+        let mut command = program(line);
+        command.args(["--address", &at, "--log-level", "debug"]);
+        Node::spawn(command)
+    };
+    let mut m = start(master);
+    m.pages();
+    m.says(&["fact=\"serving\""]);
+    let mut s = start(standby);
+    let of_s = s.pages();
+    s.says(&["fact=\"following\""]);
+    let mut n1 = start(node);
+    n1.says(&["fact=\"joined\"", &format!("{at}:7500")]);
+    n1.says(&["fact=\"attached\""]);
+    m.signal("INT");
+    assert_eq!(m.end().0.code(), Some(0));
+    s.says(&["fact=\"suspected\""]);
+    s.says(&["fact=\"promoted\""]);
+    n1.says(&["fact=\"orphaned\""]);
+    n1.says(&["fact=\"joined\"", &format!("{at}:7501")]);
+    let asked = program(ask).output().expect("it starts");
+    let asked = String::from_utf8(asked.stdout).expect("UTF-8");
+    assert!(asked.contains(&format!("master: \"{at}:7501\"")), "{asked}");
+    assert!(curl.ends_with("http://127.0.0.1:9101/status.json"), "{curl}");
+    let answer = &status(&of_s)["answer"]["Status"];
+    assert_eq!(answer["standing"], "Reigning", "{answer}");
+    assert_eq!(answer["below"][0]["id"], "n1", "{answer}");
+    let mut again = start(master);
+    again.says(&["incarnation=1", "disk=Kept"]);
+    again.says(&["fact=\"following\"", &format!("{at}:7501")]);
+}
+
+/// A master and some nodes, each at an address of its own, and where they have their pages. No honest one misses another however slow
+/// the machine is: that is all that differs from the settings of the profile.
+struct Cluster {
+    /// The master first.
+    nodes: Vec<(Node, String)>,
+    at: String,
+    files: Folder,
+}
+
+impl Cluster {
+    fn start(nodes: usize) -> Self {
+        let at = address();
+        let mut cluster = Cluster {
+            nodes: Vec::new(),
+            at: at.clone(),
+            files: Folder::new(),
+        };
+        cluster.add("m", "Master", &at, "serving");
+        for nth in 0..nodes {
+            cluster.join(&format!("n{nth}"));
+        }
+        cluster
+    }
+
+    fn join(&mut self, name: &str) {
+        self.add(name, "Node(\"crusher\")", &address(), "attached");
+    }
+
+    fn add(&mut self, name: &str, role: &str, own: &str, until: &str) {
+        let Cluster { at, files, .. } = self;
+        let settings = "silence: \"10m\", patience: \"10m\"";
+        let text = format!(
+            r#"Node(
+    protocol: "refinery",
+    name: "{name}",
+    role: {role},
+    address: "{own}",
+    config: (masters: ["{at}:7500"], {settings}),
+    http: "{own}:0",
+)"#
+        );
+        let file = files.file(&format!("{name}.ron"), &text);
+        let mut node = Node::start(&[&file, "--log-level", "debug"]);
+        let pages = node.pages();
+        node.says(&[&format!("fact=\"{until}\"")]);
+        self.nodes.push((node, pages));
+    }
+
+    fn master(&self) -> &str {
+        &self.nodes[0].1
+    }
+
+    /// Dials the master, from the address of nobody in the cluster.
+    fn dial(&self) -> std::io::Result<Stream> {
+        dial(&self.at)
+    }
+
+    /// That no node has lost anything, and the master none of them.
+    fn assert_nobody_was_lost(&self) {
+        for (_, pages) in &self.nodes {
+            for fact in ["orphaned", "detached", "struck_off"] {
+                assert_eq!(claims(pages, fact), 0, "{fact}: {}", status(pages)["facts"]);
+            }
+        }
+        let below = &status(self.master())["answer"]["Status"]["below"];
+        let below = below.as_array().expect("a registry");
+        assert_eq!(below.len(), self.nodes.len() - 1, "{below:?}");
+        assert!(below.iter().all(|node| node["is_here"] == true), "{below:?}");
+    }
+}
+
+fn dial(at: &str) -> std::io::Result<Stream> {
+    let to = format!("{at}:7500").parse().expect("an address");
+    // One that finds no room in the kernel's line is not waited for.
+    let stream = Stream::connect_timeout(&to, Duration::from_millis(200))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Waits until the other end has closed.
+fn is_closed(mut stream: &Stream) -> bool {
+    stream.set_nonblocking(false).expect("a socket");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut bytes = [0; 4096];
+    loop {
+        match stream.read(&mut bytes) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(why) => return why.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Whether the other end has closed by now.
+fn is_over(mut stream: &Stream) -> bool {
+    stream.set_nonblocking(true).expect("a socket");
+    loop {
+        match stream.read(&mut [0; 4096]) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(why) => return why.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// A packet by which somebody says who it is.
+const ESTABLISH: &str = r#"conn:establish;;{"id":"x","version":"1","type":"crusher","port":"7501"}<EOF>"#;
+
+#[test]
+fn whatever_is_no_packet_or_out_of_turn_is_closed_with_a_fact() {
+    let cluster = Cluster::start(1);
+    let deep = format!("conn:establish;;{}<EOF>", "[".repeat(200));
+    let long = format!("conn:establish;;{{\"id\":\"{}", "x".repeat(8_192));
+    let garbage: [(&[u8], &str); 9] = [
+        (b"\0\xff\xfe\x80 no packet at all<EOF>", "Unreadable"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n<EOF>", "Unreadable"),
+        (b"conn:establish;;{\"id\":<EOF>", "Unreadable"),
+        (b"conn:nothing;;{}<EOF>", "Unreadable"),
+        (deep.as_bytes(), "Unreadable"),
+        (long.as_bytes(), "Unreadable"),
+        (b"conn:alive;;{}<EOF>", "Turn"),
+        (
+            b"auth:ack;;{\"upstream\":\"127.0.0.1:1\",\"epoch\":\"9\"}<EOF>",
+            "Turn",
+        ),
+        (b"auth:dec;;{}<EOF>", "Turn"),
+    ];
+    for (nth, (bytes, why)) in garbage.into_iter().enumerate() {
+        let mut stream = cluster.dial().expect("the master listens");
+        let before = claims(cluster.master(), "closed");
+        // It may be closed while it still writes.
+        let _ = stream.write_all(bytes);
+        assert!(is_closed(&stream), "garbage {nth}");
+        is_in_time("the fact", || claims(cluster.master(), "closed") == before + 1);
+        let facts = status(cluster.master())["facts"].to_string();
+        assert!(facts.contains(&format!("why: {why}")), "garbage {nth}: {facts}");
+    }
+    cluster.assert_nobody_was_lost();
+}
+
+#[test]
+fn a_hundred_megabytes_and_a_byte_now_and_then_end_when_they_are_too_long() {
+    let cluster = Cluster::start(2);
+    let mut endless = cluster.dial().expect("the master listens");
+    let _ = endless.write_all(b"conn:establish;;{\"id\":\"");
+    let chunk = vec![b'x'; 1 << 16];
+    // What comes after the end is read and thrown away for a while, or reset.
+    for _ in 0..(100 << 20) / chunk.len() {
+        if endless.write_all(&chunk).is_err() {
+            break;
+        }
+    }
+    is_in_time("the fact", || claims(cluster.master(), "closed") == 1);
+    let facts = status(cluster.master())["facts"].to_string();
+    assert!(facts.contains("Unreadable(TooLong)"), "{facts}");
+    assert!(is_closed(&endless));
+    // A reading that times out is the pause between two bytes.
+    let mut slow = cluster.dial().expect("the master listens");
+    slow.set_read_timeout(Some(Duration::from_millis(250)))
+        .expect("a timeout");
+    let began = Instant::now();
+    let bytes = ESTABLISH.bytes().cycle();
+    let mut sent = 0;
+    for byte in bytes {
+        if slow.write_all(&[byte]).is_err() {
+            break;
+        }
+        sent += 1;
+        match slow.read(&mut [0; 256]) {
+            Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Ok(read) if read > 0 => {}
+            _ => break,
+        }
+        assert!(began.elapsed() < PATIENCE, "nobody stopped it after {sent} bytes");
+    }
+    assert!(sent < ESTABLISH.len(), "it was let finish");
+    is_in_time("the other fact", || claims(cluster.master(), "closed") == 2);
+    let facts = status(cluster.master())["facts"].to_string();
+    assert!(facts.contains("why: Slow"), "{facts}");
+    cluster.assert_nobody_was_lost();
+}
+
+#[test]
+fn ten_thousand_connections_from_one_peer_cost_no_honest_node_its_own() {
+    let mut cluster = Cluster::start(3);
+    let at = cluster.at.clone();
+    let flood = thread::spawn(move || {
+        let (mut kept, mut over, mut refused) = (Vec::new(), 0, 0);
+        for nth in 0..10_000_usize {
+            // A port that is used up, or a line of the kernel's that is full, is one that got nowhere.
+            let Ok(mut stream) = dial(&at) else {
+                refused += 1;
+                continue;
+            };
+            let says: &[u8] = match nth % 4 {
+                0 => b"",
+                1 => b"conn:est",
+                2 => b"no packet at all<EOF>",
+                _ => ESTABLISH.as_bytes(),
+            };
+            let _ = stream.write_all(says);
+            kept.push(stream);
+            // Those that are over take a descriptor of this process each.
+            if kept.len() >= 300 {
+                let before = kept.len();
+                kept.retain(|stream| !is_over(stream));
+                over += before - kept.len();
+            }
+        }
+        (kept, over, refused)
+    });
+    // Meanwhile a new node is let in, and what the master holds is bounded.
+    cluster.join("late");
+    while !flood.is_finished() {
+        let counts = status(cluster.master());
+        let streams = &counts["streams"]["open"];
+        assert!(streams.as_u64().is_none_or(|open| open <= 256 + 16), "{streams}");
+        thread::yield_now();
+    }
+    let (kept, over, refused) = flood.join().expect("the flood ends");
+    assert!(
+        over + refused > 9_000,
+        "{over} were closed, {refused} got nowhere"
+    );
+    // By the node itself, of those that its host let pass.
+    let told = status(cluster.master());
+    assert!(
+        told["claims"]["closed"].as_u64() > Some(100),
+        "{}",
+        told["claims"]
+    );
+    cluster.assert_nobody_was_lost();
+    // Those that are still there have not been let in in time.
+    assert!(kept.iter().all(is_closed), "a stranger was let stay");
+    cluster.join("later");
+    cluster.assert_nobody_was_lost();
+}
