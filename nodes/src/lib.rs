@@ -7,7 +7,7 @@
 //! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
 //! - [`history`]: what was asked and answered, and whether it is linearizable.
 //! - [`echo`]: the smallest protocol there is, as a tutorial. [`counter`]: replicas that count together. [`hac`]: the high-availability
-//!   cluster. [`refinery`]: the authenticated cluster, over streams.
+//!   cluster. [`leader`]: the elected leader, over streams. [`refinery`]: the authenticated cluster, over streams.
 //!
 //! Nothing here reads a clock, opens a socket or a file, starts a thread, or knows of the simulator.
 
@@ -22,6 +22,7 @@ pub mod hac;
 pub mod history;
 pub mod invariant;
 pub mod latency;
+pub mod leader;
 pub mod link;
 pub mod node;
 pub mod outbox;

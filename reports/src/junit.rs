@@ -16,7 +16,7 @@ use squall_sim::plan::Expect;
 use squall_sim::scenario::Complaint;
 
 use crate::compare::Made;
-use crate::look::{Colour, Columns, Look, harmless, listed, span};
+use crate::look::{Look, Repeats, harmless, listed, span};
 use crate::text;
 
 /// What becomes one XML file.
@@ -70,14 +70,13 @@ enum CameTo {
 }
 
 impl Junit {
-    /// No suites yet. The title is what the whole is called; `program` calls the program in commands.
-    pub fn new(title: &str, program: &str) -> Self {
+    /// No suites yet. The title is what the whole is called; `program` calls the program in commands, of which one repeats a run.
+    pub fn new(title: &str, program: &str, repeats: Repeats) -> Self {
         Junit {
             title: title.to_owned(),
             look: Look {
-                colour: Colour::Plain,
-                program: program.to_owned(),
-                columns: Columns::default(),
+                repeats,
+                ..Look::plain(program)
             },
             suites: Vec::new(),
         }

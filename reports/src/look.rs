@@ -9,8 +9,19 @@ pub struct Look {
     pub colour: Colour,
     /// What calls the program, as a shell reads it, in commands that repeat a run: `squall`, `cargo run --`.
     pub program: String,
+    /// Which command repeats a run.
+    pub repeats: Repeats,
     /// How wide columns are.
     pub columns: Columns,
+}
+
+/// The command that repeats a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// It was simulated, and comes out the same.
+    Run,
+    /// It was played on live processes, and is played again.
+    Live,
 }
 
 /// Whether a text has colours.
@@ -61,6 +72,7 @@ impl Look {
         Look {
             colour: Colour::Plain,
             program: program.to_owned(),
+            repeats: Repeats::Run,
             columns: Columns::default(),
         }
     }
@@ -83,8 +95,12 @@ impl Look {
 
     /// The command that repeats a run.
     pub fn run_command(&self, scenario: &str, rules: &str, seed: u64) -> String {
+        let command = match self.repeats {
+            Repeats::Run => "run",
+            Repeats::Live => "live",
+        };
         format!(
-            "{} run {} --rules {} --seed {seed}",
+            "{} {command} {} --rules {} --seed {seed}",
             self.program,
             file(scenario),
             quoted(rules)
@@ -255,6 +271,14 @@ mod tests {
         assert_eq!(
             look.run_command("scenarios/hac/x.ron", "Original", 7),
             "squall run scenarios/hac/x.ron --rules Original --seed 7"
+        );
+        let live = Look {
+            repeats: Repeats::Live,
+            ..look.clone()
+        };
+        assert_eq!(
+            live.run_command("x.ron", "A", 0),
+            "squall live x.ron --rules A --seed 0"
         );
         assert_eq!(
             look.run_command("my it's.ron", "A", 0),

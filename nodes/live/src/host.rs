@@ -38,6 +38,9 @@ use crate::wires::Unheard;
 use asks::Open;
 use take::Due;
 
+/// How long a node that nobody attends may be kept from running before that counts.
+pub(crate) const STALL: Span = Span::from_millis(100);
+
 /// One live host. There is no other in its process, so its place is 0.
 pub(crate) struct Host<N: Node> {
     pub(super) settings: Settings<N>,
@@ -263,7 +266,7 @@ impl<N: Node> Host<N> {
 impl Marks {
     fn of(attendance: &Attendance) -> Self {
         let (every, stall) = match attendance {
-            Attendance::Alone => (None, Span::LONGEST),
+            Attendance::Alone => (None, STALL),
             Attendance::Attended {
                 mark_every, stall, ..
             } => (Some(*mark_every), *stall),

@@ -96,7 +96,8 @@ crate::facts! {
             /// The peer.
             addr: SocketAddrV4,
         },
-        /// Datagrams came that are no packets for this node. Claimed when the count reaches 1, 2, 4, 8, …
+        /// Datagrams came that are no packets for this node. Claimed when the count reaches 1, 2, 4, 8, …: how often it is claimed says
+        /// little, its `count` how many came.
         "unreadable" => Unreadable {
             /// Why.
             kind: WireError,

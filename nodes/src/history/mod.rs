@@ -28,7 +28,8 @@
 //! - [`Spec`]: sequential objects, and three that are often needed: [`Register`], [`Counter`], [`Kv`].
 //! - [`Collector`] and [`History`]: a run's calls and answers as plain data; [`Operation`]: the same as calls of an object.
 //! - [`check`]: a whole history. [`Online`]: one that is being made, at every answer. Both are exact and bounded, and say so when they could
-//!   not find out. They are held against each other, and against every order of small histories, in `nodes/tests/history`.
+//!   not find out. They are held against each other, and against every order of small histories, in `nodes/tests/history`,
+//!   and against another project's checker in `nodes/tests/oracle`.
 //! - [`AnsweredOnce`] and [`AnsweredInQuiet`]: how often calls are answered.
 //!
 //! [`crate::counter`] is the example: a replicated counter, and two broken ones that are caught.

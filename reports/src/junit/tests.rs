@@ -7,10 +7,11 @@ use squall_sim::outcome::{Outcome, SweepOutcome};
 use squall_sim::scenario::Complaint;
 
 use super::{Junit, Notes};
+use crate::look::Repeats;
 use crate::sample;
 
 fn junit() -> Junit {
-    Junit::new("squall run", "squall")
+    Junit::new("squall run", "squall", Repeats::Run)
 }
 
 /// The elements of a name below a node.

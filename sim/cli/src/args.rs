@@ -129,7 +129,7 @@ pub(crate) struct LiveArgs {
     #[arg(long, value_name = "N", value_parser = crate::seeds::seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// How often to play each
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<100_000>)]
     pub(crate) runs: u64,
     /// Only this rule set [default: all of the protocol's]
     #[arg(long, value_name = "NAME")]
@@ -279,10 +279,10 @@ pub(crate) struct ReplayArgs {
     #[arg(long, short = 'v')]
     pub(crate) story: bool,
     /// Tell the inputs from this one on; the first is 1
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = counted_from_1)]
     pub(crate) from: Option<u64>,
     /// Tell the inputs up to this one
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = counted_from_1)]
     pub(crate) to: Option<u64>,
     #[command(flatten)]
     pub(crate) says: Says,
@@ -294,7 +294,7 @@ pub(crate) struct CompareArgs {
     #[arg(value_name = "SCENARIO")]
     pub(crate) file: PathBuf,
     /// How many live runs, in real time, one after the other
-    #[arg(long, value_name = "N", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value = "30", value_parser = up_to::<10_000>)]
     pub(crate) live_runs: u64,
     /// The seeds of the simulated runs: `A..B` without B, `A..=B` with it, or how many, from 0
     #[arg(
@@ -311,7 +311,7 @@ pub(crate) struct CompareArgs {
     #[arg(long)]
     pub(crate) calibrate: bool,
     /// In how many simulated runs one thing has to come before another to be an order that live runs are held against
-    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = counted_from_1)]
     pub(crate) support: u64,
     /// Write all samples of both worlds as comma-separated values
     #[arg(long, value_name = "OUT")]
@@ -471,6 +471,22 @@ fn asked_about(doors: &[Box<dyn Living>], words: &[std::ffi::OsString]) -> Optio
     let [_, node, rest @ ..] = words else { return None };
     let name = |word| doors.iter().map(|door| door.name()).find(|name| word == *name);
     (node == "node").then(|| rest.iter().find_map(name)).flatten()
+}
+
+/// Reads a number of which the first is 1.
+fn counted_from_1(text: &str) -> Result<u64, String> {
+    match crate::seeds::seed(text) {
+        Ok(number) if number >= 1 => Ok(number),
+        _ => Err(format!("`{text}` is not a whole number from 1 on")),
+    }
+}
+
+/// Reads how often something is done that takes its time.
+fn up_to<const MOST: u64>(text: &str) -> Result<u64, String> {
+    match crate::seeds::seed(text) {
+        Ok(number) if (1..=MOST).contains(&number) => Ok(number),
+        _ => Err(format!("`{text}` is not a whole number from 1 to {MOST}")),
+    }
 }
 
 /// A setting and its value, of `misses=3`.

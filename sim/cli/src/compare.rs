@@ -68,8 +68,8 @@ pub(crate) fn compare(
     let simulated = u128::from(asked.end() - asked.start()) + 1;
     if args.live_runs < FEWEST_LIVE || simulated < u128::from(FEWEST_SIMULATED) {
         session.tell(&format!(
-            "note: so few runs are told, and nothing more can be said of them: that takes {FEWEST_SIMULATED} simulated runs and \
-             {FEWEST_LIVE} live ones at least"
+            "note: so few runs can show that live falls outside of what was simulated, and not that it lies within: that takes \
+             {FEWEST_SIMULATED} simulated runs and {FEWEST_LIVE} live ones at least"
         ));
     }
     let named = [args.file.clone()];

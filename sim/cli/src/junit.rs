@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use squall_reports::junit::{Junit, Notes};
+use squall_reports::look::Repeats;
 
 use crate::args::How;
 use crate::outfile::{self, JUNIT};
@@ -34,7 +35,11 @@ impl Asked {
         }
         outfile::look_ahead(path, &JUNIT, named)?;
         let program = &session.program;
-        let junit = Junit::new(&format!("{program} {command}"), program);
+        let repeats = match command {
+            "live" => Repeats::Live,
+            _ => Repeats::Run,
+        };
+        let junit = Junit::new(&format!("{program} {command}"), program, repeats);
         Ok(Asked {
             to: Some((path.clone(), junit)),
         })

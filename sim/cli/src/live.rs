@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 use indicatif::ProgressBar;
 use squall_nodes::{Span, Time};
 use squall_reports::json;
-use squall_reports::look::{Look, counted};
+use squall_reports::look::{Look, Repeats, counted};
 use squall_reports::text::{self, Tallied, Tally};
 use squall_sim::live::LiveRun;
 use squall_sim::outcome::{Standing, Verdict};
@@ -88,7 +88,10 @@ pub(crate) fn live(
     };
     let mut report = Report {
         args,
-        look: session.look(&args.how, files::columns(&all)),
+        look: Look {
+            repeats: Repeats::Live,
+            ..session.look(&args.how, files::columns(&all))
+        },
         is_one_file: all.len() == 1,
         told: Vec::new(),
         tally: Tally::default(),

@@ -3,6 +3,7 @@
 use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_nodes::refinery::Refinery;
 
 fn main() -> std::process::ExitCode {
@@ -10,6 +11,7 @@ fn main() -> std::process::ExitCode {
         .protocol::<Echo>()
         .protocol::<Hac>()
         .protocol::<Counter>()
+        .protocol::<Leader>()
         .protocol::<Refinery>()
         .main()
 }

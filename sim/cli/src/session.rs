@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use squall_reports::look::{Colour, Columns, Look, grouped};
+use squall_reports::look::{Colour, Columns, Look, Repeats, grouped};
 use squall_sim::scenario::{Complaints, Style};
 
 use crate::args::{How, When};
@@ -93,6 +93,7 @@ impl<'a> Session<'a> {
         Look {
             colour: self.colour(colour, self.surroundings.stdout),
             program: self.program.clone(),
+            repeats: Repeats::Run,
             columns,
         }
     }

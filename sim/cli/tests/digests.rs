@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_nodes::refinery::Refinery;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
@@ -28,6 +29,7 @@ fn runners() -> Vec<Box<dyn Runner>> {
         registered::<Counter>(),
         registered::<Echo>(),
         registered::<Hac>(),
+        registered::<Leader>(),
         registered::<Refinery>(),
     ]
 }

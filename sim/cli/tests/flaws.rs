@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use squall_nodes::Protocol;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_nodes::refinery::Refinery;
 use squall_sim::plan::{Expect, Plan};
 use squall_sim::prepare;
@@ -78,6 +79,25 @@ mod hac {
     #[test]
     fn each_fault_is_needed_or_is_marked_as_scenery() {
         super::each_fault_is_needed_or_is_marked_as_scenery::<Hac>();
+    }
+}
+
+mod leader {
+    use super::Leader;
+
+    #[test]
+    fn every_file_that_expects_a_violation_says_that_it_shows_a_flaw() {
+        super::every_file_that_expects_a_violation_says_that_it_shows_a_flaw::<Leader>();
+    }
+
+    #[test]
+    fn without_its_timeline_a_flaw_does_not_show() {
+        super::without_its_timeline_a_flaw_does_not_show::<Leader>();
+    }
+
+    #[test]
+    fn each_fault_is_needed_or_is_marked_as_scenery() {
+        super::each_fault_is_needed_or_is_marked_as_scenery::<Leader>();
     }
 }
 

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_nodes::refinery::Refinery;
 use squall_nodes::{Fact, InvariantKind, Node, Placed, Promise, Protocol, Setup, Span, Time};
 use squall_sim::Outcome;
@@ -384,6 +385,20 @@ mod hac {
     #[test]
     fn every_promise_of_the_table_is_judged_after_each_fault_and_holds() {
         super::every_promise_of_the_table_is_judged_after_each_fault_and_holds::<Hac>();
+    }
+}
+
+mod leader {
+    use super::Leader;
+
+    #[test]
+    fn the_table_has_a_row_for_every_fault_and_a_column_for_every_promise() {
+        super::the_table_has_a_row_for_every_fault_and_a_column_for_every_promise::<Leader>();
+    }
+
+    #[test]
+    fn every_promise_of_the_table_is_judged_after_each_fault_and_holds() {
+        super::every_promise_of_the_table_is_judged_after_each_fault_and_holds::<Leader>();
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_nodes::refinery::Refinery;
 use squall_nodes::{Placed, Protocol, Setup};
 use squall_sim::plan::{Plan, PlannedHost, PlannedInvariant, Work};
@@ -125,6 +126,7 @@ fn every_file_has_a_resolved_form_that_says_the_same() {
             "counter" => says_the_same::<Counter>(&file),
             "echo" => says_the_same::<Echo>(&file),
             "hac" => says_the_same::<Hac>(&file),
+            "leader" => says_the_same::<Leader>(&file),
             "refinery" => says_the_same::<Refinery>(&file),
             other => panic!("{} is of {other}, which this test does not know", file.name()),
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
+use squall_nodes::leader::Leader;
 use squall_nodes::refinery::Refinery;
 use squall_nodes::{Protocol, Span};
 use squall_sim::outcome::Outcome;
@@ -30,8 +31,10 @@ fn every_fault_trigger_disk_and_part_of_a_law_can_be_learnt_from_a_file_in_which
         match file.protocol() {
             "counter" => teach::<Counter>(file, &mut taught),
             "echo" => teach::<Echo>(file, &mut taught),
+            "hac" => teach::<Hac>(file, &mut taught),
+            "leader" => teach::<Leader>(file, &mut taught),
             "refinery" => teach::<Refinery>(file, &mut taught),
-            _ => teach::<Hac>(file, &mut taught),
+            other => panic!("{}: nobody here knows the protocol {other}", file.name()),
         }
     }
     let missing: Vec<String> = all().into_iter().filter(|what| !taught.contains(what)).collect();

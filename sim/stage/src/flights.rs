@@ -31,6 +31,9 @@ impl Flights {
         let cannot = |why: io::Error| {
             StageError::system(format!("make a folder for recordings in {}", into.display()), why)
         };
+        if into.exists() && !into.is_dir() {
+            return Err(cannot(io::Error::other("it is not a folder")));
+        }
         fs::create_dir_all(into).map_err(cannot)?;
         let into = into.canonicalize().map_err(cannot)?;
         let stem = Path::new(scenario).file_stem().unwrap_or_default();

@@ -58,8 +58,8 @@ impl<N: Node> Host<N> {
         self.flush();
         if let Attendance::Attended { .. } = self.settings.attendance {
             self.marks.due = at + self.marks.every;
-            self.marks.told_until = at;
         }
+        self.marks.told_until = at;
         self.booted = Some(at);
         let placed = &self.settings.placed;
         let rng = NodeRng::new(self.seed, HostKey::of(&placed.name), incarnation);

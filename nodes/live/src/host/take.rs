@@ -331,7 +331,7 @@ impl<N: Node> Host<N> {
 
     /// Tells what it has come to, when it is time to; and that it was kept from running, when it is late for anything.
     fn mark(&mut self) {
-        if self.marks.due == Time::MAX {
+        if self.booted.is_none() {
             return;
         }
         let due = self.wake_up(self.timers.next());

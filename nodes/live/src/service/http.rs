@@ -12,12 +12,14 @@ use squall_nodes::Node;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::pages::{self, Asker};
 
 /// How many may be connected at a time. Others wait in the kernel's queue.
-const MOST: usize = 32;
+const MOST: usize = 128;
+/// How long nobody may be that has not asked for anything: who holds many places without asking has them for no longer.
+const SILENT: Duration = Duration::from_secs(1);
 /// How long each may be: a page takes a moment, and who asks for many connects anew.
 const LONGEST: Duration = Duration::from_secs(10);
 /// How long nobody is taken when the system has no room for another connection.
@@ -54,10 +56,12 @@ impl Listener for Guests {
         loop {
             match self.listener.accept().await {
                 Ok((stream, from)) => {
-                    let leaves = Box::pin(tokio::time::sleep(LONGEST));
+                    let came = Instant::now();
                     let guest = Guest {
                         stream,
-                        leaves,
+                        came,
+                        leaves: Box::pin(tokio::time::sleep_until(came + SILENT)),
+                        has_asked: false,
                         _place: place,
                     };
                     return (guest, from);
@@ -75,6 +79,9 @@ impl Listener for Guests {
 /// A connection that ends in good time.
 pub(super) struct Guest {
     stream: TcpStream,
+    came: Instant,
+    /// Whether it was answered something: it has asked for it then.
+    has_asked: bool,
     leaves: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -106,6 +113,11 @@ impl AsyncWrite for Guest {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if !self.has_asked {
+            self.has_asked = true;
+            let leaves = self.came + LONGEST;
+            self.leaves.as_mut().reset(leaves);
+        }
         self.poll_time(context)?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

@@ -31,7 +31,11 @@ pub(super) fn text<N: Node>(status: &Status, lost: u64) -> Result<String, fmt::E
         ("fact", (*name).to_owned(), count)
     };
     let facts: Vec<_> = <N::Fact as Fact>::NAMES.iter().map(fact).collect();
-    book.counters("facts", "Facts that the node claimed", facts);
+    book.counters(
+        "facts",
+        "Facts that the node claimed. One of something that happens again and again is claimed the 1st, 2nd, 4th, 8th, … time, with its count",
+        facts,
+    );
     let writes = [
         ("result", "completed".to_owned(), status.writes.completed),
         ("result", "failed".to_owned(), status.writes.failed),
@@ -47,7 +51,7 @@ pub(super) fn text<N: Node>(status: &Status, lost: u64) -> Result<String, fmt::E
     );
     book.counter(
         "stalls",
-        "How often the node was kept from running for too long",
+        "How often the node was late for what was due, by more than 100 ms where nobody attends it",
         status.stalls.count,
     );
     book.gauge(

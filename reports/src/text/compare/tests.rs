@@ -138,7 +138,7 @@ fn what_is_no_proof_is_told_with_how_likely_it_is() {
     let told = compare(&comparison, &Made::default(), &Look::plain("squall"));
     assert!(!told.contains("as chance has it"), "{told}");
     let junit = |comparison: &Comparison| {
-        let mut junit = crate::junit::Junit::new("squall compare", "squall");
+        let mut junit = crate::junit::Junit::new("squall compare", "squall", crate::look::Repeats::Run);
         junit.compared(comparison, &Made::default());
         junit.xml()
     };

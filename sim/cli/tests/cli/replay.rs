@@ -394,7 +394,8 @@ fn what_is_no_recording_is_refused_and_the_others_are_replayed() {
             "cannot be changed: there is no \"mises\"; there are ",
         ),
         (&["--set", "misses"], "it is written as FIELD=VALUE"),
-        (&["--from", "0"], "0 is not in 1.."),
+        (&["--from", "0"], "`0` is not a whole number from 1 on"),
+        (&["--from", "x"], "`x` is not a whole number from 1 on"),
     ] {
         let output = replay(&[&[path.as_str()], words].concat());
         let said = text(&output.stderr);

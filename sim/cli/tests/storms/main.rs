@@ -3,11 +3,13 @@
 //! A storm that breaks one is shrunk and left as a scenario file that can be read, run and committed; the failure says
 //! where. That the hunt does find, shrink and leave what there is to be found is shown on the original rules.
 //!
-//! There are two families of storms, [`plain`] ones and [`full`] ones, over each of the protocols: [`hac`], [`refinery`]. `SQUALL_STORMS` says how many storms of each are tried,
+//! There are two families of storms, [`plain`] ones and [`full`] ones, over each of the protocols: [`hac`], [`leader`], [`refinery`].
+//! `SQUALL_STORMS` says how many storms of each are tried,
 //! `SQUALL_STORMS_SET`, from 0 to 255, which.
 
 mod full;
 mod hac;
+mod leader;
 mod plain;
 mod refinery;
 

@@ -297,14 +297,14 @@ fn a_datagram_counts_for_no_layer_without_which_its_law_would_be_the_same() {
         ..nothing()
     };
     // As it is anyhow.
-    assert_eq!(affected(&[(0, nothing()), (1, takes(1)), (2, loss(0.0))]), [0; 0]);
+    assert_eq!(affected(&[(0, nothing()), (1, takes(1)), (2, loss(0.0))]), [0usize; 0]);
     // It does nothing without another part, and something with it, whichever is laid first.
-    assert_eq!(affected(&[(0, by(5))]), [0; 0]);
+    assert_eq!(affected(&[(0, by(5))]), [0usize; 0]);
     assert_eq!(affected(&[(0, by(5)), (1, reorder(0.5))]), [0, 1]);
     assert_eq!(affected(&[(1, reorder(0.5)), (0, by(5))]), [0, 1]);
     assert_eq!(affected(&[(0, reorder(0.5)), (1, by(20))]), [0]);
     assert_eq!(affected(&[(0, reorder(0.5)), (1, by(0))]), [1]);
-    assert_eq!(affected(&[(0, queue())]), [0; 0]);
+    assert_eq!(affected(&[(0, queue())]), [0usize; 0]);
     assert_eq!(affected(&[(0, queue()), (1, bandwidth())]), [0, 1]);
     // Others have the last word.
     assert_eq!(affected(&[(0, loss(0.5)), (1, loss(0.2)), (2, takes(3))]), [1, 2]);

@@ -145,7 +145,7 @@ fn what_comes_twice_late_or_out_of_turn_is_read_once_and_in_turn() {
     };
     pair.sent[0] = vec![last];
     pair.pass(0);
-    assert_eq!(pair.read(1), [0; 0]);
+    assert_eq!(pair.read(1), [0u8; 0]);
     pair.sent[0] = vec![sent.pop().expect("two"), sent.pop().expect("one"), copy];
     pair.pass(0);
     assert_eq!(pair.read(1), bytes);

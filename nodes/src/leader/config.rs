@@ -1,0 +1,388 @@
+//! The settings of a node: the two rule sets, the changes between them, and what cannot be.
+
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+use super::wire::{LONGEST_NAME, MOST_NODES, is_name};
+use crate::node::Node;
+use crate::protocol::{Misfit, Placed};
+use crate::time::Span;
+
+/// The shortest that `longest_message` may be: a list of [`MOST_NODES`] takes no more, nor does the longest chat.
+pub const SHORTEST_BOUND: u32 = 48 * 1024;
+/// The most connections that peers may have open at a node.
+pub const MOST_CONNECTIONS: u32 = 4_096;
+/// How many connections of one kind a node may have open to another at once: one each heartbeat or retry until the deadline.
+const MOST_AT_ONCE: u64 = 32;
+/// The longest that `longest_message` may be.
+pub const LONGEST_BOUND: u32 = 1024 * 1024;
+
+/// Everything that tunes a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// By which rules the node plays. All nodes of a cluster play by the same.
+    pub rules: Rules,
+    /// What the person at it is called, and those who chat with it are told; the host's name when empty.
+    pub name: String,
+    /// The port that it listens on, when `address` does not say.
+    pub port: u16,
+    /// Its own address; that of its host, with `port`, when not given.
+    pub address: Option<SocketAddrV4>,
+    /// The starter's list: everyone else, in the order of their numbers; the cluster's peers when empty.
+    pub others: Arc<[SocketAddrV4]>,
+    /// From one heartbeat of the leader to the next.
+    pub heartbeat: Span,
+    /// After how long without a heartbeat the leader counts as gone.
+    pub timeout: Span,
+    /// How long a connection may take, from its beginning to the end of the answer.
+    pub deadline: Span,
+    /// After how long what was not answered is sent again, and a listed peer that is down is tried again.
+    pub retry: Span,
+    /// The longest message, in bytes.
+    pub longest_message: u32,
+    /// How many connections peers may have open at this node, all together.
+    pub most_connections: u32,
+    /// How many of these may come from one address.
+    pub most_of_a_peer: u32,
+    /// Changes that are left out, so that it can be shown what each is for.
+    pub without: Vec<Change>,
+}
+
+/// The two rule sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Rules {
+    /// As the source has it, flaws included.
+    Original,
+    /// With every [`Change`].
+    Hardened,
+}
+
+/// One change that `Hardened` makes to `Original`. The flaw that each one mends is told in [the module's own page](super).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Change {
+    /// Whoever is chosen accepts the role by itself.
+    Accept,
+    /// Heartbeats are watched on a timer, and not only when there is a request.
+    Watch,
+    /// Everyone who is listed is sent heartbeats, and whoever waits is sent the list and the numbers.
+    Redial,
+    /// What is of a lower term than the highest that was seen is not believed: a heartbeat, or an answer.
+    Ratchet,
+    /// A leader that hears of a term above its own leads in it no more: it follows the higher number that opened it, or opens a higher
+    /// one.
+    GiveWay,
+    /// A node that waits for the list does not count as there when a leader is chosen.
+    Able,
+    /// A request is made again until it is answered.
+    Retry,
+    /// A request that was made several times is answered to its caller once.
+    Once,
+    /// What was said is sent again until the receiver has had it.
+    Resend,
+    /// What a receiver has had is not delivered again.
+    Number,
+    /// The list, the highest term and what was had are on the disk before anything is said that rests on them.
+    WriteDown,
+    /// A node whose write failed is silent until one has completed, and then starts over with what is on the disk.
+    StartOver,
+}
+
+/// Which changes are in force.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changes(u32);
+
+impl Change {
+    /// Every change there is.
+    pub const ALL: [Change; 12] = [
+        Change::Accept,
+        Change::Watch,
+        Change::Redial,
+        Change::Ratchet,
+        Change::GiveWay,
+        Change::Able,
+        Change::Retry,
+        Change::Once,
+        Change::Resend,
+        Change::Number,
+        Change::WriteDown,
+        Change::StartOver,
+    ];
+}
+
+impl Changes {
+    /// Whether the change is in force.
+    pub(super) fn has(self, change: Change) -> bool {
+        self.0 & (1 << change as u32) != 0
+    }
+}
+
+impl Config {
+    /// The settings of a profile, `"brisk"` or `"classic"`, under a rule set.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such profile.
+    pub fn profile(profile: &str, rules: Rules) -> Self {
+        // A heartbeat is three packets until it is read. At 5 % loss, 11 of them in a row are late with a probability below 10⁻⁹.
+        let (heartbeat, timeout, deadline, retry) = match profile {
+            "classic" => (
+                Span::from_secs(3),
+                Span::from_secs(40),
+                Span::from_secs(10),
+                Span::from_secs(5),
+            ),
+            "brisk" => (
+                Span::from_millis(100),
+                Span::from_millis(1_500),
+                Span::from_secs(1),
+                Span::from_millis(200),
+            ),
+            // Whoever asks has chosen among those that the protocol names.
+            other => panic!("leader has no profile \"{other}\""),
+        };
+        Config {
+            rules,
+            name: String::new(),
+            port: 7500,
+            address: None,
+            others: Arc::from([]),
+            heartbeat,
+            timeout,
+            deadline,
+            retry,
+            longest_message: 64 * 1024,
+            most_connections: 1_024,
+            most_of_a_peer: 128,
+            without: Vec::new(),
+        }
+    }
+
+    /// Which changes are in force.
+    pub(super) fn changes(&self) -> Changes {
+        let all: u32 = match self.rules {
+            Rules::Original => 0,
+            Rules::Hardened => (1 << Change::ALL.len()) - 1,
+        };
+        let without = |bits: u32, change: &Change| bits & !(1 << *change as u32);
+        Changes(self.without.iter().fold(all, without))
+    }
+
+    /// What is wrong with the settings of a node of `role`, as far as they tell by themselves.
+    pub(super) fn faults(&self, role: &Role) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut fault = |field, message: String, hint| faults.push(Fault { field, message, hint });
+        for (field, span) in [
+            ("heartbeat", self.heartbeat),
+            ("timeout", self.timeout),
+            ("deadline", self.deadline),
+            ("retry", self.retry),
+        ] {
+            if span.is_zero() {
+                fault(
+                    field,
+                    format!("{field} is no time at all"),
+                    "give it a length, such as \"300ms\"",
+                );
+            }
+        }
+        if self.timeout <= self.heartbeat {
+            let message = format!(
+                "timeout ({}) is not longer than from one heartbeat to the next ({})",
+                self.timeout, self.heartbeat
+            );
+            fault(
+                "timeout",
+                message,
+                "every leader would be given up between two heartbeats",
+            );
+        }
+        for (field, span) in [("heartbeat", self.heartbeat), ("retry", self.retry)] {
+            if !span.is_zero() && self.deadline / MOST_AT_ONCE > span {
+                let message = format!("{field} ({span}) is below a 32nd of deadline ({})", self.deadline);
+                fault(
+                    field,
+                    message,
+                    "a connection may last until its deadline, and no more than 32 are opened in that time",
+                );
+            }
+        }
+        if !(SHORTEST_BOUND..=LONGEST_BOUND).contains(&self.longest_message) {
+            let message = format!("longest_message is {}", self.longest_message);
+            fault(
+                "longest_message",
+                message,
+                "it is 49152 to 1048576: a long list has to fit, and memory is bounded",
+            );
+        }
+        for (field, count) in [
+            ("most_connections", self.most_connections),
+            ("most_of_a_peer", self.most_of_a_peer),
+        ] {
+            if !(1..=MOST_CONNECTIONS).contains(&count) {
+                fault(field, format!("{field} is {count}"), "it is 1 to 4096");
+            }
+        }
+        if !self.name.is_empty() && !is_name(&self.name) {
+            let message = format!("{:?} is no name", self.name);
+            fault("name", message, "up to 32 letters, digits, `-`, `_` and `.`");
+        }
+        if self.others.len() >= MOST_NODES {
+            let message = format!("{} others are too many", self.others.len());
+            fault(
+                "others",
+                message,
+                "each node is connected with each other: 512 are the most there can be",
+            );
+        }
+        if *role == Role::Peer && !self.others.is_empty() {
+            fault(
+                "others",
+                "a peer waits to be told of the others".to_owned(),
+                "give the list to the starter",
+            );
+        }
+        let mut sorted = self.others.to_vec();
+        sorted.sort_unstable();
+        if !sorted.is_sorted_by(|a, b| a < b) {
+            fault(
+                "others",
+                "others names a node twice".to_owned(),
+                "each node has one number",
+            );
+        }
+        if self.rules == Rules::Original
+            && let Some(change) = self.without.first()
+        {
+            let message = format!("Original does not have {change:?}, so it cannot be left out");
+            fault("without", message, "leave out changes under Hardened");
+        }
+        faults
+    }
+
+    /// The address of a node of `role` that may start with these settings.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings, or missing in them.
+    pub(super) fn admit(&self, role: &Role) -> Result<SocketAddrV4, String> {
+        if let Some(fault) = self.faults(role).into_iter().next() {
+            return Err(fault.message);
+        }
+        let address = self.address.ok_or("it does not know its own address")?;
+        if self.others.contains(&address) {
+            return Err(format!("{address} is its own address and among the others"));
+        }
+        Ok(address)
+    }
+}
+
+/// Something that is wrong with a setting.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    field: &'static str,
+    message: String,
+    hint: &'static str,
+}
+
+/// Fills in addresses, names and the starter's list; refuses casts that are no cluster.
+pub(super) fn assemble<N>(hosts: &mut [Placed<N>]) -> Result<(), Vec<Misfit>>
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    if hosts.len() > MOST_NODES {
+        return Err(vec![Misfit {
+            host: Some(MOST_NODES),
+            field: None,
+            message: format!(
+                "{} is one node too many: {MOST_NODES} are the most",
+                hosts[MOST_NODES].name
+            ),
+            hint: Some("each node is connected with each other".to_owned()),
+        }]);
+    }
+    let mut misfits = Vec::new();
+    for (index, host) in hosts.iter_mut().enumerate() {
+        let own = SocketAddrV4::new(host.ip, host.config.port);
+        let address = *host.config.address.get_or_insert(own);
+        if *address.ip() != host.ip {
+            let message = format!(
+                "the address of {} is {address}, but its host is at {}",
+                host.name, host.ip
+            );
+            let hint = "leave it out: it follows from the host and the port";
+            misfits.push(misfit(index, "address", message, hint));
+        }
+        host.config.port = address.port();
+        if host.config.name.is_empty() {
+            host.config.name = name_of(&host.name);
+        }
+    }
+    let starters: Vec<usize> = (0..hosts.len())
+        .filter(|i| hosts[*i].role == Role::Starter)
+        .collect();
+    match starters[..] {
+        [] if hosts.len() > 1 => misfits.push(Misfit {
+            host: None,
+            field: None,
+            message: "nobody starts the cluster".to_owned(),
+            hint: Some("peers wait until a host of the role Starter tells them of each other".to_owned()),
+        }),
+        [_, second, ..] => misfits.push(Misfit {
+            host: Some(second),
+            field: None,
+            message: format!(
+                "{} is a second starter beside {}",
+                hosts[second].name, hosts[starters[0]].name
+            ),
+            hint: Some("the numbers follow the list of one starter".to_owned()),
+        }),
+        _ => {}
+    }
+    let peers = hosts.iter().filter(|host| host.role == Role::Peer);
+    let peers: Arc<[SocketAddrV4]> = peers.filter_map(|host| host.config.address).collect();
+    for index in starters {
+        if hosts[index].config.others.is_empty() {
+            hosts[index].config.others = peers.clone();
+        }
+    }
+    for (index, host) in hosts.iter().enumerate() {
+        for Fault { field, message, hint } in host.config.faults(&host.role) {
+            misfits.push(misfit(index, field, format!("{}: {message}", host.name), hint));
+        }
+    }
+    if let Some(index) = hosts
+        .iter()
+        .position(|host| host.config.rules != hosts[0].config.rules)
+    {
+        let message = format!(
+            "{} plays by other rules than {}",
+            hosts[index].name, hosts[0].name
+        );
+        misfits.push(misfit(index, "rules", message, "a cluster plays by one rule set"));
+    }
+    if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
+/// A host's name as far as it can be a name in a message.
+fn name_of(host: &str) -> String {
+    let fits = |c: &char| is_name(c.encode_utf8(&mut [0; 4]));
+    let name: String = host.chars().filter(fits).take(LONGEST_NAME).collect();
+    if name.is_empty() {
+        "somebody".to_owned()
+    } else {
+        name
+    }
+}
+
+fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misfit {
+    Misfit {
+        host: Some(host),
+        field: Some(field),
+        message,
+        hint: Some(hint.to_owned()),
+    }
+}

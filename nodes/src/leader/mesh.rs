@@ -1,0 +1,196 @@
+//! The list of all nodes: who has it, and who is told of it.
+
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+use super::config::Change;
+use super::facts::LeaderFact;
+use super::peer::Peer;
+use super::post::{Errand, Post, What};
+use super::wire::{Ack, Listed, Message, Nodes};
+use super::{LeaderNode, Role};
+use crate::outbox::Outbox;
+use crate::time::Time;
+
+/// All nodes, in the order of their numbers, and what is known of each.
+#[derive(Clone)]
+pub(super) struct Mesh {
+    pub(super) nodes: Arc<[SocketAddrV4]>,
+    /// The place of this node; its number is one more.
+    pub(super) own: usize,
+    told: Vec<Telling>,
+}
+
+/// What is known of another node.
+#[derive(Clone, Copy, Debug)]
+struct Telling {
+    /// Whether it knows all nodes, as far as it has said.
+    knows: bool,
+    /// Whether it could not be told when it was last tried.
+    down: bool,
+}
+
+impl Mesh {
+    /// The mesh of these nodes; none when `me` is not among them.
+    pub(super) fn of(nodes: Vec<SocketAddrV4>, me: SocketAddrV4) -> Option<Self> {
+        let own = nodes.iter().position(|node| *node == me)?;
+        let telling = Telling {
+            knows: false,
+            down: false,
+        };
+        Some(Mesh {
+            told: vec![telling; nodes.len()],
+            nodes: nodes.into(),
+            own,
+        })
+    }
+
+    /// This node's number.
+    pub(super) fn number(&self) -> u32 {
+        self.own as u32 + 1
+    }
+
+    /// The place of a node in the list.
+    pub(super) fn place_of(&self, node: SocketAddrV4) -> Option<usize> {
+        self.nodes.iter().position(|other| *other == node)
+    }
+
+    /// The places of all others.
+    pub(super) fn others(&self) -> impl Iterator<Item = usize> + use<> {
+        let own = self.own;
+        (0..self.nodes.len()).filter(move |place| *place != own)
+    }
+
+    /// Whether a node knows all nodes, as far as it has said.
+    pub(super) fn knows(&self, place: usize) -> bool {
+        self.told[place].knows
+    }
+}
+
+impl Peer {
+    pub(super) fn claim_connected(&self, out: &mut Outbox<LeaderNode>) {
+        if let Some(mesh) = &self.mesh {
+            out.claim(LeaderFact::Connected {
+                number: mesh.number(),
+                nodes: mesh.nodes.len() as u32,
+            });
+        }
+    }
+
+    /// Sends a message to the node at a place of the list.
+    pub(super) fn send(
+        &mut self,
+        now: Time,
+        to: usize,
+        what: What,
+        bytes: &Arc<[u8]>,
+        out: &mut Outbox<LeaderNode>,
+    ) {
+        if let Some(node) = self.mesh.as_ref().and_then(|mesh| mesh.nodes.get(to)) {
+            self.post
+                .send(now, *node, Errand { to, what }, bytes.clone(), out);
+        }
+    }
+
+    /// Whether the starter has still to tell somebody of the list, by the rules of the source.
+    pub(super) fn has_nodes_to_tell(&self) -> bool {
+        let tells = self.role == Role::Starter && !self.changes.has(Change::Redial);
+        let is_untold = |mesh: &Mesh| mesh.others().any(|place| !mesh.knows(place));
+        tells && self.mesh.as_ref().is_some_and(is_untold)
+    }
+
+    /// The starter tells those of the list whom it has not told yet.
+    pub(super) fn tell_nodes(&mut self, now: Time, out: &mut Outbox<LeaderNode>) {
+        if !self.has_nodes_to_tell() {
+            return;
+        }
+        let Some(mesh) = &self.mesh else { return };
+        let untold: Vec<usize> = mesh.others().filter(|place| !mesh.knows(*place)).collect();
+        let bytes = self.encode_nodes();
+        for place in untold {
+            self.send(now, place, What::Nodes, &bytes, out);
+        }
+    }
+
+    /// The list as a message.
+    pub(super) fn encode_nodes(&self) -> Arc<[u8]> {
+        let nodes = self.mesh.iter().flat_map(|mesh| mesh.nodes.iter());
+        let listed = |(number, address): (u32, &SocketAddrV4)| Listed {
+            number,
+            address: *address,
+        };
+        Post::encode(&Message::Nodes(Nodes {
+            from: self.me,
+            nodes: (1..).zip(nodes).map(listed).collect(),
+            term: self.term_to_send(self.own_term()),
+        }))
+    }
+
+    /// A node has answered: it is there, and has said whether it waits for the list.
+    pub(super) fn learn_whether_told(
+        &mut self,
+        errand: Errand,
+        ack: Option<&Ack>,
+        out: &mut Outbox<LeaderNode>,
+    ) {
+        let redials = self.changes.has(Change::Redial);
+        let Some(telling) = self.mesh.as_mut().and_then(|mesh| mesh.told.get_mut(errand.to)) else {
+            return;
+        };
+        telling.down = false;
+        let waits = ack.is_some_and(|ack| ack.waits);
+        if waits && redials {
+            telling.knows = false;
+        } else if !waits && !telling.knows {
+            telling.knows = true;
+            if errand.what == What::Nodes
+                && let Some(node) = self.mesh.as_ref().map(|mesh| mesh.nodes[errand.to])
+            {
+                out.claim(LeaderFact::Told { node });
+            }
+        }
+    }
+
+    /// A node could not be told of the list. It is tried again.
+    pub(super) fn on_untold(&mut self, to: usize, out: &mut Outbox<LeaderNode>) {
+        let Some(mesh) = &mut self.mesh else { return };
+        let Some(telling) = mesh.told.get_mut(to) else {
+            return;
+        };
+        if !std::mem::replace(&mut telling.down, true) {
+            let node = mesh.nodes[to];
+            out.claim(LeaderFact::NodeDown { node });
+        }
+    }
+
+    /// Somebody tells of all nodes.
+    pub(super) fn on_nodes(&mut self, now: Time, message: Nodes, out: &mut Outbox<LeaderNode>) {
+        let nodes: Vec<SocketAddrV4> = message.nodes.iter().map(|node| node.address).collect();
+        let starter = nodes.last().copied();
+        let is_known = self.mesh.as_ref().is_some_and(|mesh| *mesh.nodes == *nodes);
+        // A starter goes by its own arguments. Another list than the known one is believed of its starter alone.
+        let is_believed =
+            self.role == Role::Peer && (self.mesh.is_none() || is_known || starter == Some(message.from));
+        if !is_believed {
+            return;
+        }
+        if !is_known {
+            let Some(mesh) = Mesh::of(nodes, self.me) else {
+                return;
+            };
+            self.mesh = Some(mesh);
+            self.forget_lanes();
+            self.save(out);
+            self.claim_connected(out);
+            self.expect_a_leader(now, out);
+        }
+        if self.is_hardened() {
+            self.on_heartbeat(now, message.from, message.term, out);
+        } else {
+            if is_known {
+                self.claim_connected(out);
+            }
+            self.begin_anew(now, out);
+        }
+    }
+}
