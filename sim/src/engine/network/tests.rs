@@ -297,7 +297,10 @@ fn a_datagram_counts_for_no_layer_without_which_its_law_would_be_the_same() {
         ..nothing()
     };
     // As it is anyhow.
-    assert_eq!(affected(&[(0, nothing()), (1, takes(1)), (2, loss(0.0))]), [0usize; 0]);
+    assert_eq!(
+        affected(&[(0, nothing()), (1, takes(1)), (2, loss(0.0))]),
+        [0usize; 0]
+    );
     // It does nothing without another part, and something with it, whichever is laid first.
     assert_eq!(affected(&[(0, by(5))]), [0usize; 0]);
     assert_eq!(affected(&[(0, by(5)), (1, reorder(0.5))]), [0, 1]);
