@@ -87,6 +87,25 @@ fn a_paused_server_comes_back_and_the_original_rules_have_two() {
 }
 
 #[test]
+fn a_standby_reigns_when_the_master_is_killed_and_by_the_original_rules_nobody_does() {
+    let path = "scenarios/refinery/live_kill_master.ron";
+    let told = play(path, "Hardened");
+    assert_eq!(told["verdict"], "held", "{told:#}");
+    let measures = told["measures"].as_array().expect("there are measures");
+    let has_ended = |name: &str| {
+        let own = measures.iter().find(|measured| measured["name"] == name);
+        let samples = own.and_then(|measured| measured["samples_ns"].as_array());
+        samples.is_some_and(|samples| !samples.is_empty())
+    };
+    for name in ["suspected", "promoted", "all_joined"] {
+        assert!(has_ended(name), "{name}: {measures:?}");
+    }
+    let told = play(path, "Original");
+    assert_eq!(told["as_expected"], true, "{told:#}");
+    assert_eq!(fault(&told, "kill(m)")["affected"], 1);
+}
+
+#[test]
 fn a_killed_host_starts_again_on_its_own_folder_and_calls_are_answered() {
     let scenario = r#"Scenario(
         protocol: "hac",

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use serde_json::Value;
 
 use crate::pages::page;
@@ -115,15 +116,22 @@ struct Cluster {
     nodes: Vec<(Node, String)>,
     at: String,
     files: Folder,
+    /// Who vouches for them, where their connections are secured.
+    authority: Option<Authority>,
 }
 
 impl Cluster {
     fn start(nodes: usize) -> Self {
+        Cluster::with(nodes, None)
+    }
+
+    fn with(nodes: usize, authority: Option<Authority>) -> Self {
         let at = address();
         let mut cluster = Cluster {
             nodes: Vec::new(),
             at: at.clone(),
             files: Folder::new(),
+            authority,
         };
         cluster.add("m", "Master", &at, "serving");
         for nth in 0..nodes {
@@ -137,7 +145,17 @@ impl Cluster {
     }
 
     fn add(&mut self, name: &str, role: &str, own: &str, until: &str) {
-        let Cluster { at, files, .. } = self;
+        let tls = match &self.authority {
+            Some(authority) => authority.papers(&self.files, own),
+            None => String::new(),
+        };
+        let (mut node, pages) = self.spawn(name, role, own, &tls);
+        node.says(&[&format!("fact=\"{until}\"")]);
+        self.nodes.push((node, pages));
+    }
+
+    fn spawn(&self, name: &str, role: &str, own: &str, tls: &str) -> (Node, String) {
+        let at = &self.at;
         let settings = "silence: \"10m\", patience: \"10m\"";
         let text = format!(
             r#"Node(
@@ -147,13 +165,13 @@ impl Cluster {
     address: "{own}",
     config: (masters: ["{at}:7500"], {settings}),
     http: "{own}:0",
+    {tls}
 )"#
         );
-        let file = files.file(&format!("{name}.ron"), &text);
+        let file = self.files.file(&format!("{name}.ron"), &text);
         let mut node = Node::start(&[&file, "--log-level", "debug"]);
         let pages = node.pages();
-        node.says(&[&format!("fact=\"{until}\"")]);
-        self.nodes.push((node, pages));
+        (node, pages)
     }
 
     fn master(&self) -> &str {
@@ -176,6 +194,35 @@ impl Cluster {
         let below = below.as_array().expect("a registry");
         assert_eq!(below.len(), self.nodes.len() - 1, "{below:?}");
         assert!(below.iter().all(|node| node["is_here"] == true), "{below:?}");
+    }
+}
+
+/// Who signs the certificates of a cluster.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new([]).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        let issuer = Issuer::new(params, key);
+        Authority { issuer, certificate }
+    }
+
+    /// The papers of a node at an address, as its file names them.
+    fn papers(&self, files: &Folder, ip: &str) -> String {
+        let mut params = CertificateParams::new([]).expect("no names");
+        params.subject_alt_names = vec![SanType::IpAddress(ip.parse().expect("an address"))];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        files.file("authority.pem", &self.certificate);
+        files.file(&format!("{ip}.pem"), &certificate.pem());
+        files.file(&format!("{ip}.key"), &key.serialize_pem());
+        format!(r#"tls: (certificate: "{ip}.pem", key: "{ip}.key", authority: "authority.pem"),"#)
     }
 }
 
@@ -343,5 +390,34 @@ fn ten_thousand_connections_from_one_peer_cost_no_honest_node_its_own() {
     // Those that are still there have not been let in in time.
     assert!(kept.iter().all(is_closed), "a stranger was let stay");
     cluster.join("later");
+    cluster.assert_nobody_was_lost();
+}
+
+#[test]
+fn secured_nodes_form_a_tree_and_nobody_without_a_certificate_gets_as_far_as_a_handshake() {
+    // One more than the master has room for below itself.
+    let mut cluster = Cluster::with(4, Some(Authority::new()));
+    let untrusted = |cluster: &Cluster| {
+        status(cluster.master())["counts"]["streams"]["untrusted"]
+            .as_u64()
+            .expect("a count")
+    };
+    let asked = claims(cluster.master(), "asked");
+    // It has the secret, and its papers are of another authority.
+    let own = address();
+    let files = Folder::new();
+    let papers = Authority::new()
+        .papers(&files, &own)
+        .replace("\"127", &format!("\"{}", files.at("127")));
+    let papers = papers.replace("\"authority", &format!("\"{}", files.at("authority")));
+    let (_stranger, of_stranger) = cluster.spawn("x", "Node(\"crusher\")", &own, &papers);
+    is_in_time("the refusal of its papers", || untrusted(&cluster) > 0);
+    // One that has none at all speaks in the clear.
+    let mut plain = cluster.dial().expect("the master listens");
+    let _ = plain.write_all(ESTABLISH.as_bytes());
+    assert!(is_closed(&plain));
+    assert_eq!(claims(cluster.master(), "asked"), asked);
+    assert_eq!(claims(&of_stranger, "joined"), 0);
+    cluster.join("late");
     cluster.assert_nobody_was_lost();
 }
