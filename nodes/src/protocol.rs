@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::invariant::{Always, InQuiet, Invariant, always, in_quiet};
-use crate::node::Node;
+use crate::node::{Fact, Node};
 use crate::start::{Outside, Unusable};
 use crate::stream::StreamLaw;
 use crate::time::Span;
@@ -65,6 +65,21 @@ pub trait Protocol: Sized + Send + Sync + 'static {
     /// What to ask of a node that runs, so that it tells how it stands: nothing, unless the protocol says so.
     fn status_command() -> Option<<Self::Node as Node>::Command> {
         None
+    }
+
+    /// What a node claims, in words for the person at its terminal; `None` where it is nothing to them.
+    fn told(fact: &<Self::Node as Node>::Fact) -> Option<String> {
+        let written = format!("{fact:?}");
+        // The name, as everywhere, in place of the variant's.
+        let end = written
+            .find(|c: char| !c.is_alphanumeric())
+            .unwrap_or(written.len());
+        Some(format!("{}{}", fact.name(), &written[end..]))
+    }
+
+    /// What a node answers, in words for the person at its terminal.
+    fn answered(answer: &<Self::Node as Node>::Answer) -> String {
+        format!("{answer:?}")
     }
 
     /// What the protocol promises.

@@ -8,6 +8,9 @@ use crate::request::{Reply, Request};
 use crate::status::Status;
 use crate::wires::Wires;
 
+/// Where lines go besides.
+pub(crate) type Listener = Box<dyn std::io::Write + Send>;
+
 /// How many requests may wait to be taken.
 const REQUESTS: usize = 256;
 /// How many answers may wait to be read by whoever called. Who lets more wait gets no more.
@@ -24,6 +27,7 @@ pub fn door<N: Node>() -> (Handle<N>, Door<N>) {
         stopped,
         asker: handle.clone(),
         wires: None,
+        listener: None,
     };
     (handle, door)
 }
@@ -40,6 +44,7 @@ pub struct Door<N: Node> {
     pub(crate) stopped: mpsc::Receiver<Stop>,
     pub(crate) asker: Handle<N>,
     pub(crate) wires: Option<Wires>,
+    pub(crate) listener: Option<Listener>,
 }
 
 /// How a node is to stop.
@@ -208,6 +213,12 @@ impl<N: Node> Door<N> {
     #[must_use]
     pub fn with_wires(mut self, wires: Wires) -> Self {
         self.wires = Some(wires);
+        self
+    }
+
+    /// Who is told the lines of a node that nobody attends: its terminal. The node stops when they cannot be written.
+    pub(crate) fn with_listener(mut self, listener: Listener) -> Self {
+        self.listener = Some(listener);
         self
     }
 }

@@ -5,6 +5,7 @@
 //! - [`line`](mod@line): what it tells whoever attends it, a line of JSON each; [`request`]: what it can be asked; [`wires`]: through what.
 //! - [`policy`]: what its edge does to datagrams, in place of a network that cannot be told to.
 //! - [`service`]: what it has around it: signals, pages, a control socket.
+//! - [`terminal`]: a person who types what it is asked, and reads what it says.
 //! - [`backlog`]: its log on the way to whoever reads it.
 //! - [`client`]: who asks it things over that socket; [`outside`]: what arguments may ask of the machine.
 //! - [`clock`] and [`disk`]: the machine's time, and where a node persists; [`error`]: why it does not start, or has to stop.
@@ -38,6 +39,7 @@ pub mod settings;
 pub mod status;
 mod stream;
 mod teller;
+pub mod terminal;
 mod timers;
 mod trouble;
 mod udp;
@@ -56,4 +58,5 @@ pub use run::{Boot, Ended, Recorder, run};
 pub use service::{Around, Service, ServiceError};
 pub use settings::Settings;
 pub use status::{Gauge, Recording, Status};
+pub use terminal::{Screen, Terminal};
 pub use wires::Wires;

@@ -100,7 +100,7 @@ pub fn run<N: Node>(
     };
     let mut unheard = Unheard::default();
     let attendant = match settings.attendance {
-        Attendance::Alone => None,
+        Attendance::Alone => door.listener.take(),
         Attendance::Attended { .. } => {
             let wires = match door.wires.take() {
                 Some(wires) => wires,

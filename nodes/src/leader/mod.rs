@@ -25,9 +25,35 @@
 //!
 //! - [`wire`]: the messages and the reader that finds their ends; [`calc`]: what is calculated; [`Describer`]: messages in words.
 //! - `peer`: a node, whoever it is; `post`: its connections; `mesh`: the list of nodes, and who is told of it; `succession`: who leads;
-//!   `calls`: requests; `chat`: what is said; `disk`: what outlives a crash. `start`: the source's own arguments.
+//!   `calls`: requests; `chat`: what is said; `disk`: what outlives a crash. `start`: the source's own arguments; `words`: what a
+//!   person at a terminal reads.
 //! - [`Config`]: the settings and what cannot be; [`LeaderFact`]: what is claimed; `invariants`: what is promised, with the bounds and
 //!   how they are derived.
+//!
+//! # Run it live
+//!
+//! Three terminals, one after another: two peers, which wait, and who starts the cluster.
+//!
+//! ```sh
+//! squall node leader peer bob 7301 --data bob
+//! squall node leader peer carol 7302 --data carol
+//! squall node leader start alice 7300 127.0.0.1 7301 127.0.0.1 7302 --data alice
+//! ```
+//!
+//! alice's says `this node leads`, and the others `number 3 leads`. What is typed there is asked of the node. At bob's:
+//!
+//! ```text
+//! calc (1+2)/4
+//! chat hello
+//! status
+//! ```
+//!
+//! alice has calculated `calc (1+2)/4: 0.75`, and she and carol read `bob: hello`. `help` says what else there is. Now stop alice: Ctrl-C in
+//! the third terminal. Some three seconds later carol's says `this node leads`, and bob's `number 2 leads`; `calc 2*3` is answered
+//! again. alice, started again by the same line, finds in her folder who there is, and leads.
+//!
+//! With `--rules Original` for all three nobody leads when alice is gone until somebody asks: `calc 2*3` at bob's is answered with
+//! `nobody leads at the moment`, and carol's says ``this node may lead, if you `accept` ``. Type `accept` there, and ask again.
 //!
 //! # What comes in
 //!
@@ -153,6 +179,7 @@ mod post;
 mod start;
 mod succession;
 pub mod wire;
+mod words;
 
 use std::net::SocketAddrV4;
 
@@ -212,6 +239,14 @@ impl Protocol for Leader {
 
     fn status_command() -> Option<Command> {
         Some(Command::Status)
+    }
+
+    fn told(fact: &LeaderFact) -> Option<String> {
+        words::told(fact)
+    }
+
+    fn answered(answer: &Answer) -> String {
+        words::answered(answer)
     }
 
     fn invariants() -> Vec<InvariantKind<LeaderNode>> {

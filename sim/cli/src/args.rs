@@ -219,9 +219,20 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) log: Format,
     /// What the log says: what the node claims is `info` by its name, and `debug` in full; what it claims again and again while all is
-    /// well, and datagrams that the link policy drops, are `debug`
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
-    pub(crate) log_level: Level,
+    /// well, and datagrams that the link policy drops, are `debug` [default: info; warn where there is a terminal]
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    pub(crate) log_level: Option<Level>,
+    /// Whether a person types at the node what it is asked, a line each, such as `status`, and is shown what it answers and claims
+    ///
+    /// `help` says what can be asked. The end of what is typed does not stop the node: Ctrl-C does, and `quit`.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        conflicts_with = "attended"
+    )]
+    pub(crate) terminal: Terminal,
     /// Colours
     #[arg(
         long,
@@ -425,15 +436,25 @@ pub(crate) enum Format {
 }
 
 /// How much a log says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Level {
     Off,
     Error,
     Warn,
-    #[default]
     Info,
     Debug,
     Trace,
+}
+
+/// Whether there is a terminal at a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Terminal {
+    /// Where stdin and stdout are one, and arguments of a protocol start the node, in the foreground
+    #[default]
+    Auto,
+    /// Whatever stdin is, a pipe or a file too
+    Always,
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

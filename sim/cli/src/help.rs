@@ -116,6 +116,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 what: "a client that comes back from a crash as who it was, and takes commands",
             },
             Example {
+                words: "node leader peer bob 7301",
+                what: "a peer of leader; at a terminal it takes what is typed there, such as `chat hello`",
+            },
+            Example {
                 words: "node hac server 7101 --print-config > s.ron",
                 what: "the same as a file, to be completed",
             },

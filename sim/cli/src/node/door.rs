@@ -7,18 +7,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use ron::error::SpannedError;
 use serde_json::Value;
 use squall_live::check::{Beforehand, Finding, check};
 use squall_live::disk::{self, Before, Owner};
 use squall_live::settings::{Attendance, Bounds, Record, Streams, Tls, WhenFull};
-use squall_live::{Around, Backlog, Ended, Service, Settings, Stop};
+use squall_live::{Around, Backlog, Ended, Screen, Service, Settings, Stop, Terminal};
 use squall_nodes::{Node, Outside, Placed, Protocol, ron_options};
 use squall_reports::look::listed;
 use squall_sim::deployment::{
     self, Deployment, DeploymentFile, LONGEST_SOCKET, Over, Recording, Unstartable,
 };
 use squall_sim::scenario::Complaints;
+
+use super::words::{Words, commands};
 
 /// A protocol whose nodes can live.
 pub(crate) trait Living: Send + Sync {
@@ -74,12 +75,17 @@ pub(crate) trait Deployed {
     /// That it cannot be done, or that there is no folder to do it to.
     fn prepare(&self, beforehand: Beforehand) -> anyhow::Result<Vec<String>>;
 
-    /// Runs it until it is told to stop.
+    /// Runs it until it is told to stop, with a terminal at it where there is a screen for one.
     ///
     /// # Errors
     ///
     /// It could not start, or had to stop.
-    fn run(self: Box<Self>, attendance: Attendance, log: Backlog) -> anyhow::Result<Finished>;
+    fn run(
+        self: Box<Self>,
+        attendance: Attendance,
+        log: Backlog,
+        screen: Option<Screen>,
+    ) -> anyhow::Result<Finished>;
 }
 
 /// How a node has ended.
@@ -106,21 +112,6 @@ pub(crate) fn living<P: Protocol>() -> Box<dyn Living> {
 
 struct Of<P>(PhantomData<fn() -> P>);
 
-impl<P: Protocol> Of<P> {
-    /// What its nodes can be asked, by name.
-    fn commands(&self) -> &'static [&'static str] {
-        type Command<P> = <<P as Protocol>::Node as Node>::Command;
-        // Whoever reads an enum says which words there are when it is none of them.
-        match ron_options().from_str::<Command<P>>("none_of_them") {
-            Err(SpannedError {
-                code: ron::Error::NoSuchEnumVariant { expected, .. },
-                ..
-            }) => expected,
-            _ => &[],
-        }
-    }
-}
-
 impl<P: Protocol> Living for Of<P> {
     fn name(&self) -> &'static str {
         P::NAME
@@ -145,7 +136,7 @@ impl<P: Protocol> Living for Of<P> {
 
     fn command(&self, written: &str) -> Result<Value, String> {
         type Command<P> = <<P as Protocol>::Node as Node>::Command;
-        let can = || match self.commands() {
+        let can = || match commands::<P>() {
             [] => "it cannot be asked anything".to_owned(),
             known => format!("it can be asked {}", listed(known)),
         };
@@ -246,9 +237,23 @@ impl<P: Protocol> Deployed for Ready<P> {
         })
     }
 
-    fn run(self: Box<Self>, attendance: Attendance, log: Backlog) -> anyhow::Result<Finished> {
+    fn run(
+        self: Box<Self>,
+        attendance: Attendance,
+        log: Backlog,
+        screen: Option<Screen>,
+    ) -> anyhow::Result<Finished> {
         let settings = settings(&self.0, attendance);
         let (handle, door) = squall_live::door::<P::Node>();
+        let (terminal, door) = match screen {
+            Some(screen) => {
+                screen.show(&format!("{}; `help` says what it can be asked", self.who()));
+                let opened = Terminal::open(door, Words::<P>::new(), screen);
+                let (terminal, door) = opened.context("a terminal cannot be had")?;
+                (Some(terminal), door)
+            }
+            None => (None, door),
+        };
         let service = Service::open(
             &handle,
             Around {
@@ -265,6 +270,7 @@ impl<P: Protocol> Deployed for Ready<P> {
             squall_live::run(settings, door, &mut recorder)
         }));
         service.close();
+        drop(terminal);
         match ran {
             Ok(Ok(Ended { how, counts })) => {
                 tracing::info!(?how, sent = counts.sent, delivered = counts.delivered, "stopped");

@@ -1,9 +1,9 @@
-//! The log of a live node, on stderr: for people, or an object a line.
+//! The log of a live node, on stderr, or on its terminal where that is the same: for people, or an object a line.
 //!
 //! It goes through a backlog of its own thread: a pipe whose reader does not read holds up nobody. What finds no room is lost, counted, and
 //! told as soon as there is room again.
 
-use std::io;
+use std::io::Write;
 
 use anyhow::Context as _;
 use squall_live::Backlog;
@@ -17,14 +17,19 @@ use squall_reports::look::Colour;
 /// # Errors
 ///
 /// The system has no thread for it.
-pub(super) fn begin(format: Format, level: Level, colour: Colour) -> anyhow::Result<Backlog> {
+pub(super) fn begin(
+    to: impl Write + Send + 'static,
+    format: Format,
+    level: Level,
+    colour: Colour,
+) -> anyhow::Result<Backlog> {
     let told = |lines| {
         tracing::warn!(
             lines,
             "lines of this log are lost, since nobody read what was there"
         );
     };
-    let backlog = Backlog::start(io::stderr(), told).context("the log cannot be begun")?;
+    let backlog = Backlog::start(to, told).context("the log cannot be begun")?;
     let writer = backlog.clone();
     let level = match level {
         Level::Off => LevelFilter::OFF,

@@ -2,7 +2,9 @@
 
 mod door;
 mod log;
+mod words;
 
+use std::io::{self, IsTerminal as _, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -12,13 +14,14 @@ use squall_live::backlog::Read;
 use squall_live::check::{Beforehand, Finding, Standing};
 use squall_live::outside::Machine;
 use squall_live::settings::{Attendance, Start};
+use squall_live::terminal::{Screen, is_in_front};
 use squall_nodes::Span;
 use squall_sim::deployment::{DeploymentFile, Over, Recording, Unstartable};
 use squall_sim::scenario::Complaints;
 
-use crate::args::NodeArgs;
+use crate::args::{Level, NodeArgs, Terminal};
 use crate::exit::Exit;
-use crate::session::Session;
+use crate::session::{Reader, Session};
 use door::{Besides, Deployed, Finished};
 pub(crate) use door::{Living, living};
 
@@ -59,8 +62,25 @@ pub(crate) fn node(
             session.tell(&told);
         }
     }
-    let log = log::begin(args.log, args.log_level, session.log_colour(args.colour))?;
-    let ran = deployed.run(attendance(args), log.clone());
+    let screen = match has_terminal(doors, args, session) {
+        true => Some(Borrowed(Screen::stdio().context("the terminal cannot be had")?)),
+        false => None,
+    };
+    // What is told at the terminal need not be told twice.
+    let usual = if screen.is_some() {
+        Level::Warn
+    } else {
+        Level::Info
+    };
+    let to: Box<dyn Write + Send> = match &screen {
+        Some(Borrowed(screen)) if session.surroundings.stderr == Reader::Terminal => Box::new(screen.log()),
+        _ => Box::new(io::stderr()),
+    };
+    let level = args.log_level.unwrap_or(usual);
+    let log = log::begin(to, args.log, level, session.log_colour(args.colour))?;
+    let at = screen.as_ref().map(|Borrowed(screen)| screen.clone());
+    let ran = deployed.run(attendance(args), log.clone(), at);
+    drop(screen);
     // Who has not read it by then does not read what comes after it either, and is not waited for.
     let read = log.finish(PATIENCE);
     match ran {
@@ -78,6 +98,28 @@ pub(crate) fn node(
         Err(_) => session.came_to(Exit::Unusable),
     }
     Ok(())
+}
+
+/// A screen that is given back, whatever becomes of the node, before anything is said of that.
+struct Borrowed(Screen);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
+/// Whether there is to be a terminal at the node.
+fn has_terminal(doors: &[Box<dyn Living>], args: &NodeArgs, session: &Session<'_>) -> bool {
+    match args.terminal {
+        Terminal::Always => true,
+        Terminal::Never => false,
+        Terminal::Auto => {
+            let by_words = !matches!(args.words.as_slice(), [file] if is_file(doors, file));
+            let is_typed_at = io::stdin().is_terminal() && session.surroundings.stdout == Reader::Terminal;
+            by_words && !args.attended && is_typed_at && is_in_front()
+        }
+    }
 }
 
 /// Says of everything that the node needs whether it can have it, a line each.

@@ -12,5 +12,6 @@ mod pages;
 mod process;
 mod refinery;
 mod stopping;
+mod terminal;
 mod unit;
 mod walk;
