@@ -106,6 +106,25 @@ fn a_standby_reigns_when_the_master_is_killed_and_by_the_original_rules_nobody_d
 }
 
 #[test]
+fn the_next_leads_when_the_leader_is_killed_and_by_the_original_rules_nobody_does() {
+    let path = "scenarios/leader/live_kill_leader.ron";
+    let told = play(path, "Hardened");
+    assert_eq!(told["verdict"], "held", "{told:#}");
+    let measures = told["measures"].as_array().expect("there are measures");
+    for name in ["detection", "succession"] {
+        let own = measures.iter().find(|measured| measured["name"] == name);
+        let samples = own.and_then(|measured| measured["samples_ns"].as_array());
+        assert!(
+            samples.is_some_and(|samples| !samples.is_empty()),
+            "{name}: {measures:?}"
+        );
+    }
+    let told = play(path, "Original");
+    assert_eq!(told["as_expected"], true, "{told:#}");
+    assert_eq!(fault(&told, "kill(s)")["affected"], 1);
+}
+
+#[test]
 fn a_killed_host_starts_again_on_its_own_folder_and_calls_are_answered() {
     let scenario = r#"Scenario(
         protocol: "hac",
