@@ -104,16 +104,22 @@ impl Peer {
             Role::Starter => config.others.iter().copied().chain([me]).collect(),
             Role::Peer => saved.nodes,
         };
+        let mesh = Mesh::of(nodes, me);
+        let mut had = saved.had;
+        if let Some(mesh) = &mesh {
+            // A starter's list may be another one by now.
+            had.retain(|had| mesh.place_of(had.from).is_some());
+        }
         Peer {
             changes,
             role,
             me,
             post: Post::new(&config),
-            mesh: Mesh::of(nodes, me),
+            mesh,
             succession: Succession::new(saved.term),
             calls: Calls::default(),
             chats: Chats::new(rng.below(LARGEST)),
-            had: saved.had,
+            had,
             found,
             saved: disk.map(<[u8]>::to_vec).unwrap_or_default(),
             disk: Disk::Sound,

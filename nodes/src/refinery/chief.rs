@@ -8,7 +8,7 @@ mod reign;
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use super::config::{Change, Changes, Config, Rules};
+use super::config::{Change, Changes, Config, MOST_NODES, Rules};
 use super::facts::{Loss, Parting, RefineryFact, Refusal};
 use super::gate::{Gate, Heard};
 use super::line::{Line, Word};
@@ -373,9 +373,11 @@ impl Chief {
             };
             match word {
                 Word::Granted(grant) => self.on_granted(now, grant, out),
-                Word::Row(row) => {
+                // Whoever is there could go on for ever.
+                Word::Row(row) if self.known.len() < MOST_NODES || self.known.contains_key(&row.id) => {
                     self.known.insert(row.id.clone(), row);
                 }
+                Word::Row(_) => {}
                 Word::Gone(id) => {
                     self.known.remove(&id);
                 }

@@ -232,7 +232,9 @@ impl Streams {
                 (conn.socket, conn.wire) = (Some(socket), wire);
             }
             Err(how) => {
+                let backlog = conn.backlog();
                 conn.is_over(how);
+                self.backlogs = self.backlogs - backlog + conn.backlog();
                 self.set_deadline(id, Time::MAX);
             }
         }

@@ -136,7 +136,9 @@ impl Streams {
         conn.ready.to_read |= wrong || flags.intersects(Flags::IN | Flags::RDHUP);
         conn.ready.to_write |= wrong || flags.intersects(Flags::OUT);
         if wrong {
+            let backlog = conn.backlog();
             conn.look_for_fault();
+            self.backlogs = self.backlogs - backlog + conn.backlog();
         }
         self.give_turn(number);
     }

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::Duration;
 
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{
@@ -10,6 +12,10 @@ use rustix::termios::{
 };
 
 use super::editor::Editor;
+
+/// How often, and how long apart, it is tried to have a terminal to oneself that somebody else may be stuck in.
+const TRIES: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(10);
 
 /// Where a terminal shows things. Clones are the same.
 #[derive(Clone)]
@@ -89,9 +95,12 @@ impl Screen {
         Log(self.clone())
     }
 
-    /// Sets the terminal back to what it was. What is shown from then on is lines.
+    /// Sets the terminal back to what it was. What is shown from then on is lines. A terminal that takes nothing is left as it is: whoever
+    /// ends does not wait for its reader.
     pub fn give_back(&self) {
-        let mut shown = self.shown();
+        let Some(mut shown) = self.shown_soon() else {
+            return;
+        };
         if let Typing::Keys { before, .. } = std::mem::replace(&mut shown.typing, Typing::Lines) {
             let _ = shown.to.write_all(b"\r\x1b[K").and_then(|()| shown.to.flush());
             // A terminal that is gone needs nothing.
@@ -124,6 +133,18 @@ impl Screen {
             let _ = key_by_key(before);
             shown.write(b"");
         }
+    }
+
+    /// The same, if nobody is in the middle of writing for long.
+    fn shown_soon(&self) -> Option<MutexGuard<'_, Shown>> {
+        for _ in 0..TRIES {
+            match self.0.try_lock() {
+                Ok(shown) => return Some(shown),
+                Err(TryLockError::Poisoned(shown)) => return Some(shown.into_inner()),
+                Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN),
+            }
+        }
+        None
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {

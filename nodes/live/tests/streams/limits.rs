@@ -100,6 +100,11 @@ fn a_peer_that_takes_nothing_for_too_long_is_given_up() {
     a.wish([Wish::WriteMuch(here, 4_000_000)]);
     a.hear(&Heard::Blocked(here));
     a.hear(&Heard::Closed(here, Closed::TimedOut));
+    assert_eq!(
+        a.status().streams.backlogs,
+        0,
+        "what it had not taken is let go of"
+    );
     a.wish([Wish::Write(idle, b"x".to_vec())]);
     assert_eq!(a.so_far(), []);
     assert_eq!(a.stop(Stop::AtOnce).streams.timed_out, 1);
