@@ -292,16 +292,17 @@ impl Peer {
         Message::Ack(ack)
     }
 
-    /// Shows what was said beyond a number.
-    fn show(&self, chat: &Chat, beyond: u64, out: &mut Outbox<LeaderNode>) {
+    /// Shows what was said beyond a number. It is not sent again once it counts as shown: a write that fails must not take it along.
+    fn show(&mut self, chat: &Chat, beyond: u64, out: &mut Outbox<LeaderNode>) {
         for said in chat.said.iter().filter(|said| said.number > beyond) {
-            out.claim(LeaderFact::Chat {
+            let shown = LeaderFact::Chat {
                 from: chat.from,
                 name: chat.name.clone(),
                 life: chat.life,
                 number: said.number,
                 text: said.text.clone(),
-            });
+            };
+            self.claim(shown, out);
         }
     }
 }
