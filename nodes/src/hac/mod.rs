@@ -82,7 +82,7 @@
 //! ## By which it is shown
 //!
 //! Each row by files of `scenarios/hac`: for each fault that it names, every promise is judged after the fault in one of them, over
-//! many seeds, in `sim/cli/tests/promises.rs`. That ids are granted once is shown by newcomers, who start when the fault is there.
+//! many seeds, in `sim/cli/tests/worlds/promises.rs`. That ids are granted once is shown by newcomers, who start when the fault is there.
 //!
 //! | fault | scenarios |
 //! |---|---|
@@ -136,7 +136,7 @@
 //! # What did not hold at first
 //!
 //! Random storms over `Hardened` broke promises, and one more flaw was thought of on the way. Each is told by a file of
-//! `scenarios/hac` that holds by now. What mends it, a change or another mend, is taken out again in `sim/cli/tests/found.rs`.
+//! `scenarios/hac` that holds by now. What mends it, a change or another mend, is taken out again in `sim/cli/tests/worlds/found.rs`.
 //!
 //! | scenario | the flaw | the mend |
 //! |---|---|---|

@@ -109,7 +109,7 @@
 //! ## By which it is shown
 //!
 //! Each row by files of `scenarios/leader`: for each fault that it names, every promise is judged after the fault in one of them, over
-//! many seeds, in `sim/cli/tests/promises.rs`.
+//! many seeds, in `sim/cli/tests/worlds/promises.rs`.
 //!
 //! | fault | scenarios |
 //! |---|---|
@@ -159,7 +159,7 @@
 //! # What did not hold at first
 //!
 //! Random storms over `Hardened` broke a promise. It is told by a file of `scenarios/leader` that holds by now; the change that mends it
-//! is taken out again in `sim/cli/tests/leader.rs`.
+//! is taken out again in `sim/cli/tests/worlds/leader.rs`.
 //!
 //! | scenario | the flaw | the mend |
 //! |---|---|---|

@@ -335,8 +335,7 @@ impl Peer {
             self.succession.stance = Stance::Offered;
             out.claim(LeaderFact::Offered { number });
         } else {
-            let term = Term { counter: 0, number };
-            self.succession.stance = Stance::Following { leader: chosen, term };
+            self.follow_by_source(now, chosen, out);
         }
     }
 }

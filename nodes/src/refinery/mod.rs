@@ -99,7 +99,7 @@
 //! ## By which it is shown
 //!
 //! Each row by files of `scenarios/refinery`: for each fault that it names, every promise is judged after the fault in one of them, over
-//! many seeds, in `sim/cli/tests/promises.rs`.
+//! many seeds, in `sim/cli/tests/worlds/promises.rs`.
 //!
 //! | fault | scenarios |
 //! |---|---|
@@ -131,7 +131,7 @@
 //! # What `Hardened` changes
 //!
 //! Each is a [`Change`] that can be left out to see what it is for. Beside each is the invariant that is broken without it, in a scene
-//! of `sim/cli/tests/refinery.rs`, and the file of `scenarios/refinery` that shows the flaw under `Original`.
+//! of `sim/cli/tests/worlds/refinery.rs`, and the file of `scenarios/refinery` that shows the flaw under `Original`.
 //!
 //! | change | the flaw that it mends | missed by | file |
 //! |---|---|---|---|

@@ -96,13 +96,17 @@ impl InQuiet<LeaderNode> for ChatReachesAll {
             let mut others = self
                 .standings
                 .listed(&group.hosts)
-                .filter(|(_, host)| *host != said.by);
+                .filter(|(_, host)| *host != said.by)
+                .peekable();
+            // What nobody is there to hear proves nothing.
+            if others.peek().is_some() {
+                judged = Judged::Yes;
+            }
             if let Some((_, host)) = others.find(|(_, host)| !said.shown.contains(host)) {
                 let (by, name) = (world.name(said.by), world.name(host));
                 let detail = format!("what {by} said at {} was not shown to {name}", said.at);
                 return Err(Breach::new(detail, [said.by, host]));
             }
-            judged = Judged::Yes;
         }
         self.said = rest;
         Ok(judged)

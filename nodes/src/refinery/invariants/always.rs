@@ -182,10 +182,6 @@ impl Always<RefineryNode> for EpochGrows {
                 return Ok(Judged::NotConcerned);
             }
             Seen::Fact { host, fact, .. } => match fact {
-                RefineryFact::DiskUnreadable => {
-                    self.claimed[host.index()] = Epoch(0);
-                    return Ok(Judged::NotConcerned);
-                }
                 RefineryFact::Started { epoch }
                 | RefineryFact::Accepted { epoch }
                 | RefineryFact::Joined { epoch, .. }

@@ -38,7 +38,7 @@ impl InQuiet<RefineryNode> for OneMaster {
             return Ok(Judged::NotConcerned);
         }
         if self.standings.reign_since(&group.hosts) + self.bound > at {
-            return Ok(Judged::Yes);
+            return Ok(Judged::NotConcerned);
         }
         match self.standings.reigning(&chiefs)[..] {
             [_] => Ok(Judged::Yes),

@@ -65,6 +65,13 @@ impl InQuiet<RefineryNode> for RegistryTrue {
         let is_expected = |host: &&HostId| {
             self.standings.cast.is_node(**host) && self.standings.cast.may_join(**host, chief, world)
         };
+        if let Some(stranger) = listed.iter().find(|host| !is_expected(host)) {
+            let detail = format!(
+                "{name} has {} in its registry, which does not belong there",
+                world.name(*stranger)
+            );
+            return Err(Breach::new(detail, [chief, *stranger]));
+        }
         let mut expected = group.hosts.iter().filter(is_expected);
         if let Some(missing) = expected.find(|host| !listed.contains(*host) && !recent.contains(*host)) {
             let detail = format!("{name} does not have {} in its registry", world.name(*missing));

@@ -44,17 +44,21 @@ impl InQuiet<RefineryNode> for LiveUpstream {
     fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach> {
         let mut judged = Judged::NotConcerned;
         for node in concerned(&self.standings, group, world) {
-            judged = Judged::Yes;
             let (upstream, since) = self.standings.upstream(node);
+            if since + self.bound > at {
+                // It has another one since too short a time to say anything of it.
+                continue;
+            }
+            judged = Judged::Yes;
             let live = upstream.and_then(|upstream| upstream.live(world));
-            if live.is_some_and(|live| group.contains(live)) || since + self.bound > at {
+            if live.is_some_and(|live| group.contains(live) && self.standings.cast.is_honest(live)) {
                 continue;
             }
             let name = world.name(node);
             let detail = match upstream.and_then(|upstream| upstream.host) {
                 None => format!("{name} has no upstream"),
                 Some(upstream) => format!(
-                    "{name} takes {} for its upstream, which is down, was restarted since, or cannot be reached",
+                    "{name} takes {} for its upstream, which is down, was restarted since, cannot be reached, or does not belong here",
                     world.name(upstream)
                 ),
             };

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use squall_nodes::hac::Hac;
 
-use crate::full::gales;
-use crate::plain::storms;
-use crate::{Cluster, Family, Speaks, Weather, assert_all_is_stood, assert_is_found, leave_at};
+use super::full::gales;
+use super::plain::storms;
+use super::{Cluster, Family, Speaks, Weather, assert_all_is_stood, assert_is_found, leave_at};
 
 const fn of(hosts: &'static [(&'static str, &'static str)]) -> Cluster {
     Cluster {

@@ -8,8 +8,6 @@
 //!
 //! `SQUALL_SEEDS` says how many seeds each file is run with.
 
-mod library;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
@@ -24,6 +22,8 @@ use squall_sim::plan::{
 use squall_sim::runner::Prepared;
 use squall_sim::scenario::{ScenarioFile, resolve};
 use squall_sim::{Verdict, prepare};
+
+use crate::library;
 
 /// How many seeds each file is run with.
 const SEEDS: u64 = if cfg!(debug_assertions) { 10 } else { 200 };

@@ -1,8 +1,6 @@
 //! Everything that a scenario file can say of networks, disks, clocks and faults can be learnt from one of `scenarios/`, in which
 //! it makes a difference: under some rule set, with the seed of the file.
 
-mod library;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -19,6 +17,8 @@ use squall_sim::plan::{
 use squall_sim::prepare;
 use squall_sim::runner::Prepared;
 use squall_sim::scenario::{ScenarioFile, resolve};
+
+use crate::library;
 
 /// What can be learnt, in words.
 type Taught = BTreeSet<String>;

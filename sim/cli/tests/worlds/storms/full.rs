@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 
-use crate::{Cluster, Speaks, Weather};
+use super::{Cluster, Speaks, Weather};
 
 /// A storm of the second family.
 #[derive(Clone, Debug)]

@@ -1,15 +1,16 @@
 //! Every scenario file runs as expected, and to the digest that is pinned for it: so the same file and seed give the same
 //! run in this process and the one that pinned it, in debug and in release.
 //!
-//! `SQUALL_REPIN=1 cargo test --release -p squall --test digests` pins them anew. A pin that changes has to be explained where
-//! the change is recorded. Files tagged `scale` are run in release only.
-
-mod library;
+//! `SQUALL_PROGRAM=target/release/squall` has a program run the files, those tagged `scale` as well, which are too many events for a
+//! debug build; with `SQUALL_REPIN=1` besides they are pinned anew. A pin that changes has to be explained where the change is
+//! recorded.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use serde_json::Value;
 use squall_nodes::counter::Counter;
 use squall_nodes::echo::Echo;
 use squall_nodes::hac::Hac;
@@ -18,6 +19,8 @@ use squall_nodes::refinery::Refinery;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
 use squall_sim::scenario::ScenarioFile;
+
+use crate::library;
 
 /// The pins: a line a run, `path rules seed digest`.
 fn pins_path() -> PathBuf {
@@ -61,17 +64,44 @@ fn runs(file: &ScenarioFile) -> Vec<(String, String)> {
     runner.rules().iter().map(run).collect()
 }
 
+/// The same, of every file, by a program's own account.
+fn runs_of(program: &Path) -> Vec<(String, String)> {
+    let output = Command::new(program)
+        .current_dir(library::root())
+        .args(["run", "scenarios", "--format", "json"])
+        .output()
+        .unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.display()));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", output.status);
+    let stdout = String::from_utf8(output.stdout).expect("what is printed is UTF-8");
+    let pin = |line: &str| {
+        let run: Value = serde_json::from_str(line).expect("a line is a run in JSON");
+        let text = |field: &str| {
+            run[field]
+                .as_str()
+                .unwrap_or_else(|| panic!("{field}: {line}"))
+                .to_owned()
+        };
+        let run = format!("{} {} {}", text("scenario"), text("rules"), run["seed"]);
+        (run, text("digest"))
+    };
+    stdout.lines().map(pin).collect()
+}
+
 #[test]
 fn every_file_runs_as_expected_and_to_its_pin() {
-    let in_release = !cfg!(debug_assertions);
-    let files = library::files();
-    let runs: Vec<(String, String)> = files
-        .iter()
-        .filter(|file| in_release || !file.is_tagged("scale"))
-        .flat_map(runs)
-        .collect();
+    // Relative to the root of the repository, as who types it there means it.
+    let program = std::env::var_os("SQUALL_PROGRAM").map(|path| library::root().join(path));
+    let runs = match &program {
+        Some(program) => runs_of(program),
+        None => {
+            let files = library::files();
+            let small = files.iter().filter(|file| !file.is_tagged("scale"));
+            small.flat_map(runs).collect()
+        }
+    };
     if std::env::var_os("SQUALL_REPIN").is_some() {
-        assert!(in_release, "pin in release, where every file is run");
+        assert!(program.is_some(), "pin with SQUALL_PROGRAM, which runs every file");
         let mut text = String::new();
         for (run, digest) in &runs {
             writeln!(text, "{run} {digest}").expect("a string takes all");
@@ -87,11 +117,11 @@ fn every_file_runs_as_expected_and_to_its_pin() {
         .map(|(run, digest)| format!("{run}: {digest}, pinned is {:?}", pins.get(run.as_str())))
         .collect();
     assert!(off.is_empty(), "runs differ from their pins:\n{}", off.join("\n"));
-    if in_release {
-        assert_eq!(
-            pins.len(),
-            runs.len(),
-            "scenarios/digests.txt pins runs that are no more"
-        );
+    let left: Vec<&&str> = pins
+        .keys()
+        .filter(|pinned| !runs.iter().any(|(run, _)| run == **pinned))
+        .collect();
+    if program.is_some() {
+        assert!(left.is_empty(), "runs that are no more are pinned: {left:?}");
     }
 }

@@ -1,8 +1,6 @@
 //! Each file tagged `flaw` is held to account: its flaw needs the faults that it writes, all of them, and nothing else. Files
 //! tagged `scale` are in release only, and with fewer seeds.
 
-mod library;
-
 use std::sync::atomic::AtomicBool;
 
 use squall_nodes::Protocol;
@@ -13,6 +11,8 @@ use squall_sim::plan::{Expect, Plan};
 use squall_sim::prepare;
 use squall_sim::scenario::{Flaw, ScenarioFile, resolve};
 use squall_sim::sweep::{Share, SweepOptions, sweep};
+
+use crate::library;
 
 const SEEDS: u64 = 20;
 const SEEDS_OF_SCALE: u64 = 3;

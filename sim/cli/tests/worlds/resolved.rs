@@ -1,8 +1,6 @@
 //! The resolved form of every scenario file is a scenario that says the same: it is resolved into an equal plan under each rule
 //! set, runs to an equal digest, and its own resolved form is itself. Files tagged `scale` are in release only.
 
-mod library;
-
 use std::fmt::Write;
 
 use squall_nodes::counter::Counter;
@@ -14,6 +12,8 @@ use squall_nodes::{Placed, Protocol, Setup};
 use squall_sim::plan::{Plan, PlannedHost, PlannedInvariant, Work};
 use squall_sim::scenario::{ScenarioFile, Style, resolve, resolved};
 use squall_sim::{prepare, registered};
+
+use crate::library;
 
 /// All of a plan in words.
 fn told<P: Protocol>(plan: &Plan<P>) -> String {

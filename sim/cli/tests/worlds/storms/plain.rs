@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 
-use crate::{Cluster, Weather};
+use super::{Cluster, Weather};
 
 /// One thing that a storm does; hosts are by their place, sets of hosts by their bits.
 #[derive(Clone, Debug)]
