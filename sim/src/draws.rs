@@ -161,7 +161,7 @@ mod tests {
     ];
     const KNOWN_LATENCY: u64 = 0x6146_71ed_6aa6_245f;
     const KNOWN_DISK: u64 = 0xb040_92c6_cd04_ebe8;
-    const KNOWN_WORK: u64 = 0x3a76_b057_ff80_8b5b;
+    const KNOWN_WORK: u64 = 0xccbd_7bb3_a305_63e5;
 
     #[test]
     fn whom_one_call_asks_says_nothing_of_whom_the_next_one_does() {

@@ -126,7 +126,8 @@ fn a_folder_that_cannot_be_one_is_told() {
 fn a_start_that_is_refused_leaves_no_folder_behind() {
     let folder = Folder::new();
     let (at, data) = (address(), folder.at("made/for/nothing"));
-    let _taken = std::net::UdpSocket::bind(format!("{at}:7101")).expect("the address is free");
+    let mut first = Node::start(&["hac", "server", "7101", "--address", &at]);
+    first.says(&["fact=\"serving\""]);
     let (code, _, stderr) = ended(&["node", "hac", "server", "7101", "--address", &at, "--data", &data]);
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("7101"), "{stderr}");
