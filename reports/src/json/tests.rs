@@ -1,5 +1,7 @@
 //! Whole lines, letter by letter: the order of keys is part of what is promised.
 
+use squall_sim::trace::TraceEvent;
+
 use super::*;
 use crate::sample;
 
