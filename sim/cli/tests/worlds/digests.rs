@@ -101,7 +101,10 @@ fn every_file_runs_as_expected_and_to_its_pin() {
         }
     };
     if std::env::var_os("SQUALL_REPIN").is_some() {
-        assert!(program.is_some(), "pin with SQUALL_PROGRAM, which runs every file");
+        assert!(
+            program.is_some(),
+            "pin with SQUALL_PROGRAM, which runs every file"
+        );
         let mut text = String::new();
         for (run, digest) in &runs {
             writeln!(text, "{run} {digest}").expect("a string takes all");
