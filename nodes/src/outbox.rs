@@ -247,7 +247,7 @@ impl<N: Node> Outbox<N> {
     /// Replaces what is on the node's disk by `bytes`, whole or not at all.
     ///
     /// It is a barrier: what this and later inputs send, write, dial, close, answer and claim after it waits until it is
-    /// on the disk, which comes as [`Input::Persisted`](crate::Input::Persisted). Timers do not wait. When the write fails, all of it
+    /// on the disk, which comes as [`Input::Persisted`](crate::Input::Persisted). Timers do not wait, nor does how it reads. When the write fails, all of it
     /// is dropped that was asked for until the node is told, which comes as
     /// [`Input::PersistFailed`](crate::Input::PersistFailed): nothing ever goes out that rests on what is not on the disk without the
     /// node knowing. A stream connection that was to be closed behind it is reset: what was to be written before its end is gone, and so

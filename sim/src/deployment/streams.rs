@@ -16,8 +16,8 @@ use crate::scenario::resolved::page::Page;
 
 /// Buffers of connections: a packet at least, and no more than a kernel counts.
 const BUFFERS: RangeInclusive<u64> = 4 << 10..=1 << 30;
-/// What waits to be written: a byte at least, and 1 TiB at most.
-const BACKLOGS: RangeInclusive<u64> = 1..=1 << 40;
+/// What waits to be written: nothing, or 1 TiB at most.
+const BACKLOGS: RangeInclusive<u64> = 0..=1 << 40;
 /// How many connections there may be.
 const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
 /// How many connections may wait to be accepted: as many as a kernel counts.

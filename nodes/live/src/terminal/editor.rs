@@ -38,6 +38,8 @@ enum Escape {
     Number(u16),
     /// What comes after its first number: which other keys are held down.
     Beyond(u16),
+    /// A second bracket, after which Linux's console has one letter for each of its function keys.
+    Console,
 }
 
 impl Editor {
@@ -53,8 +55,8 @@ impl Editor {
                 let number = number.saturating_mul(10).saturating_add(u16::from(byte - b'0'));
                 self.escape = Escape::Number(number);
             }
-            // By a second bracket, Linux's console begins what its function keys mean.
-            (Escape::Number(_), b'[') => {}
+            (Escape::Number(_), b'[') => self.escape = Escape::Console,
+            (Escape::Console, 0x20..=0x7e) => self.escape = Escape::None,
             (Escape::Number(number) | Escape::Beyond(number), 0x40..=0x7e) => {
                 self.escape = Escape::None;
                 self.function(number, byte);

@@ -56,6 +56,12 @@ impl<P: Protocol> Engine<'_, P> {
         match (&self.hosts[id.index()].barrier, &asked) {
             (None, _) => self.asked(id, asked),
             (Some(barrier), Asked::Close { conn }) if barrier.has_failed() => self.break_off(id, *conn),
+            // How a node reads, nobody sees: it is no matter of what is on its disk. What it has not dialled yet is not there.
+            (Some(_), Asked::PauseReading { conn } | Asked::ResumeReading { conn })
+                if self.streams.named(id, *conn).is_some() =>
+            {
+                self.asked(id, asked);
+            }
             (Some(_), _) => self.wait(id, Waiting::Stream(asked)),
         }
     }

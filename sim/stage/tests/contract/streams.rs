@@ -342,6 +342,38 @@ fn what_is_closed_behind_a_write_that_fails_is_reset_and_its_peer_does_not_take_
 }
 
 #[test]
+fn how_a_node_reads_waits_for_no_write_and_is_not_undone_by_one_that_fails() {
+    let a = vec![
+        Rule(Phase(1), vec![dial()]),
+        Rule(On(0, Happens::Opened), vec![write(0, "unread"), say("written")]),
+    ];
+    let b = vec![
+        Rule(
+            On(0, Happens::Accepted),
+            vec![Persist("x".to_owned()), Conn(Do::Pause(0))],
+        ),
+        Rule(Phase(2), vec![Conn(Do::SayRead(0))]),
+        Rule(Phase(3), vec![Persist("y".to_owned()), Conn(Do::Resume(0))]),
+        Rule(crate::node::When::PersistFailed(1), vec![say("failed")]),
+        read(0, "unread", vec![Conn(Do::SayRead(0))]),
+    ];
+    both(a, b)
+        .phase(&[], &[A], &[(A, "written"), (B, "0: accepted from a")])
+        .phase(&[], &[B], &[(B, "read nothing")])
+        .phase(&[Fault::FailWrite(B)], &[B], &[(B, "failed"), (B, "read unread")])
+        .phase(&[Fault::Mend(B)], &[], &[])
+        .holds(|seen| {
+            let mut said = seen.said(B);
+            // Which of the two comes first is nobody's promise.
+            said[2..].sort_unstable();
+            assert_eq!(
+                said,
+                ["0: accepted from a", "read nothing", "failed", "read unread"]
+            );
+        });
+}
+
+#[test]
 fn all_that_was_written_comes_before_the_end_however_much_waits_when_it_is_closed() {
     const MUCH: usize = 4_000_000;
     let a = vec![
