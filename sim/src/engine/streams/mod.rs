@@ -27,8 +27,8 @@ mod tell;
 mod tests;
 mod wire;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddrV4;
 
 use squall_nodes::{Closed, ConnId, HostId, Protocol, StreamEvent};
@@ -131,8 +131,8 @@ struct Kernel {
     /// How many there are that the node was told others have opened, and how many of each of them.
     accepted: u32,
     by_peer: BTreeMap<HostId, u32>,
-    /// Those that the node does not know of yet, in the order in which they were asked for.
-    untold: Vec<Place>,
+    /// Those that the node does not know of yet, by the port, in the order in which they were asked for.
+    untold: BTreeMap<u16, VecDeque<Place>>,
     /// How many bytes wait that send buffers have no room for.
     waiting: u64,
 }
@@ -284,11 +284,19 @@ impl Streams {
             return;
         }
         let (host, peer) = (connection.host(place.side), connection.host(place.side.other()));
+        let port = connection.address(place.side).port();
         let kernel = &mut self.kernels[host.index()];
         match before {
             Counts::Not => {}
             Counts::Dialled => kernel.own -= 1,
-            Counts::Untold => kernel.untold.retain(|untold| *untold != place),
+            Counts::Untold => {
+                // Most are told in the order in which they were asked for.
+                if let Some(untold) = kernel.untold.get_mut(&port)
+                    && let Some(at) = untold.iter().position(|untold| *untold == place)
+                {
+                    untold.remove(at);
+                }
+            }
             Counts::Told => {
                 kernel.accepted -= 1;
                 if let Entry::Occupied(mut of_peer) = kernel.by_peer.entry(peer) {
@@ -302,7 +310,7 @@ impl Streams {
         match after {
             Counts::Not => {}
             Counts::Dialled => kernel.own += 1,
-            Counts::Untold => kernel.untold.push(place),
+            Counts::Untold => kernel.untold.entry(port).or_default().push_back(place),
             Counts::Told => {
                 kernel.accepted += 1;
                 *kernel.by_peer.entry(peer).or_default() += 1;

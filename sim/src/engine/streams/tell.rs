@@ -83,7 +83,7 @@ impl<P: Protocol> Engine<'_, P> {
         if kernel.accepted < self.plan.network.streams.connections {
             return;
         }
-        for place in std::mem::take(&mut kernel.untold) {
+        for place in std::mem::take(&mut kernel.untold).into_values().flatten() {
             self.turn_away(place);
         }
     }

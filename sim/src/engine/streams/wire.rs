@@ -1,5 +1,7 @@
 //! Packets on their way: over a link as datagrams go, into the kernel of a host, and to the end that they are for.
 
+use std::collections::VecDeque;
+
 use squall_nodes::{HostId, Protocol, Span};
 
 use super::end::Taken;
@@ -218,8 +220,8 @@ impl<P: Protocol> Engine<'_, P> {
             connection.host(Side::Listener),
             connection.address(Side::Listener).port(),
         );
-        let (streams, law) = (&self.streams, &self.plan.network.streams);
-        let kernel = &streams.kernels[host.index()];
+        let law = &self.plan.network.streams;
+        let kernel = &self.streams.kernels[host.index()];
         if !self.hosts[host.index()].is_up()
             || !kernel.listening.contains(port)
             || kernel.accepted >= law.connections
@@ -227,12 +229,9 @@ impl<P: Protocol> Engine<'_, P> {
             self.deny(place);
             return;
         }
-        let to_port = |untold: &&Place| {
-            let connection = &streams.connections[untold.slot as usize];
-            connection.address(Side::Listener).port() == port
-        };
         // Linux opens one more than it is told to.
-        let is_full = kernel.untold.iter().filter(to_port).count() > law.listen_backlog as usize;
+        let untold = kernel.untold.get(&port).map_or(0, VecDeque::len);
+        let is_full = untold > law.listen_backlog as usize;
         if is_full || self.make_end(place).is_none() {
             return;
         }
