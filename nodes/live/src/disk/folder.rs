@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use squall_nodes::DiskAtBoot;
@@ -36,40 +37,31 @@ pub(super) struct Folder {
     lives: Option<Lives>,
     /// Let go of when it is closed.
     _lock: File,
+    /// The folders that were made for it, the outermost first; none any more once a life has begun.
+    made: Vec<PathBuf>,
 }
 
 impl Folder {
-    /// Opens a folder, which is made if it is not there.
+    /// Opens a folder, which is made if it is not there; and taken away again when no life begins in it.
     pub(super) fn open(path: &Path) -> Result<Self, LiveError> {
         let cannot = |why: String| LiveError::Folder {
             folder: path.to_owned(),
             why,
         };
+        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let mut made: Vec<PathBuf> = path.ancestors().take_while(missing).map(Path::to_owned).collect();
+        made.reverse();
         if let Err(why) = fs::create_dir_all(path) {
             return Err(cannot(about_folder(&why)));
         }
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join(LOCK))
-            .map_err(|why| cannot(format!("it cannot be written to: {why}")))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LiveError::Locked {
-                    folder: path.to_owned(),
-                    holder: Holder::of_lock(&path.join(LOCK)),
-                });
-            }
-            Err(TryLockError::Error(why)) => return Err(cannot(format!("it cannot be locked: {why}"))),
-        }
+        let lock = lock(path)?;
         let folder = File::open(path).map_err(|why| cannot(format!("it cannot be opened: {why}")))?;
         Ok(Folder {
             path: path.to_owned(),
             folder,
             lives: None,
             _lock: lock,
+            made,
         })
     }
 
@@ -101,7 +93,9 @@ impl Folder {
                 false => Ok(()),
             }
         };
-        begun().map_err(|why| self.cannot_be_written(&why))
+        begun().map_err(|why| self.cannot_be_written(&why))?;
+        self.made.clear();
+        Ok(())
     }
 
     /// Replaces what the node persisted last. When it fails, the old contents are there, or the new ones.
@@ -194,6 +188,61 @@ impl Folder {
                 why: format!("{name} cannot be moved aside: {why}"),
             })?;
         Ok(Some(aside))
+    }
+}
+
+/// A start that is refused leaves no folder behind that was not there before.
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let Some(outermost) = self.made.first() else {
+            return;
+        };
+        let has_only_the_lock = fs::read_dir(&self.path)
+            .is_ok_and(|mut files| files.all(|file| file.is_ok_and(|file| file.file_name() == LOCK)));
+        if !has_only_the_lock {
+            return;
+        }
+        // Nobody else is in it as long as the lock is held. What cannot be taken away is empty.
+        let _ = fs::remove_file(self.path.join(LOCK));
+        let ours = |folder: &&Path| folder.starts_with(outermost);
+        for folder in self.path.ancestors().take_while(ours) {
+            if fs::remove_dir(folder).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The lock of a folder, taken.
+fn lock(folder: &Path) -> Result<File, LiveError> {
+    let cannot = |why: String| LiveError::Folder {
+        folder: folder.to_owned(),
+        why,
+    };
+    let path = folder.join(LOCK);
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|why| cannot(format!("it cannot be written to: {why}")))?;
+    let held = || LiveError::Locked {
+        folder: folder.to_owned(),
+        holder: Holder::of_lock(&path),
+    };
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(held()),
+        Err(TryLockError::Error(why)) => return Err(cannot(format!("it cannot be locked: {why}"))),
+    }
+    // Whoever had it may have taken it away before it let go: then it keeps nobody out.
+    let is_there = || -> io::Result<bool> {
+        let (taken, there) = (lock.metadata()?, fs::metadata(&path)?);
+        Ok((taken.dev(), taken.ino()) == (there.dev(), there.ino()))
+    };
+    match is_there() {
+        Ok(true) => Ok(lock),
+        _ => Err(held()),
     }
 }
 

@@ -366,3 +366,26 @@ fn what_is_persisted_counts_though_it_could_not_be_noted() {
     fs::remove_file(folder.join("state")).unwrap();
     assert_eq!(life(folder, &[]).0.kept, Kept::StateMissing);
 }
+
+#[test]
+fn a_life_that_does_not_begin_leaves_no_folder_that_was_not_there() {
+    let there = tempfile::tempdir().unwrap();
+    let folder = there.path().join("made/for/nothing");
+    let opened = Opened::of(Some(&folder), node("c1")).unwrap();
+    assert!(lock_of(&folder).exists());
+    drop(opened);
+    assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0);
+
+    // What was there before stays, and what somebody has put there meanwhile.
+    drop(Opened::of(Some(there.path()), node("c1")).unwrap());
+    assert!(there.path().exists());
+    let opened = Opened::of(Some(&folder), node("c1")).unwrap();
+    fs::write(folder.join("note"), "mine").unwrap();
+    drop(opened);
+    assert_eq!(fs::read_to_string(folder.join("note")).unwrap(), "mine");
+
+    // A life that has begun is remembered.
+    let folder = there.path().join("lived/in");
+    life(&folder, &[]);
+    assert_eq!(life(&folder, &[]).0.incarnation, 1);
+}

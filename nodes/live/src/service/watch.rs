@@ -1,5 +1,5 @@
-//! What is worth a line in the log and is no fact: drops, stalls, the recorder. It is looked at now and then, so that no
-//! flood of datagrams is one of lines.
+//! What is worth a line in the log and is no fact: drops, stalls, the recorder, that nobody answers. It is looked at now and then,
+//! so that no flood of datagrams is one of lines.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Looks at the node until it stops.
 pub(super) async fn watch<N: Node>(handle: Handle<N>) {
     let mut before: Option<Status> = None;
+    let mut silence = Silence::default();
     loop {
         tokio::time::sleep(EVERY).await;
         let Ok(status) = handle.status().await else {
@@ -22,7 +23,56 @@ pub(super) async fn watch<N: Node>(handle: Handle<N>) {
         if let Some(before) = &before {
             tell(before, &status);
         }
+        silence.tell(&status);
         before = Some(status);
+    }
+}
+
+/// How long a node has been talking to nobody who answers: a mistyped address looks like that, and a peer that is down.
+#[derive(Default)]
+struct Silence {
+    /// How much had come in at the last look.
+    heard: u64,
+    /// How much had been sent when something came in last.
+    sent: u64,
+    /// For how many looks nothing has come in while something was sent.
+    looks: u32,
+}
+
+impl Silence {
+    /// That nobody answers is told after so many looks, and each time when it has lasted for so many times as many.
+    const LOOKS: u32 = 5;
+    const AGAIN: u32 = 12;
+
+    fn tell(&mut self, status: &Status) {
+        let counts = &status.counts;
+        let heard = counts.delivered + counts.streams.opened + counts.streams.read;
+        let sent = counts.sent + counts.streams.dialled;
+        if heard != self.heard {
+            if self.looks >= Self::LOOKS {
+                tracing::info!("something comes in");
+            }
+            *self = Silence {
+                heard,
+                sent,
+                looks: 0,
+            };
+            return;
+        }
+        let unanswered = sent - self.sent;
+        if unanswered == 0 {
+            return;
+        }
+        self.looks += 1;
+        let steps = self.looks / Self::LOOKS;
+        let is_due =
+            self.looks.is_multiple_of(Self::LOOKS) && (steps == 1 || steps.is_multiple_of(Self::AGAIN));
+        if is_due {
+            tracing::warn!(
+                unanswered,
+                "nothing comes in, and what is sent is not answered: is somebody at the addresses that it has, and can they be reached?"
+            );
+        }
     }
 }
 

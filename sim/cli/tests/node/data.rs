@@ -123,6 +123,21 @@ fn a_folder_that_cannot_be_one_is_told() {
 }
 
 #[test]
+fn a_start_that_is_refused_leaves_no_folder_behind() {
+    let folder = Folder::new();
+    let (at, data) = (address(), folder.at("made/for/nothing"));
+    let mut first = Node::start(&["hac", "server", "7101", "--address", &at]);
+    first.says(&["fact=\"serving\""]);
+    let (code, _, stderr) = ended(&["node", "hac", "server", "7101", "--address", &at, "--data", &data]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("7101"), "{stderr}");
+    assert!(
+        !fs::exists(folder.at("made")).expect("it can be looked for"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn damaged_data_is_refused_until_it_is_wiped_and_kept_aside_then() {
     let folder = Folder::new();
     let at = address();

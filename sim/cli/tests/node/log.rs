@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::process::{Folder, PATIENCE, address, squall};
+use crate::process::{Folder, Node, PATIENCE, address, squall};
 
 /// A process that is killed whatever becomes of its test.
 struct Killed(Child);
@@ -93,6 +93,15 @@ fn a_log_that_nobody_reads_holds_up_nobody_and_says_what_is_lost() {
     ask(json!({ "ask": "stop" }));
     until("stopped how=InOrder");
     assert_eq!(child.code(), Some(0));
+}
+
+#[test]
+fn a_node_that_nobody_answers_says_so_and_when_somebody_does() {
+    let (at, of_server) = (address(), address());
+    let mut client = Node::start(&["hac", "client", &of_server, "7101", "--address", &at]);
+    client.says(&["WARN", "nothing comes in"]);
+    let _server = Node::start(&["hac", "server", "7101", "--address", &of_server]);
+    client.says(&["something comes in"]);
 }
 
 #[test]
