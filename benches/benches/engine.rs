@@ -7,7 +7,7 @@ use squall_benches::workload;
 use squall_nodes::Span;
 use squall_sim::runner::Prepared;
 
-criterion_group!(engine, w1, w3, w4);
+criterion_group!(engine, w1, w3, w4, pour);
 criterion_main!(engine);
 
 /// One long run of nodes that all beat to each other.
@@ -36,6 +36,18 @@ fn w4(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("w4");
     group.throughput(Throughput::Elements(messages(&*prepared)));
     group.bench_function("1000", |bencher| runs(bencher, &*prepared));
+    group.finish();
+}
+
+/// Streams that carry as much as they can.
+fn pour(criterion: &mut Criterion) {
+    const BYTES: u64 = 4 << 20;
+    let mut group = criterion.benchmark_group("pour");
+    for nodes in [2, 10] {
+        let prepared = workload::pour(nodes, BYTES);
+        group.throughput(Throughput::Bytes(u64::from(nodes) * BYTES));
+        group.bench_function(nodes.to_string(), |bencher| runs(bencher, &*prepared));
+    }
     group.finish();
 }
 

@@ -6,6 +6,7 @@
 //!     time target/release/examples/w w3 10000        # whole simulations
 //!     time target/release/examples/w traced 10000    # the same, each with its trace
 //!     time target/release/examples/w w4 1000 10 30   # nodes, peers of each, virtual seconds
+//!     time target/release/examples/w pour 5 100      # streams: nodes, MiB that each writes
 //!     time target/release/examples/w hac 1000        # whole runs of hac
 //!     time target/release/examples/w sweep 5 10 10000 2 # nodes, virtual seconds, seeds, threads
 //!
@@ -22,7 +23,7 @@ use squall_sim::runner::Prepared;
 use squall_sim::sweep::{Share, SweepOptions, sweep};
 
 const USAGE: &str = "usage: w w1 NODES SECONDS | w table NODES SECONDS | w w3 RUNS | w traced RUNS | w w4 NODES FAN SECONDS | \
-                     w hac RUNS | w sweep NODES SECONDS SEEDS THREADS";
+                     w pour NODES MIB | w hac RUNS | w sweep NODES SECONDS SEEDS THREADS";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -77,6 +78,10 @@ fn asked_for(words: &[&str]) -> Option<Asked> {
             let prepared = workload::w4(count(nodes)?, count(fan)?, span(seconds)?);
             (prepared, 1, How::Runs)
         }
+        ["pour", nodes, mib] => {
+            let prepared = workload::pour(count(nodes)?, u64::from(count(mib)?) << 20);
+            (prepared, 1, How::Runs)
+        }
         ["hac", runs] => (workload::failovers().swap_remove(0), count(runs)?, How::Runs),
         ["sweep", nodes, seconds, seeds, threads] => {
             let threads = count(threads)? as usize;
@@ -107,16 +112,23 @@ fn runs(
 ) -> Result<String, String> {
     let mut worker = asked.prepared.worker();
     let (mut sent, mut delivered, mut events, mut digests) = (0, 0, 0, 0_u128);
+    let (mut bytes, mut packets) = (0, 0);
     for seed in 0..asked.runs {
         let outcome = run(&mut *worker, seed);
         workload::sound(&outcome)?;
         sent += outcome.traffic.sent;
         delivered += outcome.traffic.delivered;
         events += outcome.events;
+        bytes += outcome.traffic.streams.delivered;
+        packets += outcome.traffic.streams.packets;
         digests ^= outcome.digest.0;
     }
+    let streams = match packets {
+        0 => String::new(),
+        _ => format!("{bytes} bytes over streams in {packets} packets, "),
+    };
     Ok(format!(
-        "{sent} messages sent, {delivered} delivered, {events} events\ndigests {digests:032x}"
+        "{sent} messages sent, {delivered} delivered, {streams}{events} events\ndigests {digests:032x}"
     ))
 }
 

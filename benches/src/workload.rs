@@ -6,7 +6,7 @@ use squall_sim::runner::Prepared;
 use squall_sim::scenario::{ScenarioFile, Style};
 use squall_sim::{Outcome, Verdict, registered};
 
-use crate::{Beat, Deadlines};
+use crate::{Beat, Deadlines, Pour};
 
 /// W1: `nodes` nodes beat to each other for `limit`; latency is uniform from 1 to 10 ms, loss 1 %.
 ///
@@ -35,6 +35,29 @@ pub fn table(nodes: u32, limit: Span) -> Box<dyn Prepared> {
 /// As [`w1`].
 pub fn w4(nodes: u32, fan: u32, limit: Span) -> Box<dyn Prepared> {
     beating(&format!("w4 {nodes} {fan}"), nodes, fan, Deadlines::Timers, limit)
+}
+
+/// Streams: each of `nodes` nodes in a ring writes so many bytes to the next, as quickly as it is let; latency is uniform from 1 to 10 ms, and
+/// one packet in a thousand is lost.
+///
+/// # Panics
+///
+/// When there are more nodes than a scenario may have, or fewer than two, or it were to take longer than a day.
+pub fn pour(nodes: u32, bytes: u64) -> Box<dyn Prepared> {
+    // A stream of a window of 64 KiB makes some megabytes a second of such links, and what is lost holds it up.
+    let limit = Span::from_secs(30 + bytes / 250_000);
+    let text = format!(
+        r#"Scenario(
+    protocol: "pour",
+    config: (bytes: {bytes}),
+    hosts: [(name: "n1..n{nodes}", role: Pourer)],
+    network: (latency: Uniform("1ms", "10ms"), loss: 0.001),
+    tolerated: (latency: "10ms", loss: 0.001),
+    limit: "{limit}",
+    max_events: 10_000_000_000,
+)"#
+    );
+    resolved::<Pour>(&format!("pour {nodes} {bytes}"), &text, Pour::RULES[0])
 }
 
 /// hac's failover under its sound rules: the server of five hosts loses power, and a client takes its place.
@@ -112,6 +135,7 @@ mod tests {
             w1(25, second),
             table(25, second),
             w4(100, 10, second),
+            pour(2, 300_000),
         ]);
         for prepared in all {
             let mut worker = prepared.worker();
@@ -169,6 +193,17 @@ mod tests {
             0 < table && table <= timers && timers < 4 * table,
             "{timers} by timers, {table} by a table"
         );
+    }
+
+    #[test]
+    fn all_that_is_poured_comes_in() {
+        let outcome = pour(5, 3_000_000).worker().run(0);
+        let streams = outcome.traffic.streams;
+        assert_eq!((streams.opened, streams.closed), (5, 5));
+        assert_eq!((streams.written, streams.delivered), (15_000_000, 15_000_000));
+        assert!(streams.lost > 0 && streams.sent_again > 0, "{streams:?}");
+        // Each node's claim is judged.
+        assert_eq!(outcome.invariants[0].judged, 5);
     }
 
     #[test]

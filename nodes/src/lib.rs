@@ -5,6 +5,7 @@
 //! - [`seen`], [`world`] and [`invariant`]: what is seen of a run, the questions to it, and the promises held against it.
 //! - [`link`] and [`latency`]: what a link does to datagrams, whether the network is a virtual one or real; [`stream`]: what streams go by.
 //! - [`protocol`]: what a scenario file names. [`recording`]: a node's life as bytes, and what comes of telling it to the node again.
+//! - [`secret`]: what no page, log or trace shows of a node's settings.
 //! - [`history`]: what was asked and answered, and whether it is linearizable.
 //! - [`echo`]: the smallest protocol there is, as a tutorial. [`counter`]: replicas that count together. [`hac`]: the high-availability
 //!   cluster. [`leader`]: the elected leader, over streams. [`refinery`]: the authenticated cluster, over streams.
@@ -30,6 +31,7 @@ pub mod protocol;
 pub mod recording;
 pub mod refinery;
 pub mod rng;
+pub mod secret;
 pub mod seen;
 pub mod start;
 pub mod stream;
@@ -47,6 +49,7 @@ pub use protocol::{
     ron_options,
 };
 pub use rng::{HostKey, NodeRng};
+pub use secret::Secret;
 pub use seen::{Change, Crash, Cut, DiskAtBoot, DiskState, Seen};
 pub use start::{Outside, Unusable};
 pub use time::{Span, SpanError, Time};

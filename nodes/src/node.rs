@@ -264,10 +264,11 @@ pub enum StreamEvent<'a> {
 /// Why a stream connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Closed {
-    /// The host is there and nobody listens, or it has accepted as many connections as it may.
+    /// The host is there and nobody listens, or it has as many connections as it may have; or this host has opened as many as it may.
     Refused,
-    /// The peer's process died, its machine does not know of the connection any more, or more was written than may wait on either side.
-    /// What the peer had written and had not got through is gone.
+    /// The peer's process died, its machine does not know of the connection any more, or more was written than may wait on either side;
+    /// the peer's host had as many connections as it may have, or as many from here, when it came to this one; or the write failed that the
+    /// peer had closed it behind. What the peer had written and had not got through is gone.
     ///
     /// A peer that loses power, or that a cut keeps from saying so, says nothing: the connection is half open until this node writes, which
     /// is answered with this once the peer's machine can be reached again, and with [`TimedOut`](Closed::TimedOut) when it cannot.

@@ -225,7 +225,8 @@ impl<N: Node> Outbox<N> {
 
     /// Closes a stream connection in order: what was written before is still delivered, and then the peer hears of its
     /// [end](crate::Closed::Orderly). This node hears nothing of it any more, not even whether that came to pass; what the peer had
-    /// written is dropped, and what the node asks of the connection afterwards is nothing.
+    /// written is dropped, and what the node asks of the connection afterwards is nothing. Behind a [write](Self::persist) that fails the
+    /// connection is reset.
     pub fn close(&mut self, conn: ConnId) {
         self.records.push(Record::Close { conn });
     }
@@ -246,10 +247,11 @@ impl<N: Node> Outbox<N> {
     /// Replaces what is on the node's disk by `bytes`, whole or not at all.
     ///
     /// It is a barrier: what this and later inputs send, write, dial, close, answer and claim after it waits until it is
-    /// on the disk, which comes as [`Input::Persisted`](crate::Input::Persisted). Timers do not wait. When the write fails, all of it
+    /// on the disk, which comes as [`Input::Persisted`](crate::Input::Persisted). Timers do not wait, nor does how it reads. When the write fails, all of it
     /// is dropped that was asked for until the node is told, which comes as
     /// [`Input::PersistFailed`](crate::Input::PersistFailed): nothing ever goes out that rests on what is not on the disk without the
-    /// node knowing.
+    /// node knowing. A stream connection that was to be closed behind it is reset: what was to be written before its end is gone, and so
+    /// no peer takes what it has got for all of it.
     pub fn persist(&mut self, bytes: &[u8]) -> Token {
         let token = Token(self.ids.draw());
         let payload = self.payload(bytes);

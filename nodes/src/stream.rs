@@ -20,25 +20,38 @@ pub struct StreamLaw {
     pub receive_buffer: u64,
     /// How many bytes more than fit its send buffer a node may have written to a connection; beyond that it is reset.
     pub backlog: u64,
-    /// How many connections a host accepts at once; what is dialled beyond is refused.
+    /// The same, of all connections of a host together.
+    pub backlogs: u64,
+    /// How many connections a host has at once that others have opened, those that are being closed included; while there are as many,
+    /// whoever dials is refused. As many again its node may open itself.
     pub connections: u32,
+    /// Of those that others have opened, how many one peer may have; what it opens beyond is reset.
+    pub of_peer: u32,
+    /// How many connections to a port may be open that its node has not been told of, as a kernel is told by `listen`: Linux opens one
+    /// more. What is dialled beyond is not heard, and dialled again.
+    pub listen_backlog: u32,
 }
 
 impl Default for StreamLaw {
     fn default() -> Self {
-        StreamLaw {
-            min_rto: Span::from_millis(200),
-            user_timeout: Span::from_secs(20),
-            connect_timeout: Span::from_secs(10),
-            send_buffer: 64 << 10,
-            receive_buffer: 128 << 10,
-            backlog: 16 << 20,
-            connections: 1024,
-        }
+        StreamLaw::DEFAULT
     }
 }
 
 impl StreamLaw {
+    /// What kernels go by where nothing else is said.
+    pub const DEFAULT: Self = StreamLaw {
+        min_rto: Span::from_millis(200),
+        user_timeout: Span::from_secs(20),
+        connect_timeout: Span::from_secs(10),
+        send_buffer: 64 << 10,
+        receive_buffer: 128 << 10,
+        backlog: 16 << 20,
+        backlogs: 64 << 20,
+        connections: 1024,
+        of_peer: 256,
+        listen_backlog: 128,
+    };
     /// The first timeout of an opening: RFC 6298, 2.1.
     pub const FIRST_TIMEOUT: Span = Span::from_secs(1);
     /// What a timeout backs off to at most: `TCP_RTO_MAX` of Linux.

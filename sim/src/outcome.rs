@@ -223,6 +223,9 @@ pub struct StreamTraffic {
     pub timed_out: u64,
     /// or closed by the peer in order.
     pub closed: u64,
+    /// Connections that were reset at the host that was dialled, before its node was told of them: it had as many as it may have, or as
+    /// many of that peer. Live these are those of one peer: of the others nobody but the kernel knows.
+    pub turned_away: u64,
     /// Bytes that nodes wrote to connections which were there.
     pub written: u64,
     /// Bytes that nodes read.

@@ -1,7 +1,8 @@
 //! The persist barrier: what others can see of a node waits behind the write that it rests on.
 //!
 //! It is the simulator's, word for word: persists that wait with nothing visible between them become one write that completes them
-//! all; a write that fails drops all that waits behind it, and all that the node asks for until it is told.
+//! all; a write that fails drops all that waits behind it, and all that the node asks for until it is told. Connections that it has closed
+//! are not left open by that: they are broken off.
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;

@@ -161,7 +161,7 @@ pub struct StreamCounts {
     pub accepted: u64,
     /// Ended in order by the peer, after its last byte.
     pub closed: u64,
-    /// Ended by the node.
+    /// Ended by the node, or reset since the write failed that it had ended them behind.
     pub ended: u64,
     /// Refused, of those that the node has dialled.
     pub refused: u64,

@@ -116,6 +116,9 @@ pub struct Streams {
     pub connections: usize,
     /// Of those that others have opened, how many one address may have. What it opens beyond them is reset.
     pub of_peer: usize,
+    /// How many connections to a port the kernel may open that the node has not accepted, as it is told by `listen`: Linux opens one more.
+    /// What is dialled beyond is not heard, and dialled again.
+    pub listen_backlog: usize,
     /// Bytes that the kernel keeps for each connection until the node reads them: half of what it takes for them in memory. While a policy
     /// is in force, its edge holds as many again, and what is read at a time.
     pub receive_buffer: usize,
@@ -135,18 +138,19 @@ pub struct Streams {
 }
 
 impl Default for Streams {
-    /// As [`StreamLaw`] has it by default: 1024 connections, 256 from each address; 128 KiB to be read and 64 KiB to be acknowledged; 16 MiB that wait, 64 MiB of all; 10 s to connect, 20 s without
+    /// As [`StreamLaw`] has it by default: 1024 connections, 256 from each address, and 128 not accepted yet at a port; 128 KiB to be read and 64 KiB to be acknowledged; 16 MiB that wait, 64 MiB of all; 10 s to connect, 20 s without
     /// an acknowledgement; no TLS.
     fn default() -> Self {
         let law = StreamLaw::default();
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Streams {
             connections: law.connections as usize,
-            of_peer: 256,
+            of_peer: law.of_peer as usize,
+            listen_backlog: law.listen_backlog as usize,
             receive_buffer: size(law.receive_buffer),
             send_buffer: size(law.send_buffer),
             backlog: size(law.backlog),
-            backlogs: size(law.backlog).saturating_mul(4),
+            backlogs: size(law.backlogs),
             connect_timeout: law.connect_timeout,
             user_timeout: law.user_timeout,
             tls: None,

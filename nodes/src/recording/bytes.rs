@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::node::Data;
+use crate::secret::written_out;
 
 /// Why bytes cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +70,7 @@ pub(super) fn pack<T: Data>(data: &T, into: &mut Vec<u8>) {
     let (form, bytes) = match compact {
         Some(bytes) => (POSTCARD, bytes),
         None => {
-            let text = ron::to_string(data).unwrap_or_else(|_| format!("{data:?}"));
+            let text = written_out(|| ron::to_string(data)).unwrap_or_else(|_| format!("{data:?}"));
             (RON, text.into_bytes())
         }
     };

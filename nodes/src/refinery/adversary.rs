@@ -16,6 +16,7 @@ use super::wire::{Credential, Decoder, Epoch, Establish, Grant, Link, NONCE, Pac
 use super::{Out, Timer, write};
 use crate::node::{ConnId, StreamEvent};
 use crate::rng::NodeRng;
+use crate::secret::Secret;
 use crate::time::{Span, Time};
 
 /// What an adversary tries.
@@ -194,8 +195,8 @@ impl Adversary {
             (Trick::Replay, Packet::StartAuth(_)) => self.replays(conn, 1, out),
             (Trick::WrongCert | Trick::OldVersion, Packet::StartAuth(nonce)) => {
                 let secret = match self.trick {
-                    Trick::OldVersion => self.config.secret.clone(),
-                    _ => format!("not {}", self.config.secret),
+                    Trick::OldVersion => self.config.secret.expose().to_owned(),
+                    _ => format!("not {}", self.config.secret.expose()),
                 };
                 let credential = match nonce {
                     Some(nonce) => Credential::Proof(prove(&secret, &nonce, &self.establish())),
@@ -224,7 +225,7 @@ impl Adversary {
 
     fn replays(&self, conn: ConnId, which: usize, out: &mut Out) {
         if let Some(packet) = self.config.adversary.overheard.get(which) {
-            let payload = out.payload(packet.as_bytes());
+            let payload = out.payload(packet.expose().as_bytes());
             out.write(conn, payload);
         }
     }
@@ -297,7 +298,7 @@ fn goes_on(trick: Trick, conn: ConnId, attempt: &mut Attempt, out: &mut Out) {
 
 /// What is overheard of a node that is let in by a master: what it said, packet by packet. Of `Hardened` the nonce that it was sent is
 /// one of long ago.
-pub(super) fn overheard(node: &Config, kind: &str) -> Arc<[String]> {
+pub(super) fn overheard(node: &Config, kind: &str) -> Arc<[Secret]> {
     let Some(address) = node.address else {
         return Arc::from([]);
     };
@@ -310,15 +311,15 @@ pub(super) fn overheard(node: &Config, kind: &str) -> Arc<[String]> {
         link: Link::Node,
     };
     let credential = match node.changes().has(Change::Prove) {
-        false => Credential::Cert(node.secret.clone()),
-        true => Credential::Proof(prove(&node.secret, &[0x5a; NONCE], &establish)),
+        false => Credential::Cert(node.secret.expose().to_owned()),
+        true => Credential::Proof(prove(node.secret.expose(), &[0x5a; NONCE], &establish)),
     };
     let said = [Packet::Establish(establish), Packet::AuthStart(credential)];
     said.iter()
         .map(|packet| {
             let mut bytes = Vec::new();
             packet.encode(&mut bytes);
-            String::from_utf8_lossy(&bytes).into_owned()
+            String::from_utf8_lossy(&bytes).into_owned().into()
         })
         .collect()
 }

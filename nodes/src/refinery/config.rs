@@ -10,6 +10,7 @@ use super::Role;
 use super::wire::{MAX_CERT, MAX_NAME};
 use crate::node::Node;
 use crate::protocol::{Misfit, Placed};
+use crate::secret::Secret;
 use crate::time::Span;
 
 /// How many nodes a cluster has at most: what a master keeps of each comes to a few hundred bytes, and a packet that is not whole.
@@ -26,7 +27,7 @@ pub struct Config {
     /// The node's unique id; its host's name when not given.
     pub id: Option<String>,
     /// What everyone in the cluster knows and nobody else.
-    pub secret: String,
+    pub secret: Secret,
     /// The port that it listens on, when `address` does not say.
     pub port: u16,
     /// Its own address; that of its host, with `port`, when not given.
@@ -74,7 +75,7 @@ pub struct Tricks {
     /// From one thing that it does to the next; `alive` when not given.
     pub pace: Option<Span>,
     /// What it has overheard: the packets by which a node was once let in, one after the other.
-    pub overheard: Arc<[String]>,
+    pub overheard: Arc<[Secret]>,
 }
 
 /// The two rule sets.
@@ -179,7 +180,7 @@ impl Config {
             rules,
             version: "1".to_owned(),
             id: None,
-            secret: "refinery".to_owned(),
+            secret: "refinery".into(),
             port: 7500,
             address: None,
             masters: Arc::from([]),
@@ -269,8 +270,9 @@ impl Config {
                 faults.push(Fault::new(field, message, "from 1 to 64"));
             }
         }
-        if !(1..=MAX_CERT).contains(&self.secret.len()) {
-            let message = format!("the secret has {} bytes", self.secret.len());
+        let secret = self.secret.expose().len();
+        if !(1..=MAX_CERT).contains(&secret) {
+            let message = format!("the secret has {secret} bytes");
             faults.push(Fault::new("secret", message, "from 1 to 4096"));
         }
         if self.masters.len() > 2 {

@@ -161,8 +161,10 @@ impl Gate {
                 (Step::Asked(nonce), Packet::AuthStart(credential)) => {
                     let said = guest.said.as_ref()?;
                     let belongs = match (credential, config.changes().has(Change::Prove)) {
-                        (Credential::Proof(proof), true) => is_proof(&proof, &config.secret, &nonce, said),
-                        (Credential::Cert(cert), false) => is_cert(&cert, &config.secret),
+                        (Credential::Proof(proof), true) => {
+                            is_proof(&proof, config.secret.expose(), &nonce, said)
+                        }
+                        (Credential::Cert(cert), false) => is_cert(&cert, config.secret.expose()),
                         // The one rule set does not take the other's.
                         (Credential::Proof(_), false) | (Credential::Cert(_), true) => false,
                     };

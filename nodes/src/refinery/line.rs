@@ -117,8 +117,10 @@ impl Line {
             match (self.step, packet) {
                 (Step::Established, Packet::StartAuth(nonce)) => {
                     let credential = match (nonce, config.changes().has(Change::Prove)) {
-                        (Some(nonce), true) => Credential::Proof(prove(&config.secret, &nonce, &self.said)),
-                        (None, false) => Credential::Cert(config.secret.clone()),
+                        (Some(nonce), true) => {
+                            Credential::Proof(prove(config.secret.expose(), &nonce, &self.said))
+                        }
+                        (None, false) => Credential::Cert(config.secret.expose().to_owned()),
                         // Whoever asks for the secret itself, or for what the rules do not know, is no master.
                         (None, true) | (Some(_), false) => return Some(self.end(Loss::Turn, out)),
                     };

@@ -72,6 +72,7 @@ fn streams(counts: &StreamTraffic) -> Option<String> {
         (counts.refused, "refused"),
         (counts.reset, "reset"),
         (counts.timed_out, "given up"),
+        (counts.turned_away, "turned away by a host that had enough"),
         (counts.written, "bytes written"),
         (counts.delivered, "read"),
         (counts.packets, "packets"),

@@ -79,6 +79,7 @@
 //! |---|---|---|
 //! | `connections` | connections at one time that others have opened, those that are being closed included; while there are as many, whoever dials is refused; as many again the node may open itself: 1 to 1 000 000 | 1024 |
 //! | `of_peer` | of those that others have opened, how many one address may have; what it opens beyond them is reset | 256 |
+//! | `listen_backlog` | how many connections to a port the kernel may open that the node has not accepted; one more, as Linux has it. What is dialled beyond is not heard, and dialled again | 128 |
 //! | `receive_buffer` | bytes that the kernel keeps for each connection until the node reads them: 4 KiB to 1024 MiB | `"128KiB"` |
 //! | `send_buffer` | bytes that the kernel keeps for each connection until the peer has acknowledged them: 4 KiB to 1024 MiB | `"64KiB"` |
 //! | `backlog` | bytes of one connection that wait for room in that buffer; one for which there would be more is reset | `"16MiB"` |

@@ -16,10 +16,12 @@ use crate::scenario::resolved::page::Page;
 
 /// Buffers of connections: a packet at least, and no more than a kernel counts.
 const BUFFERS: RangeInclusive<u64> = 4 << 10..=1 << 30;
-/// What waits to be written: a byte at least, and 1 TiB at most.
-const BACKLOGS: RangeInclusive<u64> = 1..=1 << 40;
+/// What waits to be written: nothing, or 1 TiB at most.
+const BACKLOGS: RangeInclusive<u64> = 0..=1 << 40;
 /// How many connections there may be.
 const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
+/// How many connections may wait to be accepted: as many as a kernel counts.
+const LISTEN_BACKLOGS: RangeInclusive<u64> = 1..=65_535;
 /// Timeouts.
 const TIMEOUTS: RangeInclusive<Span> = Span::from_millis(1)..=Span::from_secs(86_400);
 
@@ -30,6 +32,8 @@ pub struct Streams {
     pub connections: u64,
     /// Of those that others have opened, how many one address may have; what it opens beyond them is reset.
     pub of_peer: u64,
+    /// How many connections to a port the kernel may open that the node has not accepted, as it is told by `listen`.
+    pub listen_backlog: u64,
     /// Bytes that the kernel keeps for each connection until the node reads them.
     pub receive_buffer: u64,
     /// Bytes that the kernel keeps for each connection until the peer has acknowledged them.
@@ -56,8 +60,7 @@ pub struct Tls {
 }
 
 impl Default for Streams {
-    /// As [in scenarios](StreamLaw), and with bounds that these do not have: 256 connections from each address, 64 MiB that wait to be
-    /// written in all.
+    /// As [in scenarios](StreamLaw).
     fn default() -> Self {
         Streams::of(&StreamLaw::default())
     }
@@ -68,11 +71,12 @@ impl Streams {
     pub fn of(law: &StreamLaw) -> Self {
         Streams {
             connections: law.connections.into(),
-            of_peer: 256,
+            of_peer: law.of_peer.into(),
+            listen_backlog: law.listen_backlog.into(),
             receive_buffer: law.receive_buffer,
             send_buffer: law.send_buffer,
             backlog: law.backlog,
-            backlogs: law.backlog.saturating_mul(4),
+            backlogs: law.backlogs,
             connect_timeout: law.connect_timeout,
             user_timeout: law.user_timeout,
         }
@@ -83,6 +87,7 @@ impl Streams {
         let known = [
             "connections",
             "of_peer",
+            "listen_backlog",
             "receive_buffer",
             "send_buffer",
             "backlog",
@@ -93,11 +98,12 @@ impl Streams {
         let Some(fields) = desk.fields(item, "streams", &known) else {
             return streams;
         };
-        for (name, count) in [
-            ("connections", &mut streams.connections),
-            ("of_peer", &mut streams.of_peer),
+        for (name, count, within) in [
+            ("connections", &mut streams.connections, CONNECTIONS),
+            ("of_peer", &mut streams.of_peer, CONNECTIONS),
+            ("listen_backlog", &mut streams.listen_backlog, LISTEN_BACKLOGS),
         ] {
-            if let Some(read) = fields.get(name).and_then(|item| desk.whole(item, CONNECTIONS)) {
+            if let Some(read) = fields.get(name).and_then(|item| desk.whole(item, within)) {
                 *count = read;
             }
         }
@@ -128,6 +134,7 @@ impl Streams {
         let Streams {
             connections,
             of_peer,
+            listen_backlog,
             receive_buffer,
             send_buffer,
             backlog,
@@ -140,8 +147,8 @@ impl Streams {
         page.field(
             "streams",
             format_args!(
-                "(connections: {connections}, of_peer: {of_peer}, receive_buffer: \"{receive_buffer}\", \
-                 send_buffer: \"{send_buffer}\", backlog: \"{backlog}\", backlogs: \"{backlogs}\", \
+                "(connections: {connections}, of_peer: {of_peer}, listen_backlog: {listen_backlog}, \
+                 receive_buffer: \"{receive_buffer}\", send_buffer: \"{send_buffer}\", backlog: \"{backlog}\", backlogs: \"{backlogs}\", \
                  connect_timeout: \"{connect_timeout}\", user_timeout: \"{user_timeout}\")"
             ),
         );

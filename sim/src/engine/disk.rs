@@ -170,8 +170,11 @@ impl<P: Protocol> Engine<'_, P> {
     /// until it is told, which a paused or slow one is much later: all that it knows meanwhile is that it is being written.
     fn drop_behind(&mut self, id: HostId, mut barrier: Box<Barrier<P::Node>>) {
         let failed = std::mem::take(&mut barrier.tokens);
-        barrier.empty_into(&mut self.buffers);
+        let closed = barrier.empty_into(&mut self.buffers);
         self.hosts[id.index()].barrier = Some(barrier);
+        for conn in closed {
+            self.break_off(id, conn);
+        }
         for token in failed {
             self.tell_of_failure(id, token);
         }

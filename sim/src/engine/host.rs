@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use squall_nodes::{CallId, DiskState, Ids, Node, Span, Time, Token};
+use squall_nodes::{CallId, ConnId, DiskState, Ids, Node, Span, Time, Token};
 
 use super::ailments::Over;
 use super::clock::Clock;
@@ -229,19 +229,25 @@ impl<N: Node> Barrier<N> {
         }
     }
 
-    /// Empties it, as if its write had failed.
-    pub(crate) fn empty_into(&mut self, buffers: &mut Buffers) {
-        let waiting = self.queue.drain(..).filter_map(|waiting| match waiting {
-            Waiting::Send { bytes, .. }
-            | Waiting::Persist(Write { bytes, .. })
-            | Waiting::Stream(Asked::Write { bytes, .. }) => Some(bytes),
-            Waiting::Claim(_) | Waiting::Answer { .. } | Waiting::Stream(_) => None,
-        });
-        let writing = self.writing.take().map(|writing| writing.bytes);
-        waiting.chain(writing).for_each(|bytes| buffers.put(bytes));
+    /// Empties it, as if its write had failed. The connections that were to be closed behind it, in order.
+    pub(crate) fn empty_into(&mut self, buffers: &mut Buffers) -> Vec<ConnId> {
+        let mut closed = Vec::new();
+        for waiting in self.queue.drain(..) {
+            match waiting {
+                Waiting::Send { bytes, .. }
+                | Waiting::Persist(Write { bytes, .. })
+                | Waiting::Stream(Asked::Write { bytes, .. }) => buffers.put(bytes),
+                Waiting::Stream(Asked::Close { conn }) => closed.push(conn),
+                Waiting::Claim(_) | Waiting::Answer { .. } | Waiting::Stream(_) => {}
+            }
+        }
+        if let Some(writing) = self.writing.take() {
+            buffers.put(writing.bytes);
+        }
         self.tokens.clear();
         self.pace = WritePace::Own;
         self.bytes = 0;
+        closed
     }
 
     /// How many bytes of memory it takes when it is empty.

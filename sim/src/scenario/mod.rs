@@ -175,7 +175,10 @@
 //! | `send_buffer` | how much that was written a kernel holds for a connection until it is acknowledged: a whole number of `B`, `kB`, `KiB`, `MB` or `MiB`, up to 1024 MiB | `"64KiB"` |
 //! | `receive_buffer` | how much that came in it holds until the node reads it | `"128KiB"` |
 //! | `backlog` | how much more than its send buffer holds a node may have written to a connection: beyond it, the connection is reset | `"16MiB"` |
-//! | `connections` | how many connections a host accepts at once, 1 to 262 144; what is dialled beyond is refused | 1024 |
+//! | `backlogs` | the same, of all connections of a host together | four times `backlog` |
+//! | `connections` | how many connections a host has at once that others have opened, those that are being closed included, 1 to 262 144; while there are as many, whoever dials is refused, and what its kernel has opened for it meanwhile is reset. As many again its node may open itself | 1024 |
+//! | `of_peer` | of those that others have opened, how many one host may have; what it opens beyond is reset | 256 |
+//! | `listen_backlog` | how many connections to a port may be open that its node has not been told of, 1 to 65 535; one more, as Linux has it. What is dialled beyond is not heard, and dialled again | 128 |
 //!
 //! ## Laws of latency
 //!

@@ -3,6 +3,7 @@
 //! The profile is written out as RON, the fields that the file names are replaced in that text, and the whole is read
 //! back. So a file says of the settings only what is special about it, and the protocol's type has the last word.
 
+use squall_nodes::secret::written_out;
 use squall_nodes::{ConfigOf, Protocol, ron_options};
 
 use super::complaint::did_you_mean;
@@ -61,7 +62,8 @@ impl<P: Protocol> Settings<P> {
 
     /// These settings with what `item` has in place of single fields; `None` after a complaint.
     pub(crate) fn with<'f>(&self, desk: &mut Desk<'f>, item: &'f Item) -> Option<ConfigOf<P>> {
-        let base = match ron_options().to_string(&self.config) {
+        // It is read again, field by field.
+        let base = match written_out(|| ron_options().to_string(&self.config)) {
             Ok(base) => base,
             Err(error) => {
                 let message = format!("the settings of {} cannot be written as RON: {error}", P::NAME);

@@ -12,20 +12,28 @@ use crate::engine::MOST_CONNECTIONS;
 use crate::plan::StreamLaw;
 
 /// What can be said of streams.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 10] = [
     "min_rto",
     "user_timeout",
     "connect_timeout",
     "send_buffer",
     "receive_buffer",
     "backlog",
+    "backlogs",
     "connections",
+    "of_peer",
+    "listen_backlog",
 ];
 
 /// How many bytes a buffer has.
 const BUFFERS: RangeInclusive<u64> = 1..=1 << 30;
 /// How many bytes may wait besides.
 const BACKLOGS: RangeInclusive<u64> = 0..=1 << 30;
+
+/// How many connections there may be.
+const CONNECTIONS: RangeInclusive<u64> = 1..=MOST_CONNECTIONS as u64;
+/// How many connections may wait for their node: as many as a kernel counts.
+const LISTEN_BACKLOGS: RangeInclusive<u64> = 1..=65_535;
 
 /// Reads `streams` of a network.
 pub(super) fn streams<'f>(desk: &mut Desk<'f>, item: Option<&'f Item>) -> StreamLaw {
@@ -39,11 +47,16 @@ pub(super) fn streams<'f>(desk: &mut Desk<'f>, item: Option<&'f Item>) -> Stream
     size(desk, &fields, "send_buffer", &BUFFERS, &mut law.send_buffer);
     size(desk, &fields, "receive_buffer", &BUFFERS, &mut law.receive_buffer);
     size(desk, &fields, "backlog", &BACKLOGS, &mut law.backlog);
-    let connections = fields
-        .get("connections")
-        .and_then(|item| desk.whole(item, 1..=MOST_CONNECTIONS as u64))
-        .and_then(|connections| u32::try_from(connections).ok());
-    law.connections = connections.unwrap_or(law.connections);
+    law.backlogs = law.backlog.saturating_mul(4).min(*BACKLOGS.end());
+    size(desk, &fields, "backlogs", &BACKLOGS, &mut law.backlogs);
+    for (name, within, into) in [
+        ("connections", CONNECTIONS, &mut law.connections),
+        ("of_peer", CONNECTIONS, &mut law.of_peer),
+        ("listen_backlog", LISTEN_BACKLOGS, &mut law.listen_backlog),
+    ] {
+        let count = fields.get(name).and_then(|item| desk.whole(item, within));
+        *into = count.and_then(|count| u32::try_from(count).ok()).unwrap_or(*into);
+    }
     if law.user_timeout <= law.min_rto {
         let span = ["user_timeout", "min_rto"]
             .into_iter()
@@ -68,15 +81,20 @@ pub(super) fn parts(law: &StreamLaw) -> String {
         send_buffer,
         receive_buffer,
         backlog,
+        backlogs,
         connections,
+        of_peer,
+        listen_backlog,
     } = law;
     let size = |bytes: &u64| written(*bytes, &SIZES);
     format!(
         "min_rto: \"{min_rto}\", user_timeout: \"{user_timeout}\", connect_timeout: \"{connect_timeout}\", send_buffer: \"{}\", \
-         receive_buffer: \"{}\", backlog: \"{}\", connections: {connections}",
+         receive_buffer: \"{}\", backlog: \"{}\", backlogs: \"{}\", connections: {connections}, of_peer: {of_peer}, \
+         listen_backlog: {listen_backlog}",
         size(send_buffer),
         size(receive_buffer),
-        size(backlog)
+        size(backlog),
+        size(backlogs)
     )
 }
 

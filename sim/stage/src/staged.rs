@@ -313,6 +313,7 @@ fn streams(counts: &squall_live::line::StreamCounts) -> StreamTraffic {
         reset: counts.reset,
         timed_out: counts.timed_out,
         closed: counts.closed,
+        turned_away: counts.crowded,
         written: counts.written,
         delivered: counts.read,
         ..StreamTraffic::default()

@@ -83,7 +83,7 @@ fn recording() -> impl Strategy<Value = Option<Recording>> {
 }
 
 fn streams() -> impl Strategy<Value = Streams> {
-    let counts = (1..=1_000_000u64, 1..=1_000_000u64);
+    let counts = (1..=1_000_000u64, 1..=1_000_000u64, 1..=65_535u64);
     let buffers = (4096..=1u64 << 30, 4096..=1u64 << 30);
     let timeouts = [
         1_000_000..=86_400_000_000_000u64,
@@ -92,6 +92,7 @@ fn streams() -> impl Strategy<Value = Streams> {
     (counts, buffers, (size(), size()), timeouts).prop_map(|(counts, buffers, backlogs, timeouts)| Streams {
         connections: counts.0,
         of_peer: counts.1,
+        listen_backlog: counts.2,
         receive_buffer: buffers.0,
         send_buffer: buffers.1,
         backlog: backlogs.0,

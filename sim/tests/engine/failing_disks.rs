@@ -3,7 +3,7 @@
 use squall_nodes::{Change, DiskState};
 use squall_sim::plan::Latency;
 
-use crate::node::{Do, On, Rule, on, persist, say, send, start};
+use crate::node::{Conn, Do, On, PORT, Rule, on, persist, place, say, send, start};
 use crate::plans::{
     A, B, failing_disk, heal_layer, kill, lay_over, ms, pause, plan, restart, resume, slow, slow_disk,
 };
@@ -287,6 +287,49 @@ fn what_a_slow_node_asks_for_before_it_is_told_of_a_failure_is_dropped() {
         .map(String::from)
     );
     assert_eq!(story.outcome.traffic.sent, 0);
+}
+
+#[test]
+fn what_is_closed_behind_a_write_that_fails_is_reset_and_so_is_what_is_closed_before_the_node_knows() {
+    // The first is closed behind the write, the second, of a slow node, when it has failed.
+    for slow_by in [ms(0), ms(20)] {
+        let rules = [
+            start([Do::Dial(place(B))]),
+            on(
+                On::Opened,
+                [
+                    persist("x"),
+                    Do::Arm(1, ms(9)),
+                    Do::Write(Conn::This, "lost".into()),
+                ],
+            ),
+            on(On::Timer(1), [Do::Close(Conn::Nth(0))]),
+            on(
+                On::PersistFailed,
+                [Do::Write(Conn::Nth(0), "of a connection that is over".into())],
+            ),
+        ];
+        let mut draft = plan()
+            .host("a", rules)
+            .host("b", [start([Do::Listen(PORT)])])
+            .at(ms(1), lay_over(failing_disk(&[A], 1.0)));
+        if !slow_by.is_zero() {
+            draft = draft.at(ms(5), lay_over(slow(&[A], slow_by)));
+        }
+        let story = draft.limit(squall_nodes::Span::from_secs(1)).trace(1);
+        let told = story.told(B);
+        assert!(told.len() == 2 && told[1].ends_with("loses 1: Reset"), "{told:?}");
+        assert_eq!(story.read(B, 1), "");
+        // What it was told then, it did not know of before.
+        let of = story.of(A);
+        let line = |part: &str| {
+            of.iter()
+                .position(|said| said.contains(part))
+                .expect("it is there")
+        };
+        let closes_first = line("wakes by Alarm(1)") < line("has failed to write");
+        assert!(closes_first, "{of:?}");
+    }
 }
 
 #[test]

@@ -70,11 +70,11 @@ impl<N: Node> Host<N> {
     pub(super) fn close(&mut self, conn: ConnId) {
         if self.barrier.is_open() {
             self.close_now(conn);
-        } else {
-            if self.barrier.is_writing() {
-                self.streams.closes_later(conn);
-            }
+        } else if self.barrier.is_writing() {
+            self.streams.closes_later(conn);
             self.barrier.wait(Waiting::Close { conn });
+        } else {
+            self.streams.break_off(conn);
         }
     }
 

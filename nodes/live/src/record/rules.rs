@@ -1,7 +1,8 @@
 //! Settings under other rules than those that were recorded, or with other values.
 
 use serde_json::Value;
-use squall_nodes::{ConfigOf, Protocol};
+use squall_nodes::secret::written_out;
+use squall_nodes::{ConfigOf, Data, Protocol};
 
 /// Settings with those parts replaced that a change of the rule set changes in the protocol's own profiles, where they are as the
 /// profile has them; what somebody had set otherwise stays. The profile is the one that the settings are most like.
@@ -19,7 +20,6 @@ pub fn under<P: Protocol>(config: &ConfigOf<P>, from: &str, to: &str) -> Result<
             ));
         }
     }
-    let as_value = |config: &ConfigOf<P>| serde_json::to_value(config).map_err(|error| error.to_string());
     let mut recorded = as_value(config)?;
     let mut nearest: Option<(usize, Value, Value)> = None;
     for profile in P::PROFILES {
@@ -56,7 +56,7 @@ pub fn with<P: Protocol>(config: ConfigOf<P>, set: &[(String, String)]) -> Resul
     if set.is_empty() {
         return Ok(config);
     }
-    let mut value = serde_json::to_value(&config).map_err(|error| error.to_string())?;
+    let mut value = as_value(&config)?;
     let Value::Object(parts) = &mut value else {
         return Err("they have no parts with names".to_owned());
     };
@@ -70,6 +70,11 @@ pub fn with<P: Protocol>(config: ConfigOf<P>, set: &[(String, String)]) -> Resul
         serde_json::from_value::<ConfigOf<P>>(whole).map_err(|error| format!("{name}: {error}"))?;
     }
     serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// All of them, what is secret included: they are read again.
+fn as_value<C: Data>(config: &C) -> Result<Value, String> {
+    written_out(|| serde_json::to_value(config)).map_err(|error| error.to_string())
 }
 
 /// How many parts are the same.
@@ -86,8 +91,22 @@ fn alike(one: &Value, other: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use squall_nodes::hac::Hac;
+    use squall_nodes::refinery::Refinery;
 
     use super::*;
+
+    #[test]
+    fn what_is_secret_stays_what_it_is() {
+        let mut config = Refinery::config("brisk", "Original");
+        config.secret = "open sesame".into();
+        let hardened = under::<Refinery>(&config, "Original", "Hardened").unwrap();
+        assert_eq!(hardened.secret, config.secret);
+        let set = [("fan_out".to_owned(), "7".to_owned())];
+        let more = with::<Refinery>(config.clone(), &set).unwrap();
+        assert_eq!((more.secret, more.fan_out), (config.secret.clone(), 7));
+        let set = [("secret".to_owned(), "another".to_owned())];
+        assert_eq!(with::<Refinery>(config, &set).unwrap().secret, "another".into());
+    }
 
     #[test]
     fn rules_that_a_recording_names_and_nobody_knows_are_an_error() {

@@ -241,6 +241,10 @@ impl Page {
             ),
             row("… reset since too much waited to be written", streams.overrun),
             row(
+                "how often ports were shut, since there were as many connections as there may be",
+                streams.shut,
+            ),
+            row(
                 "connections open, being closed",
                 format!("{}, {}", status.streams.open, status.streams.closing),
             ),

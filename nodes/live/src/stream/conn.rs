@@ -415,6 +415,13 @@ impl Conn {
         self.ready.to_read = true;
     }
 
+    /// The node has closed it, and nothing of what it wrote before goes out: it is reset.
+    pub(super) fn breaks_off(&mut self) {
+        self.backlog = VecDeque::new();
+        self.phase = Phase::Gone;
+        self.socket = None;
+    }
+
     /// Whether it is on its way to being closed, of which the node is told nothing.
     pub(super) fn is_closing(&self) -> bool {
         matches!(

@@ -403,23 +403,36 @@ impl Streams {
         self.give_turn(id.0);
     }
 
-    /// What waited for the disk is dropped.
+    /// What waited for the disk is dropped. The connections that were to be closed behind it are broken off.
     pub(crate) fn nothing_waits(&mut self) {
         let waiting = self.conns.iter().filter(|(_, conn)| conn.phase == Phase::Waiting);
         let waiting: Vec<u64> = waiting.map(|(id, _)| *id).collect();
         for id in waiting {
             self.forget(id);
         }
-        let closed = self.conns.iter_mut().filter(|(_, conn)| conn.close_waits);
-        let closed: Vec<u64> = closed
-            .map(|(id, conn)| {
-                conn.close_waits = false;
-                *id
-            })
-            .collect();
+        let closed = self.conns.iter().filter(|(_, conn)| conn.close_waits);
+        let closed: Vec<u64> = closed.map(|(id, _)| *id).collect();
         for id in closed {
-            self.give_turn(id);
+            self.break_off(ConnId(id));
         }
+    }
+
+    /// Resets a connection whose node has closed it, behind a write that failed: what was to be written before is dropped, and nobody
+    /// but the node could ever close it again, which takes it for closed.
+    pub(crate) fn break_off(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id.0) else {
+            return;
+        };
+        conn.close_waits = false;
+        if conn.is_closing() {
+            return;
+        }
+        let backlog = conn.backlog();
+        let was_over = matches!(conn.phase, Phase::Over(_));
+        conn.breaks_off();
+        self.backlogs -= backlog;
+        self.counts.ended += u64::from(!was_over);
+        self.give_turn(id.0);
     }
 
     /// Closes everything in order, and accepts no more.
@@ -486,7 +499,7 @@ impl Streams {
             let done = if no_room {
                 socket::shut(&port.listener)
             } else {
-                socket::reopen(&port.listener)
+                socket::reopen(&port.listener, &self.settings)
             };
             match done {
                 Ok(()) => {

@@ -14,8 +14,6 @@ use squall_nodes::{Closed, Span};
 
 use crate::settings::Streams;
 
-/// How many connections the kernel completes before the node is told of them.
-const WAITING_TO_BE_ACCEPTED: i32 = 128;
 /// The largest buffer that the kernel can be asked for: it takes the size for a number of 32 bits with a sign.
 const MOST_BUFFER: usize = i32::MAX as usize;
 
@@ -24,7 +22,7 @@ pub(super) fn listen(at: SocketAddrV4, settings: &Streams) -> io::Result<TcpList
     let socket = bound(at)?;
     // What is accepted inherits all of it.
     prepare(&socket, settings)?;
-    socket.listen(WAITING_TO_BE_ACCEPTED)?;
+    socket.listen(backlog(settings))?;
     Ok(socket.into())
 }
 
@@ -43,8 +41,8 @@ pub(super) fn shut(listener: &TcpListener) -> io::Result<()> {
 }
 
 /// Accepts again.
-pub(super) fn reopen(listener: &TcpListener) -> io::Result<()> {
-    SockRef::from(listener).listen(WAITING_TO_BE_ACCEPTED)
+pub(super) fn reopen(listener: &TcpListener, settings: &Streams) -> io::Result<()> {
+    SockRef::from(listener).listen(backlog(settings))
 }
 
 /// The next connection that others have opened; `None` when there is none.
@@ -140,6 +138,10 @@ fn prepare(socket: &Socket, settings: &Streams) -> io::Result<()> {
     // The kernel doubles what it is asked for, and never gives more than it may.
     socket.set_recv_buffer_size(settings.receive_buffer.min(MOST_BUFFER))?;
     socket.set_send_buffer_size(settings.send_buffer.min(MOST_BUFFER))
+}
+
+fn backlog(settings: &Streams) -> i32 {
+    i32::try_from(settings.listen_backlog).unwrap_or(i32::MAX)
 }
 
 /// At least a millisecond: none would stand for the kernel's own patience.

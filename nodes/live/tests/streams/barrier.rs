@@ -41,17 +41,22 @@ fn a_write_that_fails_drops_what_was_asked_of_connections_behind_it_and_no_conne
     let mut a = Host::with(|settings| settings.data = Some(folder.path().to_owned()));
     let mut b = Host::listening();
     let (here, there) = a.connect(&mut b);
+    let (closed, broken) = a.connect(&mut b);
     symlink("/dev/full", folder.path().join("state.new")).unwrap();
     let to = b.port();
     a.wish_without_an_answer([
         Wish::Persist,
         Wish::Write(here, b"dropped".to_vec()),
         Wish::Dial(to),
-        Wish::Close(here),
+        Wish::Write(closed, b"dropped, too".to_vec()),
+        Wish::Close(closed),
         Wish::Listen(PORT),
     ]);
     a.hear(&Heard::PersistFailed);
-    // It was not closed, and the node still hears of it.
+    // What was closed behind it is over, and its peer does not take what it got for all of it.
+    b.hear(&Heard::Closed(broken, Closed::Reset));
+    a.is_in_time("its end", |status| status.streams.open == 1);
+    // The other was not, and the node still hears of it.
     b.wish([Wish::Write(there, b"are you there?".to_vec())]);
     assert_eq!(a.read(here, 14), b"are you there?");
     a.wish([Wish::Write(here, b"yes".to_vec())]);
@@ -60,7 +65,7 @@ fn a_write_that_fails_drops_what_was_asked_of_connections_behind_it_and_no_conne
     // Nor does it listen.
     drop(TcpListener::bind(a.port()).expect("nobody listens there"));
     let counts = a.stop(Stop::AtOnce).streams;
-    assert_eq!((counts.dialled, counts.written), (1, 3));
+    assert_eq!((counts.dialled, counts.written, counts.ended), (2, 3, 1));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::SocketAddrV4;
 use super::super::{RefineryNode, Role, Trick};
 use crate::node::HostId;
 use crate::protocol::Setup;
+use crate::secret::Secret;
 use crate::world::World;
 
 /// The hosts of a run, in their order.
@@ -18,7 +19,7 @@ pub(super) struct Cast {
 struct Part {
     role: Role,
     version: String,
-    secret: String,
+    secret: Secret,
     fan_out: usize,
     /// Whom a node knows as masters.
     masters: Vec<SocketAddrV4>,

@@ -350,6 +350,7 @@ fn settings<P: Protocol>(deployment: &Deployment<P>, attendance: Attendance) -> 
         streams: Streams {
             connections: size(streams.connections),
             of_peer: size(streams.of_peer),
+            listen_backlog: size(streams.listen_backlog),
             receive_buffer: size(streams.receive_buffer),
             send_buffer: size(streams.send_buffer),
             backlog: size(streams.backlog),

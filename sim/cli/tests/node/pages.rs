@@ -1,10 +1,12 @@
 //! The pages: who gets which, the text for Prometheus, and guests who do not behave.
 
 use std::io::{Read, Write};
+use std::thread;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::process::{Folder, Node, PATIENCE, address};
+use crate::process::{Folder, Node, PATIENCE, address, ended};
 
 #[expect(clippy::disallowed_types, reason = "a test is a guest of the pages")]
 type Stream = std::net::TcpStream;
@@ -269,4 +271,56 @@ fn pages_are_off_unless_they_are_asked_for() {
     node.signal("TERM");
     let (_, log) = node.end();
     assert!(!log.contains("pages at"), "{log}");
+}
+
+#[test]
+fn connections_that_are_turned_away_are_told_on_every_page() {
+    let (folder, at) = (Folder::new(), address());
+    let words = [
+        "node",
+        "leader",
+        "peer",
+        "bob",
+        "7301",
+        "--address",
+        &at,
+        "--http",
+        "127.0.0.1:0",
+    ];
+    let (code, printed, stderr) = ended(&[&words[..], &["--print-config"]].concat());
+    assert_eq!(code, Some(0), "{stderr}");
+    let (all, _) = printed.trim_end().rsplit_once(')').expect("its end");
+    let file = folder.file(
+        "bob.ron",
+        &format!("{all}    streams: (of_peer: 2, connections: 3),\n)\n"),
+    );
+    let mut node = Node::start(&[&file]);
+    let pages = node.pages();
+    node.says(&["fact=\"started\""]);
+    let dial = || Stream::connect((at.as_str(), 7301)).expect("it listens");
+    let _crowd: Vec<Stream> = (0..5).map(|_| dial()).collect();
+    let told = || -> Value {
+        let (_, _, body) = page(&pages, "/status.json", "*/*");
+        serde_json::from_str(&body).expect("JSON")
+    };
+    let until = Instant::now() + PATIENCE;
+    while told()["counts"]["streams"]["crowded"] != 3 {
+        assert!(Instant::now() < until, "{}", told());
+        thread::yield_now();
+    }
+    let (_, _, metrics) = page(&pages, "/metrics", "*/*");
+    for metric in [
+        "squall_connections_total{fate=\"crowded\"} 3",
+        "squall_connections_open 2.0",
+        "squall_ports_shut_total 0",
+    ] {
+        assert!(metrics.lines().any(|line| line == metric), "{metric}: {metrics}");
+    }
+    let (_, _, html) = page(&pages, "/status", "text/html");
+    for row in [
+        "<td>… turned away: too many from one address, without a certificate that holds</td><td>3, 0</td>",
+        "<td>how often ports were shut, since there were as many connections as there may be</td><td>0</td>",
+    ] {
+        assert!(html.contains(row), "{row}: {html}");
+    }
 }

@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType}
 use serde_json::Value;
 
 use crate::pages::page;
-use crate::process::{Folder, Node, PATIENCE, address, squall};
+use crate::process::{Folder, Node, PATIENCE, address, ended, squall};
 
 #[expect(clippy::disallowed_types, reason = "a test is a stranger at a node's gate")]
 type Stream = std::net::TcpStream;
@@ -256,6 +256,78 @@ fn is_over(mut stream: &Stream) -> bool {
             Ok(0) => return true,
             Ok(_) => {}
             Err(why) => return why.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+#[test]
+fn what_is_secret_stands_in_the_file_of_a_node_and_nowhere_that_is_shown() {
+    let (files, at) = (Folder::new(), address());
+    // By the rules of the source the secret itself is what shows that somebody belongs.
+    let start = |name: &str, role: &str, own: &str, until: &str| {
+        let text = format!(
+            r#"Node(
+    protocol: "refinery",
+    rules: "Original",
+    name: "{name}",
+    role: {role},
+    address: "{own}",
+    config: (secret: "open sesame", masters: ["{at}:7500"]),
+    http: "{own}:0",
+)"#
+        );
+        let file = files.file(&format!("{name}.ron"), &text);
+        let (code, printed, stderr) = ended(&["node", &file, "--print-config"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(printed.contains("secret: \"open sesame\""), "{printed}");
+        let flights = files.at(&format!("{name}-flights"));
+        let mut node = Node::start(&[&file, "--log-level", "debug", "--record", &flights]);
+        let pages = node.pages();
+        node.says(&[&format!("fact=\"{until}\"")]);
+        (node, pages, flights)
+    };
+    let master = start("m", "Master", &at, "serving");
+    let member = start("n", "Node(\"crusher\")", &address(), "attached");
+    let is_silent = |of: &str, text: &str| assert!(!text.contains("sesame"), "{of}: {text}");
+    for (mut node, pages, flights) in [member, master] {
+        for (path, accept) in [
+            ("/status", "text/html"),
+            ("/status.json", "*/*"),
+            ("/metrics", "*/*"),
+        ] {
+            is_silent(path, &page(&pages, path, accept).2);
+        }
+        assert_eq!(status(&pages)["config"]["secret"], "(a secret)");
+        node.signal("INT");
+        let stdout = node.stdout();
+        let (ended_so, log) = node.end();
+        assert_eq!(ended_so.code(), Some(0), "{log}");
+        is_silent("stdout", &stdout);
+        is_silent("the log", &log);
+        let entries = std::fs::read_dir(flights).expect("a folder");
+        let recordings: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "sqf"))
+            .collect();
+        assert_eq!(recordings.len(), 1, "{recordings:?}");
+        for recording in recordings {
+            let recording = recording.to_str().expect("UTF-8");
+            for words in [
+                &["--format", "json"][..],
+                &["--story"],
+                &["--story", "--format", "json"],
+                &["--rules", "Hardened", "--format", "json"],
+            ] {
+                let (code, told, stderr) = ended(&[&["replay", recording], words].concat());
+                assert!(code.is_some_and(|code| code < 2), "{words:?}: {stderr}");
+                is_silent("a replay", &told);
+                is_silent("a replay", &stderr);
+                // It is the same life, which it could not be with another secret.
+                if words == ["--format", "json"] {
+                    assert_eq!(code, Some(0), "{told}");
+                    assert!(told.contains("(a secret)"), "{told}");
+                }
+            }
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -234,73 +234,136 @@ fn the_end_of_what_is_typed_stops_nothing_and_quit_stops_the_node_in_order() {
     left.stop();
 }
 
+/// A node at a terminal of its own, which passes on each key.
+struct AtTerminal {
+    child: Child,
+    /// Where the person sits.
+    keys: File,
+    shown: Receiver<String>,
+    read: String,
+}
+
+impl AtTerminal {
+    fn start(words: &[&str]) -> Self {
+        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&controller).expect("it can be had");
+        unlockpt(&controller).expect("it can be had");
+        let name = ptsname(&controller, Vec::new()).expect("it has a name");
+        let name = name.to_str().expect("UTF-8").to_owned();
+        let side = || {
+            let side = File::options().read(true).write(true).open(&name);
+            Stdio::from(side.expect("its other side"))
+        };
+        let mut command = squall(words);
+        command.stdin(side()).stdout(side()).stderr(side());
+        let child = command.spawn().expect("the program starts");
+        drop(command);
+        let keys = File::from(controller);
+        let mut screen = keys.try_clone().expect("the same");
+        let (more, shown) = channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            // A terminal that nobody has open any more is an error.
+            while let Ok(read @ 1..) = screen.read(&mut buffer) {
+                if more
+                    .send(String::from_utf8_lossy(&buffer[..read]).into_owned())
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        });
+        AtTerminal {
+            child,
+            keys,
+            shown,
+            read: String::new(),
+        }
+    }
+
+    fn types(&mut self, text: &str) {
+        self.keys.write_all(text.as_bytes()).expect("it is read");
+    }
+
+    /// Waits until something is on the screen, or was.
+    fn until_shown(&mut self, part: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.read.contains(part) {
+            let next = self
+                .shown
+                .recv_timeout(until.saturating_duration_since(Instant::now()));
+            self.read += &next.unwrap_or_else(|_| panic!("{part:?} is never shown, but {:?}", self.read));
+        }
+    }
+
+    /// Waits until the node has ended, and gives back the terminal.
+    fn ends(mut self) -> File {
+        let until = Instant::now() + PATIENCE;
+        let code = loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                break status.code();
+            }
+            assert!(Instant::now() < until, "it does not end");
+            thread::park_timeout(Duration::from_millis(1));
+        };
+        assert_eq!(code, Some(0));
+        self.keys.try_clone().expect("the same")
+    }
+}
+
+impl Drop for AtTerminal {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn at_a_terminal_nothing_is_shown_inside_of_what_is_typed() {
-    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-    grantpt(&controller).expect("it can be had");
-    unlockpt(&controller).expect("it can be had");
-    let name = ptsname(&controller, Vec::new()).expect("it has a name");
-    let name = name.to_str().expect("UTF-8").to_owned();
-    let side = || {
-        let side = File::options().read(true).write(true).open(&name);
-        Stdio::from(side.expect("its other side"))
-    };
     let at = address();
-    let mut command = squall(&["node", "leader", "peer", "bob", "7301", "--address", &at]);
-    command.stdin(side()).stdout(side()).stderr(side());
-    let mut child = command.spawn().expect("the program starts");
-    drop(command);
-    let mut keys = File::from(controller);
-    let screen = keys.try_clone().expect("the same");
-    let (more, shown) = channel();
-    thread::spawn(move || {
-        let mut screen = screen;
-        let mut buffer = [0; 1024];
-        // A terminal that nobody has open any more is an error.
-        while let Ok(read @ 1..) = screen.read(&mut buffer) {
-            if more
-                .send(String::from_utf8_lossy(&buffer[..read]).into_owned())
-                .is_err()
-            {
-                return;
-            }
-        }
-    });
-    let mut read = String::new();
-    let mut until_shown = |part: &str| {
-        let until = Instant::now() + PATIENCE;
-        while !read.contains(part) {
-            let next = shown.recv_timeout(until.saturating_duration_since(Instant::now()));
-            read += &next.unwrap_or_else(|_| panic!("{part:?} is never shown, but {read:?}"));
-        }
-        read.clone()
-    };
+    let mut bob = AtTerminal::start(&["node", "leader", "peer", "bob", "7301", "--address", &at]);
     // The warning is on the same terminal, in a line of its own, and the line that is typed below both.
-    until_shown("without a data folder");
-    until_shown("this node runs\r\n> ");
-    let mut types = |text: &[u8]| keys.write_all(text).expect("it is read");
-    types(b"calc 1/");
-    until_shown("\r\x1b[K> calc 1/");
-    types(b"x\x7f0\r\x1b[A");
+    bob.until_shown("without a data folder");
+    bob.until_shown("this node runs\r\n> ");
+    bob.types("calc 1/");
+    bob.until_shown("\r\x1b[K> calc 1/");
+    bob.types("x\x7f0\r\x1b[A");
     // What was typed is above the answer, and what is being typed is there again below it.
-    until_shown("\r\x1b[K> calc 1/0\r\n");
-    types(b"\x15chat hi\r");
-    until_shown("\r\x1b[Kchat hi: there is nobody yet to whom it could be said\r\n> ");
-    types(b"quit\r");
-    let until = Instant::now() + PATIENCE;
-    let code = loop {
-        if let Some(status) = child.try_wait().expect("it can be waited for") {
-            break status.code();
-        }
-        if Instant::now() > until {
-            let _ = child.kill();
-            panic!("it does not end");
-        }
-        thread::park_timeout(std::time::Duration::from_millis(1));
-    };
-    assert_eq!(code, Some(0));
+    bob.until_shown("\r\x1b[K> calc 1/0\r\n");
+    bob.types("\x15chat hi\r");
+    bob.until_shown("\r\x1b[Kchat hi: there is nobody yet to whom it could be said\r\n> ");
+    bob.types("quit\r");
+    let terminal = bob.ends();
     // The terminal is as it was: a line at a time, echoed.
     use rustix::termios::{LocalModes, tcgetattr};
-    let modes = tcgetattr(&keys).expect("it is there").local_modes;
+    let modes = tcgetattr(&terminal).expect("it is there").local_modes;
     assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO), "{modes:?}");
+}
+
+#[test]
+fn at_a_terminal_a_line_is_edited_anywhere_in_it_and_earlier_ones_come_back() {
+    let at = address();
+    let mut bob = AtTerminal::start(&["node", "leader", "peer", "bob", "7301", "--address", &at]);
+    bob.until_shown("this node runs\r\n> ");
+    let nobody =
+        |said: &str| format!("\r\x1b[Kchat {said}: there is nobody yet to whom it could be said\r\n> ");
+    // Left, left, and a letter in between; then the end, and back to the beginning.
+    bob.types("cht one\x1b[D\x1b[D\x1b[D\x1b[D\x1b[Da\x1b[F!\x1b[H");
+    // The cursor stands ahead of all of it.
+    bob.until_shown("\r\x1b[K> \x1b7chat one!\x1b8");
+    bob.types("\r");
+    bob.until_shown(&nobody("one!"));
+    bob.types("chat two\r");
+    bob.until_shown(&nobody("two"));
+    // Back by two lines, where what is deleted stands after the cursor.
+    bob.types("begun\x1b[A\x1b[A\x1b[4~\x1b[D\x1b[3~\x1b[D\x1b[D\x1b[DO\x1b[3~");
+    bob.until_shown("\r\x1b[K> chat O\x1b7ne\x1b8");
+    bob.types("\r");
+    bob.until_shown(&nobody("One"));
+    // What was begun is there again when the person comes back to it.
+    bob.types("chat three\x1b[A\x1b[B\r");
+    bob.until_shown(&nobody("three"));
+    bob.types("quit\r");
+    bob.ends();
 }

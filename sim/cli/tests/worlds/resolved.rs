@@ -210,7 +210,7 @@ const ALL_FAULTS: &str = r#"Scenario(
             (from: "c3", to: "c4", latency: Pareto(min: "1ms", shape: 2.5), bandwidth: "9600bit/s", queue: "29B"),
             (from: "c4", to: "c3", latency: Empirical(["5ms", "80us", "100us"]), bandwidth: "10Gbit/s"),
         ],
-        streams: (min_rto: "50ms", user_timeout: "5s", connect_timeout: "3s", send_buffer: "10kB", backlog: "0B", connections: 7),
+        streams: (min_rto: "50ms", user_timeout: "5s", connect_timeout: "3s", send_buffer: "10kB", backlog: "0B", backlogs: "1MB", connections: 7, of_peer: 3, listen_backlog: 2),
     ),
     timeline: [
         At("2s", PowerCut("s")),
@@ -266,7 +266,7 @@ fn every_law_fault_and_trigger_is_written_as_it_is_read() {
         "corrupt: 0.001, queue: \"1MB\", mtu: 1500),\n",
         "do: Slow(who: [\"@actor\", \"c2\"], by: \"20ms\")),\n",
         "        streams: (min_rto: \"50ms\", user_timeout: \"5s\", connect_timeout: \"3s\", send_buffer: \"10kB\", \
-         receive_buffer: \"128KiB\", backlog: \"0B\", connections: 7),\n",
+         receive_buffer: \"128KiB\", backlog: \"0B\", backlogs: \"1MB\", connections: 7, of_peer: 3, listen_backlog: 2),\n",
         "        When(open_to: \"*\", nth: 3, ",
         "        When(send_to: \"*\", nth: 1, after: \"0s\", do: Heal(Slow(",
         "        At(\"13s\", Restart([\"c2\", \"c3\"], Torn)),\n",

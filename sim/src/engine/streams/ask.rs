@@ -53,10 +53,25 @@ impl<P: Protocol> Engine<'_, P> {
     #[cold]
     #[inline(never)]
     pub(in crate::engine) fn ask(&mut self, id: HostId, asked: Asked) {
-        if self.hosts[id.index()].barrier.is_some() {
-            self.wait(id, Waiting::Stream(asked));
-        } else {
-            self.asked(id, asked);
+        match (&self.hosts[id.index()].barrier, &asked) {
+            (None, _) => self.asked(id, asked),
+            (Some(barrier), Asked::Close { conn }) if barrier.has_failed() => self.break_off(id, *conn),
+            // How a node reads, nobody sees: it is no matter of what is on its disk. What it has not dialled yet is not there.
+            (Some(_), Asked::PauseReading { conn } | Asked::ResumeReading { conn })
+                if self.streams.named(id, *conn).is_some() =>
+            {
+                self.asked(id, asked);
+            }
+            (Some(_), _) => self.wait(id, Waiting::Stream(asked)),
+        }
+    }
+
+    /// Resets a connection whose node has closed it, behind a write that failed: what was to be written before is dropped, and nobody
+    /// but the node could ever close it again, which takes it for closed.
+    pub(in crate::engine) fn break_off(&mut self, id: HostId, conn: ConnId) {
+        if let Some(place) = self.streams.named(id, conn) {
+            self.streams.forget(id, conn);
+            self.at_end(place, |end, desk| end.abandon(desk));
         }
     }
 
@@ -98,7 +113,8 @@ impl<P: Protocol> Engine<'_, P> {
             Asked::Write { conn, bytes } => {
                 if let Some(place) = self.streams.named(id, conn) {
                     self.traffic.streams.written += bytes.len() as u64;
-                    self.at_end(place, |end, desk| end.write(&bytes, desk));
+                    let may_wait = self.may_wait(id, place);
+                    self.at_end(place, |end, desk| end.write(&bytes, may_wait, desk));
                 }
                 self.buffers.put(bytes);
             }
@@ -167,10 +183,28 @@ impl<P: Protocol> Engine<'_, P> {
         let port = self.ephemeral(id);
         let from = SocketAddrV4::new(address_of(id), port);
         let place = self.streams.connect([id, host_at(*to.ip())], [from, to], key);
-        if self.make_end(place).is_some() {
-            self.streams.name(id, conn, place);
+        if self.make_end(place).is_none() {
+            return;
+        }
+        self.streams.name(id, conn, place);
+        let (ip, law) = (to.ip(), &self.plan.network.streams);
+        let cannot_be = ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() || to.port() == 0;
+        if cannot_be || self.streams.kernels[id.index()].own >= law.connections {
+            self.at_end(place, |end, desk| end.dial_in_vain(conn, desk));
+        } else {
             self.at_end(place, |end, desk| end.dial(conn, desk));
         }
+    }
+
+    /// How many bytes of an end may wait that its send buffer has no room for.
+    fn may_wait(&self, id: HostId, place: Place) -> u64 {
+        let law = &self.plan.network.streams;
+        let own = self
+            .streams
+            .end(place)
+            .map_or(0, |end| end.waiting(law.send_buffer));
+        let others = self.streams.kernels[id.index()].waiting - own;
+        law.backlog.min(law.backlogs.saturating_sub(others))
     }
 
     /// The port that the next connection comes from which a host dials: one after the other, and none that its node has in use.

@@ -23,6 +23,8 @@ pub(crate) struct End {
     pub(super) entries: Entries,
     /// Where it is stuck, it goes on when all before this was acknowledged.
     stuck_before: Option<u64>,
+    /// Who sees to its end when its node has closed it.
+    closing: Closing,
 }
 
 /// How far a connection is.
@@ -45,6 +47,15 @@ pub(super) enum Owner {
     /// The node's, which has not been told of it.
     Untold,
     /// The kernel's alone: the node has closed it, or knows that it is over.
+    Kernel,
+}
+
+/// Who sees to the end of a connection that its node has closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    /// The process, which counts it until then.
+    Process,
+    /// The kernel: the process took as long over it as it may, or is gone.
     Kernel,
 }
 
@@ -132,6 +143,7 @@ impl End {
             news: News::default(),
             entries: Entries::default(),
             stuck_before: None,
+            closing: Closing::Process,
         }
     }
 
@@ -145,6 +157,7 @@ impl End {
         self.news = News::default();
         self.entries = Entries::default();
         self.stuck_before = None;
+        self.closing = Closing::Process;
     }
 
     /// How many bytes of memory it takes besides itself, about.
@@ -152,11 +165,22 @@ impl End {
         self.sender.taken() + self.receiver.taken()
     }
 
+    /// How many bytes wait that the send buffer has no room for.
+    pub(super) fn waiting(&self, send_buffer: u64) -> u64 {
+        self.sender.waiting(send_buffer)
+    }
+
     /// Asks for a connection.
     pub(super) fn dial(&mut self, conn: ConnId, desk: &mut Desk<'_>) {
         self.begin(Stage::Dialling, Owner::Node(conn), desk);
         self.sender.open(Kind::Syn, desk);
         self.stamp(desk);
+    }
+
+    /// Asks for a connection that its host may not have, or that cannot be: it is refused there.
+    pub(super) fn dial_in_vain(&mut self, conn: ConnId, desk: &mut Desk<'_>) {
+        self.begin(Stage::Dialling, Owner::Node(conn), desk);
+        self.finish(Closed::Refused, desk.buffers);
     }
 
     /// Grants a connection that was asked for by a packet.
@@ -176,14 +200,14 @@ impl End {
         self.since = desk.now;
     }
 
-    /// Takes in what the node writes.
-    pub(super) fn write(&mut self, bytes: &[u8], desk: &mut Desk<'_>) {
+    /// Takes in what the node writes, of which at most so many bytes may wait.
+    pub(super) fn write(&mut self, bytes: &[u8], may_wait: u64, desk: &mut Desk<'_>) {
         if self.stage == Stage::Over || bytes.is_empty() {
             return;
         }
         self.sender.write(bytes, desk.buffers);
         let waiting = self.sender.waiting(desk.law.send_buffer);
-        if waiting > desk.law.backlog {
+        if waiting > may_wait {
             self.say_reset(desk);
             self.finish(Closed::Reset, desk.buffers);
             return;
@@ -214,6 +238,7 @@ impl End {
     pub(super) fn abandon(&mut self, desk: &mut Desk<'_>) {
         let closed = self.owner == Owner::Kernel && self.stage != Stage::Over;
         if closed && self.sender.waiting(desk.law.send_buffer) == 0 {
+            self.is_let_go(desk.now);
             return;
         }
         self.owner = Owner::Kernel;
@@ -298,7 +323,7 @@ impl End {
             Stage::Dialling | Stage::Answering => Some(self.since + law.connect_timeout),
             Stage::Open => match self.sender.waits_since() {
                 Some(since) => Some(since + law.user_timeout),
-                None => (self.owner == Owner::Kernel).then(|| self.since + FIN_TIMEOUT),
+                None => (self.owner == Owner::Kernel).then(|| self.since + self.patience(law)),
             },
         };
         [self.sender.due(), given_up].into_iter().flatten().min()
@@ -311,9 +336,14 @@ impl End {
             Stage::Dialling | Stage::Answering => desk.now >= self.since + desk.law.connect_timeout,
             Stage::Open => match self.sender.waits_since() {
                 Some(since) => desk.now >= since + desk.law.user_timeout,
-                None => self.owner == Owner::Kernel && desk.now >= self.since + FIN_TIMEOUT,
+                None => self.owner == Owner::Kernel && desk.now >= self.since + self.patience(desk.law),
             },
         };
+        if lost && self.stage == Stage::Open && self.sender.waits_since().is_none() && self.is_being_closed()
+        {
+            self.is_let_go(desk.now);
+            return;
+        }
         if lost {
             self.finish(Closed::TimedOut, desk.buffers);
             return;
@@ -327,6 +357,25 @@ impl End {
             self.sender.wake(opening, desk);
             self.stamp(desk);
         }
+    }
+
+    /// How long it waits for the other side to close, when its own is acknowledged.
+    fn patience(&self, law: &StreamLaw) -> Span {
+        match self.closing {
+            Closing::Process => law.user_timeout,
+            Closing::Kernel => FIN_TIMEOUT,
+        }
+    }
+
+    /// The process has nothing to do with it any more; the kernel has.
+    fn is_let_go(&mut self, now: Time) {
+        self.closing = Closing::Kernel;
+        self.since = now;
+    }
+
+    /// Whether its node has closed it, and the process sees to its end.
+    pub(super) fn is_being_closed(&self) -> bool {
+        self.owner == Owner::Kernel && self.stage != Stage::Over && self.closing == Closing::Process
     }
 
     /// Whether nobody has any use for it.

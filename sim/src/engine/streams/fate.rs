@@ -2,7 +2,7 @@
 
 use squall_nodes::{Crash, HostId, Protocol};
 
-use super::{Place, Side};
+use super::{Counts, Place, Side};
 use crate::engine::Engine;
 
 impl<P: Protocol> Engine<'_, P> {
@@ -24,6 +24,8 @@ impl<P: Protocol> Engine<'_, P> {
                     generation: connection.generation,
                     side,
                 };
+                // It was the process that counted it.
+                self.streams.recount(place, Counts::Not);
                 match how {
                     Crash::Kill => {
                         self.at_end(place, |end, desk| end.abandon(desk));

@@ -27,7 +27,8 @@ mod tell;
 mod tests;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddrV4;
 
 use squall_nodes::{Closed, ConnId, HostId, Protocol, StreamEvent};
@@ -42,6 +43,7 @@ use super::host::Ports;
 use super::queue::Full;
 use super::spares::{ALLOCATION, Buffers};
 use super::{End as RunEnd, Engine};
+use crate::plan::StreamLaw;
 
 /// How many connections there may be at once in a run.
 pub(crate) const MOST_CONNECTIONS: usize = 1 << 18;
@@ -84,16 +86,19 @@ struct Connection {
     ends: [Option<Box<End>>; 2],
     /// The key of its draws.
     key: u64,
-    /// How the end that was dialled counts.
-    counts: Counts,
+    /// How each end counts where it is.
+    counts: [Counts; 2],
 }
 
-/// How an end that was dialled counts where it was.
+/// How an end counts among those of its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counts {
     Not,
-    /// The node does not know of it yet.
+    /// It was dialled by the node.
+    Dialled,
+    /// It was opened by a peer, and the node does not know of it yet.
     Untold,
+    /// It was opened by a peer.
     Told,
 }
 
@@ -120,11 +125,16 @@ struct Kernel {
     listening: Ports,
     /// The connections of its node, by their numbers.
     names: Vec<(ConnId, Place)>,
-    /// How many connections were dialled from here.
+    /// How many connections were dialled from here, and how many of those there are.
     dialled: u64,
-    /// How many were accepted, and how many of them the node does not know of yet.
+    own: u32,
+    /// How many there are that the node was told others have opened, and how many of each of them.
     accepted: u32,
-    untold: u32,
+    by_peer: BTreeMap<HostId, u32>,
+    /// Those that the node does not know of yet, by the port, in the order in which they were asked for.
+    untold: BTreeMap<u16, VecDeque<Place>>,
+    /// How many bytes wait that send buffers have no room for.
+    waiting: u64,
 }
 
 /// What a node is told of a connection.
@@ -204,7 +214,9 @@ impl Streams {
         for kernel in &mut self.kernels {
             kernel.listening.clear();
             kernel.names.clear();
-            (kernel.dialled, kernel.accepted, kernel.untold) = (0, 0, 0);
+            (kernel.dialled, kernel.own, kernel.accepted, kernel.waiting) = (0, 0, 0, 0);
+            kernel.by_peer.clear();
+            kernel.untold.clear();
         }
         self.parcels.clear(buffers);
         self.stuck.clear();
@@ -264,6 +276,48 @@ impl Streams {
         }
     }
 
+    /// An end counts as something else from now on.
+    fn recount(&mut self, place: Place, after: Counts) {
+        let connection = &mut self.connections[place.slot as usize];
+        let before = std::mem::replace(&mut connection.counts[place.side as usize], after);
+        if before == after {
+            return;
+        }
+        let (host, peer) = (connection.host(place.side), connection.host(place.side.other()));
+        let port = connection.address(place.side).port();
+        let kernel = &mut self.kernels[host.index()];
+        match before {
+            Counts::Not => {}
+            Counts::Dialled => kernel.own -= 1,
+            Counts::Untold => {
+                // Most are told in the order in which they were asked for.
+                if let Some(untold) = kernel.untold.get_mut(&port)
+                    && let Some(at) = untold.iter().position(|untold| *untold == place)
+                {
+                    untold.remove(at);
+                }
+            }
+            Counts::Told => {
+                kernel.accepted -= 1;
+                if let Entry::Occupied(mut of_peer) = kernel.by_peer.entry(peer) {
+                    *of_peer.get_mut() -= 1;
+                    if *of_peer.get() == 0 {
+                        of_peer.remove();
+                    }
+                }
+            }
+        }
+        match after {
+            Counts::Not => {}
+            Counts::Dialled => kernel.own += 1,
+            Counts::Untold => kernel.untold.entry(port).or_default().push_back(place),
+            Counts::Told => {
+                kernel.accepted += 1;
+                *kernel.by_peer.entry(peer).or_default() += 1;
+            }
+        }
+    }
+
     /// Makes a connection without ends.
     fn connect(&mut self, hosts: [HostId; 2], at: [SocketAddrV4; 2], key: u64) -> Place {
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -273,13 +327,13 @@ impl Streams {
                 at,
                 ends: [None, None],
                 key,
-                counts: Counts::Not,
+                counts: [Counts::Not; 2],
             });
             self.connections.len() as u32 - 1
         });
         let connection = &mut self.connections[slot as usize];
         (connection.hosts, connection.at, connection.key) = (hosts, at, key);
-        connection.counts = Counts::Not;
+        connection.counts = [Counts::Not; 2];
         Place {
             slot,
             generation: connection.generation,
@@ -317,9 +371,12 @@ impl<P: Protocol> Engine<'_, P> {
             buffers: &mut self.buffers,
             out: &mut self.streams.out,
         };
-        let before = end.taken();
+        let send_buffer = desk.law.send_buffer;
+        let (before, waited) = (end.taken(), end.waiting(send_buffer));
         let result = act(end, &mut desk);
-        let after = end.taken();
+        let (after, waits) = (end.taken(), end.waiting(send_buffer));
+        let waiting = &mut self.streams.kernels[from.index()].waiting;
+        *waiting = *waiting - waited + waits;
         self.account(before, after);
         let mut out = std::mem::take(&mut self.streams.out);
         for packet in out.drain(..) {
@@ -339,16 +396,16 @@ impl<P: Protocol> Engine<'_, P> {
             return;
         };
         let goes_on = end.goes_on();
-        if place.side == Side::Listener {
-            let counts = match end.owner {
-                Owner::Untold => Counts::Untold,
-                Owner::Node(_) => Counts::Told,
-                Owner::Kernel => Counts::Not,
-            };
-            let before = std::mem::replace(&mut connection.counts, counts);
-            self.streams.kernels[host.index()].recount(before, counts);
-        }
         let is_done = end.is_done();
+        let counts = match (end.owner, place.side) {
+            (Owner::Untold, _) => Counts::Untold,
+            (Owner::Node(_), Side::Dialler) => Counts::Dialled,
+            (Owner::Node(_), Side::Listener) => Counts::Told,
+            // What its node has closed counts as it did for as long as it takes, and no longer than the node's patience.
+            (Owner::Kernel, _) if end.is_being_closed() => connection.counts[place.side as usize],
+            (Owner::Kernel, _) => Counts::Not,
+        };
+        self.streams.recount(place, counts);
         if goes_on {
             self.flows(host, to);
         }
@@ -418,10 +475,9 @@ impl<P: Protocol> Engine<'_, P> {
             return;
         };
         let (host, to) = (connection.host(place.side), connection.host(place.side.other()));
-        if place.side == Side::Listener {
-            let before = std::mem::replace(&mut connection.counts, Counts::Not);
-            streams.kernels[host.index()].recount(before, Counts::Not);
-        }
+        streams.recount(place, Counts::Not);
+        streams.kernels[host.index()].waiting -= end.waiting(self.plan.network.streams.send_buffer);
+        let connection = &mut streams.connections[place.slot as usize];
         if connection.ends.iter().all(Option::is_none) {
             connection.generation += 1;
             streams.free.push(place.slot);
@@ -439,12 +495,11 @@ impl<P: Protocol> Engine<'_, P> {
 }
 
 impl Kernel {
-    /// A connection that was accepted here counts as something else now.
-    fn recount(&mut self, before: Counts, after: Counts) {
-        self.accepted -= u32::from(before != Counts::Not);
-        self.accepted += u32::from(after != Counts::Not);
-        self.untold -= u32::from(before == Counts::Untold);
-        self.untold += u32::from(after == Counts::Untold);
+    /// Whether a peer has as many connections to here as it may have.
+    fn is_crowded_by(&self, peer: HostId, law: &StreamLaw) -> bool {
+        self.by_peer
+            .get(&peer)
+            .is_some_and(|of_peer| *of_peer >= law.of_peer)
     }
 }
 

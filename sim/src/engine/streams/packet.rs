@@ -78,5 +78,5 @@ pub(super) struct Desk<'a> {
     pub(super) out: &'a mut Vec<Packet>,
 }
 
-/// How long an end that its node has closed waits for the other side to close: `tcp_fin_timeout` of Linux.
+/// How long an end that its process has let go of waits for the other side to close: `tcp_fin_timeout` of Linux.
 pub(super) const FIN_TIMEOUT: Span = Span::from_secs(60);

@@ -23,9 +23,15 @@ impl<P: Protocol> Engine<'_, P> {
             connection.address(place.side),
             connection.address(place.side.other()),
         );
+        let peer_host = connection.host(place.side.other());
         let end = connection.ends[place.side as usize].as_mut()?;
         end.entries.telling = Telling::No;
         let notice = end.notice()?;
+        let law = &self.plan.network.streams;
+        if notice == Notice::Accepted && streams.kernels[id.index()].is_crowded_by(peer_host, law) {
+            self.turn_away(place);
+            return None;
+        }
         let conn = match end.owner {
             Owner::Node(conn) => conn,
             Owner::Untold => {
@@ -60,12 +66,32 @@ impl<P: Protocol> Engine<'_, P> {
         bytes.clear();
         self.at_end(place, |end, desk| end.tell(notice, count, &mut bytes, desk));
         self.streams.bytes = bytes;
+        if notice == Notice::Accepted {
+            self.mind_the_ports(id);
+        }
         (self.streams.conn, self.streams.told) = (conn, told);
         self.note_told(id, own, peer);
         Some(DueInput {
             host: id,
             what: What::Stream,
         })
+    }
+
+    /// A host that has as many connections as it may have shuts its ports: what its kernel has opened for its node beyond is reset.
+    fn mind_the_ports(&mut self, id: HostId) {
+        let kernel = &mut self.streams.kernels[id.index()];
+        if kernel.accepted < self.plan.network.streams.connections {
+            return;
+        }
+        for place in std::mem::take(&mut kernel.untold).into_values().flatten() {
+            self.turn_away(place);
+        }
+    }
+
+    /// Resets a connection that a peer has opened, of which the node never hears.
+    fn turn_away(&mut self, place: Place) {
+        self.traffic.streams.turned_away += 1;
+        self.at_end(place, |end, desk| end.abandon(desk));
     }
 
     /// What a node is told enters the digest, the counts and the trace.

@@ -82,7 +82,7 @@ impl Pair {
     }
 
     fn write(&mut self, side: usize, bytes: &[u8]) {
-        self.at(side, |end, desk| end.write(bytes, desk));
+        self.at(side, |end, desk| end.write(bytes, desk.law.backlog, desk));
     }
 
     /// Time goes on until an end is woken.

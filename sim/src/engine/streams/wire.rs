@@ -1,10 +1,12 @@
 //! Packets on their way: over a link as datagrams go, into the kernel of a host, and to the end that they are for.
 
+use std::collections::VecDeque;
+
 use squall_nodes::{HostId, Protocol, Span};
 
 use super::end::Taken;
 use super::packet::{Kind, Packet, Sending};
-use super::{Counts, Place, Side};
+use super::{Place, Side};
 use crate::digest::Tag;
 use crate::engine::event::Event;
 use crate::engine::network::{Departure, Passage};
@@ -18,8 +20,6 @@ use crate::timeline::cues::Deed;
 const PACKET_HEADERS: u64 = 40;
 /// How many bytes a packet carries at most on a link without an MTU: what Ethernet leaves of 1500.
 const LONGEST: usize = 1_460;
-/// How many connections a kernel opens for a node that has not been told of them; what comes beyond is not heard.
-const BACKLOG: u32 = 128;
 
 /// A packet on its way.
 pub(super) struct Parcel {
@@ -220,18 +220,21 @@ impl<P: Protocol> Engine<'_, P> {
             connection.host(Side::Listener),
             connection.address(Side::Listener).port(),
         );
+        let law = &self.plan.network.streams;
         let kernel = &self.streams.kernels[host.index()];
         if !self.hosts[host.index()].is_up()
             || !kernel.listening.contains(port)
-            || kernel.accepted >= self.plan.network.streams.connections
+            || kernel.accepted >= law.connections
         {
             self.deny(place);
             return;
         }
-        if kernel.untold >= BACKLOG || self.make_end(place).is_none() {
+        // Linux opens one more than it is told to.
+        let untold = kernel.untold.get(&port).map_or(0, VecDeque::len);
+        let is_full = untold > law.listen_backlog as usize;
+        if is_full || self.make_end(place).is_none() {
             return;
         }
-        debug_assert_eq!(self.streams.connections[place.slot as usize].counts, Counts::Not);
         self.at_end(place, |end, desk| end.answer(asked, desk));
     }
 

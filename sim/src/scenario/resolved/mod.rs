@@ -25,6 +25,7 @@ mod timeline;
 
 use std::collections::BTreeMap;
 
+use squall_nodes::secret::written_out;
 use squall_nodes::{Data, Placed, Protocol, Span, Time, Tolerance, ron_options};
 
 use self::names::Names;
@@ -333,9 +334,7 @@ fn command_as_written<C: Data>(command: &C, label: &str) -> String {
 /// A value of the protocol's.
 pub(crate) fn ron<T: Data>(value: &T) -> String {
     // What cannot be written could not have been read either.
-    ron_options()
-        .to_string(value)
-        .unwrap_or_else(|_| format!("{value:?}"))
+    written_out(|| ron_options().to_string(value)).unwrap_or_else(|_| format!("{value:?}"))
 }
 
 /// A time, as files write it.

@@ -1,5 +1,6 @@
 //! Settings as trees, so that what rule sets have in common, and what a host has in place of it, can be told field by field.
 
+use squall_nodes::secret::written_out;
 use squall_nodes::{Data, ron_options};
 
 use super::page::Page;
@@ -19,7 +20,8 @@ pub(crate) enum Tree {
 
 impl Tree {
     pub(crate) fn of<T: Data>(settings: &T) -> Self {
-        let text = ron_options().to_string(settings).unwrap_or_default();
+        // What is written here is read again.
+        let text = written_out(|| ron_options().to_string(settings)).unwrap_or_default();
         match Item::read(&text) {
             Ok(item) => Tree::read(&text, &item),
             // What RON writes, RON reads.

@@ -71,6 +71,7 @@ impl<P: Protocol> Play<'_, '_, P> {
             sum.streams.reset += counts.streams.reset;
             sum.streams.timed_out += counts.streams.timed_out;
             sum.streams.closed += counts.streams.closed;
+            sum.streams.crowded += counts.streams.crowded;
             sum.streams.written += counts.streams.written;
             sum.streams.read += counts.streams.read;
             sum.unsent += counts.unsent;

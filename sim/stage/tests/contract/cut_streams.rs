@@ -13,13 +13,16 @@ use crate::streams::{both, dial, read, say, write};
 const A: usize = 0;
 const B: usize = 1;
 
+/// Kernels that give up soon.
+pub(crate) const HASTY: StreamLaw = StreamLaw {
+    user_timeout: Span::from_secs(1),
+    connect_timeout: Span::from_millis(1_500),
+    ..StreamLaw::DEFAULT
+};
+
 /// Those that give up soon, in phases that are longer.
-fn hasty(story: Story) -> Story {
-    story.phases_of(Span::from_secs(4)).streams(StreamLaw {
-        user_timeout: Span::from_secs(1),
-        connect_timeout: Span::from_millis(1_500),
-        ..StreamLaw::default()
-    })
+pub(crate) fn hasty(story: Story) -> Story {
+    story.phases_of(Span::from_secs(4)).streams(HASTY)
 }
 
 /// What `b` does: it says what it has read when it is asked to in a phase, and writes when it is asked to in another.
@@ -87,6 +90,63 @@ fn a_writer_that_hears_nothing_gives_up_and_its_peer_learns_of_it_when_it_writes
                 assert_eq!(seen.said(B), expected);
             });
     }
+}
+
+#[test]
+fn a_reader_that_writes_nothing_never_learns_that_it_was_given_up() {
+    for cut in cuts() {
+        let reader = vec![
+            read(0, "before ", vec![Conn(Do::SayRead(0))]),
+            // Longer than anybody waits, after the healing.
+            Rule(Phase(3), vec![Arm(2, Span::from_millis(1_600))]),
+            Rule(Timer(2), vec![say("nothing")]),
+        ];
+        hasty(both(writer(), reader))
+            .phase(&[], &[A], &[(B, "read before ")])
+            .phase(&cut, &[A], &[(A, "later"), (A, "0: closed TimedOut")])
+            .phase(&[Fault::Heal], &[B], &[(B, "nothing")])
+            .holds(|seen| {
+                assert_eq!(seen.said(A), ["0: opened", "later", "0: closed TimedOut"]);
+                assert_eq!(seen.said(B), ["0: accepted from a", "read before ", "nothing"]);
+            });
+    }
+}
+
+#[test]
+fn both_may_close_at_once_with_a_cut_between_them_and_neither_hears_of_it() {
+    let script = |own: &str| {
+        let closes = vec![write(0, own), Conn(Do::Close(0)), say("closed")];
+        let waits = vec![Arm(2, Span::from_millis(500))];
+        vec![
+            Rule(Phase(2), closes),
+            Rule(Phase(3), waits),
+            Rule(Timer(2), vec![say("nothing")]),
+        ]
+    };
+    let dials = [1, 4].map(|phase| Rule(Phase(phase), vec![dial()]));
+    // One at a time: the second is let in when the first is gone from both of them.
+    let one = StreamLaw {
+        connections: 1,
+        ..StreamLaw::DEFAULT
+    };
+    both([script("from a"), dials.to_vec()].concat(), script("from b"))
+        .phases_of(Span::from_secs(3))
+        .streams(one)
+        .phase(&[], &[A], &[(A, "0: opened"), (B, "0: accepted from a")])
+        .phase(
+            &[Fault::Cut(A, B), Fault::Cut(B, A)],
+            &[A, B],
+            &[(A, "closed"), (B, "closed")],
+        )
+        .phase(&[Fault::Heal], &[A, B], &[(A, "nothing"), (B, "nothing")])
+        .phase(&[], &[A], &[(A, "1: opened"), (B, "1: accepted from a")])
+        .holds(|seen| {
+            assert_eq!(seen.said(A), ["0: opened", "closed", "nothing", "1: opened"]);
+            assert_eq!(
+                seen.said(B),
+                ["0: accepted from a", "closed", "nothing", "1: accepted from a"]
+            );
+        });
 }
 
 #[test]

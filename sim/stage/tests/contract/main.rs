@@ -3,7 +3,8 @@
 //!
 //! - `node`, `story`: nodes that follow a script, and a story of them; `simulated`, `live`: the two worlds that play it.
 //! - `conns`: what they do about connections.
-//! - `datagrams`, `timers`, `disks`, `links`, `under_way`, `floods`, `streams`, `cut_streams`: the contract.
+//! - `datagrams`, `timers`, `disks`, `links`, `under_way`, `floods`, `streams`, `cut_streams`, `power_cuts`, `full_hosts`, `overruns`: the
+//!   contract.
 
 mod conns;
 mod live;
@@ -15,7 +16,10 @@ mod cut_streams;
 mod datagrams;
 mod disks;
 mod floods;
+mod full_hosts;
 mod links;
+mod overruns;
+mod power_cuts;
 mod streams;
 mod timers;
 mod under_way;

@@ -25,6 +25,7 @@ pub(crate) fn play(story: &Story) -> Seen {
         congested: traffic.congested,
         overflowed: traffic.overflowed,
         refused: traffic.too_long,
+        turned_away: traffic.streams.turned_away,
         ..Seen::nothing(World::Simulated, story.hosts.len())
     };
     for event in &trace.events {

@@ -82,6 +82,8 @@ pub(crate) struct Seen {
     pub(crate) overflowed: u64,
     /// Longer than a datagram or an MTU can be, or to what cannot be.
     pub(crate) refused: u64,
+    /// Connections that were reset where they had been dialled, since their peer had enough.
+    pub(crate) turned_away: u64,
     /// From whom to whom a link has dropped what it had no room for, or what was too long for it.
     pub(crate) choked: BTreeSet<(usize, usize)>,
 }
@@ -168,6 +170,7 @@ impl Seen {
             congested: 0,
             overflowed: 0,
             refused: 0,
+            turned_away: 0,
             choked: BTreeSet::new(),
         }
     }

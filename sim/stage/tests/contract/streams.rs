@@ -37,7 +37,7 @@ pub(crate) fn teller() -> Vec<Rule> {
             .clone()
             .map(|happens| Rule(On(place, happens), vec![SayInput]))
     };
-    (0..3).flat_map(says).collect()
+    (0..5).flat_map(says).collect()
 }
 
 /// Both listen, tell, and follow a script each.
@@ -275,10 +275,7 @@ fn what_is_asked_of_connections_waits_behind_a_write_and_is_dropped_when_that_fa
     let a = vec![
         Rule(Phase(1), vec![dial()]),
         Rule(On(0, Happens::Opened), asks("kept ")),
-        Rule(
-            Phase(2),
-            [asks("dropped "), vec![Conn(Do::Close(0)), dial()]].concat(),
-        ),
+        Rule(Phase(2), [asks("dropped "), vec![dial()]].concat()),
         Rule(crate::node::When::PersistFailed(1), vec![say("failed")]),
         Rule(Phase(3), asks("again")),
     ];
@@ -295,6 +292,164 @@ fn what_is_asked_of_connections_waits_behind_a_write_and_is_dropped_when_that_fa
             assert_eq!(
                 seen.said(B),
                 ["0: accepted from a", "read kept ", "read kept again"]
+            );
+        });
+}
+
+#[test]
+fn what_is_closed_behind_a_write_that_fails_is_reset_and_its_peer_does_not_take_it_for_whole() {
+    let asks = |text: &str| vec![Persist("x".to_owned()), write(0, text)];
+    let a = vec![
+        Rule(Phase(1), vec![dial()]),
+        Rule(On(0, Happens::Opened), asks("kept ")),
+        Rule(
+            Phase(2),
+            [asks("dropped "), vec![Conn(Do::Close(0)), say("never said")]].concat(),
+        ),
+        Rule(crate::node::When::PersistFailed(1), vec![say("failed")]),
+        // It has closed it: there is nothing to be written to.
+        Rule(Phase(3), [asks("again"), vec![dial()]].concat()),
+    ];
+    let b = vec![
+        read(0, "kept ", vec![Conn(Do::SayRead(0))]),
+        Rule(On(0, Happens::Closed), vec![Conn(Do::SayRead(0))]),
+    ];
+    both(a, b)
+        .phase(&[], &[A], &[(B, "read kept ")])
+        .phase(
+            &[Fault::FailWrite(A)],
+            &[A],
+            &[(A, "failed"), (B, "0: closed Reset")],
+        )
+        .phase(
+            &[Fault::Mend(A)],
+            &[A],
+            &[(A, "1: opened"), (B, "1: accepted from a")],
+        )
+        .holds(|seen| {
+            assert_eq!(seen.said(A), ["0: opened", "failed", "1: opened"]);
+            assert_eq!(
+                seen.said(B),
+                [
+                    "0: accepted from a",
+                    "read kept ",
+                    "0: closed Reset",
+                    "read kept ",
+                    "1: accepted from a"
+                ]
+            );
+        });
+}
+
+#[test]
+fn how_a_node_reads_waits_for_no_write_and_is_not_undone_by_one_that_fails() {
+    let a = vec![
+        Rule(Phase(1), vec![dial()]),
+        Rule(On(0, Happens::Opened), vec![write(0, "unread"), say("written")]),
+    ];
+    let b = vec![
+        Rule(
+            On(0, Happens::Accepted),
+            vec![Persist("x".to_owned()), Conn(Do::Pause(0))],
+        ),
+        Rule(Phase(2), vec![Conn(Do::SayRead(0))]),
+        Rule(Phase(3), vec![Persist("y".to_owned()), Conn(Do::Resume(0))]),
+        // What it said before that of what it reads would be dropped.
+        Rule(
+            crate::node::When::PersistFailed(1),
+            vec![say("failed"), crate::node::Act::Arm(1, Span::from_millis(100))],
+        ),
+        Rule(crate::node::When::Timer(1), vec![Conn(Do::SayRead(0))]),
+    ];
+    both(a, b)
+        .phase(&[], &[A], &[(A, "written"), (B, "0: accepted from a")])
+        .phase(&[], &[B], &[(B, "read nothing")])
+        .phase(&[Fault::FailWrite(B)], &[B], &[(B, "failed"), (B, "read unread")])
+        .phase(&[Fault::Mend(B)], &[], &[])
+        .holds(|seen| {
+            assert_eq!(
+                seen.said(B),
+                ["0: accepted from a", "read nothing", "failed", "read unread"]
+            );
+        });
+}
+
+#[test]
+fn all_that_was_written_comes_before_the_end_however_much_waits_when_it_is_closed() {
+    const MUCH: usize = 4_000_000;
+    let a = vec![
+        Rule(Phase(1), vec![dial()]),
+        Rule(
+            On(0, Happens::Opened),
+            vec![Conn(Do::WriteLong(0, MUCH)), Conn(Do::Close(0)), say("closed")],
+        ),
+    ];
+    let b = vec![
+        Rule(On(0, Happens::Accepted), vec![Conn(Do::Pause(0))]),
+        Rule(Phase(2), vec![Conn(Do::SayRead(0)), Conn(Do::Resume(0))]),
+        Rule(On(0, Happens::Closed), vec![Conn(Do::SayRead(0))]),
+    ];
+    let whole = format!("read {MUCH} whole bytes");
+    both(a, b)
+        .phases_of(Span::from_secs(3))
+        .phase(&[], &[A], &[(A, "closed"), (B, "0: accepted from a")])
+        .phase(&[], &[B], &[(B, &whole)])
+        .holds(|seen| {
+            assert_eq!(seen.said(A), ["0: opened", "closed"]);
+            assert_eq!(
+                seen.said(B),
+                ["0: accepted from a", "read nothing", "0: closed Orderly", &whole]
+            );
+        });
+}
+
+#[test]
+fn a_kill_takes_what_waited_to_be_written_when_it_was_closed_and_the_end_with_it() {
+    let a = vec![
+        Rule(Phase(1), vec![dial()]),
+        Rule(
+            On(0, Happens::Opened),
+            vec![
+                Conn(Do::WriteLong(0, 4_000_000)),
+                Conn(Do::Close(0)),
+                say("closed"),
+            ],
+        ),
+    ];
+    let b = vec![Rule(On(0, Happens::Accepted), vec![Conn(Do::Pause(0))])];
+    both(a, b)
+        .phases_of(Span::from_secs(1))
+        .phase(&[], &[A], &[(A, "closed"), (B, "0: accepted from a")])
+        .phase(&[Fault::Kill(A)], &[], &[(B, "0: closed Reset")])
+        .holds(|seen| {
+            assert_eq!(seen.said(B), ["0: accepted from a", "0: closed Reset"]);
+        });
+}
+
+#[test]
+fn a_node_may_dial_itself() {
+    let a = vec![
+        Rule(Phase(1), vec![Conn(Do::Dial((A, 9)))]),
+        Rule(
+            On(0, Happens::Opened),
+            vec![write(0, "to myself"), Conn(Do::Close(0))],
+        ),
+        Rule(On(1, Happens::Closed), vec![Conn(Do::SayRead(1))]),
+    ];
+    both(a, Vec::new())
+        .phase(&[], &[A], &[(A, "read to myself")])
+        .holds(|seen| {
+            let mut said = seen.said(A);
+            // Which of its ends hears first is nobody's promise.
+            said[..2].sort_unstable();
+            assert_eq!(
+                said,
+                [
+                    "0: opened",
+                    "1: accepted from a",
+                    "1: closed Orderly",
+                    "read to myself"
+                ]
             );
         });
 }

@@ -3,6 +3,7 @@
 mod closing;
 mod faults;
 mod flow;
+mod full;
 mod opening;
 mod pressure;
 mod retransmission;

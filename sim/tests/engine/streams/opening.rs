@@ -1,12 +1,12 @@
 //! How connections come to be, and how they do not.
 
 use squall_nodes::{HostId, Span};
-use squall_sim::plan::{Cue, Latency, StreamLaw, Trigger};
+use squall_sim::plan::{Cue, Latency, Trigger};
 use squall_sim::trace::Happening;
 
 use super::{dialler, listener, write};
 use crate::node::{Conn, Do, On, PORT, on, persist, place, start};
-use crate::plans::{A, B, heal, kill_actor, lay, link, ms, partition, pause, plan, resume};
+use crate::plans::{A, B, heal, kill_actor, lay, link, ms, partition, plan};
 
 #[test]
 fn a_connection_is_open_after_a_round_trip_and_carries_bytes_a_latency_later() {
@@ -77,61 +77,6 @@ fn an_opening_that_is_lost_is_sent_again_after_one_two_and_four_seconds() {
     assert_eq!(story.told(A), ["7002ms has opened 1 to b"]);
     assert_eq!(story.read(B, 1), "hello");
     assert_eq!(story.outcome.traffic.streams.sent_again, 3);
-}
-
-#[test]
-fn a_host_accepts_as_many_connections_as_it_may_and_as_many_again_when_they_are_closed() {
-    let law = StreamLaw {
-        connections: 2,
-        ..StreamLaw::default()
-    };
-    let dial = || Do::Dial(place(B));
-    let story = plan()
-        .streams(law)
-        .host(
-            "a",
-            [
-                start([dial(), dial(), dial(), Do::Arm(1, ms(10)), Do::Arm(2, ms(20))]),
-                on(On::Timer(1), [Do::Close(Conn::Nth(1))]),
-                on(On::Timer(2), [dial()]),
-            ],
-        )
-        .host("b", listener())
-        .trace(1);
-    assert_eq!(
-        story.told(A),
-        [
-            "2ms has opened 1 to b",
-            "2ms has opened 2 to b",
-            "2ms loses 3: Refused",
-            "22ms has opened 4 to b"
-        ]
-    );
-}
-
-#[test]
-fn the_kernel_of_a_paused_host_opens_128_connections_for_it_and_hears_no_more() {
-    let dials = vec![Do::Dial(place(B)); 130];
-    let story = plan()
-        .host("a", [start(dials)])
-        .host("b", listener())
-        .at(ms(0), pause(&[B]))
-        .at(ms(500), resume(&[B]))
-        .limit(Span::from_secs(5))
-        .trace(1);
-    let opened = |until: Span| {
-        let told = story.trace.events.iter();
-        told.filter(|event| matches!(event.what, Happening::Opened { .. }))
-            .filter(|event| event.at < crate::plans::at(until))
-            .count()
-    };
-    assert_eq!((opened(ms(900)), opened(ms(5_000))), (128, 130));
-    assert_eq!(story.told(B).len(), 130);
-    assert!(
-        story.told(B)[..128]
-            .iter()
-            .all(|line| line.starts_with("500ms accepts"))
-    );
 }
 
 #[test]

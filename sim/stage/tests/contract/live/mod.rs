@@ -24,7 +24,7 @@ use crate::node::{Actor, Part};
 use crate::simulated::text_of;
 use crate::story::{Fault, Seen, Story, World};
 use links::Links;
-use process::{Brief, Heard, Process};
+use process::{Brief, Heard, Limits, Process};
 
 /// After how long a test gives up: it says nothing of how fast anything is.
 const FOREVER: Duration = Duration::from_secs(60);
@@ -149,8 +149,7 @@ impl<'s> Stage<'s> {
             data: self.folder.path().join(&name),
             name,
             ip,
-            user_timeout: self.story.streams.user_timeout,
-            connect_timeout: self.story.streams.connect_timeout,
+            limits: Limits::of(&self.story.streams),
             part: Part {
                 cast: self.cast.clone(),
                 script: self.story.hosts[place].1.clone(),
@@ -342,6 +341,7 @@ impl<'s> Stage<'s> {
                 self.seen.duplicated += counts.duplicated;
                 self.seen.overflowed += counts.overflowed;
                 self.seen.refused += counts.too_long + counts.unsent;
+                self.seen.turned_away += counts.streams.crowded;
             }
             Line::Applied { policy, .. } => self.in_force = self.in_force.max(policy),
             _ => {}
@@ -361,7 +361,7 @@ impl<'s> Stage<'s> {
 fn addresses() -> u32 {
     static STORIES: AtomicU32 = AtomicU32::new(0);
     let story = STORIES.fetch_add(1, Ordering::Relaxed);
-    assert!(story < 63, "there are no more addresses");
-    let block = (std::process::id() % (1 << 14)) << 8 | story << 2 | 1;
+    assert!(story < 127, "there are no more addresses");
+    let block = (std::process::id() % (1 << 13)) << 9 | story << 2 | 1;
     u32::from_be_bytes([127, 64, 0, 0]) + block
 }

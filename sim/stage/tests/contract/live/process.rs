@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use squall_live::settings::{Attendance, Bounds, Settings, Start, Streams};
 use squall_live::{Line, Request};
 use squall_nodes::{Placed, Span, Unwitnessed};
+use squall_sim::plan::StreamLaw;
 
 use crate::node::{Actor, Part};
 
@@ -23,10 +24,40 @@ const BRIEF: &str = "SQUALL_CONTRACT_HOST";
 pub(super) struct Brief {
     pub(super) name: String,
     pub(super) ip: Ipv4Addr,
-    pub(super) user_timeout: Span,
-    pub(super) connect_timeout: Span,
+    pub(super) limits: Limits,
     pub(super) part: Part,
     pub(super) data: PathBuf,
+}
+
+/// What it goes by in streams.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Limits {
+    user_timeout: Span,
+    connect_timeout: Span,
+    send_buffer: usize,
+    receive_buffer: usize,
+    backlog: usize,
+    backlogs: usize,
+    connections: usize,
+    of_peer: usize,
+    listen_backlog: usize,
+}
+
+impl Limits {
+    pub(super) fn of(law: &StreamLaw) -> Self {
+        let size = |bytes| usize::try_from(bytes).expect("a story is of what a machine has");
+        Limits {
+            user_timeout: law.user_timeout,
+            connect_timeout: law.connect_timeout,
+            send_buffer: size(law.send_buffer),
+            receive_buffer: size(law.receive_buffer),
+            backlog: size(law.backlog),
+            backlogs: size(law.backlogs),
+            connections: law.connections as usize,
+            of_peer: law.of_peer as usize,
+            listen_backlog: law.listen_backlog as usize,
+        }
+    }
 }
 
 /// What is heard of a process.
@@ -123,8 +154,7 @@ fn a_host_lives_until_nobody_tells_it_anything() {
     let brief = Brief {
         name: "a".to_owned(),
         ip: Ipv4Addr::LOCALHOST,
-        user_timeout: Span::from_secs(20),
-        connect_timeout: Span::from_secs(10),
+        limits: Limits::of(&StreamLaw::DEFAULT),
         part: Part::default(),
         data: folder.path().join("a"),
     };
@@ -140,6 +170,7 @@ fn a_host_lives_until_nobody_tells_it_anything() {
 
 /// What a process does that is to be a host.
 fn live(brief: Brief) {
+    let limits = brief.limits;
     let settings = Settings {
         protocol: "scripted".to_owned(),
         rules: "Standard".to_owned(),
@@ -162,9 +193,16 @@ fn live(brief: Brief) {
         },
         bounds: Bounds::default(),
         streams: Streams {
-            user_timeout: brief.user_timeout,
-            connect_timeout: brief.connect_timeout,
-            ..Streams::default()
+            user_timeout: limits.user_timeout,
+            connect_timeout: limits.connect_timeout,
+            send_buffer: limits.send_buffer,
+            receive_buffer: limits.receive_buffer,
+            backlog: limits.backlog,
+            backlogs: limits.backlogs,
+            connections: limits.connections,
+            of_peer: limits.of_peer,
+            listen_backlog: limits.listen_backlog,
+            tls: None,
         },
     };
     let (_, door) = squall_live::door();
