@@ -35,7 +35,8 @@ fn address() -> impl Strategy<Value = SocketAddrV4> {
 fn packet() -> impl Strategy<Value = Packet> {
     let link = prop::sample::select(vec![Link::Node, Link::Follower, Link::Reigning]);
     let name = || text(MAX_NAME);
-    let establish = (name(), name(), name(), any::<u16>(), any::<u64>(), link).prop_map(
+    let epoch = || 0..=Epoch::LAST.0;
+    let establish = (name(), name(), name(), any::<u16>(), epoch(), link).prop_map(
         |(id, version, kind, port, epoch, link)| {
             Packet::Establish(Establish {
                 id,
@@ -55,7 +56,7 @@ fn packet() -> impl Strategy<Value = Packet> {
             upstream,
         })
     });
-    let grant = (address(), any::<u64>()).prop_map(|(upstream, epoch)| {
+    let grant = (address(), epoch()).prop_map(|(upstream, epoch)| {
         let epoch = Epoch(epoch);
         Packet::Grant(Grant { upstream, epoch })
     });
@@ -70,7 +71,7 @@ fn packet() -> impl Strategy<Value = Packet> {
         Just(Packet::Dec),
         Just(Packet::Close(None)),
         Just(Packet::Close(Some(Why::Full))),
-        any::<u64>().prop_map(|epoch| Packet::Close(Some(Why::NotReigning(Epoch(epoch))))),
+        epoch().prop_map(|epoch| Packet::Close(Some(Why::NotReigning(Epoch(epoch))))),
         Just(Packet::Alive(None)),
         address().prop_map(|upstream| Packet::Alive(Some(Report::Has(upstream)))),
         address().prop_map(|upstream| Packet::Alive(Some(Report::Lost(upstream)))),
