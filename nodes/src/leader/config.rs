@@ -87,7 +87,8 @@ pub enum Change {
     Number,
     /// The list, the highest term and what was had are on the disk before anything is said that rests on them.
     WriteDown,
-    /// A node whose write failed is silent until one has completed, and then starts over with what is on the disk.
+    /// A node whose write failed is silent until one has completed that has all that it knows, and then finds its place anew, as if
+    /// restarted.
     StartOver,
 }
 
@@ -159,6 +160,12 @@ impl Config {
             most_of_a_peer: 128,
             without: Vec::new(),
         }
+    }
+
+    /// How many connections for one thing to one node are opened until the first of them has come to its deadline, at the most often.
+    pub(super) fn most_at_once(&self) -> u64 {
+        let every = self.heartbeat.min(self.retry).as_nanos().max(1);
+        self.deadline.as_nanos() / every + 1
     }
 
     /// Which changes are in force.
