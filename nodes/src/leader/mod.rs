@@ -65,7 +65,8 @@
 //! others is bounded as well: [`MOST_SAID`] things that were said, [`MOST_OPEN`] requests of its own, one line for each node of the list.
 //! Of connections that it opens itself no more are under way to one node for one thing, which is the list, heartbeats, the choice of a
 //! leader, chats, or one request, than fit until the deadline of the first: eleven with the settings of `brisk`, and four with those of
-//! `classic`.
+//! `classic`. A group is refused whose hosts may not have that many to each of the others: of 1 024 connections that is one of more
+//! than 94 nodes at the one pace, and 257 at the other.
 //!
 //! Nothing is signed: against messages that were forged nothing is promised. What they cost is bounded all the same. A term is believed only
 //! if it is of a number of the list, and of its counter no more than 2³² above what was seen; a leader that hears of one leads anew with
@@ -203,6 +204,7 @@ use crate::outbox::Outbox;
 use crate::protocol::{ConfigOf, Describe, InvariantKind, Misfit, Placed, Protocol};
 use crate::rng::NodeRng;
 use crate::start::{Outside, Unusable};
+use crate::stream::StreamLaw;
 use crate::time::{Span, Time};
 use calc::CalcError;
 use peer::Peer;
@@ -232,6 +234,10 @@ impl Protocol for Leader {
 
     fn assemble(hosts: &mut [Placed<LeaderNode>]) -> Result<(), Vec<Misfit>> {
         config::assemble(hosts)
+    }
+
+    fn fits(hosts: &[Placed<LeaderNode>], streams: &StreamLaw) -> Result<(), Vec<Misfit>> {
+        config::fits(hosts, streams)
     }
 
     const WORDS: &'static [(&'static str, &'static str)] = start::WORDS;

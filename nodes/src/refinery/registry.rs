@@ -292,7 +292,7 @@ impl Registry {
 
     /// Who is below whom but for one node, those who have a place.
     fn rows<'a>(&'a self, but: &str, terms: &Terms<'_>) -> Rows<'a> {
-        let mut below = BTreeMap::<Option<&str>, (usize, Option<(Time, &str)>)>::new();
+        let mut below = BTreeMap::<Option<&str>, (usize, Stalest<'_>)>::new();
         for (own, member) in self.members.iter().filter(|(own, _)| *own != but) {
             let above = match &member.parent {
                 Parent::Root => None,
@@ -371,9 +371,12 @@ impl Registry {
 
 /// Who is below whom: by the id of who is above, the master's being none, how many there are and who of them has been silent for longest.
 struct Rows<'a> {
-    below: BTreeMap<Option<&'a str>, (usize, Option<(Time, &'a str)>)>,
+    below: BTreeMap<Option<&'a str>, (usize, Stalest<'a>)>,
     fan_out: usize,
 }
+
+/// Since when somebody has been silent, and who.
+type Stalest<'a> = Option<(Time, &'a str)>;
 
 impl Rows<'_> {
     fn has_room(&self, above: Option<&str>) -> bool {

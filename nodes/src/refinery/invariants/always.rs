@@ -181,14 +181,16 @@ impl Always<RefineryNode> for EpochGrows {
                 self.claimed[host.index()] = Epoch(0);
                 return Ok(Judged::NotConcerned);
             }
-            Seen::Fact { host, fact, .. } => match fact {
-                RefineryFact::Started { epoch }
-                | RefineryFact::Accepted { epoch }
-                | RefineryFact::Joined { epoch, .. }
-                | RefineryFact::Following { epoch, .. }
-                | RefineryFact::Serving { epoch } => (*host, *epoch),
-                _ => return Ok(Judged::NotConcerned),
-            },
+            Seen::Fact {
+                host,
+                fact:
+                    RefineryFact::Started { epoch }
+                    | RefineryFact::Accepted { epoch }
+                    | RefineryFact::Joined { epoch, .. }
+                    | RefineryFact::Following { epoch, .. }
+                    | RefineryFact::Serving { epoch },
+                ..
+            } => (*host, *epoch),
             _ => return Ok(Judged::NotConcerned),
         };
         let before = std::mem::replace(&mut self.claimed[host.index()], epoch);
