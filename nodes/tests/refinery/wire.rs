@@ -174,3 +174,35 @@ proptest! {
         prop_assert_eq!(decoded(&bytes, &cuts), decoded(&bytes, &[]));
     }
 }
+
+#[test]
+fn a_hundred_megabytes_take_no_more_memory_than_the_longest_packet() {
+    for limit in [4_096, 65_536] {
+        let longest = format!("conn:alive;;{{\"a\":\"{}\"}}<EOF>", "x".repeat(limit - 25));
+        assert_eq!(longest.len(), limit);
+        let (mut decoder, mut packets) = (Decoder::new(limit), 0);
+        let bytes = longest.as_bytes().iter().copied().cycle().take(100 << 20);
+        let mut piece = Vec::new();
+        for byte in bytes {
+            piece.push(byte);
+            if piece.len() == 1_460 {
+                let mut part = piece.as_slice();
+                while let Some(packet) = decoder.next(&mut part).expect("they are packets") {
+                    assert_eq!(packet, Packet::Alive(None));
+                    packets += 1;
+                }
+                assert!(decoder.capacity() <= limit, "{}", decoder.capacity());
+                piece.clear();
+            }
+        }
+        assert!(packets >= (100 << 20) / limit - 1);
+        // What does not end is refused when it is longer than that.
+        let mut decoder = Decoder::new(limit);
+        let refused = (0..100 << 10).find_map(|_| {
+            let read = decoder.next(&mut &[b'x'; 1_024][..]);
+            assert!(decoder.capacity() <= limit, "{}", decoder.capacity());
+            read.err()
+        });
+        assert_eq!(refused, Some(WireError::TooLong));
+    }
+}
