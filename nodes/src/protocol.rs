@@ -40,6 +40,17 @@ pub trait Protocol: Sized + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Refuses what does not fit into what streams go by, which settings do not know of: connections that a host may not have. It is asked
+    /// when the hosts are assembled.
+    ///
+    /// # Errors
+    ///
+    /// All that does not fit.
+    fn fits(hosts: &[Placed<Self::Node>], streams: &StreamLaw) -> Result<(), Vec<Misfit>> {
+        let _ = (hosts, streams);
+        Ok(())
+    }
+
     /// The arguments that a live node can be started with, each with what it does: those of the source document, for help and
     /// for complaints.
     const WORDS: &'static [(&'static str, &'static str)] = &[];

@@ -145,9 +145,12 @@ impl Peer {
             expression: request.expression.clone(),
             term,
         };
-        if let Stance::Leading { term } = self.succession.stance {
-            let result = self.calculate(&calc, term, out);
-            self.on_result(now, result, out);
+        if matches!(self.succession.stance, Stance::Leading { .. }) {
+            // One that is about to lead anew makes the request again when it does.
+            if let Some(term) = self.leads_in() {
+                let result = self.calculate(&calc, term, out);
+                self.on_result(now, result, out);
+            }
         } else if let Some(leader) = leader {
             request.sent = Some(now);
             let bytes = Post::encode(&Message::Calc(calc));
@@ -163,9 +166,9 @@ impl Peer {
         if !self.is_hardened() {
             self.check_leader(now, out);
         }
-        match self.succession.stance {
-            Stance::Leading { term } => Message::Result(self.calculate(&calc, term, out)),
-            _ => self.ack(),
+        match self.leads_in() {
+            Some(term) => Message::Result(self.calculate(&calc, term, out)),
+            None => self.ack(),
         }
     }
 
@@ -204,7 +207,10 @@ impl Peer {
             return;
         }
         let term = term.unwrap_or_default();
-        if self.changes.has(Change::Ratchet) && term < self.succession.seen {
+        let seen = self.succession.seen;
+        let is_low = self.changes.has(Change::Ratchet) && term < seen;
+        if is_low || (self.is_hardened() && term > seen && self.believed(term) != Some(term)) {
+            self.hear_of(now, term, out);
             out.claim(LeaderFact::AnswerRefused {
                 request: number,
                 term,

@@ -56,7 +56,7 @@ impl Chats {
         }
     }
 
-    /// The lane to a node. It begins with what is said next.
+    /// The lane to a node. A new one begins with the oldest that is still kept.
     fn lane(&mut self, place: usize) -> &mut Lane {
         if self.lanes.len() <= place {
             let (had, session) = (self.said.front().map_or(self.count, |said| said.number - 1), 1);
@@ -88,7 +88,7 @@ impl Peer {
         };
         let others: Vec<usize> = mesh.others().collect();
         for place in &others {
-            // What was said before there was anybody is not said to them.
+            // It begins before what is said now.
             self.chats.lane(*place);
         }
         self.chats.count += 1;

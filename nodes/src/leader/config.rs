@@ -9,6 +9,7 @@ use super::Role;
 use super::wire::{LONGEST_NAME, MOST_NODES, is_name};
 use crate::node::Node;
 use crate::protocol::{Misfit, Placed};
+use crate::stream::StreamLaw;
 use crate::time::Span;
 
 /// The shortest that `longest_message` may be: a list of [`MOST_NODES`] takes no more, nor does the longest chat.
@@ -87,7 +88,8 @@ pub enum Change {
     Number,
     /// The list, the highest term and what was had are on the disk before anything is said that rests on them.
     WriteDown,
-    /// A node whose write failed is silent until one has completed, and then starts over with what is on the disk.
+    /// A node whose write failed is silent until one has completed that has all that it knows, and then finds its place anew, as if
+    /// restarted.
     StartOver,
 }
 
@@ -159,6 +161,12 @@ impl Config {
             most_of_a_peer: 128,
             without: Vec::new(),
         }
+    }
+
+    /// How many connections for one thing to one node are opened until the first of them has come to its deadline, at the most often.
+    pub(super) fn most_at_once(&self) -> u64 {
+        let every = self.heartbeat.min(self.retry).as_nanos().max(1);
+        self.deadline.as_nanos() / every + 1
     }
 
     /// Which changes are in force.
@@ -367,6 +375,36 @@ where
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
 }
 
+/// Refuses groups of which a host may not have as many connections as it takes: from each of the others at once, and to each of them as many
+/// as a heartbeat has tries until the first of them is over, when nobody answers.
+pub(super) fn fits<N>(hosts: &[Placed<N>], streams: &StreamLaw) -> Result<(), Vec<Misfit>>
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let most = u64::from(streams.connections);
+    let mut misfits = Vec::new();
+    for (index, host) in hosts.iter().enumerate() {
+        let others = host.config.others.len().max(hosts.len() - 1) as u64;
+        let taken = u64::from(host.config.most_connections).min(most);
+        if others > taken {
+            let message = format!("{} has {others} others, and takes {taken} connections", host.name);
+            let hint =
+                "each of them has one at least: more `most_connections`, and more `connections` of `streams`";
+            misfits.push(misfit(index, "most_connections", message, hint));
+        }
+        let each = host.config.most_at_once();
+        if others * each > most {
+            let message = format!(
+                "{} may have {each} connections to each of {others} others, and a host has {most} at most",
+                host.name
+            );
+            let hint = "fewer nodes, a longer heartbeat and retry, or more `connections` of `streams`";
+            misfits.push(misfit(index, "heartbeat", message, hint));
+        }
+    }
+    if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
 /// A host's name as far as it can be a name in a message.
 fn name_of(host: &str) -> String {
     let fits = |c: &char| is_name(c.encode_utf8(&mut [0; 4]));
@@ -384,5 +422,55 @@ fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misf
         field: Some(field),
         message,
         hint: Some(hint.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::LeaderNode;
+    use super::*;
+
+    /// What is said of a group of so many nodes whose hosts may have so many connections.
+    fn said(profile: &str, nodes: usize, connections: u32) -> Vec<String> {
+        let placed = |index: usize| Placed::<LeaderNode> {
+            name: format!("n{index}"),
+            ip: Ipv4Addr::from(0x0a00_0001 + index as u32),
+            role: if index + 1 == nodes {
+                Role::Starter
+            } else {
+                Role::Peer
+            },
+            config: Config::profile(profile, Rules::Hardened),
+        };
+        let mut hosts: Vec<_> = (0..nodes).map(placed).collect();
+        assert_eq!(assemble(&mut hosts), Ok(()));
+        let streams = StreamLaw {
+            connections,
+            ..StreamLaw::default()
+        };
+        let misfits = fits(&hosts, &streams).err().unwrap_or_default();
+        misfits.into_iter().map(|misfit| misfit.message).collect()
+    }
+
+    #[test]
+    fn a_group_whose_connections_do_not_fit_is_refused() {
+        // Eleven to each of the others, and 93 times eleven are 1 023.
+        assert_eq!(said("brisk", 94, 1_024), Vec::<String>::new());
+        let refused = said("brisk", 95, 1_024);
+        assert_eq!(refused.len(), 95);
+        assert_eq!(
+            refused[0],
+            "n0 may have 11 connections to each of 94 others, and a host has 1024 at most"
+        );
+        assert_eq!(said("brisk", MOST_NODES, 511 * 11), Vec::<String>::new());
+        // Four, at a slower pace.
+        assert_eq!(said("classic", 257, 1_024), Vec::<String>::new());
+        let few = said("classic", 10, 8);
+        assert!(
+            few[0].contains("n0 has 9 others, and takes 8 connections"),
+            "{few:?}"
+        );
     }
 }

@@ -63,7 +63,7 @@ crate::facts! {
             /// The term of which it has heard.
             to: Term,
         },
-        /// It has seen a term above all that it had seen.
+        /// It has seen a term above all that it had seen. Claimed no more often than once in the settings' `heartbeat`.
         "term_seen" => TermSeen {
             /// The term.
             term: Term,
@@ -89,7 +89,7 @@ crate::facts! {
             /// The request's number.
             request: u64,
         },
-        /// An answer of a term below the highest that was seen was not taken.
+        /// An answer of a term below the highest that was seen, or of one that nobody can have opened, was not taken.
         "answer_refused" => AnswerRefused {
             /// The request's number.
             request: u64,
@@ -138,6 +138,13 @@ crate::facts! {
         "refused_to_start" => RefusedToStart {
             /// Why.
             why: String,
+        },
+        /// A list came that does not have this node, by the address at which it knows itself. Claimed when the count reaches 1, 2, 4, 8, …
+        "not_listed" => NotListed {
+            /// Who sent the last of them.
+            from: SocketAddrV4,
+            /// How many since the start.
+            count: u64,
         },
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Mesh {
     pub(super) nodes: Arc<[SocketAddrV4]>,
     /// The place of this node; its number is one more.
     pub(super) own: usize,
+    /// How many lists this node has gone by before, in this life.
+    pub(super) list: u64,
     told: Vec<Telling>,
 }
 
@@ -42,6 +44,7 @@ impl Mesh {
             told: vec![telling; nodes.len()],
             nodes: nodes.into(),
             own,
+            list: 0,
         })
     }
 
@@ -86,9 +89,14 @@ impl Peer {
         bytes: &Arc<[u8]>,
         out: &mut Outbox<LeaderNode>,
     ) {
-        if let Some(node) = self.mesh.as_ref().and_then(|mesh| mesh.nodes.get(to)) {
-            self.post
-                .send(now, *node, Errand { to, what }, bytes.clone(), out);
+        let Some(mesh) = &self.mesh else { return };
+        let Some(node) = mesh.nodes.get(to).copied() else {
+            return;
+        };
+        let list = mesh.list;
+        let errand = Errand { to, list, what };
+        if let Some(given_up) = self.post.send(now, node, errand, bytes.clone(), out) {
+            self.on_letter(now, given_up, out);
         }
     }
 
@@ -175,10 +183,12 @@ impl Peer {
             return;
         }
         if !is_known {
-            let Some(mesh) = Mesh::of(nodes, self.me) else {
-                return;
+            let Some(mut mesh) = Mesh::of(nodes, self.me) else {
+                return self.count_unlisted(message.from, out);
             };
+            mesh.list = self.mesh.as_ref().map_or(0, |mesh| mesh.list + 1);
             self.mesh = Some(mesh);
+            self.renumber();
             self.forget_lanes();
             self.save(out);
             self.claim_connected(out);
@@ -191,6 +201,14 @@ impl Peer {
                 self.claim_connected(out);
             }
             self.begin_anew(now, out);
+        }
+    }
+    /// A list does not have this node, which somebody has put on it under another address, or not at all. It is claimed at 1, 2, 4, 8, …
+    fn count_unlisted(&mut self, from: SocketAddrV4, out: &mut Outbox<LeaderNode>) {
+        self.unlisted += 1;
+        if self.unlisted.is_power_of_two() {
+            let count = self.unlisted;
+            out.claim(LeaderFact::NotListed { from, count });
         }
     }
 }

@@ -11,7 +11,7 @@ use super::config::{Change, Changes, Config, Rules};
 use super::disk::{Had, Saved};
 use super::facts::LeaderFact;
 use super::mesh::Mesh;
-use super::post::{Letter, Post, What};
+use super::post::{Errand, Letter, Post, What};
 use super::succession::{Stance, Succession};
 use super::wire::{Ack, LARGEST, Message, Term};
 use super::{Answer, Command, LeaderNode, Role, Standing, Timer};
@@ -35,6 +35,8 @@ pub(super) struct Peer {
     pub(super) chats: Chats,
     /// What it has had of what others said.
     pub(super) had: Vec<Had>,
+    /// How many lists came that do not have this node.
+    pub(super) unlisted: u64,
     found: Found,
     /// What was written last, whether it is on the disk already or not.
     saved: Vec<u8>,
@@ -120,6 +122,7 @@ impl Peer {
             calls: Calls::default(),
             chats: Chats::new(rng.below(LARGEST)),
             had,
+            unlisted: 0,
             found,
             saved: disk.map(<[u8]>::to_vec).unwrap_or_default(),
             disk: Disk::Sound,
@@ -185,38 +188,48 @@ impl Peer {
         self.see_to_retries(now, out);
     }
 
-    fn on_letter(&mut self, now: Time, letter: Letter, out: &mut Outbox<LeaderNode>) {
+    pub(super) fn on_letter(&mut self, now: Time, letter: Letter, out: &mut Outbox<LeaderNode>) {
         match letter {
             Letter::Came(conn, message) => self.on_message(now, conn, message, out),
             Letter::Answered(errand, answer) => {
+                let is_of_list = self.is_of_list(errand);
                 let ack = match &answer {
                     Message::Ack(ack) => Some(ack),
                     _ => None,
                 };
-                self.learn_whether_told(errand, ack, out);
+                if is_of_list {
+                    self.learn_whether_told(errand, ack, out);
+                }
                 if let Some(term) = ack.and_then(|ack| ack.term) {
                     self.hear_of(now, term, out);
                 }
                 match (errand.what, answer) {
-                    (What::Choose, Message::Ack(ack)) => self.is_there(errand.to, &ack),
-                    (What::Chat { last, session }, Message::Ack(ack)) => {
-                        self.on_chat_answer(now, errand.to, last, session, &ack, out);
-                    }
                     (What::Calc { request }, Message::Result(result)) if result.request == request => {
                         self.on_result(now, result, out);
                     }
                     (What::Calc { request }, _) => self.on_no_leader(request, out),
+                    _ if !is_of_list => {}
+                    (What::Choose, Message::Ack(ack)) => self.is_there(errand.to, &ack),
+                    (What::Chat { last, session }, Message::Ack(ack)) => {
+                        self.on_chat_answer(now, errand.to, last, session, &ack, out);
+                    }
                     (What::Nodes | What::Heartbeat | What::Choose | What::Chat { .. }, _) => {}
                 }
             }
             Letter::Lost(errand) => match errand.what {
+                What::Calc { request } => self.on_calc_lost(request, out),
+                _ if !self.is_of_list(errand) => {}
                 What::Nodes => self.on_untold(errand.to, out),
                 What::Chat { last, .. } => self.on_chat_lost(now, errand.to, last, out),
-                What::Calc { request } => self.on_calc_lost(request, out),
                 // The next heartbeat will tell, or the choice goes on without an answer.
                 What::Heartbeat | What::Choose => {}
             },
         }
+    }
+
+    /// Whether the place that something went to is one of the present list. In another list it is another node.
+    fn is_of_list(&self, errand: Errand) -> bool {
+        self.mesh.as_ref().is_some_and(|mesh| mesh.list == errand.list)
     }
 
     fn on_message(&mut self, now: Time, conn: ConnId, message: Message, out: &mut Outbox<LeaderNode>) {
@@ -263,7 +276,7 @@ impl Peer {
 
     fn on_timer(&mut self, now: Time, timer: Timer, out: &mut Outbox<LeaderNode>) {
         match timer {
-            Timer::Heartbeat => self.beat(now, out),
+            Timer::Heartbeat => self.on_heartbeat_due(now, out),
             Timer::Overdue => self.on_overdue(now, out),
             Timer::Choosing => self.on_chosen(now, out),
             Timer::Retry => {
@@ -305,11 +318,13 @@ impl Peer {
             Command::Chat(text) => self.on_chat_command(now, call, text, out),
             Command::Calc(expression) => self.on_calc_command(now, call, expression, out),
             Command::Accept => {
-                let answer = if self.succession.stance == Stance::Offered && !self.is_silent() {
+                let is_offered = self.succession.stance == Stance::Offered && !self.is_silent();
+                if is_offered {
                     self.take_the_lead(now, out);
-                    Answer::Accepted
-                } else {
-                    Answer::NothingToAccept
+                }
+                let answer = match self.succession.stance {
+                    Stance::Leading { .. } if is_offered => Answer::Accepted,
+                    _ => Answer::NothingToAccept,
                 };
                 self.answer(call, answer, out);
             }

@@ -1,6 +1,6 @@
 //! The connections of a node: one for each message, each with a deadline, and no more of them than the settings allow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
@@ -24,6 +24,9 @@ pub(super) struct Post {
     of_a_peer: BTreeMap<Ipv4Addr, u32>,
     /// Those that this node opened, until its message was answered.
     outbound: BTreeMap<ConnId, Outbound>,
+    /// The same by what they are for, the oldest first, and how many there may be for one thing.
+    under_way: BTreeMap<(usize, Kind), VecDeque<ConnId>>,
+    most_at_once: usize,
     slots: Slots,
     unreadable: Unreadable,
 }
@@ -48,6 +51,8 @@ struct Outbound {
 pub(super) struct Errand {
     /// The place in the list of whom it goes to.
     pub(super) to: usize,
+    /// Which list that is.
+    pub(super) list: u64,
     pub(super) what: What,
 }
 
@@ -65,6 +70,16 @@ pub(super) enum What {
     Calc {
         request: u64,
     },
+}
+
+/// What is counted as the same thing, if it goes to the same node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Nodes,
+    Heartbeat,
+    Choose,
+    Chat,
+    Calc(u64),
 }
 
 /// What has happened on a connection that concerns more than connections.
@@ -87,6 +102,8 @@ impl Post {
             inbound: BTreeMap::new(),
             of_a_peer: BTreeMap::new(),
             outbound: BTreeMap::new(),
+            under_way: BTreeMap::new(),
+            most_at_once: config.most_at_once() as usize,
             slots: Slots::default(),
             unreadable: Unreadable::default(),
         }
@@ -99,7 +116,8 @@ impl Post {
         bytes.into()
     }
 
-    /// Sends a message on a connection of its own.
+    /// Sends a message on a connection of its own. Where as many are under way for the same thing as the settings open until a deadline, the
+    /// oldest is given up for it, and returned.
     pub(super) fn send(
         &mut self,
         now: Time,
@@ -107,8 +125,14 @@ impl Post {
         errand: Errand,
         bytes: Arc<[u8]>,
         out: &mut Outbox<LeaderNode>,
-    ) {
+    ) -> Option<Letter> {
+        let lane = (errand.to, errand.what.kind());
+        let under_way = self.under_way.get(&lane);
+        let oldest = under_way.filter(|conns| conns.len() >= self.most_at_once);
+        let oldest = oldest.and_then(|conns| conns.front().copied());
+        let given_up = oldest.and_then(|oldest| self.finish(oldest, out));
         let conn = out.dial(to);
+        self.under_way.entry(lane).or_default().push_back(conn);
         let slot = self.slots.take(conn);
         out.arm(Timer::Deadline(slot), now + self.deadline);
         let reader = Reader::new(LONGEST_ANSWER);
@@ -121,6 +145,7 @@ impl Post {
                 slot,
             },
         );
+        given_up.map(Letter::Lost)
     }
 
     /// Takes what happened on a connection.
@@ -252,9 +277,7 @@ impl Post {
             }
             return None;
         }
-        let own = self.outbound.remove(&conn)?;
-        self.give_back(own.slot, out);
-        Some(Letter::Lost(own.errand))
+        self.drop_outbound(conn, out).map(Letter::Lost)
     }
 
     /// Closes a connection on which no message came.
@@ -278,15 +301,39 @@ impl Post {
 
     /// Closes a connection of this node's.
     fn finish(&mut self, conn: ConnId, out: &mut Outbox<LeaderNode>) -> Option<Errand> {
-        let own = self.outbound.remove(&conn)?;
-        self.give_back(own.slot, out);
+        let errand = self.drop_outbound(conn, out)?;
         out.close(conn);
-        Some(own.errand)
+        Some(errand)
+    }
+
+    fn drop_outbound(&mut self, conn: ConnId, out: &mut Outbox<LeaderNode>) -> Option<Errand> {
+        let Outbound { errand, slot, .. } = self.outbound.remove(&conn)?;
+        self.give_back(slot, out);
+        let lane = (errand.to, errand.what.kind());
+        if let Some(conns) = self.under_way.get_mut(&lane) {
+            conns.retain(|other| *other != conn);
+            if conns.is_empty() {
+                self.under_way.remove(&lane);
+            }
+        }
+        Some(errand)
     }
 
     fn give_back(&mut self, slot: u32, out: &mut Outbox<LeaderNode>) {
         self.slots.give_back(slot);
         out.disarm(Timer::Deadline(slot));
+    }
+}
+
+impl What {
+    fn kind(self) -> Kind {
+        match self {
+            What::Nodes => Kind::Nodes,
+            What::Heartbeat => Kind::Heartbeat,
+            What::Choose => Kind::Choose,
+            What::Chat { .. } => Kind::Chat,
+            What::Calc { request } => Kind::Calc(request),
+        }
     }
 }
 
@@ -314,5 +361,34 @@ impl Slots {
     fn give_back(&mut self, slot: u32) {
         self.conns[slot as usize] = None;
         self.free.push(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Rules;
+    use super::*;
+
+    #[test]
+    fn no_more_is_under_way_for_one_thing_than_the_settings_open_until_a_deadline() {
+        let config = Config::profile("brisk", Rules::Hardened);
+        let (mut post, mut out) = (Post::new(&config), Outbox::new());
+        let node = |place: usize| SocketAddrV4::new(Ipv4Addr::from(0x0a00_0001 + place as u32), 7500);
+        let mut given_up = 0;
+        for _ in 0..1_000 {
+            for what in [What::Heartbeat, What::Choose, What::Calc { request: 1 }] {
+                for to in [0, 1] {
+                    let errand = Errand { to, list: 0, what };
+                    let lost = post.send(Time::ZERO, node(to), errand, Arc::from([]), &mut out);
+                    given_up += usize::from(lost.is_some());
+                }
+            }
+        }
+        // A second has room for ten tenths of one, and the next begins when the first is over.
+        let most = 11 * 3 * 2;
+        assert_eq!((post.outbound.len(), given_up), (most, 6_000 - most));
+        assert_eq!(post.slots.conns.len(), most);
+        post.close_all(&mut out);
+        assert!(post.outbound.is_empty() && post.under_way.is_empty());
     }
 }

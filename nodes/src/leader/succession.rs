@@ -6,7 +6,7 @@ use super::config::Change;
 use super::facts::LeaderFact;
 use super::peer::Peer;
 use super::post::{Post, What};
-use super::wire::{Ack, Choose, Heartbeat, LARGEST, Message, Term};
+use super::wire::{Ack, Choose, Heartbeat, LARGEST, MOST_NODES, Message, Term};
 use super::{LeaderNode, Role, Timer};
 use crate::outbox::Outbox;
 use crate::time::Time;
@@ -17,11 +17,17 @@ pub(super) struct Succession {
     pub(super) stance: Stance,
     /// The highest term that it has seen; that of no leader under `Original`.
     pub(super) seen: Term,
+    /// When it last claimed that it had seen a term.
+    claimed: Option<Time>,
     /// When the leader was last heard of, or chosen.
     heard: Time,
     /// `Original`: whom it holds for gone, by place.
     struck: Vec<bool>,
 }
+
+/// How far above the highest that a node has seen the counter of a term is believed. Nobody gets there by opening terms, so whoever says
+/// so has made it up: by one message it cannot use up the numbers that there are.
+const MOST_AHEAD: u64 = 1 << 32;
 
 /// What a node does. A place is one in the list of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +51,7 @@ impl Succession {
         Succession {
             stance: Stance::Waiting,
             seen,
+            claimed: None,
             heard: Time::ZERO,
             struck: Vec::new(),
         }
@@ -66,6 +73,41 @@ impl Peer {
         match self.succession.stance {
             Stance::Leading { term } => term,
             _ => self.succession.seen,
+        }
+    }
+
+    /// The term in which it leads, unless it has heard of a higher one, for which it will lead anew.
+    pub(super) fn leads_in(&self) -> Option<Term> {
+        let is_overtaken = |term| self.changes.has(Change::GiveWay) && term < self.succession.seen;
+        match self.succession.stance {
+            Stance::Leading { term } if !is_overtaken(term) => Some(term),
+            _ => None,
+        }
+    }
+
+    /// How much of a term above all that it has seen a node believes: nothing of one whose number is not on the list, and of its counter
+    /// no more than [`MOST_AHEAD`]. Who hears of it again believes more, so that nobody stays behind for good. Before there is a list, any
+    /// number may be on it.
+    pub(super) fn believed(&self, term: Term) -> Option<Term> {
+        let nodes = self.mesh.as_ref().map_or(MOST_NODES, |mesh| mesh.nodes.len());
+        let is_listed = (1..=nodes as u64).contains(&u64::from(term.number));
+        let most = self.succession.seen.counter.saturating_add(MOST_AHEAD);
+        is_listed.then(|| Term {
+            counter: term.counter.min(most),
+            ..term
+        })
+    }
+
+    /// There is another list. A term that was seen may be of a number that it does not have, and of which nobody would hear any more: in its
+    /// place is the lowest one above it.
+    pub(super) fn renumber(&mut self) {
+        let Some(mesh) = &self.mesh else { return };
+        let seen = &mut self.succession.seen;
+        if seen.number as usize > mesh.nodes.len() && seen.counter < LARGEST {
+            *seen = Term {
+                counter: seen.counter + 1,
+                number: 1,
+            };
         }
     }
 
@@ -107,12 +149,14 @@ impl Peer {
         }
     }
 
-    /// Leads from now on.
+    /// Leads from now on, in a term above all that it has seen; not where there is none.
     pub(super) fn take_the_lead(&mut self, now: Time, out: &mut Outbox<LeaderNode>) {
         let Some(mesh) = &self.mesh else { return };
         let number = mesh.number();
+        let seen = self.succession.seen;
         let counter = match self.is_hardened() {
-            true => (self.succession.seen.counter + 1).min(LARGEST),
+            true if seen.counter >= LARGEST => return self.cannot_lead(now, out),
+            true => seen.counter + 1,
             false => 0,
         };
         let term = Term { counter, number };
@@ -125,6 +169,26 @@ impl Peer {
         out.claim(LeaderFact::Leading { term });
         self.beat(now, out);
         self.retry_calls(now, out);
+    }
+
+    /// There is no term above the highest that was seen, and a term never goes back.
+    fn cannot_lead(&mut self, now: Time, out: &mut Outbox<LeaderNode>) {
+        if let Stance::Leading { term: from } = self.succession.stance {
+            let to = self.succession.seen;
+            out.disarm(Timer::Heartbeat);
+            out.claim(LeaderFact::GaveWay { from, to });
+        }
+        self.expect_a_leader(now, out);
+    }
+
+    /// The leader's next heartbeat is due. If it has heard of a term above its own since the last, it leads anew.
+    pub(super) fn on_heartbeat_due(&mut self, now: Time, out: &mut Outbox<LeaderNode>) {
+        let leads = matches!(self.succession.stance, Stance::Leading { .. });
+        if leads && self.leads_in().is_none() {
+            self.take_the_lead(now, out);
+        } else {
+            self.beat(now, out);
+        }
     }
 
     /// The leader tells everyone that it is there; whoever waits for the list is told that instead.
@@ -167,6 +231,9 @@ impl Peer {
         }
         // Every message of these rules has a term.
         let Some(term) = term else { return };
+        if term > self.succession.seen && self.believed(term) != Some(term) {
+            return self.hear_of(now, term, out);
+        }
         let is_low = self.changes.has(Change::Ratchet) && term < self.succession.seen;
         if place > own && !is_low {
             self.follow(now, place, term, out);
@@ -202,25 +269,31 @@ impl Peer {
 
     /// Hears of a term, whoever told.
     pub(super) fn hear_of(&mut self, now: Time, term: Term, out: &mut Outbox<LeaderNode>) {
+        let Some(term) = self.believed(term) else { return };
         if !self.is_hardened() || term <= self.succession.seen {
             return;
         }
         self.succession.seen = term;
         self.save(out);
-        out.claim(LeaderFact::TermSeen { term });
+        self.claim_seen(now, term, out);
         let (Stance::Leading { term: own }, Some(mesh)) = (self.succession.stance, &self.mesh) else {
             return;
         };
-        if !self.changes.has(Change::GiveWay) {
-            return;
-        }
-        if term.number <= mesh.number() {
-            // Nobody who should lead in place of this node has opened it.
-            self.take_the_lead(now, out);
-        } else {
+        // Where nobody who should lead in place of this node has opened it, it leads anew with its next heartbeat. Not at once: each time it
+        // dials everyone, and whoever tells of one such term after the other should not have it do that each time.
+        if self.changes.has(Change::GiveWay) && term.number > mesh.number() {
             out.disarm(Timer::Heartbeat);
             out.claim(LeaderFact::GaveWay { from: own, to: term });
             self.choose(now, out);
+        }
+    }
+
+    /// Claims that a term was seen, no more often than leaders are heard of.
+    fn claim_seen(&mut self, now: Time, term: Term, out: &mut Outbox<LeaderNode>) {
+        let claimed = self.succession.claimed;
+        if claimed.is_none_or(|at| now.since(at) >= self.config.heartbeat) {
+            self.succession.claimed = Some(now);
+            out.claim(LeaderFact::TermSeen { term });
         }
     }
 

@@ -385,6 +385,11 @@ impl Reader {
         self.bytes.extend_from_slice(piece);
     }
 
+    /// How many bytes its buffer has room for: no more than the longest message has.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Whether anything has come in.
     pub fn has_begun(&self) -> bool {
         !self.bytes.is_empty()

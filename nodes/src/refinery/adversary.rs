@@ -234,7 +234,7 @@ impl Adversary {
     fn out_of_turn(&self, number: u64) -> Vec<Packet> {
         let establish = || Packet::Establish(self.establish());
         let cert = || Packet::AuthStart(Credential::Cert("guess".to_owned()));
-        let (me, epoch) = (self.me, Epoch(u64::MAX - 1));
+        let (me, epoch) = (self.me, Epoch::LAST);
         let grant = || Packet::Grant(Grant { upstream: me, epoch });
         let row = Row {
             id: self.establish().id,

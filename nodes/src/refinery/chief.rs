@@ -200,12 +200,16 @@ impl Chief {
         out.arm(Timer::Takeover, now + self.config.takeover);
     }
 
-    /// Opens an epoch.
+    /// Opens an epoch; goes on looking for the other where there is none to open.
     fn reign(&mut self, now: Time, out: &mut Out) {
         out.disarm(Timer::Takeover);
         let epoch = match self.config.rules {
-            Rules::Original => Epoch(0),
+            Rules::Original => Some(Epoch(0)),
             Rules::Hardened => self.open_epoch(out),
+        };
+        let Some(epoch) = epoch else {
+            self.stance = Stance::Seeking(Search::GoesOn);
+            return self.dial_later(now, out);
         };
         if self.known_from.is_some() {
             out.claim(RefineryFact::Promoted { epoch });
@@ -219,17 +223,16 @@ impl Chief {
         self.dial_later(now, out);
     }
 
-    /// An epoch above all that it knows of, which is on the disk before anything is said in it. Even ones are the master's.
-    fn open_epoch(&mut self, out: &mut Out) -> Epoch {
-        let parity = u64::from(self.role != Role::Master);
-        let next = self.epoch.0.saturating_add(1);
-        self.epoch = Epoch(if next % 2 == parity {
-            next
-        } else {
-            next.saturating_add(1)
-        });
+    /// An epoch above all that it knows of, which is on the disk before anything is said in it; none when the last one that it could open
+    /// is known of already.
+    fn open_epoch(&mut self, out: &mut Out) -> Option<Epoch> {
+        let Some(epoch) = next_epoch(&self.role, self.epoch) else {
+            out.claim(RefineryFact::NoEpochLeft);
+            return None;
+        };
+        self.epoch = epoch;
         self.save(out);
-        self.epoch
+        Some(epoch)
     }
 
     fn save(&mut self, out: &mut Out) {
@@ -245,7 +248,7 @@ impl Chief {
             Heard::Proven(conn) => self.on_proven(now, conn, out),
             Heard::Entered(conn) => self.on_entered(conn, out),
             Heard::Alive(conn, report) => self.on_alive(now, conn, report, out),
-            Heard::Left(conn) => self.on_left(now, conn, out),
+            Heard::Left(conn) => self.on_left(now, &[conn], out),
         }
     }
 
@@ -262,7 +265,7 @@ impl Chief {
         let before = id.and_then(|id| Some((reign.registry.conn(&id)?, id)));
         if let Some((before, id)) = before.filter(|_| !self.changes.has(Change::Earn)) {
             self.gate.close(before, Refusal::Replaced, out);
-            self.strike_off(now, &id, out);
+            self.strike_off(now, &[id], out);
         }
     }
 
@@ -336,7 +339,9 @@ impl Chief {
     /// Somebody has accepted a higher epoch than the one in which this one reigns, and nobody reigns there: another is opened above it.
     fn rise_above(&mut self, theirs: Epoch, out: &mut Out) {
         self.epoch = self.epoch.max(theirs);
-        let epoch = self.open_epoch(out);
+        let Some(epoch) = self.open_epoch(out) else {
+            return;
+        };
         let me = self.me;
         if let Stance::Reigning(reign) = &mut self.stance {
             reign.epoch = epoch;
@@ -435,13 +440,8 @@ impl Chief {
         let Some(line) = self.line.take() else {
             return;
         };
-        if let Loss::Closed(Parting::NotReigning(epoch)) = why
-            && self.changes.has(Change::Ratchet)
-            && !matches!(self.stance, Stance::Reigning(_))
-        {
-            // It is heard of, not accepted: what this one opens will be above it.
-            self.epoch = self.epoch.max(epoch);
-        }
+        // Of which epoch the other knows is not believed: who is dialled has not shown that it belongs here. Where it does, it says so
+        // again when it dials itself, and shows it.
         match self.stance {
             Stance::Following => {
                 let master = line.to;
@@ -496,9 +496,8 @@ impl Chief {
 
     fn beat(&mut self, now: Time, out: &mut Out) {
         out.arm(Timer::Beat, now + self.config.alive);
-        for conn in self.gate.beat(now, &self.config, out) {
-            self.on_left(now, conn, out);
-        }
+        let left = self.gate.beat(now, &self.config, out);
+        self.on_left(now, &left, out);
         self.strike_off_overdue(now, out);
         let lost = self
             .line
@@ -510,7 +509,41 @@ impl Chief {
     }
 }
 
+/// The epoch above another that a master opens, which is even, or a standby, which is odd. So the two never open the same.
+fn next_epoch(role: &Role, above: Epoch) -> Option<Epoch> {
+    let parity = u64::from(*role != Role::Master);
+    let next = above.0.checked_add(1)?;
+    let epoch = Epoch(next.checked_add(u64::from(next % 2 != parity))?);
+    (epoch <= Epoch::LAST).then_some(epoch)
+}
+
 /// Whether nobody can be reigning where a line was lost like this.
 fn is_vacant(why: Loss) -> bool {
     matches!(why, Loss::Refused | Loss::Closed(Parting::NotReigning(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_epoch_is_opened_by_both_and_none_beyond_the_last() {
+        let roles = [Role::Master, Role::Standby];
+        let last = Epoch::LAST.0;
+        for above in (0..10)
+            .chain(last - 10..=last)
+            .chain([u64::MAX - 1, u64::MAX])
+            .map(Epoch)
+        {
+            let [master, standby] = [&roles[0], &roles[1]].map(|role| next_epoch(role, above));
+            assert!(master.is_none() || master != standby, "{master:?} above {above}");
+            for epoch in [master, standby].into_iter().flatten() {
+                assert!(above < epoch && epoch <= Epoch::LAST, "{epoch} above {above}");
+            }
+        }
+        let opens = |role, above| next_epoch(role, Epoch(above));
+        assert_eq!(opens(&roles[0], last - 2), Some(Epoch(last - 1)));
+        assert_eq!(opens(&roles[1], last - 2), Some(Epoch::LAST));
+        assert_eq!((opens(&roles[0], last - 1), opens(&roles[1], last)), (None, None));
+    }
 }

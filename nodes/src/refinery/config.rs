@@ -11,9 +11,11 @@ use super::wire::{MAX_CERT, MAX_NAME};
 use crate::node::Node;
 use crate::protocol::{Misfit, Placed};
 use crate::secret::Secret;
+use crate::stream::StreamLaw;
 use crate::time::Span;
 
-/// How many nodes a cluster has at most: what a master keeps of each comes to a few hundred bytes, and a packet that is not whole.
+/// How many nodes a cluster has at most: what a master keeps of each comes to a few hundred bytes, and a packet that is not whole. That many
+/// take hosts that may have more connections than the 1 024 that they have where nothing is said.
 pub const MOST_NODES: usize = 5_000;
 
 /// Everything that tunes a node.
@@ -386,6 +388,45 @@ where
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
 }
 
+/// Refuses clusters of which a host may not have as many connections as it takes: of those who belong below it, and of the other master. Where
+/// strangers have room of their own it has to be beside that, or they could take it from everybody else.
+pub(super) fn fits<N>(hosts: &[Placed<N>], streams: &StreamLaw) -> Result<(), Vec<Misfit>>
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let is_node = |host: &&Placed<N>| matches!(host.role, Role::Node(_));
+    let nodes = hosts.iter().filter(is_node).count() as u64;
+    let mut misfits = Vec::new();
+    for (index, host) in hosts.iter().enumerate() {
+        let own = match host.role {
+            Role::Master | Role::Standby => nodes + host.config.masters.len().saturating_sub(1) as u64,
+            Role::Node(_) => nodes.min(host.config.fan_out.into()),
+            Role::Adversary(_) => continue,
+        };
+        let outside = u64::from(host.config.connections);
+        let has_slots = host.config.changes().has(Change::Slots);
+        let (takes, has) = match has_slots {
+            true => (own + outside, u64::from(streams.connections)),
+            false => (own, outside.min(streams.connections.into())),
+        };
+        if takes <= has {
+            continue;
+        }
+        let strangers = if has_slots {
+            format!(", and {outside} of those that have not been let in")
+        } else {
+            String::new()
+        };
+        let message = format!(
+            "{} may have connections of {own} who belong here{strangers}, and a host takes {has} at most",
+            host.name
+        );
+        let hint = "fewer nodes, other `connections` here, or more `connections` of `streams`";
+        misfits.push(misfit(index, "connections", message, hint));
+    }
+    if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
 fn assemble_masters<N>(hosts: &mut [Placed<N>], misfits: &mut Vec<Misfit>)
 where
     N: Node<Role = Role, Config = Config>,
@@ -451,5 +492,57 @@ fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misf
         field: Some(field),
         message,
         hint: Some(hint.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::RefineryNode;
+    use super::*;
+
+    /// What is said of a cluster of so many nodes, a master and a standby, whose hosts take so many connections.
+    fn said(rules: Rules, nodes: usize, connections: u32) -> Vec<String> {
+        let placed = |index: usize| Placed::<RefineryNode> {
+            name: format!("h{index}"),
+            ip: Ipv4Addr::from(0x0a00_0001 + index as u32),
+            role: match index {
+                0 => Role::Master,
+                1 => Role::Standby,
+                _ => Role::Node("crusher".to_owned()),
+            },
+            config: Config::profile("brisk", rules),
+        };
+        let mut hosts: Vec<_> = (0..nodes + 2).map(placed).collect();
+        assert_eq!(assemble(&mut hosts), Ok(()));
+        let streams = StreamLaw {
+            connections,
+            ..StreamLaw::default()
+        };
+        let misfits = fits(&hosts, &streams).err().unwrap_or_default();
+        misfits.into_iter().map(|misfit| misfit.message).collect()
+    }
+
+    #[test]
+    fn a_cluster_whose_connections_do_not_fit_is_refused() {
+        // Nodes, the other master, and 512 strangers.
+        assert_eq!(said(Rules::Hardened, 511, 1_024), Vec::<String>::new());
+        let refused = said(Rules::Hardened, 512, 1_024);
+        assert_eq!(refused.len(), 2);
+        assert_eq!(
+            refused[0],
+            "h0 may have connections of 513 who belong here, and 512 of those that have not been let in, and a host takes 1024 at \
+             most"
+        );
+        assert_eq!(said(Rules::Hardened, MOST_NODES - 2, 6_000), Vec::<String>::new());
+        // A node has three below it.
+        assert_eq!(said(Rules::Hardened, 3, 512 + 3).len(), 2);
+        // By the original rules all of them count alike.
+        assert_eq!(said(Rules::Original, 511, 1_024), Vec::<String>::new());
+        assert_eq!(
+            said(Rules::Original, 512, 1_024)[0],
+            "h0 may have connections of 513 who belong here, and a host takes 512 at most"
+        );
     }
 }

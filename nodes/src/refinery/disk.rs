@@ -14,14 +14,15 @@ pub(super) fn encode(epoch: Epoch) -> Vec<u8> {
     bytes
 }
 
-/// Reads what was on the disk; `None` when it is anything else than what [`encode`] writes.
+/// Reads what was on the disk; `None` when it is anything else than what [`encode`] writes of an epoch that there is.
 pub(super) fn decode(bytes: &[u8]) -> Option<Epoch> {
     let (sealed, crc) = bytes.split_last_chunk::<CRC>()?;
     if crc32c::crc32c(sealed) != u32::from_le_bytes(*crc) {
         return None;
     }
     let body = sealed.strip_prefix(&[FORMAT])?;
-    Some(Epoch(u64::from_le_bytes(body.try_into().ok()?)))
+    let epoch = Epoch(u64::from_le_bytes(body.try_into().ok()?));
+    (epoch <= Epoch::LAST).then_some(epoch)
 }
 
 #[cfg(test)]
@@ -30,7 +31,7 @@ mod tests {
 
     #[test]
     fn a_disk_reads_back_as_it_was_written() {
-        for epoch in [Epoch(0), Epoch(7), Epoch(u64::MAX)] {
+        for epoch in [Epoch(0), Epoch(7), Epoch::LAST] {
             assert_eq!(decode(&encode(epoch)), Some(epoch));
         }
     }
@@ -49,5 +50,6 @@ mod tests {
         let mut other = vec![FORMAT + 1; 9];
         other.extend_from_slice(&crc32c::crc32c(&[FORMAT + 1; 9]).to_le_bytes());
         assert_eq!(decode(&other), None);
+        assert_eq!(decode(&encode(Epoch(Epoch::LAST.0 + 1))), None);
     }
 }

@@ -61,7 +61,8 @@ crate::facts! {
             /// Where it accepted those below it.
             address: SocketAddrV4,
         },
-        /// Somebody who has dialled has the right version, and was asked to show that it belongs here.
+        /// Somebody who has dialled has the right version, and was asked to show that it belongs here. Claimed of each address the first four
+        /// times since somebody from there was let in, and then at the 8th, 16th, 32nd, …
         "asked" => Asked {
             /// The connection's number.
             conn: u64,
@@ -77,7 +78,7 @@ crate::facts! {
             /// Its id.
             id: String,
         },
-        /// Somebody has not shown that it belongs here, and was told so.
+        /// Somebody has not shown that it belongs here, and was told so. Claimed as often as `asked`.
         "declined" => Declined {
             /// The connection's number.
             conn: u64,
@@ -93,7 +94,7 @@ crate::facts! {
             /// The epoch.
             epoch: Epoch,
         },
-        /// It closed a connection that it had accepted.
+        /// It closed a connection that it had accepted. Of those that were not let in it is claimed as often as `asked`, for each reason.
         "closed" => Closed {
             /// The connection's number.
             conn: u64,
@@ -152,6 +153,8 @@ crate::facts! {
             /// Why.
             why: String,
         },
+        /// It was to open an epoch above all that it knows of, and there is none: it does not reign in one.
+        "no_epoch_left" => NoEpochLeft,
     }
 }
 

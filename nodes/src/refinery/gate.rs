@@ -11,6 +11,7 @@ use rand::Rng;
 use super::config::{Change, Changes, Config};
 use super::facts::{RefineryFact, Refusal};
 use super::proof::{is_cert, is_proof};
+use super::strangers::{Strangers, Told};
 use super::wire::{Credential, Decoder, Epoch, Establish, Grant, NONCE, Packet, Report, Row, Why};
 use super::{Out, write};
 use crate::node::ConnId;
@@ -21,6 +22,7 @@ use crate::time::Time;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate {
     guests: BTreeMap<ConnId, Guest>,
+    strangers: Strangers,
 }
 
 /// One who has dialled.
@@ -93,7 +95,7 @@ impl Gate {
         };
         if !config.changes().has(Change::Slots) {
             if self.guests.len() >= config.connections as usize {
-                return turn_away(conn, from, Refusal::Crowded, out);
+                return self.turn_away(conn, from, Refusal::Crowded, out);
             }
             self.guests.insert(conn, guest);
             return;
@@ -103,7 +105,7 @@ impl Gate {
             *outside.entry(*guest.from.ip()).or_default() += 1;
         }
         if outside.get(from.ip()).copied().unwrap_or(0) >= config.connections_per_peer {
-            return turn_away(conn, from, Refusal::TooMany, out);
+            return self.turn_away(conn, from, Refusal::TooMany, out);
         }
         self.guests.insert(conn, guest);
         if outside.values().sum::<u32>() >= config.connections
@@ -154,7 +156,9 @@ impl Gate {
                     guest.said = Some(said);
                     guest.step = Step::Asked(nonce);
                     let from = guest.from;
-                    out.claim(RefineryFact::Asked { conn: conn.0, from });
+                    if self.strangers.count(*from.ip(), Told::Asked).is_some() {
+                        out.claim(RefineryFact::Asked { conn: conn.0, from });
+                    }
                     write(conn, &Packet::StartAuth(asks.then_some(nonce)), out);
                     return Some(Heard::Named(conn));
                 }
@@ -173,6 +177,7 @@ impl Gate {
                         guest.step = Step::Proven;
                         guest.decoder.set_limit(config.packet_within());
                         let id = said.id.clone();
+                        self.strangers.forget(*from.ip());
                         out.claim(RefineryFact::Authenticated {
                             conn: conn.0,
                             from,
@@ -182,7 +187,9 @@ impl Gate {
                     }
                     // It is to close the connection itself.
                     guest.step = Step::Declined;
-                    out.claim(RefineryFact::Declined { conn: conn.0, from });
+                    if self.strangers.count(*from.ip(), Told::Declined).is_some() {
+                        out.claim(RefineryFact::Declined { conn: conn.0, from });
+                    }
                     write(conn, &Packet::Dec, out);
                 }
                 (Step::Asked(_), Packet::Ack) if !config.changes().has(Change::Turn) => {
@@ -247,11 +254,26 @@ impl Gate {
         };
         write(conn, &Packet::Close(said), out);
         out.close(conn);
-        out.claim(RefineryFact::Closed {
-            conn: conn.0,
-            from: guest.from,
-            why,
-        });
+        let from = guest.from;
+        if guest.is_let_in() || self.strangers.count(*from.ip(), Told::Closed(why)).is_some() {
+            out.claim(RefineryFact::Closed {
+                conn: conn.0,
+                from,
+                why,
+            });
+        }
+    }
+
+    /// Closes a connection that never became a guest.
+    fn turn_away(&mut self, conn: ConnId, from: SocketAddrV4, why: Refusal, out: &mut Out) {
+        out.close(conn);
+        if self.strangers.count(*from.ip(), Told::Closed(why)).is_some() {
+            out.claim(RefineryFact::Closed {
+                conn: conn.0,
+                from,
+                why,
+            });
+        }
     }
 
     /// Says to everyone who is in that this node is alive, and closes those who have been silent or slow for too long. Returns those
@@ -359,15 +381,6 @@ impl Guest {
     fn is_let_in(&self) -> bool {
         matches!(self.step, Step::Proven | Step::Granted | Step::In)
     }
-}
-
-fn turn_away(conn: ConnId, from: SocketAddrV4, why: Refusal, out: &mut Out) {
-    out.close(conn);
-    out.claim(RefineryFact::Closed {
-        conn: conn.0,
-        from,
-        why,
-    });
 }
 
 /// Whether a silence is long enough to give the place of who keeps it to another.

@@ -21,12 +21,13 @@
 //! it of every node with **sync:node** and **sync:gone**. When the master is gone, and was looked for for a while, the standby opens an
 //! epoch above all that it knows of, writes it down, and *reigns*: nodes, which know both addresses, join it, and keep their places in the
 //! tree. A master that comes back looks for the other first and follows it. One that reigns and is not followed dials the other: where
-//! both reign, the lower epoch gives way. The master opens even epochs and the standby odd ones, so that no two ever open the same.
+//! both reign, the lower epoch gives way. The master opens even epochs and the standby odd ones, so that the two never open the same, and
+//! neither opens one twice while it keeps its disk. The last is [2⁵³ − 1](wire::Epoch::LAST): who would have to go beyond it does not reign.
 //!
 //! # The map
 //!
 //! - [`wire`]: the packets, byte for byte; [`Describer`]: in words. `proof`: that somebody belongs here.
-//! - `gate`: the accepting side of connections; `line`: the dialling side.
+//! - `gate`: the accepting side of connections, and `strangers`, how often it tells of those who are not let in; `line`: the dialling side.
 //! - `honest`: a node that belongs to the cluster, and its `disk`; `chief`: a master or a standby, and what it does while it reigns;
 //!   `registry`: whom it knows, and the tree; `member`: a node of the tree. `adversary`: those who do not belong. `start`: arguments.
 //! - [`Config`]: the settings and what cannot be; [`RefineryFact`]: what is claimed; `invariants`: what is promised, with the
@@ -93,8 +94,8 @@
 //! 8. Anew for the life that begins with such a disk. A master that has lost its disk hears of the epochs that it has forgotten from its
 //!    nodes, and opens one above them.
 //! 9. While no clock goes wrong by more than a thousandth, and since none has jumped.
-//! 10. While the adversary does not have the secret, and does not sit between two who do: against that there is TLS, live. Nobody who has
-//!     the secret is one.
+//! 10. While the adversary does not have the secret, and does not sit between two who do, nor in the place of one who is dialled: against
+//!     that there is TLS, live. Nobody who has the secret is one.
 //!
 //! ## By which it is shown
 //!
@@ -122,11 +123,26 @@
 //! # What a stranger can cost
 //!
 //! Whoever has not been let in may have up to `packet` bytes of a packet that is not whole held for it, which are 4 096 under
-//! `Hardened`; there are at most `connections` of them, 512, and `connections_per_peer` of one address, 64: two megabytes in all. Whoever has
-//! been let in may have 64 KiB held, and is one of [`MOST_NODES`] at a master and of `fan_out` at a node. A payload is refused while it is
-//! read when it is nested more than [`MAX_DEPTH`](wire::MAX_DEPTH) deep or holds more than [`MAX_VALUES`](wire::MAX_VALUES) values. Only
-//! whole packets count as a word: bytes that make none neither end a silence nor move a deadline. Every connection that is closed is
-//! claimed, `closed`, with why.
+//! `Hardened`, in a buffer that is no larger; there are at most `connections` of them, 512, and `connections_per_peer` of one address, 64: two
+//! megabytes in all. Whoever has been let in may have 64 KiB held, and is one of [`MOST_NODES`] at a master and of `fan_out` at a node. A
+//! payload is refused while it is read when it is nested more than [`MAX_DEPTH`](wire::MAX_DEPTH) deep or holds more than
+//! [`MAX_VALUES`](wire::MAX_VALUES) values. Only whole packets count as a word: bytes that make none neither end a silence nor move a
+//! deadline.
+//!
+//! That is what the node holds. What its host's kernel holds is the host's to bound: a connection that the node has closed is there until
+//! its other end has closed it too, or for the user timeout, 20 s where nothing else is said, and until then it is one of those that the
+//! host may have, 1 024 in all and live 256 of one address. So strangers at four addresses who close nothing keep a live host's ports shut,
+//! though the node has closed each of them: what it takes to open more is a larger `connections` of the deployment, or a filter ahead of it.
+//! A cluster is refused whose nodes do not fit into what a host may have, beside the strangers that its gate has room for.
+//!
+//! Every connection that was let in and is closed is claimed, `closed`, with why. What is claimed of others, `asked`, `declined` and `closed`,
+//! is claimed of each address the first four times since somebody from there was let in, and then at the 8th, 16th, 32nd, …
+//!
+//! A handshake shows who dials, not who is dialled: without TLS a master and an upstream are believed for the address at which they
+//! answer. So what somebody says of an epoch is believed of those who have dialled and shown that they belong here, and otherwise only as
+//! part of what a master gives, **auth:ack**, without which there would be no cluster; not of a **conn:close**, which anybody may
+//! say. Whoever answers at a master's address can keep nodes from their real masters, for as long as it does, and by an epoch
+//! near the last one for good; it learns nothing of the secret.
 //!
 //! # What `Hardened` changes
 //!
@@ -175,6 +191,7 @@ mod member;
 mod proof;
 mod registry;
 mod start;
+mod strangers;
 pub mod wire;
 
 use std::net::SocketAddrV4;
@@ -191,6 +208,7 @@ use crate::outbox::Outbox;
 use crate::protocol::{ConfigOf, Describe, InvariantKind, Misfit, Placed, Protocol};
 use crate::rng::NodeRng;
 use crate::start::{Outside, Unusable};
+use crate::stream::StreamLaw;
 use crate::time::{Span, Time};
 use adversary::Adversary;
 use honest::Honest;
@@ -220,6 +238,10 @@ impl Protocol for Refinery {
 
     fn assemble(hosts: &mut [Placed<RefineryNode>]) -> Result<(), Vec<Misfit>> {
         config::assemble(hosts)
+    }
+
+    fn fits(hosts: &[Placed<RefineryNode>], streams: &StreamLaw) -> Result<(), Vec<Misfit>> {
+        config::fits(hosts, streams)
     }
 
     const WORDS: &'static [(&'static str, &'static str)] = start::WORDS;

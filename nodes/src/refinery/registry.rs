@@ -35,6 +35,8 @@ pub(super) enum Parent {
     Root,
     /// The node of this id.
     Member(String),
+    /// The one that was is there no more, and the node has been given no other: it has been silent itself, or has not come yet.
+    Nobody,
 }
 
 /// Whether a node is there.
@@ -86,8 +88,9 @@ impl Registry {
         let ids: BTreeMap<SocketAddrV4, &str> =
             rows.iter().map(|row| (row.address, row.id.as_str())).collect();
         let parent = |row: &Row| match ids.get(&row.upstream) {
-            Some(id) if row.upstream != was => Parent::Member((*id).to_owned()),
-            _ => Parent::Root,
+            _ if row.upstream == was => Parent::Root,
+            Some(id) => Parent::Member((*id).to_owned()),
+            None => Parent::Nobody,
         };
         let member = |row: &&Row| {
             let member = Member {
@@ -157,6 +160,14 @@ impl Registry {
         self.members.insert(id.to_owned(), member);
     }
 
+    /// Whether a node is there and was heard lately.
+    pub(super) fn is_heard(&self, id: &str, terms: &Terms<'_>) -> bool {
+        let member = self.members.get(id);
+        member.is_some_and(
+            |member| matches!(member.presence, Presence::Here { heard, .. } if !(terms.is_stale)(heard)),
+        )
+    }
+
     /// A node was heard.
     pub(super) fn hear(&mut self, id: &str, now: Time) {
         let Some(member) = self.members.get_mut(id) else {
@@ -186,15 +197,23 @@ impl Registry {
         }
     }
 
-    /// A node is there no more. Returns those below it, who need another place.
+    /// A node is there no more. Returns those below it, who have nobody above them now and need another place.
     pub(super) fn strike_off(&mut self, id: &str) -> Option<(Member, Vec<String>)> {
         let member = self.members.remove(id)?;
         if let Presence::Here { conn, .. } = member.presence {
             self.by_conn.remove(&conn);
         }
         let above = Parent::Member(id.to_owned());
-        let below = self.members.iter().filter(|(_, member)| member.parent == above);
-        Some((member, below.map(|(id, _)| id.clone()).collect()))
+        let mut orphans = Vec::new();
+        for (own, orphan) in self
+            .members
+            .iter_mut()
+            .filter(|(_, member)| member.parent == above)
+        {
+            orphan.parent = Parent::Nobody;
+            orphans.push(own.clone());
+        }
+        Some((member, orphans))
     }
 
     /// Those who have not come until they were expected no more.
@@ -205,10 +224,10 @@ impl Registry {
         overdue.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Where a node finds its upstream, if the master is at `root`.
+    /// Where a node finds its upstream, if the master is at `root`, who stands for the one that it does not have yet.
     pub(super) fn upstream(&self, parent: &Parent, root: SocketAddrV4) -> SocketAddrV4 {
         match parent {
-            Parent::Root => root,
+            Parent::Root | Parent::Nobody => root,
             Parent::Member(id) => self.members.get(id).map_or(root, |member| member.address),
         }
     }
@@ -226,18 +245,59 @@ impl Registry {
                 let member = self.members.get(above)?;
                 !member.is_doubted && Some(member.address) != terms.avoid && self.depth(above, id).is_some()
             }
+            Parent::Nobody => false,
         };
         is_good.then(|| parent.clone())
     }
 
     /// A place for a node: as near to the root as there is one, and there under the lowest id. It is never below the node itself, nor
-    /// below who is silent or doubted, unless there is no other.
+    /// below who is silent or doubted, unless there is no other. Nobody has to make room for it but the silent one that it has lost; or
+    /// another silent one, where everybody who is heard has as many below it as it may.
     pub(super) fn place(&self, id: &str, terms: &Terms<'_>) -> Place {
-        let mut below = BTreeMap::<Option<&str>, (usize, Option<(Time, &str)>)>::new();
-        for (own, member) in self.members.iter().filter(|(own, _)| *own != id) {
+        let rows = self.rows(id, terms);
+        let at = |parent, evicts| Place { parent, evicts };
+        if rows.has_room(None) {
+            return at(Parent::Root, None);
+        }
+        if let Some((lost, member)) = self.silent_at(terms)
+            && self.is_good(&member.parent, id, terms)
+        {
+            return at(member.parent.clone(), Some(lost.to_owned()));
+        }
+        let good = self.members.iter();
+        let good =
+            good.filter_map(|(above, member)| Some((self.good_depth(above, member, id, terms)?, above)));
+        let mut good: Vec<(usize, &String)> = good.collect();
+        good.sort_unstable();
+        if let Some((_, above)) = good.iter().find(|(_, above)| rows.has_room(Some(above))) {
+            return at(Parent::Member((*above).clone()), None);
+        }
+        if let Some(evicted) = rows.stalest(None) {
+            return at(Parent::Root, Some(evicted));
+        }
+        let mut evictions = good
+            .iter()
+            .filter_map(|(_, above)| Some((above, rows.stalest(Some(above))?)));
+        if let Some((above, evicted)) = evictions.next() {
+            return at(Parent::Member((*above).clone()), Some(evicted));
+        }
+        // Where nobody has room it stays where it is, or comes in below the master all the same.
+        let parent = self.members.get(id).map(|member| &member.parent);
+        let stays = parent.filter(|parent| match parent {
+            Parent::Member(above) => self.depth(above, id).is_some(),
+            Parent::Root | Parent::Nobody => false,
+        });
+        at(stays.cloned().unwrap_or(Parent::Root), None)
+    }
+
+    /// Who is below whom but for one node, those who have a place.
+    fn rows<'a>(&'a self, but: &str, terms: &Terms<'_>) -> Rows<'a> {
+        let mut below = BTreeMap::<Option<&str>, (usize, Stalest<'_>)>::new();
+        for (own, member) in self.members.iter().filter(|(own, _)| *own != but) {
             let above = match &member.parent {
                 Parent::Root => None,
                 Parent::Member(above) => Some(above.as_str()),
+                Parent::Nobody => continue,
             };
             let (count, stalest) = below.entry(above).or_default();
             *count += 1;
@@ -248,47 +308,48 @@ impl Registry {
                 *stalest = Some(stalest.map_or(own, |other| other.min(own)));
             }
         }
-        let room = |above: Option<&str>| match below.get(&above) {
-            Some((count, stalest)) if *count >= terms.fan_out => stalest.map(|(_, id)| Some(id.to_owned())),
-            _ => Some(None),
-        };
-        if let Some(evicts) = room(None) {
-            return Place {
-                parent: Parent::Root,
-                evicts,
-            };
+        Rows {
+            below,
+            fan_out: terms.fan_out,
         }
-        let candidates = self.members.iter().filter_map(|(above, member)| {
-            let Presence::Here { heard, .. } = member.presence else {
-                return None;
-            };
-            let is_good =
-                !(terms.is_stale)(heard) && !member.is_doubted && Some(member.address) != terms.avoid;
-            let by_way_of = match terms.loops {
-                Loops::Never => id,
-                Loops::Allowed => "",
-            };
-            let depth = self.depth(above, by_way_of).filter(|_| is_good && above != id)?;
-            Some((depth, above, room(Some(above))?))
-        });
-        let best = candidates.min_by_key(|(depth, above, _)| (*depth, *above));
-        if let Some((_, above, evicts)) = best {
-            let parent = Parent::Member(above.clone());
-            return Place { parent, evicts };
-        }
-        // Where nobody has room it stays where it is, or comes in below the master all the same.
-        let parent = self
-            .members
-            .get(id)
-            .map_or(Parent::Root, |member| member.parent.clone());
-        let is_there = match &parent {
+    }
+
+    /// Whether a node may be put where another stands, as far as it hangs on who is above that.
+    fn is_good(&self, parent: &Parent, id: &str, terms: &Terms<'_>) -> bool {
+        match parent {
             Parent::Root => true,
-            Parent::Member(above) => self.depth(above, id).is_some(),
-        };
-        Place {
-            parent: if is_there { parent } else { Parent::Root },
-            evicts: None,
+            Parent::Member(above) => {
+                let member = self.members.get(above);
+                member.is_some_and(|member| self.good_depth(above, member, id, terms).is_some())
+            }
+            Parent::Nobody => false,
         }
+    }
+
+    /// How many steps it is to the root from a member below whom a node may be put; `None` where it may not.
+    fn good_depth(&self, above: &str, member: &Member, id: &str, terms: &Terms<'_>) -> Option<usize> {
+        let is_good = self.is_heard(above, terms)
+            && !member.is_doubted
+            && Some(member.address) != terms.avoid
+            && above != id;
+        let by_way_of = match terms.loops {
+            Loops::Never => id,
+            Loops::Allowed => "",
+        };
+        is_good.then(|| self.depth(above, by_way_of))?
+    }
+
+    /// The one that a node has lost, if the master hears nothing of it either.
+    fn silent_at(&self, terms: &Terms<'_>) -> Option<(&str, &Member)> {
+        let is_silent = |member: &Member| match member.presence {
+            Presence::Here { heard, .. } => (terms.is_stale)(heard),
+            Presence::Remembered { .. } => false,
+        };
+        let mut lost = self
+            .members
+            .iter()
+            .filter(|(_, member)| Some(member.address) == terms.avoid && is_silent(member));
+        lost.next().map(|(id, member)| (id.as_str(), member))
     }
 
     /// How many steps it is from a node to the root; `None` when it does not get there, or only by way of another.
@@ -301,9 +362,31 @@ impl Registry {
             match &self.members.get(at)?.parent {
                 Parent::Root => return Some(depth),
                 Parent::Member(above) => at = above,
+                Parent::Nobody => return None,
             }
         }
         None
+    }
+}
+
+/// Who is below whom: by the id of who is above, the master's being none, how many there are and who of them has been silent for longest.
+struct Rows<'a> {
+    below: BTreeMap<Option<&'a str>, (usize, Stalest<'a>)>,
+    fan_out: usize,
+}
+
+/// Since when somebody has been silent, and who.
+type Stalest<'a> = Option<(Time, &'a str)>;
+
+impl Rows<'_> {
+    fn has_room(&self, above: Option<&str>) -> bool {
+        let count = self.below.get(&above).map_or(0, |(count, _)| *count);
+        count < self.fan_out
+    }
+
+    fn stalest(&self, above: Option<&str>) -> Option<String> {
+        let (_, stalest) = self.below.get(&above)?;
+        stalest.map(|(_, id)| id.to_owned())
     }
 }
 
@@ -378,21 +461,70 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_one_who_is_silent_is_given_away_and_nobody_is_put_below_it() {
+    fn the_place_of_one_who_is_silent_is_given_to_who_has_lost_it_and_nobody_is_put_below_it() {
+        let mut registry = Registry::default();
+        let late = Time::ZERO + Span::from_secs(9);
+        let stale = |heard: Time| heard < late;
+        for number in 1..=4 {
+            join(&mut registry, number, Time::ZERO, &terms(&never));
+        }
+        for id in ["n002", "n003", "n004"] {
+            registry.hear(id, late);
+        }
+        let below = |id: &str| Parent::Member(id.to_owned());
+        // Who comes has another place.
+        let place = join(&mut registry, 5, late, &terms(&stale));
+        assert_eq!((place.parent, place.evicts), (below("n002"), None));
+        let lost = Terms {
+            avoid: Some(address(1)),
+            ..terms(&stale)
+        };
+        let place = registry.place("n003", &lost);
+        assert_eq!(
+            (place.parent, place.evicts.as_deref()),
+            (Parent::Root, Some("n001"))
+        );
+    }
+
+    #[test]
+    fn one_who_is_silent_makes_room_for_another_where_nobody_who_is_heard_has_any() {
         let mut registry = Registry::default();
         let late = Time::ZERO + Span::from_secs(9);
         let stale = |heard: Time| heard < late;
         for number in 1..=2 {
             join(&mut registry, number, Time::ZERO, &terms(&never));
         }
-        registry.hear("n002", late);
         let place = join(&mut registry, 3, late, &terms(&stale));
         assert_eq!(
             (place.parent, place.evicts.as_deref()),
             (Parent::Root, Some("n001"))
         );
+        // There is somebody now.
         let place = join(&mut registry, 4, late, &terms(&stale));
-        assert_eq!(place.parent, Parent::Member("n002".to_owned()));
+        assert_eq!(
+            (place.parent, place.evicts),
+            (Parent::Member("n003".to_owned()), None)
+        );
+    }
+
+    #[test]
+    fn those_below_one_who_is_gone_have_nobody_above_them_until_they_are_given_a_place() {
+        let mut registry = Registry::default();
+        for number in 1..=6 {
+            join(&mut registry, number, Time::ZERO, &terms(&never));
+        }
+        let (_, orphans) = registry.strike_off("n001").expect("it is there");
+        assert_eq!(orphans, ["n003", "n004"]);
+        let parent = |id: &str| registry.member(id).map(|member| member.parent.clone());
+        assert_eq!(parent("n003"), Some(Parent::Nobody));
+        assert_eq!(registry.kept("n003", &terms(&never)), None);
+        // Nobody is put below them meanwhile.
+        assert_eq!(registry.place("n007", &terms(&never)).parent, Parent::Root);
+        join(&mut registry, 7, Time::ZERO, &terms(&never));
+        assert_eq!(
+            registry.place("n008", &terms(&never)).parent,
+            Parent::Member("n007".to_owned())
+        );
     }
 
     #[test]
@@ -435,7 +567,8 @@ mod tests {
         let kept = |registry: &Registry, id: &str| registry.kept(id, &terms(&never));
         assert_eq!(kept(&registry, "n002"), Some(Parent::Member("n001".to_owned())));
         assert_eq!(kept(&registry, "n001"), Some(Parent::Root));
-        assert_eq!(kept(&registry, "n003"), Some(Parent::Root));
+        // The one that was above it is not known.
+        assert_eq!(kept(&registry, "n003"), None);
         assert_eq!(kept(&registry, "n004"), None);
         registry.enlist(
             "n002",
@@ -477,6 +610,8 @@ mod tests {
                     let above = match &member.parent {
                         Parent::Root => String::new(),
                         Parent::Member(above) => above.clone(),
+                        // It does not get to the root.
+                        Parent::Nobody => continue,
                     };
                     *below.entry(above).or_default() += 1;
                 }

@@ -1,8 +1,9 @@
-//! leader's behaviour: its messages under any bytes and any cuts ([`wire`]), strangers at its door ([`doors`]), its story ([`story`]) storms of faults ([`storm`]), and what
-//! each of its changes is for ([`twins`]), all in
-//! the small world of [`world`].
+//! leader's behaviour: its messages under any bytes and any cuts ([`wire`]), strangers at its door ([`doors`]) and messages that they forge
+//! ([`forged`]), its story ([`story`]), storms of faults ([`storm`]), and what each of its changes is for ([`twins`]), all in the small
+//! world of [`world`].
 
 mod doors;
+mod forged;
 mod storm;
 mod story;
 mod twins;

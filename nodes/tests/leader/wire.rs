@@ -256,3 +256,20 @@ fn what_is_no_message_is_told_by_its_reason() {
     };
     assert_eq!(read(turned, &[], LONGEST), Ok(Some(Message::Ack(ack))));
 }
+
+#[test]
+fn a_reader_keeps_no_more_than_the_longest_message_whatever_the_pieces() {
+    let mut text = br#"{"messagetype":""#.to_vec();
+    text.resize(LONGEST + 1, b'x');
+    for longest in [100, 8 * 1024, LONGEST] {
+        for piece in [1, 7, 100, 1_460, 5_000, 40_000] {
+            let mut reader = Reader::new(longest);
+            let refused = text.chunks(piece).find_map(|part| {
+                let read = reader.push(part);
+                assert!(reader.capacity() <= longest, "{piece}: {}", reader.capacity());
+                read.err()
+            });
+            assert_eq!(refused, Some(WireError::TooLong), "{longest}, {piece}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use squall_nodes::leader::wire::Message;
 use squall_nodes::leader::{Answer, Command, Config, Leader, LeaderFact, LeaderNode, Role, Timer};
 use squall_nodes::stream::StreamLaw;
 use squall_nodes::{
@@ -35,6 +36,10 @@ pub(crate) struct LeaderWorld {
     pub(crate) latency: (Span, Span),
     /// Of how many pieces in a thousand the first try is lost.
     pub(crate) loss: u64,
+    /// How many connections each host has opened.
+    pub(crate) dials: Vec<u64>,
+    /// What those say to everyone who dials them in whose place somebody else answers, by host.
+    impostors: BTreeMap<HostId, Vec<u8>>,
     hosts: Vec<Host>,
     /// Both ends of every connection: the other end of each.
     ends: BTreeMap<(HostId, ConnId), End>,
@@ -181,6 +186,7 @@ impl LeaderWorld {
             drift_ppm: 0,
         });
         let world = World::new(residents, Links::Tolerated);
+        let placed_count = placed.len();
         let hosts = placed.into_iter().map(|placed| Host {
             placed,
             node: None,
@@ -201,6 +207,8 @@ impl LeaderWorld {
             breach: None,
             latency: (Span::from_millis(1), Span::from_millis(5)),
             loss: 0,
+            dials: vec![0; placed_count],
+            impostors: BTreeMap::new(),
             hosts: hosts.collect(),
             ends: BTreeMap::new(),
             queue: BTreeMap::new(),
@@ -250,6 +258,10 @@ impl LeaderWorld {
 
     /// Somebody who is no node opens a connection to a host.
     pub(crate) fn intrude(&mut self, host: usize, from: Ipv4Addr) -> ConnId {
+        self.intrude_in(0, host, from)
+    }
+
+    fn intrude_in(&mut self, ms: u64, host: usize, from: Ipv4Addr) -> ConnId {
         let id = HostId(host as u32);
         let place = &mut self.hosts[host];
         let (conn, life) = (ConnId(place.ids.draw()), place.incarnation);
@@ -260,7 +272,8 @@ impl LeaderWorld {
         };
         self.ends.insert((id, conn), end);
         let accepted = Happening::Accepted(SocketAddrV4::new(from, 40_000));
-        self.push(self.now, Event::Stream(id, life, conn, accepted));
+        let at = self.now + Span::from_millis(ms);
+        self.push(at, Event::Stream(id, life, conn, accepted));
         conn
     }
 
@@ -272,6 +285,31 @@ impl LeaderWorld {
             at,
             Event::Stream(id, life, conn, Happening::Bytes(bytes.to_vec())),
         );
+    }
+
+    /// A message comes in on a connection of its own in a while, from who is no node.
+    pub(crate) fn forge_in(&mut self, ms: u64, host: usize, message: &Message) {
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        let conn = self.intrude_in(ms, host, Ipv4Addr::new(192, 0, 2, 1));
+        self.feed_in(ms, host, conn, &bytes);
+    }
+
+    /// From now on somebody else answers at the address of a host that is down, and says this to everyone who dials it.
+    pub(crate) fn impersonate(&mut self, host: usize, says: &[u8]) {
+        assert!(self.hosts[host].node.is_none(), "there is somebody there");
+        self.impostors.insert(HostId(host as u32), says.to_vec());
+    }
+
+    /// Puts something on a host's disk.
+    pub(crate) fn put_on_disk(&mut self, host: usize, bytes: Vec<u8>) -> &mut Self {
+        self.hosts[host].disk = Some(bytes);
+        self
+    }
+
+    pub(crate) fn address(&self, host: usize) -> SocketAddrV4 {
+        let Placed { ip, config, .. } = &self.hosts[host].placed;
+        SocketAddrV4::new(*ip, config.port)
     }
 
     /// Whether a host has a connection, as far as it has not closed it.
@@ -512,6 +550,20 @@ impl LeaderWorld {
     /// The first packet of a dialler has come; its answer takes as long again.
     fn dialled(&mut self, from: HostId, conn: ConnId, to: HostId, incarnation: u32) {
         let back = self.now + self.delay();
+        if let Some(says) = self.impostors.get(&to).cloned() {
+            let end = End {
+                other: to,
+                conn: None,
+                free: Time::ZERO,
+            };
+            self.ends.insert((from, conn), end);
+            self.push(back, Event::Stream(from, incarnation, conn, Happening::Opened));
+            for piece in says.chunks(64 << 10) {
+                let bytes = Happening::Bytes(piece.to_vec());
+                self.push(back, Event::Stream(from, incarnation, conn, bytes));
+            }
+            return;
+        }
         let host = &mut self.hosts[to.index()];
         if host.node.is_none() {
             let refused = Happening::Closed(Closed::Refused);
@@ -690,6 +742,7 @@ impl Transport<LeaderNode> for LeaderWorld {
             }
             match effect {
                 Effect::Dial { conn, to } => {
+                    self.dials[id.index()] += 1;
                     let to = self.world.host_at(*to.ip()).expect("nodes dial nodes");
                     let at = now + self.delay();
                     let dialled = Event::Dialled {

@@ -179,3 +179,33 @@ fn no_trick_gets_an_adversary_in_or_anyone_out() {
         assert_eq!(lost.count(), 0, "{trick:?}");
     }
 }
+
+#[test]
+fn a_crowd_of_strangers_is_no_crowd_of_facts() {
+    for rules in ["Original", "Hardened"] {
+        let mut world = brisk(rules, &cast(false, 1), 1, |_, config| config.connections = 2_000);
+        world.run(1_000);
+        let before = world.facts_of(0).count();
+        for round in 0..20 {
+            let crowd: Vec<usize> = (0..64).map(|_| world.dial(0)).collect();
+            world.run(20);
+            for me in crowd {
+                let says = match (round + me) % 3 {
+                    0 => "no packet<EOF>",
+                    1 => "conn:alive;;{}<EOF>",
+                    _ => "ESTABLISHauth:start;;{\"cert\":\"no\"}<EOF>conn:alive;;{}<EOF>",
+                };
+                let says = says.replace("ESTABLISH", &String::from_utf8_lossy(ESTABLISH));
+                world.say(me, says.as_bytes());
+            }
+            world.run(20);
+        }
+        assert!(world.strangers.iter().all(|stranger| stranger.is_over), "{rules}");
+        let facts = world.facts_of(0).skip(before);
+        let facts: Vec<String> = facts.map(|fact| format!("{fact:?}")).collect();
+        // Asked, declined, and closed for two reasons: of each the first four of some 400 to 900, and the 8th to the 512th.
+        let most = 4 * (4 + 7);
+        assert!((4 * 8..=most).contains(&facts.len()), "{rules}: {facts:#?}");
+        world.assert_held();
+    }
+}

@@ -1,9 +1,10 @@
 //! The tree and its masters: who is below whom, and what becomes of it when somebody dies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
 
 use crate::world::{Fault, RefineryWorld, brisk, cast};
+use squall_nodes::Time;
 use squall_nodes::refinery::wire::Epoch;
 use squall_nodes::refinery::{Answer, RefineryFact, Standing};
 
@@ -135,4 +136,102 @@ fn by_the_original_rules_nobody_reigns_when_the_master_is_gone() {
     world.run(3_000).fault(Fault::Kill(0)).run(60_000);
     let breach = world.breach.as_ref().map(|(name, ..)| *name);
     assert_eq!(breach, Some("one_master"));
+}
+
+/// The nodes that a host has given an upstream since a time, by their ids.
+fn moved(world: &RefineryWorld, host: usize, since: Time) -> BTreeSet<String> {
+    let (mut ids, mut moved) = (BTreeMap::new(), BTreeSet::new());
+    for (at, by, fact) in &world.facts {
+        match fact {
+            _ if by.index() != host => {}
+            RefineryFact::Authenticated { conn, id, .. } => {
+                ids.insert(*conn, id.clone());
+            }
+            RefineryFact::Granted { conn, .. } if *at > since => {
+                moved.extend(ids.get(conn).cloned());
+            }
+            _ => {}
+        }
+    }
+    moved
+}
+
+#[test]
+fn one_who_is_not_heard_any_more_moves_only_those_below_it() {
+    for seed in 0..10 {
+        let mut world = brisk("Hardened", &cast(false, 9), seed, |_, config| config.fan_out = 2);
+        world.run(4_000);
+        let before = upstreams(&world);
+        let below = |host: usize| {
+            let own = before
+                .iter()
+                .filter(|(_, upstream)| **upstream == world.addr(host));
+            own.map(|(node, _)| node.clone()).collect::<BTreeSet<String>>()
+        };
+        // One with two below it that have others below them.
+        let top = (1..=9).find(|host| below(0).contains(&format!("n{host}")) && below(*host).len() == 2);
+        let top = top.expect("seven of nine are below the first two");
+        let orphans = below(top);
+        let since = world.now();
+        world.fault(Fault::OneWay(vec![top], (0..10).collect()));
+        world.run(20_000);
+        let moved = moved(&world, 0, since);
+        assert_eq!(moved, orphans, "seed {seed}: {}", world.last_facts(60));
+        world.fault(Fault::HealAll).run(60_000).assert_held();
+        assert_eq!(upstreams(&world).len(), 9);
+    }
+}
+
+#[test]
+fn a_master_that_hears_nobody_any_more_moves_nobody() {
+    for seed in 0..10 {
+        let mut world = brisk("Hardened", &cast(false, 9), seed, |_, config| config.fan_out = 2);
+        world.run(4_000);
+        let since = world.now();
+        world.fault(Fault::OneWay((1..10).collect(), vec![0]));
+        world.run(20_000);
+        let moved = moved(&world, 0, since);
+        assert!(moved.is_empty(), "seed {seed}: {moved:?}");
+        let gone = world
+            .facts_of(0)
+            .filter(|fact| matches!(fact, RefineryFact::StruckOff { .. }));
+        assert_eq!(gone.count(), 9);
+        world.fault(Fault::HealAll).run(60_000).assert_held();
+        assert_eq!(upstreams(&world).len(), 9);
+    }
+}
+
+#[test]
+fn what_one_who_is_dialled_says_of_an_epoch_is_not_believed() {
+    let ends = "conn:close;;{\"why\":\"not reigning\",\"epoch\":\"1000000\"}<EOF>";
+    let asks = format!("conn:startAuth;;{{\"nonce\":\"{}\"}}<EOF>{ends}", "0".repeat(32));
+    for says in [ends, &asks] {
+        let mut world = brisk("Hardened", &cast(true, 1), 1, |_, _| ());
+        world.fault(Fault::Kill(1)).impersonate(1).run(15);
+        // The master has dialled its standby, and somebody else is there.
+        let impostor = world.strangers.len() - 1;
+        assert!(world.heard(impostor).starts_with("conn:establish"));
+        world.say(impostor, says.as_bytes()).run(15);
+        assert_eq!(standing(&mut world, 0), (Standing::Reigning, Epoch(2)), "{says}");
+        world.run(5_000);
+        assert_eq!(standing(&mut world, 0), (Standing::Reigning, Epoch(2)), "{says}");
+    }
+}
+
+#[test]
+fn a_master_that_knows_of_the_last_epoch_opens_none() {
+    let last = Epoch::LAST.0 - 1;
+    let mut disk = vec![1];
+    disk.extend_from_slice(&last.to_le_bytes());
+    disk.extend_from_slice(&crc32c::crc32c(&disk).to_le_bytes());
+    let mut world = brisk("Hardened", &cast(false, 1), 1, |_, _| ());
+    world.run(1_000).fault(Fault::Kill(0)).put_on_disk(0, disk);
+    world.fault(Fault::Restart(0)).run(5_000);
+    assert_eq!(standing(&mut world, 0), (Standing::Seeking, Epoch(last)));
+    let opened = world.facts_of(0).filter_map(|fact| match fact {
+        RefineryFact::Serving { epoch } => Some(*epoch),
+        _ => None,
+    });
+    assert_eq!(opened.collect::<Vec<Epoch>>(), [Epoch(2)]);
+    assert!(world.story(0).contains(&"no_epoch_left"));
 }

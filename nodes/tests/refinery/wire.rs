@@ -35,7 +35,8 @@ fn address() -> impl Strategy<Value = SocketAddrV4> {
 fn packet() -> impl Strategy<Value = Packet> {
     let link = prop::sample::select(vec![Link::Node, Link::Follower, Link::Reigning]);
     let name = || text(MAX_NAME);
-    let establish = (name(), name(), name(), any::<u16>(), any::<u64>(), link).prop_map(
+    let epoch = || 0..=Epoch::LAST.0;
+    let establish = (name(), name(), name(), any::<u16>(), epoch(), link).prop_map(
         |(id, version, kind, port, epoch, link)| {
             Packet::Establish(Establish {
                 id,
@@ -55,7 +56,7 @@ fn packet() -> impl Strategy<Value = Packet> {
             upstream,
         })
     });
-    let grant = (address(), any::<u64>()).prop_map(|(upstream, epoch)| {
+    let grant = (address(), epoch()).prop_map(|(upstream, epoch)| {
         let epoch = Epoch(epoch);
         Packet::Grant(Grant { upstream, epoch })
     });
@@ -70,7 +71,7 @@ fn packet() -> impl Strategy<Value = Packet> {
         Just(Packet::Dec),
         Just(Packet::Close(None)),
         Just(Packet::Close(Some(Why::Full))),
-        any::<u64>().prop_map(|epoch| Packet::Close(Some(Why::NotReigning(Epoch(epoch))))),
+        epoch().prop_map(|epoch| Packet::Close(Some(Why::NotReigning(Epoch(epoch))))),
         Just(Packet::Alive(None)),
         address().prop_map(|upstream| Packet::Alive(Some(Report::Has(upstream)))),
         address().prop_map(|upstream| Packet::Alive(Some(Report::Lost(upstream)))),
@@ -171,5 +172,37 @@ proptest! {
         cuts in prop::collection::vec(1..10usize, 1..8),
     ) {
         prop_assert_eq!(decoded(&bytes, &cuts), decoded(&bytes, &[]));
+    }
+}
+
+#[test]
+fn a_hundred_megabytes_take_no_more_memory_than_the_longest_packet() {
+    for limit in [4_096, 65_536] {
+        let longest = format!("conn:alive;;{{\"a\":\"{}\"}}<EOF>", "x".repeat(limit - 25));
+        assert_eq!(longest.len(), limit);
+        let (mut decoder, mut packets) = (Decoder::new(limit), 0);
+        let bytes = longest.as_bytes().iter().copied().cycle().take(100 << 20);
+        let mut piece = Vec::new();
+        for byte in bytes {
+            piece.push(byte);
+            if piece.len() == 1_460 {
+                let mut part = piece.as_slice();
+                while let Some(packet) = decoder.next(&mut part).expect("they are packets") {
+                    assert_eq!(packet, Packet::Alive(None));
+                    packets += 1;
+                }
+                assert!(decoder.capacity() <= limit, "{}", decoder.capacity());
+                piece.clear();
+            }
+        }
+        assert!(packets >= (100 << 20) / limit - 1);
+        // What does not end is refused when it is longer than that.
+        let mut decoder = Decoder::new(limit);
+        let refused = (0..100 << 10).find_map(|_| {
+            let read = decoder.next(&mut &[b'x'; 1_024][..]);
+            assert!(decoder.capacity() <= limit, "{}", decoder.capacity());
+            read.err()
+        });
+        assert_eq!(refused, Some(WireError::TooLong));
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! It is a [`Transport`] under [`drive`] and nothing more; the engine for users is the simulator's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use squall_nodes::refinery::{Answer, Command, Config, Refinery, RefineryFact, RefineryNode, Role, Timer};
@@ -31,6 +31,8 @@ pub(crate) struct RefineryWorld {
     /// What has come in on the connections of a stranger, in the order in which they came.
     pub(crate) strangers: Vec<Stranger>,
     hosts: Vec<Host>,
+    /// Those in whose place a stranger answers.
+    impostors: BTreeSet<HostId>,
     pipes: Vec<Pipe>,
     queue: BTreeMap<(Time, u64), Event>,
     sequence: u64,
@@ -94,6 +96,8 @@ pub(crate) enum Fault {
     RestartWiped(usize),
     /// Each host's group.
     Partition(Vec<u32>),
+    /// Nothing passes from these hosts to those.
+    OneWay(Vec<usize>, Vec<usize>),
     HealAll,
 }
 
@@ -198,6 +202,7 @@ impl RefineryWorld {
             breach: None,
             strangers: Vec::new(),
             hosts: hosts.collect(),
+            impostors: BTreeSet::new(),
             pipes: Vec::new(),
             queue: BTreeMap::new(),
             sequence: 0,
@@ -243,13 +248,34 @@ impl RefineryWorld {
         stranger
     }
 
+    /// From now on a stranger answers at the address of a host that is down: each who dials it finds another one there, the last of
+    /// `strangers`.
+    pub(crate) fn impersonate(&mut self, host: usize) -> &mut Self {
+        assert!(self.hosts[host].node.is_none(), "there is somebody there");
+        self.impostors.insert(HostId(host as u32));
+        self
+    }
+
     /// Writes something as a stranger.
     pub(crate) fn say(&mut self, stranger: usize, bytes: &[u8]) -> &mut Self {
         let own = End::Stranger(stranger);
-        if let Some(pipe) = self.pipes.iter().position(|pipe| pipe.ends[0] == own) {
-            self.write(pipe, 0, bytes);
+        let at = |pipe: &Pipe| pipe.ends.iter().position(|end| *end == own);
+        let mut pipes = self.pipes.iter().enumerate();
+        if let Some((pipe, end)) = pipes.find_map(|(pipe, state)| Some((pipe, at(state)?))) {
+            self.write(pipe, end, bytes);
         }
         self
+    }
+
+    /// Puts something on a host's disk.
+    pub(crate) fn put_on_disk(&mut self, host: usize, bytes: Vec<u8>) -> &mut Self {
+        self.hosts[host].disk = Some(bytes);
+        self
+    }
+
+    /// Since when the world has been.
+    pub(crate) fn now(&self) -> Time {
+        self.now
     }
 
     /// What has come in for a stranger, as text.
@@ -416,6 +442,12 @@ impl RefineryWorld {
             return self.push(self.now + Span::from_secs(1), Event::Knock(pipe, to, since));
         };
         let back = self.now + self.latency();
+        if self.impostors.contains(&host) {
+            self.pipes[pipe].ends[1] = End::Stranger(self.strangers.len());
+            self.strangers.push(Stranger::default());
+            self.push(back, Event::Opened(pipe));
+            return self.push(back, Event::Arrive(pipe, 0, self.now));
+        }
         let place = &mut self.hosts[host.index()];
         if place.node.is_none() || !place.listens {
             return self.push(back, Event::Over(pipe, 0, Closed::Refused));
@@ -527,6 +559,17 @@ impl RefineryWorld {
                 self.change(Change::Cut {
                     layer,
                     cut: Cut::Groups(groups),
+                });
+            }
+            Fault::OneWay(from, to) => {
+                self.sequence += 1;
+                let layer = self.sequence as u32;
+                self.layers.push(layer);
+                let [from, to] = [from, to]
+                    .map(|marked| (0..self.hosts.len()).map(|host| marked.contains(&host)).collect());
+                self.change(Change::Cut {
+                    layer,
+                    cut: Cut::OneWay { from, to },
                 });
             }
             Fault::HealAll => {

@@ -9,6 +9,7 @@ use squall_nodes::{Misfit, Node, Placed, Protocol};
 use super::file::DeploymentFile;
 use super::streams::{Streams, Tls};
 use super::{Bounds, Deployment, LONGEST_SOCKET, Over, Recording, WhenFull, pages};
+use crate::plan::StreamLaw;
 use crate::scenario::complaint::{Complaints, did_you_mean};
 use crate::scenario::desk::{Desk, Fields};
 use crate::scenario::laws::{SIZES, amount};
@@ -49,7 +50,7 @@ pub fn resolve<P: Protocol>(file: &DeploymentFile, over: &Over) -> Result<Deploy
     deployment.story = file.story();
     chosen.lay_over(&mut deployment)?;
     // Told last: what the protocol says of a node that could not be read would not be true.
-    let misfits = assembled::<P>(&mut deployment.placed);
+    let misfits = assembled(&mut deployment);
     let mut desk = Desk::new(file.text());
     for Misfit {
         field, message, hint, ..
@@ -138,10 +139,14 @@ impl<'o> Chosen<'o> {
 }
 
 /// Lets the protocol put the node in its place, and gives all that it has to say against that.
-pub(super) fn assembled<P: Protocol>(placed: &mut Placed<P::Node>) -> Vec<Misfit> {
-    P::assemble(std::slice::from_mut(placed))
-        .err()
-        .unwrap_or_default()
+pub(super) fn assembled<P: Protocol>(deployment: &mut Deployment<P>) -> Vec<Misfit> {
+    let law = StreamLaw {
+        connections: u32::try_from(deployment.streams.connections).unwrap_or(u32::MAX),
+        ..StreamLaw::default()
+    };
+    let placed = std::slice::from_mut(&mut deployment.placed);
+    let assembled = P::assemble(placed).and_then(|()| P::fits(placed, &law));
+    assembled.err().unwrap_or_default()
 }
 
 /// Where a file says things that only the protocol can judge.

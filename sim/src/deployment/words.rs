@@ -55,7 +55,7 @@ pub fn of_words<P: Protocol>(
         tls: None,
     };
     chosen.lay_over(&mut deployment).map_err(Unstartable::Over)?;
-    let misfits = assembled::<P>(&mut deployment.placed);
+    let misfits = assembled(&mut deployment);
     if misfits.is_empty() {
         return Ok(deployment);
     }

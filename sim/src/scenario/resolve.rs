@@ -14,7 +14,7 @@ use super::places::Item;
 use super::quiet::{Beyond, Course};
 use super::settings::Settings;
 use super::{history, measures, network, promises, quiet, timeline, workload};
-use crate::plan::{Plan, PlannedHost, address_of};
+use crate::plan::{Plan, PlannedHost, StreamLaw, address_of};
 
 /// How long a run lasts when its file does not say.
 const LIMIT: Span = Span::from_secs(30);
@@ -105,6 +105,7 @@ fn plan<'f, P: Protocol>(
     let assembled = settled && cast.is_known() && assemble::<P>(desk, scenario, &cast, &mut hosts);
     let mut laws = Laws::new(limit);
     let network = network::network(desk, scenario, &mut cast, &mut laws);
+    let assembled = assembled && fits::<P>(desk, scenario, &cast, &hosts, &network.streams);
     let persist = network::persist(desk, scenario, limit);
     let timeouts = hosts.iter().map(|host| P::shortest_timeout(&host.placed.config));
     let shortest = timeouts
@@ -193,23 +194,38 @@ fn assemble<'f, P: Protocol>(
     hosts: &mut [PlannedHost<P::Node>],
 ) -> bool {
     let mut placed: Vec<Placed<P::Node>> = hosts.iter().map(|host| host.placed.clone()).collect();
-    let misfits = match P::assemble(&mut placed) {
-        Ok(()) => Vec::new(),
-        Err(misfits) => misfits,
-    };
-    // A setting that all hosts of a range share is wrong once, though the protocol says it of each of them.
+    let misfits = P::assemble(&mut placed).err().unwrap_or_default();
+    tell(desk, scenario, cast, &misfits);
+    for (host, placed) in hosts.iter_mut().zip(placed) {
+        host.placed = placed;
+    }
+    misfits.is_empty()
+}
+
+/// Asks the protocol whether the hosts fit into what streams go by, and passes on what it says.
+fn fits<'f, P: Protocol>(
+    desk: &mut Desk<'f>,
+    scenario: &Fields<'f>,
+    cast: &Cast,
+    hosts: &[PlannedHost<P::Node>],
+    streams: &StreamLaw,
+) -> bool {
+    let placed: Vec<Placed<P::Node>> = hosts.iter().map(|host| host.placed.clone()).collect();
+    let misfits = P::fits(&placed, streams).err().unwrap_or_default();
+    tell(desk, scenario, cast, &misfits);
+    misfits.is_empty()
+}
+
+/// Complains of what does not fit. A setting that all hosts of a range share is wrong once, though the protocol says it of each of them.
+fn tell<'f>(desk: &mut Desk<'f>, scenario: &Fields<'f>, cast: &Cast, misfits: &[Misfit]) {
     let mut told = BTreeSet::new();
-    for misfit in &misfits {
+    for misfit in misfits {
         let span = place_of(desk, scenario, cast, misfit);
         if misfit.host.is_some() && !told.insert((span.start, misfit.field)) {
             continue;
         }
         desk.complain(span, misfit.message.clone(), misfit.hint.clone());
     }
-    for (host, placed) in hosts.iter_mut().zip(placed) {
-        host.placed = placed;
-    }
-    misfits.is_empty()
 }
 
 /// Where the file says what does not fit: the host's own setting, else everyone's, else the host, else the hosts.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::super::calc::evaluate;
-use super::super::wire::Term;
+use super::super::wire::{LONGEST_CHAT, Term};
 use super::super::{Answer, Command, LeaderFact, LeaderNode};
 use super::loses;
 use crate::history::Worth;
@@ -16,8 +16,8 @@ use crate::seen::{Change, Seen};
 use crate::time::Time;
 use crate::world::World;
 
-/// No term is claimed, and no answer of one taken, that is below one that was seen. Under `Original`, which has no terms, there is nothing to
-/// judge.
+/// No term is claimed, and no answer of one taken or given, that is below one that was seen. Under `Original`, which has no terms, there is
+/// nothing to judge.
 #[derive(Clone)]
 pub(super) struct TermsGrow {
     /// The highest term that each host has claimed since its disk was last empty, unreadable, or not what it had written.
@@ -65,6 +65,11 @@ impl Always<LeaderNode> for TermsGrow {
                 LeaderFact::AnswerTaken { term, .. } => (*host, *term, "took an answer of"),
                 _ => return Ok(Judged::NotConcerned),
             },
+            Seen::Answer {
+                host,
+                answer: Answer::Calculated { term: Some(term), .. },
+                ..
+            } => (*host, *term, "answered with what came of"),
             _ => return Ok(Judged::NotConcerned),
         };
         let highest = &mut self.seen[host.index()];
@@ -81,15 +86,28 @@ impl Always<LeaderNode> for TermsGrow {
     }
 }
 
+/// What an answer is worth to a call by the rules of `Hardened`, by which nobody is told that nobody leads: a request waits.
+pub(super) fn worth(command: &Command, answer: &Answer) -> Worth {
+    match (command, answer) {
+        (Command::Calc(_), Answer::NoLeader) => Worth::Wrong {
+            due: "a value, when somebody leads".to_owned(),
+        },
+        _ => worth_by_source(command, answer),
+    }
+}
+
 /// What an answer is worth to a call: a call gets one, and what was calculated is right. That nobody leads, or that too much is open, is all
 /// that there is to say of a request then; whether it may be said at the time is judged in quiet.
-pub(super) fn worth(command: &Command, answer: &Answer) -> Worth {
+pub(super) fn worth_by_source(command: &Command, answer: &Answer) -> Worth {
+    let is_too_long = |text: &str| text.len() > LONGEST_CHAT;
     let due = match (command, answer) {
         (Command::Calc(expression), Answer::Calculated { outcome, .. }) => match evaluate(expression) {
             due if due == *outcome => return Worth::Right,
             Ok(value) => format!("{value:?}"),
             Err(error) => format!("{error:?}"),
         },
+        (Command::Chat(text), Answer::Said { .. }) if is_too_long(text) => "that it is too long".to_owned(),
+        (Command::Chat(text), Answer::TooLong) if !is_too_long(text) => "whether it is said".to_owned(),
         (Command::Calc(_), Answer::NoLeader | Answer::Busy)
         | (Command::Chat(_), Answer::Said { .. } | Answer::Alone | Answer::Busy | Answer::TooLong)
         | (Command::Accept, Answer::Accepted | Answer::NothingToAccept)

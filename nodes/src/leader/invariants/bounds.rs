@@ -22,7 +22,7 @@
 //! 3. `2A` until everyone knows the list: a heartbeat tells the leader that they wait, and the next brings the list.
 //! 4. `T + D + L` until the highest of them, which may have been told only now, has missed a leader of a higher number and leads.
 //! 5. `2A` until all others follow it. The first word of it may be of a term below what they have seen, and their answer makes it
-//!    open a higher one,
+//!    open a higher one with its next heartbeat, which is the first of the tries that count in the second `A`,
 //! 6. for which it may have to ask those above it once more, `D + L`.
 //!
 //! **`calls_answered`** then takes `k·R + D`: a request is made again every `R`. **`chat_reaches_all`** takes the same: what was said is

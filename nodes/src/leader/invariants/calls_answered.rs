@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Answer, Command, LeaderNode};
+use super::super::{Answer, Command, LeaderNode, MOST_OPEN};
 use super::bounds::Terms;
 use super::standing::Standings;
 use crate::invariant::{Breach, InQuiet, Judged};
@@ -12,8 +12,8 @@ use crate::seen::{Change, Seen};
 use crate::time::{Span, Time};
 use crate::world::{Group, World};
 
-/// The promise. That too many requests are open already is an answer, which a caller gets that has as many as
-/// [`MOST_OPEN`](super::super::MOST_OPEN); what a host was asked in a life that is over needs none.
+/// The promise. That too many requests are open already is an answer, which a caller gets that has as many as [`MOST_OPEN`]; what a host was
+/// asked in a life that is over needs none.
 #[derive(Clone)]
 pub(super) struct CallsAnswered {
     standings: Standings,
@@ -37,6 +37,8 @@ enum Told {
     Nothing,
     /// That there is no leader.
     NoLeader,
+    /// That too much is open already, where that was not so.
+    Busy,
 }
 
 impl CallsAnswered {
@@ -82,7 +84,16 @@ impl InQuiet<LeaderNode> for CallsAnswered {
                     }
                 }
                 Answer::Busy => {
-                    self.open.remove(call);
+                    let is_open = |(other, open): &(&CallId, &Open)| {
+                        *other != call && open.host == *host && open.told == Told::Nothing
+                    };
+                    let is_full = self.open.iter().filter(is_open).count() >= MOST_OPEN;
+                    if is_full {
+                        self.open.remove(call);
+                    } else if let Some(open) = self.open.get_mut(call) {
+                        open.told = Told::Busy;
+                        return Judged::Yes;
+                    }
                 }
                 _ => {}
             },
@@ -100,21 +111,22 @@ impl InQuiet<LeaderNode> for CallsAnswered {
         let broken = |open: &Open| match open.told {
             // It had the whole time for it.
             Told::Nothing => (open.at + world.slack()).max(since) + self.bound <= at,
-            // There should have been a leader by then.
-            Told::NoLeader => since + self.bound <= open.at,
+            // There should have been a leader by then, and whatever held the node up was over.
+            Told::NoLeader | Told::Busy => since + self.bound <= open.at,
         };
         if let Some((_, open)) = self.open.iter().find(|(_, open)| concerns(open) && broken(open)) {
             let name = world.name(open.host);
             let what = match open.told {
                 Told::Nothing => "was not answered",
                 Told::NoLeader => "was answered with there being no leader",
+                Told::Busy => "was answered with too much being open, though it was not",
             };
             let detail = format!("what {name} was asked to calculate at {} {what}", open.at);
             return Err(Breach::new(detail, [open.host]));
         }
         // Who was told before quiet had lasted for the bound was told the truth.
         self.open
-            .retain(|_, open| !(group.contains(open.host) && open.told == Told::NoLeader));
+            .retain(|_, open| !(group.contains(open.host) && open.told != Told::Nothing));
         let mut judged = Judged::NotConcerned;
         for host in &group.hosts {
             if self.answered[host.index()]

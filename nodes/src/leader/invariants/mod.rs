@@ -9,13 +9,15 @@ mod calls_answered;
 mod chat_reaches_all;
 mod one_leader;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 use super::LeaderNode;
 use crate::history::AnsweredOnce;
 use crate::protocol::InvariantKind;
 use crate::seen::DiskAtBoot;
 
-use always::{ChatInOrder, TermsGrow, worth};
+use always::{ChatInOrder, TermsGrow, worth, worth_by_source};
 use bounds::Terms;
 use calls_answered::CallsAnswered;
 use chat_reaches_all::ChatReachesAll;
@@ -26,13 +28,18 @@ pub(super) fn all() -> Vec<InvariantKind<LeaderNode>> {
     vec![
         InvariantKind::always(
             "terms_grow",
-            "a node never goes back to a term below one that it has seen, and takes no answer of one, unless it has lost its disk",
+            "a node never goes back to a term below one that it has seen, and takes and gives no answer of one, unless it has lost its disk",
             TermsGrow::new,
         ),
         InvariantKind::always(
             "answered_once",
             "a call is answered at most once, by whom it was made to, and what was calculated is right",
-            |_| AnsweredOnce::new(worth),
+            |setup| {
+                AnsweredOnce::new(match setup.rules {
+                    "Original" => worth_by_source,
+                    _ => worth,
+                })
+            },
         ),
         InvariantKind::always(
             "chat_in_order",
@@ -47,13 +54,13 @@ pub(super) fn all() -> Vec<InvariantKind<LeaderNode>> {
         ),
         InvariantKind::in_quiet(
             "calls_answered",
-            "what a node that is up is asked to calculate, it answers, and not with there being no leader",
+            "what a node that is up is asked to calculate, it answers, and not with there being no leader, nor with too much being open where it is not",
             |setup| Terms::of(setup).calls_answered(),
             CallsAnswered::new,
         ),
         InvariantKind::in_quiet(
             "chat_reaches_all",
-            "what is said among nodes that can all reach each other is shown to each of them",
+            "what somebody is asked to say among nodes that can all reach each other is said, and is shown to each of them",
             |setup| Terms::of(setup).chat_reaches_all(),
             ChatReachesAll::new,
         ),

@@ -1,12 +1,12 @@
 //! What a master does while it reigns: it keeps the registry, gives every node its upstream, and tells the one who follows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
 
-use super::super::config::{Change, Changes};
+use super::super::config::{Change, Changes, Config};
 use super::super::facts::{RefineryFact, Refusal};
 use super::super::gate::is_stale;
-use super::super::registry::{Loops, Place, Registry, Terms};
+use super::super::registry::{Loops, Parent, Place, Registry, Terms};
 use super::super::wire::{Epoch, Establish, Grant, Link, Report, Row};
 use super::super::{Below, MOST_NODES, Out};
 use super::{Chief, Stance};
@@ -21,6 +21,9 @@ pub(super) struct Reign {
     /// Those who follow: the other master, on one connection or, for a moment, on two.
     pub(super) followers: BTreeSet<ConnId>,
 }
+
+/// Those who are to get another upstream, each with the address of the one that it has lost.
+type Orphans = VecDeque<(String, Option<SocketAddrV4>)>;
 
 impl Reign {
     pub(super) fn new(epoch: Epoch, registry: Registry) -> Self {
@@ -38,7 +41,11 @@ impl Reign {
             .followers
             .iter()
             .map(|conn| (*conn, Grant { upstream: me, epoch }));
-        let nodes = self.registry.members().filter_map(|(id, member)| {
+        let placed = self
+            .registry
+            .members()
+            .filter(|(_, member)| member.parent != Parent::Nobody);
+        let nodes = placed.filter_map(|(id, member)| {
             let upstream = self.registry.upstream(&member.parent, me);
             Some((self.registry.conn(id)?, Grant { upstream, epoch }))
         });
@@ -59,9 +66,11 @@ impl Reign {
             .collect()
     }
 
+    /// What one who follows is told of a node that has its place.
     fn row(&self, id: &str, me: SocketAddrV4) -> Option<Row> {
         let member = self.registry.member(id)?;
-        Some(Row {
+        let has_place = member.parent != Parent::Nobody;
+        has_place.then(|| Row {
             id: id.to_owned(),
             address: member.address,
             kind: member.kind.clone(),
@@ -87,12 +96,8 @@ impl Chief {
             self.gate.close(before, Refusal::Replaced, out);
         }
         let (config, changes) = (&self.config, self.changes);
-        let terms = Terms {
-            fan_out: config.fan_out as usize,
-            is_stale: &|heard| is_stale(changes, config, now, heard),
-            avoid: None,
-            loops: loops(changes),
-        };
+        let is_stale = |heard| is_stale(changes, config, now, heard);
+        let terms = terms(config, changes, &is_stale, None);
         let kept = reign.registry.kept(&said.id, &terms);
         let Place { parent, evicts } = match kept {
             Some(parent) => Place { parent, evicts: None },
@@ -105,7 +110,8 @@ impl Chief {
         out.claim(RefineryFact::Enlisted { id, address });
         self.give(&said.id, out);
         if let Some(evicted) = evicts {
-            self.evict(now, &evicted, out);
+            let orphans = self.evict(&evicted, out);
+            self.settle(now, orphans, out);
         }
     }
 
@@ -136,27 +142,34 @@ impl Chief {
             return;
         };
         reign.registry.hear(&id, now);
+        let Some(parent) = reign.registry.member(&id).map(|member| &member.parent) else {
+            return;
+        };
+        if *parent == Parent::Nobody {
+            // It was silent when the one above it was lost.
+            return self.settle(now, [(id, None)].into(), out);
+        }
         let Some(Report::Lost(upstream)) = report.filter(|_| detects) else {
             return;
         };
-        let member = reign.registry.member(&id);
         // What it has lost may be what it had before, while it is on its way to another.
-        let is_its_own =
-            member.is_some_and(|member| reign.registry.upstream(&member.parent, self.me) == upstream);
-        if is_its_own && upstream != self.me {
+        if reign.registry.upstream(parent, self.me) == upstream && upstream != self.me {
             reign.registry.doubt(upstream);
-            self.relocate(now, &id, Some(upstream), out);
+            self.settle(now, [(id, Some(upstream))].into(), out);
         }
     }
 
-    pub(super) fn on_left(&mut self, now: Time, conn: ConnId, out: &mut Out) {
+    /// Connections are gone, all at once.
+    pub(super) fn on_left(&mut self, now: Time, conns: &[ConnId], out: &mut Out) {
         let Stance::Reigning(reign) = &mut self.stance else {
             return;
         };
-        reign.followers.remove(&conn);
-        if let Some(id) = reign.registry.id(conn).map(str::to_owned) {
-            self.strike_off(now, &id, out);
+        let mut ids = Vec::new();
+        for conn in conns {
+            reign.followers.remove(conn);
+            ids.extend(reign.registry.id(*conn).map(str::to_owned));
         }
+        self.strike_off(now, &ids, out);
     }
 
     /// Those of the last reign who have not come are expected no more.
@@ -164,19 +177,27 @@ impl Chief {
         let Stance::Reigning(reign) = &self.stance else {
             return;
         };
-        for id in reign.registry.overdue(now) {
-            self.strike_off(now, &id, out);
-        }
+        let overdue = reign.registry.overdue(now);
+        self.strike_off(now, &overdue, out);
     }
 
-    /// A node is there no more. Those below it get another upstream.
-    pub(super) fn strike_off(&mut self, now: Time, id: &str, out: &mut Out) {
+    /// Nodes are there no more. Those below them get another upstream, when all of these are gone: none of them is given one.
+    pub(super) fn strike_off(&mut self, now: Time, ids: &[String], out: &mut Out) {
+        let mut orphans = Orphans::new();
+        for id in ids {
+            orphans.append(&mut self.take_out(id, out));
+        }
+        self.settle(now, orphans, out);
+    }
+
+    /// Takes a node out of the registry. Returns those below it.
+    fn take_out(&mut self, id: &str, out: &mut Out) -> Orphans {
         let Stance::Reigning(reign) = &mut self.stance else {
-            return;
+            return Orphans::new();
         };
         let was_here = reign.registry.conn(id).is_some();
         let Some((member, orphans)) = reign.registry.strike_off(id) else {
-            return;
+            return Orphans::new();
         };
         for follower in &reign.followers {
             self.gate.tell(*follower, Err(id.to_owned()), out);
@@ -185,28 +206,29 @@ impl Chief {
             let (id, address) = (id.to_owned(), member.address);
             out.claim(RefineryFact::StruckOff { id, address });
         }
-        for orphan in orphans {
-            self.relocate(now, &orphan, Some(member.address), out);
-        }
+        let lost = Some(member.address);
+        orphans.into_iter().map(|orphan| (orphan, lost)).collect()
     }
 
-    /// Gives a node another upstream.
-    fn relocate(&mut self, now: Time, id: &str, avoid: Option<SocketAddrV4>, out: &mut Out) {
-        let Stance::Reigning(reign) = &mut self.stance else {
-            return;
-        };
-        let (config, changes) = (&self.config, self.changes);
-        let terms = Terms {
-            fan_out: config.fan_out as usize,
-            is_stale: &|heard| is_stale(changes, config, now, heard),
-            avoid,
-            loops: loops(changes),
-        };
-        let place = reign.registry.place(id, &terms);
-        reign.registry.move_to(id, place.parent);
-        self.give(id, out);
-        if let Some(evicted) = place.evicts {
-            self.evict(now, &evicted, out);
+    /// Gives nodes another upstream, and then those below whoever has to make room for one. Who is silent, or not there, gets none: it may
+    /// be gone as well, and nobody is to make room for it. It gets one when it is heard again.
+    fn settle(&mut self, now: Time, mut orphans: Orphans, out: &mut Out) {
+        while let Some((id, avoid)) = orphans.pop_front() {
+            let Stance::Reigning(reign) = &mut self.stance else {
+                return;
+            };
+            let (config, changes) = (&self.config, self.changes);
+            let is_stale = |heard| is_stale(changes, config, now, heard);
+            let terms = terms(config, changes, &is_stale, avoid);
+            if !reign.registry.is_heard(&id, &terms) {
+                continue;
+            }
+            let place = reign.registry.place(&id, &terms);
+            reign.registry.move_to(&id, place.parent);
+            self.give(&id, out);
+            if let Some(evicted) = place.evicts {
+                orphans.append(&mut self.evict(&evicted, out));
+            }
         }
     }
 
@@ -227,21 +249,32 @@ impl Chief {
         }
     }
 
-    /// Somebody who has been silent makes room.
-    fn evict(&mut self, now: Time, id: &str, out: &mut Out) {
+    /// Somebody who has been silent makes room. Returns those below it.
+    fn evict(&mut self, id: &str, out: &mut Out) -> Orphans {
         let Stance::Reigning(reign) = &self.stance else {
-            return;
+            return Orphans::new();
         };
         if let Some(conn) = reign.registry.conn(id) {
             self.gate.close(conn, Refusal::Evicted, out);
         }
-        self.strike_off(now, id, out);
+        self.take_out(id, out)
     }
 }
 
-fn loops(changes: Changes) -> Loops {
-    match changes.has(Change::Downward) {
-        true => Loops::Never,
-        false => Loops::Allowed,
+/// What places are given by.
+fn terms<'a>(
+    config: &Config,
+    changes: Changes,
+    is_stale: &'a dyn Fn(Time) -> bool,
+    avoid: Option<SocketAddrV4>,
+) -> Terms<'a> {
+    Terms {
+        fan_out: config.fan_out as usize,
+        is_stale,
+        avoid,
+        loops: match changes.has(Change::Downward) {
+            true => Loops::Never,
+            false => Loops::Allowed,
+        },
     }
 }

@@ -1,14 +1,17 @@
 //! What refinery promises, by name, each with its bound as a formula of the settings.
 //!
 //! [`always`] holds the promises of every moment; the rest is promised in quiet. [`cast`] is what is known of the hosts before the
-//! run, [`standing`] what each of them has claimed since.
+//! run, [`standing`] what each of them has claimed since, [`relapses`] what may come undone in quiet.
 
 mod always;
 mod bounds;
 mod cast;
 mod one_master;
 mod registry_true;
+mod relapses;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use super::RefineryNode;

@@ -2,26 +2,27 @@
 
 use super::super::RefineryNode;
 use super::bounds::Terms;
+use super::relapses::Relapses;
 use super::standing::Standings;
 use crate::invariant::{Breach, InQuiet, Judged};
 use crate::protocol::Setup;
 use crate::seen::Seen;
-use crate::time::{Span, Time};
+use crate::time::Time;
 use crate::world::{Group, World};
 
 /// The promise. Where links lose what they carry, one may be held for dead that is not: then there are two, or none, for no longer than
-/// the bound.
+/// the bound, and not again and again.
 #[derive(Clone)]
 pub(super) struct OneMaster {
     standings: Standings,
-    bound: Span,
+    relapses: Relapses,
 }
 
 impl OneMaster {
     pub(super) fn new(setup: &Setup<'_, RefineryNode>) -> Self {
         OneMaster {
             standings: Standings::new(setup),
-            bound: Terms::of(setup).one_master(),
+            relapses: Relapses::new(Terms::of(setup).one_master(), setup.tolerated.loss),
         }
     }
 }
@@ -37,7 +38,8 @@ impl InQuiet<RefineryNode> for OneMaster {
         if chiefs.is_empty() {
             return Ok(Judged::NotConcerned);
         }
-        if self.standings.reign_since(&group.hosts) + self.bound > at {
+        let changes = self.standings.reign_changes(&group.hosts);
+        if self.relapses.excuse(changes, group, at) {
             return Ok(Judged::NotConcerned);
         }
         match self.standings.reigning(&chiefs)[..] {

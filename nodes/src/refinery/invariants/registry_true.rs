@@ -1,29 +1,31 @@
 //! In quiet, the one that reigns knows who is there.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use super::super::RefineryNode;
 use super::bounds::Terms;
+use super::relapses::Relapses;
 use super::standing::Standings;
 use crate::invariant::{Breach, InQuiet, Judged};
 use crate::node::HostId;
 use crate::protocol::Setup;
 use crate::seen::Seen;
-use crate::time::{Span, Time};
+use crate::time::Time;
 use crate::world::{Group, World};
 
 /// The promise, for every master that reigns: two of them are another promise's.
 #[derive(Clone)]
 pub(super) struct RegistryTrue {
     standings: Standings,
-    bound: Span,
+    relapses: Relapses,
 }
 
 impl RegistryTrue {
     pub(super) fn new(setup: &Setup<'_, RefineryNode>) -> Self {
         RegistryTrue {
             standings: Standings::new(setup),
-            bound: Terms::of(setup).registry_true(),
+            relapses: Relapses::new(Terms::of(setup).registry_true(), setup.tolerated.loss),
         }
     }
 }
@@ -37,7 +39,8 @@ impl InQuiet<RefineryNode> for RegistryTrue {
         let [chief] = self.standings.reigning(&group.hosts)[..] else {
             return Ok(Judged::NotConcerned);
         };
-        if self.standings.reign_since(&group.hosts) + self.bound > at {
+        let changes = self.standings.reign_changes(&group.hosts);
+        if self.relapses.excuse(changes, group, at) {
             return Ok(Judged::NotConcerned);
         }
         let name = world.name(chief);
@@ -45,11 +48,11 @@ impl InQuiet<RefineryNode> for RegistryTrue {
         let mut listed = BTreeSet::<HostId>::new();
         // Whoever has come or gone a moment ago may be on its way back.
         let mut recent = BTreeSet::<HostId>::new();
-        for (address, (is_listed, since)) in registry {
+        for (address, (is_listed, changes)) in registry {
             let Some(host) = world.host_at(*address.ip()) else {
                 continue;
             };
-            if *since + self.bound > at {
+            if self.relapses.excuse(iter::once(changes), group, at) {
                 recent.insert(host);
             } else if *is_listed {
                 listed.insert(host);

@@ -5,6 +5,7 @@ use std::net::SocketAddrV4;
 
 use super::super::{RefineryFact, RefineryNode};
 use super::cast::Cast;
+use super::relapses::Changes as When;
 use crate::invariant::Judged;
 use crate::node::HostId;
 use crate::protocol::Setup;
@@ -22,14 +23,14 @@ pub(super) struct Standings {
 /// What one host has claimed since it came up.
 #[derive(Clone, Debug, Default)]
 struct Standing {
-    /// Since when it reigns or does not.
-    reign_since: Time,
+    /// When it began to reign or ceased to.
+    reign_changes: When,
     reigns: bool,
-    /// Since when it has the upstream that it has, or none.
-    upstream_since: Time,
+    /// When it got another upstream, or none.
+    upstream_changes: When,
     upstream: Option<Upstream>,
-    /// By address: whether it has somebody in its registry, and since when.
-    registry: BTreeMap<SocketAddrV4, (bool, Time)>,
+    /// By address: whether it has somebody in its registry, and when it took it in or struck it off.
+    registry: BTreeMap<SocketAddrV4, (bool, When)>,
 }
 
 /// An upstream that a node has claimed.
@@ -65,14 +66,18 @@ impl Standings {
                     RefineryFact::Attached { upstream } => {
                         let host = world.host_at(*upstream.ip());
                         let life = host.map_or(0, |host| world.incarnation(host));
-                        (own.upstream, own.upstream_since) = (Some(Upstream { host, life }), at);
+                        own.upstream = Some(Upstream { host, life });
+                        own.upstream_changes.note(at);
                     }
-                    RefineryFact::Detached { .. } => (own.upstream, own.upstream_since) = (None, at),
+                    RefineryFact::Detached { .. } => {
+                        own.upstream = None;
+                        own.upstream_changes.note(at);
+                    }
                     RefineryFact::Enlisted { address, .. } => {
-                        own.registry.insert(*address, (true, at));
+                        own.lists(*address, true, at);
                     }
                     RefineryFact::StruckOff { address, .. } => {
-                        own.registry.insert(*address, (false, at));
+                        own.lists(*address, false, at);
                     }
                     _ => return Judged::NotConcerned,
                 }
@@ -84,8 +89,8 @@ impl Standings {
 
     fn begin(&mut self, host: HostId, at: Time) {
         self.hosts[host.index()] = Standing {
-            reign_since: at,
-            upstream_since: at,
+            reign_changes: When::since(at),
+            upstream_changes: When::since(at),
             ..Standing::default()
         };
     }
@@ -96,31 +101,39 @@ impl Standings {
         hosts.iter().filter(reigns).copied().collect()
     }
 
-    /// Since when none of some hosts has begun to reign or ceased to.
-    pub(super) fn reign_since(&self, hosts: &[HostId]) -> Time {
+    /// When any of some hosts has begun to reign or ceased to.
+    pub(super) fn reign_changes(&self, hosts: &[HostId]) -> impl Iterator<Item = &When> {
         let chiefs = hosts.iter().filter(|host| self.cast.is_chief(**host));
-        chiefs
-            .map(|host| self.hosts[host.index()].reign_since)
-            .max()
-            .unwrap_or_default()
+        chiefs.map(|host| &self.hosts[host.index()].reign_changes)
     }
 
-    /// The upstream of a node, and since when it has it, or none.
-    pub(super) fn upstream(&self, node: HostId) -> (Option<Upstream>, Time) {
-        let own = &self.hosts[node.index()];
-        (own.upstream, own.upstream_since)
+    /// The upstream of a node, if it has one.
+    pub(super) fn upstream(&self, node: HostId) -> Option<Upstream> {
+        self.hosts[node.index()].upstream
     }
 
-    /// Those who are in a master's registry, and those who were, each with since when.
-    pub(super) fn registry(&self, chief: HostId) -> &BTreeMap<SocketAddrV4, (bool, Time)> {
+    /// When a node got another upstream, or none.
+    pub(super) fn upstream_changes(&self, node: HostId) -> impl Iterator<Item = &When> {
+        std::iter::once(&self.hosts[node.index()].upstream_changes)
+    }
+
+    /// Those who are in a master's registry, and those who were, each with when that changed.
+    pub(super) fn registry(&self, chief: HostId) -> &BTreeMap<SocketAddrV4, (bool, When)> {
         &self.hosts[chief.index()].registry
     }
 }
 
 impl Standing {
+    fn lists(&mut self, address: SocketAddrV4, is_listed: bool, at: Time) {
+        let (listed, changes) = self.registry.entry(address).or_default();
+        *listed = is_listed;
+        changes.note(at);
+    }
+
     fn reign(&mut self, reigns: bool, at: Time) {
         if self.reigns != reigns {
-            (self.reigns, self.reign_since) = (reigns, at);
+            self.reigns = reigns;
+            self.reign_changes.note(at);
         }
     }
 }

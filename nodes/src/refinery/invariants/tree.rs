@@ -4,34 +4,35 @@ use std::collections::BTreeMap;
 
 use super::super::RefineryNode;
 use super::bounds::Terms;
+use super::relapses::Relapses;
 use super::standing::Standings;
 use crate::invariant::{Breach, InQuiet, Judged};
 use crate::node::HostId;
 use crate::protocol::Setup;
 use crate::seen::Seen;
-use crate::time::{Span, Time};
+use crate::time::Time;
 use crate::world::{Group, World};
 
 /// Every node has an upstream that lives. One that has just lost it, as it may where links lose what they carry, has the bound to get
-/// another.
+/// another, and not again and again.
 #[derive(Clone)]
 pub(super) struct LiveUpstream {
     standings: Standings,
-    bound: Span,
+    relapses: Relapses,
 }
 
 /// Every way up ends at the one that reigns, and nobody has more below it than it may.
 #[derive(Clone)]
 pub(super) struct Tree {
     standings: Standings,
-    bound: Span,
+    relapses: Relapses,
 }
 
 impl LiveUpstream {
     pub(super) fn new(setup: &Setup<'_, RefineryNode>) -> Self {
         LiveUpstream {
             standings: Standings::new(setup),
-            bound: Terms::of(setup).live_upstream(),
+            relapses: Relapses::new(Terms::of(setup).live_upstream(), setup.tolerated.loss),
         }
     }
 }
@@ -44,8 +45,9 @@ impl InQuiet<RefineryNode> for LiveUpstream {
     fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach> {
         let mut judged = Judged::NotConcerned;
         for node in concerned(&self.standings, group, world) {
-            let (upstream, since) = self.standings.upstream(node);
-            if since + self.bound > at {
+            let upstream = self.standings.upstream(node);
+            let changes = self.standings.upstream_changes(node);
+            if self.relapses.excuse(changes, group, at) {
                 // It has another one since too short a time to say anything of it.
                 continue;
             }
@@ -73,7 +75,7 @@ impl Tree {
     pub(super) fn new(setup: &Setup<'_, RefineryNode>) -> Self {
         Tree {
             standings: Standings::new(setup),
-            bound: Terms::of(setup).live_upstream(),
+            relapses: Relapses::new(Terms::of(setup).live_upstream(), setup.tolerated.loss),
         }
     }
 }
@@ -87,9 +89,10 @@ impl InQuiet<RefineryNode> for Tree {
         let nodes = concerned(&self.standings, group, world);
         let mut below = BTreeMap::<HostId, Vec<HostId>>::new();
         for node in &nodes {
-            let (upstream, since) = self.standings.upstream(*node);
+            let upstream = self.standings.upstream(*node);
+            let changes = self.standings.upstream_changes(*node);
             if let Some(upstream) = upstream.and_then(|upstream| upstream.live(world))
-                && since + self.bound <= at
+                && !self.relapses.excuse(changes, group, at)
             {
                 below.entry(upstream).or_default().push(*node);
             }
@@ -122,17 +125,19 @@ impl Tree {
         let mut way = vec![node];
         let mut last = node;
         loop {
-            let (upstream, since) = self.standings.upstream(last);
+            let upstream = self.standings.upstream(last);
             let Some(upstream) = upstream.and_then(|upstream| upstream.live(world)) else {
                 // That somebody on the way has none is what the other promise is about.
                 return Ok(());
             };
-            if since + self.bound > at {
+            let changes = self.standings.upstream_changes(last);
+            if self.relapses.excuse(changes, group, at) {
                 return Ok(());
             }
             if self.standings.cast.is_chief(upstream) {
+                let changes = self.standings.reign_changes(&group.hosts);
                 if self.standings.reigning(&group.hosts).contains(&upstream)
-                    || self.standings.reign_since(&group.hosts) + self.bound > at
+                    || self.relapses.excuse(changes, group, at)
                 {
                     return Ok(());
                 }

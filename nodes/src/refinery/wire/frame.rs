@@ -8,7 +8,8 @@ pub const END: &[u8; 5] = b"<EOF>";
 /// What stands between a packet's code and its payload.
 pub const SEPARATOR: &[u8; 2] = b";;";
 
-/// Puts packets together from the bytes of one connection. It holds no more than its limit and what it hands out.
+/// Puts packets together from the bytes of one connection. It holds no more than its limit and what it hands out, in a buffer that is no
+/// larger.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     held: Vec<u8>,
@@ -39,7 +40,7 @@ impl Decoder {
     /// What is wrong with the packet. The connection is worth nothing after that: where the next packet begins is anyone's guess.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Packet>, WireError> {
         let Some(end) = self.find_end(bytes)? else {
-            self.held.extend_from_slice(bytes);
+            self.hold(bytes);
             *bytes = &[];
             return Ok(None);
         };
@@ -50,7 +51,7 @@ impl Decoder {
         if self.held.is_empty() {
             return decode(taken).map(Some);
         }
-        self.held.extend_from_slice(taken);
+        self.hold(taken);
         let packet = decode(&self.held);
         self.held.clear();
         // A long packet is no reason to hold as much for ever.
@@ -61,6 +62,21 @@ impl Decoder {
     /// How many bytes of a packet that is not whole are held.
     pub fn held(&self) -> usize {
         self.held.len()
+    }
+
+    /// How many bytes its buffer has room for.
+    pub fn capacity(&self) -> usize {
+        self.held.capacity()
+    }
+
+    /// Holds more, in a buffer that grows by doubling and never beyond the limit.
+    fn hold(&mut self, bytes: &[u8]) {
+        let needed = self.held.len() + bytes.len();
+        if needed > self.held.capacity() {
+            let room = (2 * needed).min(self.limit).max(needed);
+            self.held.reserve_exact(room - self.held.len());
+        }
+        self.held.extend_from_slice(bytes);
     }
 
     /// How many of the bytes belong to the packet, if they have its end.
@@ -161,6 +177,31 @@ mod tests {
             }
         }
         assert_eq!(refused, Some(WireError::TooLong));
+    }
+
+    #[test]
+    fn its_buffer_is_no_larger_than_the_limit_whatever_the_pieces() {
+        for piece in [1, 7, 64, 600, 1_000, 2_049, 4_095] {
+            let mut decoder = Decoder::new(4_096);
+            let mut whole = vec![b'x'; 4_095];
+            for part in whole.chunks(piece) {
+                assert_eq!(all(&mut decoder, part), Ok(Vec::new()));
+                assert!(decoder.capacity() <= 4_096, "{piece}: {}", decoder.capacity());
+            }
+            assert_eq!(decoder.held(), 4_095);
+            // As long as a packet may be, its end included, and what is left of it is little.
+            whole = format!("conn:alive;;{{\"a\":\"{}\"}}<EOF>", "x".repeat(4_096 - 26)).into_bytes();
+            let mut decoder = Decoder::new(whole.len());
+            for part in whole.chunks(piece) {
+                assert!(all(&mut decoder, part).is_ok());
+                assert!(
+                    decoder.capacity() <= whole.len(),
+                    "{piece}: {}",
+                    decoder.capacity()
+                );
+            }
+            assert!(decoder.held() == 0 && decoder.capacity() <= KEPT);
+        }
     }
 
     #[test]

@@ -26,11 +26,16 @@ pub const NONCE: usize = 16;
 /// How many bytes a proof has.
 pub const MAC: usize = 32;
 
-/// A master's reign: every one has a higher number than all before it. The master opens even ones and the standby odd ones, so
-/// that no two ever open the same. `Original` knows none, which is 0.
+/// A master's reign: every one has a higher number than all before it that its master knows of. The master opens even ones and the standby
+/// odd ones, so that the two never open the same. `Original` knows none, which is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// The last that there is, 2⁵³ − 1. A packet that has a higher one is refused.
+    pub const LAST: Epoch = Epoch((1 << 53) - 1);
+}
 
 /// A packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -370,7 +375,12 @@ fn address(payload: &Object, key: &str) -> Result<Option<SocketAddrV4>, WireErro
 }
 
 fn epoch(payload: &Object) -> Result<Epoch, WireError> {
-    Ok(Epoch(number(payload, "epoch")?.unwrap_or(0)))
+    let epoch = Epoch(number(payload, "epoch")?.unwrap_or(0));
+    if epoch <= Epoch::LAST {
+        Ok(epoch)
+    } else {
+        Err(WireError::Field)
+    }
 }
 
 fn with_epoch(payload: Object, epoch: Epoch) -> Object {
@@ -486,6 +496,22 @@ mod tests {
                 "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"epoch\":\"+1\"}",
                 Field,
             ),
+            // One beyond the last.
+            (
+                "conn:establish",
+                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"epoch\":\"9007199254740992\"}",
+                Field,
+            ),
+            (
+                "auth:ack",
+                "{\"upstream\":\"10.0.0.1:7500\",\"epoch\":\"18446744073709551615\"}",
+                Field,
+            ),
+            (
+                "conn:close",
+                "{\"why\":\"not reigning\",\"epoch\":\"9007199254740992\"}",
+                Field,
+            ),
             ("conn:startAuth", "{\"nonce\":\"00\"}", Field),
             ("auth:start", "{}", Missing),
             ("auth:start", "{\"cert\":{}}", Field),
@@ -505,6 +531,13 @@ mod tests {
         assert_eq!(
             decoded("conn:alive", "{\"mood\":[\"good\"]}"),
             Ok(Packet::Alive(None))
+        );
+        assert_eq!(
+            decoded(
+                "conn:close",
+                "{\"why\":\"not reigning\",\"epoch\":\"9007199254740991\"}"
+            ),
+            Ok(Packet::Close(Some(Why::NotReigning(Epoch::LAST))))
         );
     }
 }

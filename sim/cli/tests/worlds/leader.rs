@@ -76,3 +76,22 @@ fn without_its_mend_what_a_storm_found_breaks_again() {
         }
     }
 }
+
+#[test]
+fn a_file_whose_hosts_may_not_have_the_connections_that_it_takes_is_refused() {
+    let complaints = |streams: &str| {
+        let text = format!(
+            r#"Scenario(
+    protocol: "leader",
+    hosts: [(name: "p1..p199", role: Peer), (name: "s", role: Starter)],
+    network: (latency: Constant("2ms"){streams}),
+)"#
+        );
+        let file = ScenarioFile::parse("many.ron", text).expect("the file is a scenario");
+        let prepared = registered::<Leader>().prepare(&file, "Hardened");
+        prepared.err().map(|complaints| format!("{complaints:?}"))
+    };
+    let refused = complaints("").expect("eleven connections to each of 199 others do not fit into 1 024");
+    assert!(refused.contains("11 connections to each of 199 others"), "{refused}");
+    assert_eq!(complaints(", streams: (connections: 3000)"), None);
+}

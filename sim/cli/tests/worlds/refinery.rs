@@ -271,3 +271,22 @@ fn what_a_storm_found_is_mended_and_breaks_again_without_its_mend() {
         assert_eq!(violated.as_deref(), Some(*promise), "{name} without its mend");
     }
 }
+
+#[test]
+fn a_file_whose_hosts_may_not_have_the_connections_that_it_takes_is_refused() {
+    let complaints = |streams: &str| {
+        let text = format!(
+            r#"Scenario(
+    protocol: "refinery",
+    hosts: [(name: "m", role: Master), (name: "n1..n600", role: Node("crusher"))],
+    network: (latency: Constant("2ms"){streams}),
+)"#
+        );
+        let file = ScenarioFile::parse("many.ron", text).expect("the file is a scenario");
+        let prepared = registered::<Refinery>().prepare(&file, "Hardened");
+        prepared.err().map(|complaints| format!("{complaints:?}"))
+    };
+    let refused = complaints("").expect("600 nodes and 512 strangers do not fit into 1 024");
+    assert!(refused.contains("connections of 600 who belong here"), "{refused}");
+    assert_eq!(complaints(", streams: (connections: 2000)"), None);
+}
