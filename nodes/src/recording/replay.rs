@@ -65,6 +65,17 @@ impl Replay {
     pub fn is_empty(&self) -> bool {
         self.inputs + self.skipped == 0 && self.difference.is_none() && self.panicked.is_none()
     }
+
+    /// Whether the recording is damaged, so that nobody knows how much of it was not replayed.
+    pub fn is_damaged(&self) -> bool {
+        matches!(
+            self.ended,
+            Ended::CutOff {
+                why: CutWhy::Damaged,
+                ..
+            }
+        )
+    }
 }
 
 /// How a recording ends.

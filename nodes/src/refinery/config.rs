@@ -301,6 +301,12 @@ impl Config {
         let address = self.address.ok_or("it does not know its own address")?;
         match role {
             Role::Node(_) if self.masters.is_empty() => Err("it does not know a master".to_owned()),
+            Role::Node(_) if self.masters.contains(&address) => {
+                Err(format!("{address} is its own address, and cannot be a master's"))
+            }
+            Role::Standby if self.masters.iter().all(|master| *master == address) => {
+                Err("it does not know a master but itself".to_owned())
+            }
             Role::Node(kind) if !(1..=MAX_NAME).contains(&kind.len()) => {
                 Err(format!("its type has {} bytes", kind.len()))
             }

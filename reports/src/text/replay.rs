@@ -20,6 +20,10 @@ pub fn replay(file: &str, replay: &Replay, notes: &[String], look: &Look) -> Str
             look.paint(Ink::Doubtful, "?"),
             look.paint(Ink::Doubtful, "holds no input"),
         ),
+        None if replay.is_damaged() => (
+            look.paint(Ink::Doubtful, "?"),
+            look.paint(Ink::Doubtful, "identical as far as it can be read"),
+        ),
         None => (look.paint(Ink::Good, "✓"), look.paint(Ink::Good, "identical")),
         Some(difference) => {
             let text = format!("differs at input {}", grouped(difference.input));

@@ -17,7 +17,7 @@ use squall_stage::{Staged, staged};
 use crate::args::{Command, Typed};
 use crate::exit::Exit;
 use crate::node::{Living, living};
-use crate::session::{Colours, Reader, Session, Surroundings};
+use crate::session::{Colours, Leaves, Reader, Session, Surroundings};
 use crate::{ask, check, compare, live, manual, node, replay, run, sweep};
 
 /// A program that runs the scenarios of its protocols.
@@ -64,10 +64,16 @@ impl App {
     /// reports those that are done, the second stops at once.
     pub fn main(self) -> ExitCode {
         static STOP: AtomicBool = AtomicBool::new(false);
-        let stop_between_runs = || {
+        let stop_between_runs = |leaves: Leaves| {
             // Without the handler Ctrl-C stops at once, which is no reason not to begin.
-            let _ = ctrlc::set_handler(|| {
+            let _ = ctrlc::set_handler(move || {
                 if STOP.swap(true, Ordering::Relaxed) {
+                    if leaves == Leaves::LiveRuns {
+                        let _ = writeln!(
+                            io::stderr(),
+                            "stopped at once; `squall live --clean`, with the same --folder, ends what is left of live runs"
+                        );
+                    }
                     std::process::exit(Exit::Interrupted.code().into());
                 }
                 let _ = writeln!(
@@ -116,7 +122,7 @@ impl App {
             stderr: Reader::Other,
             colours: Colours::Unwanted,
             stop: &never,
-            stop_between_runs: &|| {},
+            stop_between_runs: &|_| {},
         };
         self.run_in(&words, stdout, stderr, surroundings)
     }
@@ -133,8 +139,12 @@ impl App {
         let typed = Typed::read(&session.program, &self.runners, &self.doors, words);
         // A live node takes signals in its own way; one who asks it something stops at once.
         let takes_signals = |typed: &Typed| matches!(typed.command, Command::Node(_) | Command::Ask(_));
+        let leaves = match &typed {
+            Ok(typed) if matches!(typed.command, Command::Live(_) | Command::Compare(_)) => Leaves::LiveRuns,
+            _ => Leaves::Nothing,
+        };
         if !typed.as_ref().is_ok_and(takes_signals) {
-            (session.surroundings.stop_between_runs)();
+            (session.surroundings.stop_between_runs)(leaves);
         }
         let done = match typed {
             Err(error) => return help_or_usage(&error, &mut session),

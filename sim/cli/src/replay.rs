@@ -45,13 +45,13 @@ pub(crate) fn replay(
                 let is_identical = replayed.difference.is_none() && !replayed.is_empty();
                 if replayed.difference.is_some() {
                     session.came_to(Exit::Otherwise);
-                } else if replayed.is_empty() {
-                    // Nothing was held against anything.
+                } else if replayed.is_empty() || replayed.is_damaged() {
+                    // Nothing was held against anything, or nobody knows how much was not.
                     session.came_to(Exit::Unknown);
                 }
-                let is_damaged = matches!(replayed.ended, Ended::CutOff { .. });
+                let is_cut_off = matches!(replayed.ended, Ended::CutOff { .. });
                 let beyond = beyond(args, &replayed);
-                if args.says.quiet && is_identical && !is_damaged && beyond.is_none() {
+                if args.says.quiet && is_identical && !is_cut_off && beyond.is_none() {
                     continue;
                 }
                 let notes: Vec<String> = beyond

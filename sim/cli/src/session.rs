@@ -37,8 +37,16 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) colours: Colours,
     /// True once Ctrl-C was pressed, since it was asked that it be.
     pub(crate) stop: &'a AtomicBool,
-    /// Asks that Ctrl-C set that.
-    pub(crate) stop_between_runs: &'a dyn Fn(),
+    /// Asks that Ctrl-C set that, and that a second one stop at once, which may leave something behind.
+    pub(crate) stop_between_runs: &'a dyn Fn(Leaves),
+}
+
+/// What a command that is stopped at once may leave behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    Nothing,
+    /// Folders and namespaces of live runs.
+    LiveRuns,
 }
 
 /// Who reads a stream.

@@ -33,16 +33,9 @@ pub(super) fn header(kind: Kind, bytes: &[u8]) -> [u8; HEADER] {
     header
 }
 
-/// Takes the header off what was read, or says what is wrong with it.
-pub(super) fn opened(kind: Kind, mut file: Vec<u8>) -> Result<Vec<u8>, String> {
-    let Some((header, bytes)) = file.split_first_chunk::<HEADER>() else {
-        return Err(format!(
-            "it is {} bytes long, and {HEADER} stand ahead of everything that is written",
-            file.len()
-        ));
-    };
+/// How many bytes were written behind a header, or what is wrong with it.
+pub(super) fn announced(kind: Kind, header: &[u8; HEADER]) -> Result<u64, String> {
     let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| header[at + i]));
-    let long = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| header[at + i]));
     if header[..8] != MAGIC {
         return Err("it does not begin as a durable file of a node does".to_owned());
     }
@@ -55,18 +48,37 @@ pub(super) fn opened(kind: Kind, mut file: Vec<u8>) -> Result<Vec<u8>, String> {
     if word(12) != kind as u32 {
         return Err("it is a durable file of another kind".to_owned());
     }
-    if long(16) != bytes.len() as u64 {
-        return Err(format!(
-            "{} bytes were written, and {} are there",
-            long(16),
-            bytes.len()
-        ));
+    Ok(long(header, 16))
+}
+
+/// Takes the header off what was read, or says what is wrong with it.
+pub(super) fn opened(kind: Kind, mut file: Vec<u8>) -> Result<Vec<u8>, String> {
+    let Some((header, bytes)) = file.split_first_chunk::<HEADER>() else {
+        return Err(too_short(file.len() as u64));
+    };
+    let announced = announced(kind, header)?;
+    if announced != bytes.len() as u64 {
+        return Err(of_another_length(announced, bytes.len() as u64));
     }
-    if long(24) != checksum(header, bytes) {
+    if long(header, 24) != checksum(header, bytes) {
         return Err("its checksum is not that of its bytes".to_owned());
     }
     file.drain(..HEADER);
     Ok(file)
+}
+
+/// What is wrong with a file that is no longer than this.
+pub(super) fn too_short(length: u64) -> String {
+    format!("it is {length} bytes long, and {HEADER} stand ahead of everything that is written")
+}
+
+/// What is wrong with a file that has another number of bytes behind its header than this says.
+pub(super) fn of_another_length(announced: u64, there: u64) -> String {
+    format!("{announced} bytes were written, and {there} are there")
+}
+
+fn long(header: &[u8; HEADER], at: usize) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|i| header[at + i]))
 }
 
 /// Over all of the header but the checksum, and the bytes.

@@ -1,13 +1,13 @@
 //! The data folder of a live node: locked by one process, and its files replaced whole.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use squall_nodes::DiskAtBoot;
 
-use super::envelope::{Kind, header, opened};
+use super::envelope::{self, HEADER, Kind, announced, header, of_another_length, too_short};
 use super::lives::Lives;
 use super::owner::Owner;
 use super::{Found, Kept};
@@ -338,16 +338,41 @@ fn lives(folder: &Path) -> Result<Option<Lives>, LiveError> {
 /// What a file holds; `None` when it is not there.
 fn read(folder: &Path, name: &str, kind: Kind) -> Result<Option<Vec<u8>>, LiveError> {
     let file = folder.join(name);
-    match fs::read(&file) {
-        Ok(bytes) => opened(kind, bytes)
-            .map(Some)
-            .map_err(|what| LiveError::Damaged { file, what }),
+    match whole(&file, kind) {
+        Ok(Ok(bytes)) => Ok(Some(bytes)),
+        Ok(Err(what)) => Err(LiveError::Damaged { file, what }),
         Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
         Err(why) => Err(LiveError::Folder {
             folder: folder.to_owned(),
             why: format!("{name} cannot be read: {why}"),
         }),
     }
+}
+
+/// What a file holds, or what is wrong with it. Nothing is read of a device, nor of a file that has more bytes than it says.
+fn whole(file: &Path, kind: Kind) -> io::Result<Result<Vec<u8>, String>> {
+    // Before it is opened, which may wait for ever where it is a pipe.
+    let about = fs::metadata(file)?;
+    if !about.is_file() {
+        return Ok(Err("it is no regular file".to_owned()));
+    }
+    let mut opened = File::open(file)?;
+    let mut header = [0; HEADER];
+    if about.len() < HEADER as u64 {
+        return Ok(Err(too_short(about.len())));
+    }
+    opened.read_exact(&mut header)?;
+    let announced = match announced(kind, &header) {
+        Ok(announced) => announced,
+        Err(what) => return Ok(Err(what)),
+    };
+    let there = about.len() - HEADER as u64;
+    if announced != there {
+        return Ok(Err(of_another_length(announced, there)));
+    }
+    let mut bytes = header.to_vec();
+    opened.take(there).read_to_end(&mut bytes)?;
+    Ok(envelope::opened(kind, bytes))
 }
 
 /// Whose a folder was that a node has taken on purpose.

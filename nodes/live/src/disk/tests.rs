@@ -389,3 +389,36 @@ fn a_life_that_does_not_begin_leaves_no_folder_that_was_not_there() {
     life(&folder, &[]);
     assert_eq!(life(&folder, &[]).0.incarnation, 1);
 }
+
+#[test]
+fn what_is_no_file_or_longer_than_it_says_is_not_read() {
+    let there = tempfile::tempdir().unwrap();
+    for (name, number) in [("state", 0), ("owner", 1), ("incarnation", 2)] {
+        let folder = there.path().join(number.to_string());
+        life(&folder, &[b"one"]);
+        let file = folder.join(name);
+        let kept = fs::read(&file).unwrap();
+
+        // As much as there may be on a disk, and none of it written: reading it would take all memory.
+        fs::File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_len(1 << 42)
+            .unwrap();
+        assert!(
+            refused(&folder).contains("are there"),
+            "{name}: {}",
+            refused(&folder)
+        );
+
+        fs::remove_file(&file).unwrap();
+        symlink("/dev/zero", &file).unwrap();
+        let told = refused(&folder);
+        assert!(told.contains("it is no regular file"), "{name}: {told}");
+
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, kept).unwrap();
+        assert_eq!(life(&folder, &[]).0.state.as_deref(), Some(&b"one"[..]));
+    }
+}

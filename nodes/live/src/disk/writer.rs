@@ -42,7 +42,9 @@ impl Writer {
 
 fn write_all(folder: &mut Folder, taken: &Receiver<Vec<u8>>, done: &mpsc::Sender<Written>) {
     while let Ok(bytes) = taken.recv() {
-        let written = folder.persist(&bytes).map_err(|why| why.to_string());
+        let written = folder
+            .persist(&bytes)
+            .map_err(|why| format!("{}: {why}", folder.state().display()));
         if done.blocking_send(written).is_err() {
             return;
         }

@@ -58,11 +58,10 @@ impl<N: Node> Host<N> {
         let at = self.tick();
         let name = fact.name();
         match N::Fact::ROUTINE.contains(&name) {
-            false => tracing::info!(fact = name, "claims"),
-            true => tracing::debug!(fact = name, "claims"),
+            false => tracing::info!(fact = name, says = ?fact, "claims"),
+            // It may be large, and come often.
+            true => tracing::debug!(fact = name, says = ?fact, "claims"),
         }
-        // It may be large, and come often.
-        tracing::debug!(fact = name, says = ?fact, "in full");
         if self.teller.is_heard() {
             self.teller.tell::<N>(&Line::Fact {
                 at,

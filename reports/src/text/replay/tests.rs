@@ -61,6 +61,8 @@ fn how_a_recording_ends_is_told_unless_the_node_stopped() {
     ] {
         let text = told(&Replay { ended, ..identical() });
         assert!(text.contains(says), "{says}\n{text}");
+        // Of what is damaged nobody knows how much was there; a node that was killed had not written more.
+        assert_eq!(text.starts_with('?'), says == "it is damaged", "{text}");
     }
 }
 

@@ -170,7 +170,7 @@ fn typed(twin: Twin, scenario: &str, words: &[&str], stop: &AtomicBool) -> Done 
             stderr: Reader::Other,
             colours: Colours::Unwanted,
             stop,
-            stop_between_runs: &|| {},
+            stop_between_runs: &|_| {},
         },
     );
     let stages: [Box<dyn Staged>; 1] = [Box::new(twin)];

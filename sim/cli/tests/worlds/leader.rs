@@ -92,6 +92,9 @@ fn a_file_whose_hosts_may_not_have_the_connections_that_it_takes_is_refused() {
         prepared.err().map(|complaints| format!("{complaints:?}"))
     };
     let refused = complaints("").expect("eleven connections to each of 199 others do not fit into 1 024");
-    assert!(refused.contains("11 connections to each of 199 others"), "{refused}");
+    assert!(
+        refused.contains("11 connections to each of 199 others"),
+        "{refused}"
+    );
     assert_eq!(complaints(", streams: (connections: 3000)"), None);
 }

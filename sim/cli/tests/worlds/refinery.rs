@@ -287,6 +287,9 @@ fn a_file_whose_hosts_may_not_have_the_connections_that_it_takes_is_refused() {
         prepared.err().map(|complaints| format!("{complaints:?}"))
     };
     let refused = complaints("").expect("600 nodes and 512 strangers do not fit into 1 024");
-    assert!(refused.contains("connections of 600 who belong here"), "{refused}");
+    assert!(
+        refused.contains("connections of 600 who belong here"),
+        "{refused}"
+    );
     assert_eq!(complaints(", streams: (connections: 2000)"), None);
 }
