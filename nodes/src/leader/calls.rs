@@ -42,8 +42,10 @@ enum State {
 }
 
 impl Calls {
+    /// How many are open.
     pub(super) fn count(&self) -> usize {
-        self.open.len()
+        let is_open = |request: &&Request| request.state == State::Open;
+        self.open.iter().filter(is_open).count()
     }
 
     pub(super) fn any_open(&self) -> bool {
@@ -80,7 +82,7 @@ impl Peer {
             };
             return self.answer(call, answer, out);
         }
-        if self.calls.open.len() >= MOST_OPEN {
+        if self.calls.count() >= MOST_OPEN {
             return self.answer(call, Answer::Busy, out);
         }
         if !self.is_hardened() {
@@ -219,7 +221,9 @@ impl Peer {
         }
         self.hear_of(now, term, out);
         // Hearing of it may have made this node lead, and answer.
-        let asked = match self.changes.has(Change::Once) {
+        // What is made once is answered once.
+        let is_answered_once = self.changes.has(Change::Once) || !self.changes.has(Change::Retry);
+        let asked = match is_answered_once {
             true => self.calls.close(number),
             false => self.calls.mark_answered(number),
         };

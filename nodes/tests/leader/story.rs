@@ -72,3 +72,23 @@ fn hardened_goes_on_by_itself_and_answers_what_was_in_flight() {
     world.assert_held();
     assert_eq!(world.story(2).last(), Some(&"following"));
 }
+
+#[test]
+fn what_was_answered_is_open_no_more() {
+    for rules in ["Original", "Hardened"] {
+        let mut world = brisk(rules, 2, 1, |_| ());
+        world.run(2_000);
+        let calls: Vec<_> = (0..100)
+            .map(|nth| world.ask_in(50 * nth, 0, Command::Calc(format!("{nth}+1"))))
+            .collect();
+        world.run(10_000);
+        for call in calls {
+            let answers = world.answers_to(call);
+            assert!(
+                matches!(answers[..], [Answer::Calculated { .. }]),
+                "{rules}: {answers:?}"
+            );
+        }
+        world.assert_held();
+    }
+}
