@@ -324,9 +324,9 @@ impl Config {
         let address = self.address.ok_or("it does not know its own address")?;
         match role {
             Role::Client if self.server.is_none() => Err("it does not know a server".to_owned()),
-            Role::Client if self.server == Some(address) => {
-                Err(format!("{address} is its own address, and cannot be its server's"))
-            }
+            Role::Client if self.server == Some(address) => Err(format!(
+                "{address} is its own address, and cannot be its server's"
+            )),
             Role::Peer if !self.members.contains(&address) => {
                 Err(format!("{address} is not among the members"))
             }

@@ -247,3 +247,23 @@ fn the_log_says_as_much_as_it_is_to() {
     let (status, log) = node.end();
     assert!(status.success() && !log.contains("INFO"), "{log}");
 }
+
+#[test]
+fn a_node_that_is_to_turn_to_itself_is_refused() {
+    for words in [
+        &["hac", "client", "127.0.0.1", "7162", "7162"][..],
+        &["refinery", "node", "n1", "crusher", "127.0.0.1", "7571", "7571"],
+        &["refinery", "standby", "7561", "127.0.0.1", "7561"],
+        &["leader", "start", "s", "7581", "127.0.0.1", "7581"],
+    ] {
+        for check in [&[][..], &["--check"]] {
+            let (code, stdout, stderr) = ended(&[&["node"], words, check].concat());
+            assert_eq!(code, Some(2), "{words:?}: {stdout}{stderr}");
+            let told = stdout + &stderr;
+            assert!(
+                told.contains("itself") || told.contains("its own address"),
+                "{told}"
+            );
+        }
+    }
+}
