@@ -472,6 +472,9 @@ where
                 message,
                 "name its address, `server: \"10.0.0.1:7101\"`; in a scenario, a host with role Server will do",
             ));
+        } else if host.config.server == host.config.address {
+            let message = format!("{} has its own address for its server's", host.name);
+            misfits.push(misfit(index, "server", message, "name the address of the server"));
         }
     }
 }

@@ -456,9 +456,11 @@ where
             host.config.masters = masters.clone();
         }
         let known = &host.config.masters;
+        let is_own = |master: &SocketAddrV4| Some(*master) == host.config.address;
         let message = match host.role {
             Role::Master => continue,
-            Role::Standby if known.len() < 2 => "has no master to follow",
+            Role::Standby if known.len() < 2 || known.iter().all(is_own) => "has no master to follow",
+            Role::Node(_) if known.iter().any(is_own) => "has its own address for a master's",
             Role::Node(_) | Role::Adversary(_) if known.is_empty() => "has no master to dial",
             _ => continue,
         };

@@ -278,7 +278,7 @@ fn a_durable_file_that_is_not_what_was_written_is_left_as_it_is() {
     // What is no file at all.
     fs::remove_file(data.join("state")).expect("it is there");
     fs::create_dir(data.join("state")).expect("a folder");
-    assert_refused(squall(), &file, &[], &["state cannot be read: Is a directory"]);
+    assert_refused(squall(), &file, &[], &["state is damaged: it is no regular file"]);
 }
 
 #[test]

@@ -451,9 +451,9 @@ fn ten_thousand_connections_from_one_peer_cost_no_honest_node_its_own() {
         over + refused > 9_000,
         "{over} were closed, {refused} got nowhere"
     );
-    // By the node itself, of those that its host let pass. Of a crowd it claims the 8th, the 16th and so on.
+    // By the node itself, of those that its host let pass. Of a crowd it claims the first four, the 8th, the 16th and so on: so many were 64.
     let told = status(cluster.master());
-    assert!(told["claims"]["closed"].as_u64() > Some(20), "{}", told["claims"]);
+    assert!(told["claims"]["closed"].as_u64() >= Some(8), "{}", told["claims"]);
     cluster.assert_nobody_was_lost();
     // Those that are still there have not been let in in time.
     assert!(kept.iter().all(is_closed), "a stranger was let stay");
