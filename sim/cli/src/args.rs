@@ -218,8 +218,8 @@ pub(crate) struct NodeArgs {
     /// The log, on stderr, of which nobody has to read anything; what finds no room is lost, and counted: text for people, or one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) log: Format,
-    /// What the log says: what the node claims is `info` by its name, and `debug` in full; what it claims again and again while all is
-    /// well, and datagrams that the link policy drops, are `debug` [default: info; warn where there is a terminal]
+    /// What the log says: what the node claims is `info`; what it claims again and again while all is well, and datagrams that the link
+    /// policy drops, are `debug` [default: info; warn where there is a terminal]
     #[arg(long, value_name = "LEVEL", value_enum)]
     pub(crate) log_level: Option<Level>,
     /// Whether a person types at the node what it is asked, a line each, such as `status`, and is shown what it answers and claims
