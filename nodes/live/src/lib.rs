@@ -30,6 +30,7 @@ mod host;
 pub mod line;
 pub mod outside;
 pub mod policy;
+mod private;
 pub mod record;
 mod rehearsal;
 pub mod request;

@@ -1,6 +1,6 @@
 //! Writes lines to whoever attends a node, and to a file of its own.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use squall_nodes::Node;
 
 use crate::error::LiveError;
 use crate::line::Line;
+use crate::private;
 
 /// Where lines are told to. They are kept until they are [flushed](Teller::flush), which costs one write for all of them.
 pub(crate) struct Teller {
@@ -26,7 +27,7 @@ impl Teller {
         file: Option<&Path>,
     ) -> Result<Self, LiveError> {
         let open = |path: &Path| {
-            let file = OpenOptions::new().append(true).create(true).open(path);
+            let file = private::options().append(true).open(path);
             file.map_err(|why| LiveError::Lines {
                 file: path.to_owned(),
                 why,

@@ -261,9 +261,10 @@ pub(crate) struct AskArgs {
     /// The node's control socket
     #[arg(value_name = "SOCKET")]
     pub(crate) socket: PathBuf,
-    /// A command of the node's protocol, as scenarios write it; without one, the node's whole status is printed
+    /// A command of the node's protocol, as it is typed at a terminal, `calc 1+1`, or as scenarios write it, `'Calc("1+1")'`; without one,
+    /// the node's whole status is printed
     #[arg(value_name = "COMMAND")]
-    pub(crate) command: Option<String>,
+    pub(crate) command: Vec<String>,
     /// How long to wait for it
     #[arg(long, value_name = "SPAN", default_value = "2s", value_parser = crate::node::span)]
     pub(crate) timeout: Span,

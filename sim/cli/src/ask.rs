@@ -27,20 +27,19 @@ pub(crate) fn ask(
         Ok(status) => status,
         Err(error) => return came_to(error, args, session),
     };
-    let Some(written) = &args.command else {
+    let written = args.command.join(" ");
+    if written.is_empty() {
         return session.say(&match args.format {
             Format::Json => format!("{status}\n"),
             Format::Text => format!("{status:#}\n"),
         });
-    };
+    }
     let protocol = status["protocol"].as_str().unwrap_or_default();
     let door = doors.iter().find(|door| door.name() == protocol);
     let door = door.ok_or_else(|| {
         anyhow!("{socket}: this program does not know the protocol `{protocol}` of the node")
     })?;
-    let command = door
-        .command(written)
-        .map_err(|why| anyhow!("`{written}` is no command of {protocol}: {why}"))?;
+    let command = door.command(&written).map_err(anyhow::Error::msg)?;
     if let Err(error) = client.call(&command) {
         return came_to(error, args, session);
     }

@@ -291,6 +291,11 @@ impl Compared<'_> {
             true => junit.stopped(prepared.scenario(), rules),
             false => junit.compared(&comparison, &made),
         });
+        let (simulated, live) = (&comparison.runs.simulated, &comparison.runs.live);
+        if was_stopped && (simulated.is_empty() || live.is_empty()) {
+            // Of one world alone there is nothing to compare.
+            return Ok(());
+        }
         let told = match self.args.says.format {
             Format::Text => {
                 let columns = squall_reports::look::Columns::default();

@@ -239,7 +239,8 @@ pub(crate) fn read_text(path: &Path) -> Result<(String, String), Complaints> {
 
 pub(crate) fn too_large(name: &str) -> Complaints {
     let hint =
-        "a scenario fits in 1 MiB; ranges such as `\"c1..c100\"` and `Every(…)` keep it short".to_owned();
+        "a file fits in 1 MiB; in a scenario, ranges such as `\"c1..c100\"` and `Every(…)` keep it short"
+            .to_owned();
     Complaints::about_all(name, "larger than 1 MiB".to_owned(), Some(hint))
 }
 

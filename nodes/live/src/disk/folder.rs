@@ -1,6 +1,6 @@
 //! The data folder of a live node: locked by one process, and its files replaced whole.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::lives::Lives;
 use super::owner::Owner;
 use super::{Found, Kept};
 use crate::error::{LiveError, about_folder};
+use crate::private;
 use crate::whose::Holder;
 
 /// What the node persisted last.
@@ -51,7 +52,7 @@ impl Folder {
         let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
         let mut made: Vec<PathBuf> = path.ancestors().take_while(missing).map(Path::to_owned).collect();
         made.reverse();
-        if let Err(why) = fs::create_dir_all(path) {
+        if let Err(why) = private::create_dir_all(path) {
             return Err(cannot(about_folder(&why)));
         }
         let lock = lock(path)?;
@@ -149,7 +150,7 @@ impl Folder {
     }
 
     fn write(path: &Path, header: &[u8], bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create(path)?;
+        let mut file = private::create(path)?;
         file.write_all(header)?;
         file.write_all(bytes)?;
         file.sync_all()
@@ -157,7 +158,7 @@ impl Folder {
 
     /// Notes that the state is gone, for the next boot.
     fn mark_wiped(&self) -> Result<(), LiveError> {
-        File::create(self.path.join(WIPED))
+        private::create(&self.path.join(WIPED))
             .and_then(|_| self.folder.sync_all())
             .map_err(|why| self.cannot_be_written(&why))
     }
@@ -220,9 +221,7 @@ fn lock(folder: &Path) -> Result<File, LiveError> {
         why,
     };
     let path = folder.join(LOCK);
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
+    let lock = private::options()
         .truncate(false)
         .open(&path)
         .map_err(|why| cannot(format!("it cannot be written to: {why}")))?;

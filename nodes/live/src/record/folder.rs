@@ -9,6 +9,7 @@ use squall_nodes::recording;
 use super::frame;
 use super::recorder::RecordError;
 use crate::error::about_folder;
+use crate::private;
 use crate::settings::{Record, WhenFull};
 use crate::whose::Holder;
 
@@ -52,9 +53,9 @@ impl Folder {
             path: path.to_owned(),
             why,
         };
-        fs::create_dir_all(path).map_err(|why| refused(about_folder(&why)))?;
+        private::create_dir_all(path).map_err(|why| refused(about_folder(&why)))?;
         let held = path.join(Folder::LOCK);
-        let lock = File::create(&held).map_err(|why| refused(why.to_string()))?;
+        let lock = private::create(&held).map_err(|why| refused(why.to_string()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Folder {
                 path: path.to_owned(),

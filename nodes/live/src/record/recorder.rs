@@ -11,6 +11,7 @@ use super::folder::{Folder, Turn};
 use super::frame;
 use super::head::Head;
 use crate::error::LiveError;
+use crate::private;
 use crate::run::{Boot, Recorder};
 use crate::settings::{Record, Settings};
 use crate::status::{Gauge, Recording};
@@ -278,7 +279,7 @@ impl Flight {
 
 /// Writes the beginning of a recording to one place and moves it to the other: it appears with its head or not at all.
 fn begin_file(from: &Path, to: &Path, beginning: &[u8]) -> io::Result<File> {
-    let written = File::create(from).and_then(|mut file| {
+    let written = private::create(from).and_then(|mut file| {
         file.write_all(beginning)?;
         fs::rename(from, to)?;
         Ok(file)

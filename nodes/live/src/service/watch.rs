@@ -113,7 +113,11 @@ fn tell(before: &Status, now: &Status) {
     }
     let stalls = now.stalls.count.saturating_sub(before.stalls.count);
     if stalls > 0 {
-        tracing::warn!(stalls, longest = %now.stalls.longest, "the node was kept from running since the last look");
+        tracing::warn!(
+            stalls,
+            longest_ms = now.stalls.longest.as_nanos() / 1_000_000,
+            "the node was kept from running since the last look"
+        );
     }
     match (&before.recording, &now.recording) {
         (Recording::On { .. }, Recording::Full { bytes }) => {

@@ -13,13 +13,12 @@ use squall_live::disk::{self, Before, Owner};
 use squall_live::settings::{Attendance, Bounds, Record, Streams, Tls, WhenFull};
 use squall_live::{Around, Backlog, Ended, Screen, Service, Settings, Stop, Terminal};
 use squall_nodes::{Node, Outside, Placed, Protocol, ron_options};
-use squall_reports::look::listed;
 use squall_sim::deployment::{
     self, Deployment, DeploymentFile, LONGEST_SOCKET, Over, Recording, Unstartable,
 };
 use squall_sim::scenario::Complaints;
 
-use super::words::{Words, commands};
+use super::words::{Words, command};
 
 /// A protocol whose nodes can live.
 pub(crate) trait Living: Send + Sync {
@@ -40,7 +39,7 @@ pub(crate) trait Living: Send + Sync {
         outside: &dyn Outside,
     ) -> Result<Box<dyn Deployed>, Unstartable>;
 
-    /// A command as files write it, as requests have it; why it is none, otherwise.
+    /// A command as people type it or as files write it, as requests have it; why it is none, otherwise.
     fn command(&self, written: &str) -> Result<Value, String>;
 
     /// An answer of a reply, as files would write it.
@@ -135,16 +134,7 @@ impl<P: Protocol> Living for Of<P> {
     }
 
     fn command(&self, written: &str) -> Result<Value, String> {
-        type Command<P> = <<P as Protocol>::Node as Node>::Command;
-        let can = || match commands::<P>() {
-            [] => "it cannot be asked anything".to_owned(),
-            known => format!("it can be asked {}", listed(known)),
-        };
-        let command: Command<P> = ron_options().from_str(written).map_err(|why| match why.code {
-            ron::Error::NoSuchEnumVariant { .. } => can(),
-            other => format!("{other}; {}", can()),
-        })?;
-        serde_json::to_value(&command).map_err(|why| why.to_string())
+        serde_json::to_value(command::<P>(written)?).map_err(|why| why.to_string())
     }
 
     fn answer(&self, answer: &Value) -> String {

@@ -21,7 +21,7 @@ impl<P: Protocol> Words<P> {
 }
 
 /// What its nodes can be asked, by the names that files have for it.
-pub(super) fn commands<P: Protocol>() -> &'static [&'static str] {
+fn commands<P: Protocol>() -> &'static [&'static str] {
     // Whoever reads an enum says which words there are when it is none of them.
     match ron_options().from_str::<CommandOf<P>>("none_of_them") {
         Err(SpannedError {
@@ -53,7 +53,7 @@ impl<P: Protocol> Tongue<P::Node> for Words<P> {
 }
 
 /// The command that was typed, or why it is none.
-fn command<P: Protocol>(typed: &str) -> Result<CommandOf<P>, String> {
+pub(super) fn command<P: Protocol>(typed: &str) -> Result<CommandOf<P>, String> {
     let read = |written: &str| ron_options().from_str::<CommandOf<P>>(written);
     if let Ok(command) = read(typed) {
         return Ok(command);

@@ -58,6 +58,14 @@ fn a_command_is_answered_in_the_words_of_files_or_as_json() {
         (Some("hac"), Some("Server"))
     );
     assert_eq!(status["answer"]["Status"]["id"], 1);
+    // As people type it.
+    let (code, stdout, stderr) = ended(&["ask", &socket, "status"]);
+    assert!(code == Some(0) && stdout.contains("standing"), "{stdout}{stderr}");
+    let (code, _, stderr) = ended(&["ask", &socket, "status", "now"]);
+    assert!(
+        code == Some(2) && stderr.contains("`status` is all there is to it"),
+        "{stderr}"
+    );
     let (code, stdout, _) = ended(&["ask", &socket, "Status", "--all", "--timeout", "300ms"]);
     assert_eq!(
         (code, stdout.matches("standing").count()),
@@ -72,7 +80,7 @@ fn nobody_and_no_command_are_told() {
     let (_node, socket) = server(&folder);
     let (code, _, stderr) = ended(&["ask", &socket, "Statsu"]);
     assert!(
-        code == Some(2) && stderr.contains("`Statsu` is no command of hac: it can be asked Status"),
+        code == Some(2) && stderr.contains("`Statsu` is no command of hac; `status` is"),
         "{stderr}"
     );
     let (code, _, stderr) = ended(&["ask", &folder.at("none.sock"), "Status"]);

@@ -17,9 +17,14 @@ fn the_unit_is_one_that_systemd_takes_and_runs_what_the_program_takes() {
     let folder = Folder::new();
     let at = address();
     let node = format!("Node(protocol: \"hac\", name: \"c1\", role: Server, address: \"{at}\")");
-    folder.file("c1.ron", &node);
+    let handed = text
+        .lines()
+        .find_map(|line| line.strip_prefix("LoadCredential="))
+        .and_then(|line| line.split_once(':'));
+    assert_eq!(handed, Some(("node.ron", "/etc/squall/%i.ron")));
+    folder.file("node.ron", &node);
     let words = starts
-        .replace("/etc/squall/%i.ron", &folder.at("c1.ron"))
+        .replace("${CREDENTIALS_DIRECTORY}", &folder.at("."))
         .replace("${STATE_DIRECTORY}", &folder.at("state"))
         .replace("${RUNTIME_DIRECTORY}", &folder.at("."));
     assert!(!words.contains(['%', '$']), "{words}");
