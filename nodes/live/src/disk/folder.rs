@@ -94,7 +94,16 @@ impl Folder {
                 false => Ok(()),
             }
         };
-        begun().map_err(|why| self.cannot_be_written(&why))?;
+        let kept = begun().and_then(|()| self.keep_made());
+        kept.map_err(|why| self.cannot_be_written(&why))
+    }
+
+    /// Has the folders that were made outlast a power cut: their names are in those that they are in.
+    fn keep_made(&mut self) -> io::Result<()> {
+        for folder in &self.made {
+            let within = folder.parent().filter(|within| !within.as_os_str().is_empty());
+            File::open(within.unwrap_or(Path::new(".")))?.sync_all()?;
+        }
         self.made.clear();
         Ok(())
     }

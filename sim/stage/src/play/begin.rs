@@ -3,7 +3,7 @@
 use squall_live::Line;
 use squall_nodes::{HostId, Protocol, Span, Time};
 
-use super::{LOOK_EVERY, Play};
+use super::{LOOK_EVERY, Play, itself};
 use crate::clock;
 use crate::crew::News;
 use crate::door::{Progress, StageError};
@@ -60,15 +60,28 @@ impl<P: Protocol> Play<'_, '_, P> {
         }
     }
 
-    /// Tells the first hosts to boot, all at the same time.
+    /// Tells the first hosts to boot, all at the same time. Until the last of them has, nobody is judged as if it had.
     pub(super) fn go(&mut self) {
         let hosts = self.crew.hosts.len() as u64;
         self.origin = clock::now() + GO_AHEAD + GO_AHEAD / 20 * hosts;
+        let starts = self.plan.hosts.iter().map(|planned| planned.starts);
+        let firsts = starts.clone().filter(|starts| *starts == Time::ZERO).count();
+        let Some(first) = starts.into_iter().position(|starts| starts == Time::ZERO) else {
+            return;
+        };
+        // A number that no entry of the timeline has, and no host that starts later.
+        let by = (self.plan.timeline.len() + first) as u32;
+        let cause = itself("start");
+        let change = self.changes.begin(by, cause.clone(), self.origin);
+        for _ in 0..firsts {
+            self.changes.takes_act(change);
+        }
+        self.unsettle(change, by, &cause, self.origin);
         for (host, planned) in self.crew.hosts.iter_mut().zip(&self.plan.hosts) {
             if planned.starts == Time::ZERO {
                 let act = Act {
                     what: Do::Start(State::Kept),
-                    change: 0,
+                    change,
                 };
                 host.power = Power::On;
                 host.shown = Shown::Up;
