@@ -35,14 +35,14 @@ pub struct Boot<'a, N: Node> {
 
 /// A witness that is told when a node boots and when it has stopped: a flight recorder.
 pub trait Recorder<N: Node>: Witness<N> {
-    /// A node of these settings is to boot, if nothing speaks against it: what the recorder needs for that is taken, and nothing of it is
-    /// changed. It comes once, before everything else, or never.
+    /// A node of these settings is to begin this life, if nothing speaks against it: what the recorder needs for that is taken and tried out,
+    /// and nothing of it is changed. It comes once, before everything else, or never.
     ///
     /// # Errors
     ///
     /// [`LiveError::Recorder`]: it cannot be had. The node does not boot then.
-    fn prepare(&mut self, settings: &Settings<N>) -> Result<(), LiveError> {
-        let _ = settings;
+    fn prepare(&mut self, settings: &Settings<N>, incarnation: u32) -> Result<(), LiveError> {
+        let _ = (settings, incarnation);
         Ok(())
     }
 
@@ -93,7 +93,7 @@ pub fn run<N: Node>(
     recorder: &mut impl Recorder<N>,
 ) -> Result<Ended, LiveError> {
     let opened = Opened::of(settings.data.as_deref(), Owner::of(&settings))?;
-    recorder.prepare(&settings)?;
+    recorder.prepare(&settings, opened.found.incarnation)?;
     let seed = match settings.seed {
         Some(seed) => seed,
         None => drawn().map_err(LiveError::system("draw a seed from the system"))?,

@@ -82,7 +82,7 @@ impl Folder {
     pub(crate) fn turn_in(folder: &Path, record: &Record, incarnation: u32) -> io::Result<Turn> {
         let there = recordings_in(folder)?;
         if record.when_full == WhenFull::Stop {
-            for (_, path) in &there {
+            for (_, path) in there.iter().filter(|(_, path)| path.is_file()) {
                 if is_full(path)? {
                     return Ok(Turn::Full {
                         path: path.clone(),
@@ -101,16 +101,32 @@ impl Folder {
         self.path.join(BEGINNING)
     }
 
-    /// Removes the oldest recordings, so that with one more there are as many as are kept. At least that one is.
+    /// That a recording can be begun in it.
     ///
     /// # Errors
     ///
-    /// When one cannot be removed.
+    /// Why none can.
+    pub fn try_out(&self) -> io::Result<()> {
+        let beginning = self.beginning();
+        private::create(&beginning)?;
+        fs::remove_file(beginning)
+    }
+
+    /// Removes the oldest recordings, so that with one more there are as many as are kept. At least that one is. One that cannot be removed
+    /// stays, and it is said.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read.
     pub fn make_room(&self, record: &Record) -> io::Result<()> {
-        let there = self.recordings()?;
+        let mut there = self.recordings()?;
+        // What only has the name of one is nobody's to take away.
+        there.retain(|(_, path)| path.is_file());
         let stay = (record.keep as usize).saturating_sub(1);
         for (_, path) in &there[..there.len().saturating_sub(stay)] {
-            fs::remove_file(path)?;
+            if let Err(why) = fs::remove_file(path) {
+                tracing::warn!("the old recording {} cannot be removed: {why}", path.display());
+            }
         }
         Ok(())
     }

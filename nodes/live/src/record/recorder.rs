@@ -189,11 +189,27 @@ impl FlightRecorder {
 }
 
 impl<N: Node> Recorder<N> for FlightRecorder {
-    fn prepare(&mut self, settings: &Settings<N>) -> Result<(), LiveError> {
-        if let Some(record) = &settings.record {
-            self.folder = Some(Folder::take(&record.folder).map_err(unrecorded)?);
+    fn prepare(&mut self, settings: &Settings<N>, incarnation: u32) -> Result<(), LiveError> {
+        let Some(record) = &settings.record else {
+            return Ok(());
+        };
+        let folder = Folder::take(&record.folder).map_err(unrecorded)?;
+        let tried = match folder.turn(record, incarnation) {
+            Ok(Turn::Record(_)) => folder.try_out(),
+            Ok(Turn::Full { .. }) => Ok(()),
+            Err(why) => Err(why),
+        };
+        match tried {
+            Err(why) if !is_for_want_of_room(&why) => {
+                let path = record.folder.clone();
+                let why = why.to_string();
+                Err(unrecorded(RecordError::Folder { path, why }))
+            }
+            _ => {
+                self.folder = Some(folder);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn boots(&mut self, boot: &Boot<'_, N>) -> Result<(), LiveError> {
