@@ -84,6 +84,7 @@ fn trigger(step: &Step) -> Option<String> {
         return None;
     };
     let what = match cue {
+        // Whoever adds a cue gives it a row of the table.
         Cue::Fact(_) => return None,
         Cue::PersistBegun | Cue::PersistCompleted => "a write",
         Cue::Send(_) => "a datagram",

@@ -87,6 +87,10 @@ const ROWS: &[(&str, Written)] = &[
         "`When(send_to: …)`",
         Written::Entry(r#"When(send_to: "s", do: Kill("a"))"#),
     ),
+    (
+        "`When(open_to: …)`",
+        Written::Entry(r#"When(open_to: "s", do: Kill("a"))"#),
+    ),
     ("`clock: …` of a host", Written::Host("clock: (offset: \"1s\")")),
     ("`corrupt: …` of a network", Written::Network("corrupt: 0.001")),
     ("`persist: …`", Written::Field("persist: Constant(\"1ms\")")),
