@@ -136,7 +136,7 @@
 //! # What did not hold at first
 //!
 //! Random storms over `Hardened` broke promises, and one more flaw was thought of on the way. Each is told by a file of
-//! `scenarios/hac` that holds by now. What mends it, a change or another mend, is taken out again in `sim/cli/tests/worlds/found.rs`.
+//! `scenarios/hac` that holds by now. What mends it, a change or another mend, is taken out again in `sim/cli/tests/worlds/hac.rs`.
 //!
 //! | scenario | the flaw | the mend |
 //! |---|---|---|

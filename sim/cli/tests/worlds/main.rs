@@ -2,8 +2,9 @@
 //! nothing else. One program, so that the engine is built for each protocol once.
 
 mod digests;
+mod finds;
 mod flaws;
-mod found;
+mod hac;
 mod leader;
 mod library;
 mod promises;

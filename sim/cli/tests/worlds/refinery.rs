@@ -2,15 +2,15 @@
 //! misses would be a change too many, and a promise that was never broken proves nothing. And what random storms have found stays mended, by
 //! what is said to mend it.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::Path;
 
 use squall_nodes::Protocol;
 use squall_nodes::refinery::{Change, Refinery};
 use squall_sim::registered;
 use squall_sim::scenario::ScenarioFile;
 use squall_sim::{Outcome, Verdict};
+
+use crate::finds;
 
 /// A scene that shows what changes are for.
 struct Scene {
@@ -129,7 +129,7 @@ const SCENES: &[Scene] = &[
 
 /// What random storms have found: a file, and the change that mends it, with a promise that is broken without.
 const FOUND: &[(&str, Change, &str)] = &[(
-    "found_deaf_since_its_first_write",
+    "found_deaf_since_its_first_write.ron",
     Change::ListenFirst,
     "refinery.live_upstream",
 )];
@@ -218,57 +218,23 @@ fn every_change_and_every_promise_has_a_scene() {
     }
 }
 
-/// What is said of a find on the page of the protocol, and its file, by its name.
-fn find(name: &str) -> (String, String) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = std::fs::read_to_string(root.join("nodes/src/refinery/mod.rs")).expect("the page can be read");
-    let row = format!("//! | `{name}` |");
-    let row = page.lines().find(|line| line.starts_with(&row));
-    let row = row.unwrap_or_else(|| panic!("{name} is not told of on the page of refinery"));
-    let file = root.join(format!("scenarios/refinery/{name}.ron"));
-    let text = std::fs::read_to_string(file).expect("the file is in the library");
-    (row.to_owned(), text)
-}
-
 #[test]
 fn every_find_of_the_library_is_accounted_for_here_and_on_the_page_of_refinery() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/refinery");
-    let files = std::fs::read_dir(folder).expect("the folder can be read");
-    let names: BTreeSet<String> = files
-        .map(|file| file.expect("the folder can be read").file_name())
-        .filter_map(|name| Some(name.to_str()?.strip_suffix(".ron")?.to_owned()))
-        .filter(|name| name.starts_with("found_"))
-        .collect();
-    let accounted = FOUND.iter().map(|(name, _, _)| (*name).to_owned());
-    assert_eq!(names, accounted.collect());
-    for (name, change, _) in FOUND {
-        let (row, _) = find(name);
-        assert!(row.contains(&format!("[`{change:?}`]")), "{name}: {row}");
-    }
+    let row = |(file, change, _): &(&'static str, Change, &str)| (*file, format!("[`{change:?}`]"));
+    finds::assert_accounted_for::<Refinery>(FOUND.iter().map(row));
 }
 
 #[test]
 fn what_a_storm_found_is_mended_and_breaks_again_without_its_mend() {
-    for (name, change, promise) in FOUND {
-        let (_, text) = find(name);
-        let runs = |text: String| {
-            let file = ScenarioFile::parse("found.ron", text).unwrap_or_else(|c| panic!("{c:?}"));
-            let prepared = registered::<Refinery>()
-                .prepare(&file, "Hardened")
-                .unwrap_or_else(|c| panic!("{c:?}"));
-            move |seed| prepared.worker().run(seed)
-        };
-        let run = runs(text.clone());
-        for seed in 0..HELD {
-            let outcome = run(seed);
-            let (verdict, violation) = (outcome.verdict, outcome.violation);
-            assert_eq!(verdict, Verdict::Held, "{name}, seed {seed}: {violation:?}");
+    for (file, change, promise) in FOUND {
+        for outcome in finds::run::<Refinery>(finds::text::<Refinery>(file), finds::SEEDS) {
+            let (seed, verdict, violation) = (outcome.seed, outcome.verdict, outcome.violation);
+            assert_eq!(verdict, Verdict::Held, "{file}, seed {seed}: {violation:?}");
         }
-        let protocol = "    protocol: \"refinery\",\n";
-        let without = format!("{protocol}    config: (without: [{change:?}]),\n");
-        let broken = runs(text.replace(protocol, &without))(0);
-        let violated = broken.violation.map(|violation| violation.invariant);
-        assert_eq!(violated.as_deref(), Some(*promise), "{name} without its mend");
+        for outcome in finds::run::<Refinery>(finds::without::<Refinery>(file, change), 0) {
+            let violated = outcome.violation.map(|violation| violation.invariant);
+            assert_eq!(violated.as_deref(), Some(*promise), "{file} without its mend");
+        }
     }
 }
 

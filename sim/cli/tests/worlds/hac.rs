@@ -1,10 +1,8 @@
-//! What random storms have found stays mended, and by what is said to mend it: without that, be it a change of the rules or what a
+//! What random storms have found in hac stays mended, and by what is said to mend it: without that, be it a change of the rules or what a
 //! promise has come to say, the file still breaks.
 
-use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::net::SocketAddrV4;
-use std::path::{Path, PathBuf};
 
 use squall_nodes::hac::wire::Epoch;
 use squall_nodes::hac::{self, Hac, HacFact, HacNode, Role};
@@ -12,10 +10,12 @@ use squall_nodes::{
     Breach, Built, Change, ConfigOf, Describe, Invariant, InvariantKind, Links, Misfit, Placed, Protocol,
     Resident, Seen, Setup, Span, Time, World,
 };
+use squall_sim::Verdict;
 use squall_sim::registered;
 use squall_sim::runner::Runner;
-use squall_sim::scenario::ScenarioFile;
-use squall_sim::{Outcome, Verdict};
+
+use crate::finds;
+use crate::library::root;
 
 /// A file, and what keeps its flaw away.
 struct Find {
@@ -84,58 +84,21 @@ const FOUND: [Find; 6] = [
     },
 ];
 
-/// How many seeds each file is run with, beside its own.
-const SEEDS: u64 = if cfg!(debug_assertions) { 20 } else { 500 };
-
-/// What comes of a file under `Hardened`: with its own seed, and with as many others.
-fn run(runner: &dyn Runner, text: String, others: u64) -> Vec<Outcome> {
-    let file = ScenarioFile::parse("found.ron", text).expect("the file is a scenario");
-    let prepared = runner.prepare(&file, "Hardened");
-    let prepared = prepared.unwrap_or_else(|complaints| panic!("{complaints:?}"));
-    let mut worker = prepared.worker();
-    [file.seed()]
-        .into_iter()
-        .chain(0..others)
-        .map(|seed| worker.run(seed))
-        .collect()
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/hac")
-}
-
-fn text(name: &str) -> String {
-    std::fs::read_to_string(folder().join(name)).expect("the file is in the library")
-}
-
 #[test]
 fn every_find_of_the_library_is_accounted_for_here_and_on_the_page_of_hac() {
-    let files = std::fs::read_dir(folder()).expect("the folder can be read");
-    let files: BTreeSet<String> = files
-        .map(|file| file.expect("the folder can be read").file_name())
-        .map(|name| name.to_string_lossy().into_owned())
-        .filter(|name| name.starts_with("found_"))
-        .collect();
-    let named = FOUND.iter().map(|find| find.file.to_owned());
-    assert_eq!(files, named.collect());
-    let page = folder().join("../../nodes/src/hac/mod.rs");
-    let page = std::fs::read_to_string(page).expect("hac's page can be read");
-    for Find { file, mend } in FOUND {
-        let row = format!("//! | `{}` |", file.trim_end_matches(".ron"));
-        let row = page.lines().find(|line| line.starts_with(&row));
-        let row = row.unwrap_or_else(|| panic!("{file} is not told of on the page of hac"));
-        let named = match mend {
+    finds::assert_accounted_for::<Hac>(FOUND.iter().map(|Find { file, mend }| {
+        let says = match mend {
             Mend::Change(change, _) => format!("[`{change:?}`]"),
             Mend::Promise { .. } | Mend::World { .. } => "None is possible".to_owned(),
         };
-        assert!(row.contains(&named), "{file}: {row}");
-    }
+        (*file, says)
+    }));
 }
 
 #[test]
 fn what_a_storm_found_is_mended() {
     for Find { file, mend } in FOUND {
-        for outcome in run(&*registered::<Hac>(), text(file), SEEDS) {
+        for outcome in finds::run::<Hac>(finds::text::<Hac>(file), finds::SEEDS) {
             let why = match mend {
                 Mend::Change(change, _) => format!("mended by {change:?}"),
                 Mend::Promise { why, .. } | Mend::World { why, .. } => why.to_owned(),
@@ -155,23 +118,17 @@ fn without_its_mend_what_a_storm_found_breaks_again() {
     for Find { file, mend } in FOUND {
         let (runner, text, broken) = match mend {
             Mend::Change(change, broken) => {
-                let (protocol, without) = (
-                    "    protocol: \"hac\",\n",
-                    format!("    config: (without: [{change:?}]),\n"),
-                );
-                let without = text(file).replace(protocol, &format!("{protocol}{without}"));
-                (registered::<Hac>(), without, broken)
+                (registered::<Hac>(), finds::without::<Hac>(file, change), broken)
             }
-            Mend::Promise { before, broken, .. } => (before(), text(file), broken),
+            Mend::Promise { before, broken, .. } => (before(), finds::text::<Hac>(file), broken),
             Mend::World { test, broken, .. } => {
-                let path = folder().join("../..").join(test);
-                let test = std::fs::read_to_string(path).expect("the test can be read");
+                let test = std::fs::read_to_string(root().join(test)).expect("the test can be read");
                 let (file, broken) = (format!("/{file}\""), format!("Some(\"{broken}\")"));
                 assert!(test.contains(&file) && test.contains(&broken), "{file} {broken}");
                 continue;
             }
         };
-        for outcome in run(&*runner, text, 0) {
+        for outcome in finds::run_by(&*runner, text, 0) {
             let violated = outcome.violation.map(|violation| violation.invariant);
             assert_eq!(violated.as_deref(), Some(broken), "{file} without its mend");
         }
