@@ -5,6 +5,7 @@
 //! are not left open by that: they are broken off.
 
 use std::collections::VecDeque;
+use std::fmt::{self, Debug, Write as _};
 use std::net::SocketAddrV4;
 
 use squall_nodes::{CallId, ConnId, Node, Token};
@@ -201,19 +202,33 @@ impl<N: Node> Barrier<N> {
 }
 
 impl<N: Node> Waiting<N> {
-    /// How many bytes of memory it takes, about: what facts and answers point to is not known.
+    /// How many bytes of memory it takes, about. What facts and answers point to takes as many as they have letters when they are printed,
+    /// or some few times that: they are a protocol's own, and nothing else is known of them.
     fn bytes_taken(&self) -> usize {
         let beside = match self {
             Waiting::Send { bytes, .. } | Waiting::Write { bytes, .. } => bytes.len() + ALLOCATION,
             Waiting::Persist { tokens, bytes } => write_taken(tokens, bytes.len()),
-            Waiting::Claim(_)
-            | Waiting::Answer { .. }
-            | Waiting::Listen { .. }
-            | Waiting::Dial { .. }
-            | Waiting::Close { .. } => 0,
+            Waiting::Claim(fact) => printed_len(fact),
+            Waiting::Answer { answer, .. } => printed_len(answer),
+            Waiting::Listen { .. } | Waiting::Dial { .. } | Waiting::Close { .. } => 0,
         };
         size_of::<Self>() + beside
     }
+}
+
+/// How long something is when it is printed, in bytes.
+fn printed_len(what: &impl Debug) -> usize {
+    struct Len(usize);
+    impl fmt::Write for Len {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            self.0 += part.len();
+            Ok(())
+        }
+    }
+    let mut len = Len(0);
+    // It is counted up to where it cannot be printed.
+    let _ = write!(len, "{what:?}");
+    len.0
 }
 
 /// How many bytes of memory a write takes, about.

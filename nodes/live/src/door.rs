@@ -1,7 +1,7 @@
 //! The door between a running node and whoever asks it things from other threads: bounded, and never in the node's way.
 
 use squall_nodes::{Node, Time};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::policy::Policy;
 use crate::request::{Reply, Request};
@@ -71,12 +71,27 @@ pub(crate) enum Ask<N: Node> {
         call: u64,
         command: N::Command,
         answers: Answers<N>,
+        /// The room that it takes until the node is told of it, where whoever asks has only so much.
+        room: Option<OwnedSemaphorePermit>,
     },
     Policy {
         policy: Box<Policy>,
         applied: Option<oneshot::Sender<Time>>,
     },
     Status(oneshot::Sender<Status>),
+}
+
+impl<N: Node> Ask<N> {
+    /// Whether it is a call whose caller is gone.
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        match self {
+            Ask::Call {
+                answers: Answers::Replies(replies),
+                ..
+            } => replies.is_closed(),
+            Ask::Go { .. } | Ask::Call { .. } | Ask::Policy { .. } | Ask::Status(_) => false,
+        }
+    }
 }
 
 /// Who is told the answers of a call.
@@ -108,41 +123,50 @@ impl<N: Node> Handle<N> {
     ///
     /// It waits while too many requests wait. A node that does not run any more replies that it refuses.
     pub async fn ask(&self, request: Request<N>) -> Replies<N> {
-        let (reply, replies) = mpsc::channel(REPLIES);
         let replied = match request {
-            Request::Call { call, command } => {
-                let ask = Ask::Call {
-                    call,
-                    command,
-                    answers: Answers::Replies(reply.clone()),
-                };
-                match self.ask.send(ask).await {
-                    Ok(()) => None,
-                    Err(_) => Some(refused()),
-                }
-            }
-            Request::Go { at } => Some(match self.ask.send(Ask::Go { at }).await {
+            Request::Call { call, command } => return self.call(call, command, None).await,
+            Request::Go { at } => match self.ask.send(Ask::Go { at }).await {
                 Ok(()) => Reply::Done,
                 Err(_) => refused(),
-            }),
-            Request::Policy { policy } => Some(match self.apply(*policy).await {
+            },
+            Request::Policy { policy } => match self.apply(*policy).await {
                 Ok(_) => Reply::Done,
                 Err(Gone) => refused(),
-            }),
-            Request::Status => Some(match self.status().await {
+            },
+            Request::Status => match self.status().await {
                 Ok(status) => Reply::Status {
                     status: status.to_json(),
                 },
                 Err(Gone) => refused(),
-            }),
+            },
             Request::Stop => {
                 self.stop(Stop::InOrder);
-                Some(Reply::Done)
+                Reply::Done
             }
         };
-        if let Some(replied) = replied {
+        let (reply, replies) = mpsc::channel(1);
+        // There is room for it: it is the only one.
+        let _ = reply.try_send(replied);
+        Replies(replies)
+    }
+
+    /// Calls the node, as [`ask`](Self::ask) does. The call has this room until the node is told of it.
+    pub(crate) async fn call(
+        &self,
+        call: u64,
+        command: N::Command,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Replies<N> {
+        let (reply, replies) = mpsc::channel(REPLIES);
+        let ask = Ask::Call {
+            call,
+            command,
+            answers: Answers::Replies(reply.clone()),
+            room,
+        };
+        if self.ask.send(ask).await.is_err() {
             // There is room for it: it is the first.
-            let _ = reply.try_send(replied);
+            let _ = reply.try_send(refused());
         }
         Replies(replies)
     }
@@ -192,6 +216,7 @@ impl<N: Node> Handle<N> {
                 call,
                 command,
                 answers: Answers::Lines,
+                room: None,
             },
             Request::Policy { policy } => Ask::Policy {
                 policy,

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, renameat, unlinkat};
 use squall_nodes::DiskAtBoot;
 
 use super::envelope::{self, HEADER, Kind, announced, header, of_another_length, too_short};
@@ -110,9 +111,17 @@ impl Folder {
 
     /// Replaces what the node persisted last. When it fails, the old contents are there, or the new ones.
     pub(super) fn persist(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.replace(STATE, Kind::State, bytes)?;
-        self.note_state();
-        Ok(())
+        match self.replace(STATE, Kind::State, bytes) {
+            Ok(()) => {
+                self.note_state();
+                Ok(())
+            }
+            Err(why) if why.kind() == ErrorKind::NotFound => {
+                let gone = format!("the data folder {} was taken away", self.path.display());
+                Err(io::Error::new(ErrorKind::NotFound, gone))
+            }
+            Err(why) => Err(why),
+        }
     }
 
     /// Notes that something is persisted, so that its loss is noticed: once, since whoever has a state keeps it.
@@ -144,22 +153,23 @@ impl Folder {
         }
     }
 
-    /// Replaces a file, whole or not at all.
+    /// Replaces a file, whole or not at all: in the folder that is locked, and not in one that was put in its place.
     fn replace(&self, name: &str, kind: Kind, bytes: &[u8]) -> io::Result<()> {
-        let fresh = self.path.join(format!("{name}.new"));
-        let written = Self::write(&fresh, &header(kind, bytes), bytes)
-            .and_then(|()| fs::rename(&fresh, self.path.join(name)));
+        let fresh = format!("{name}.new");
+        let written = self
+            .write(&fresh, &header(kind, bytes), bytes)
+            .and_then(|()| Ok(renameat(&self.folder, &fresh, &self.folder, name)?));
         if let Err(why) = written {
             // On a full disk it is in the way of others.
-            let _ = fs::remove_file(&fresh);
+            let _ = unlinkat(&self.folder, &fresh, AtFlags::empty());
             return Err(why);
         }
         // Before that, the old name might come back after a power cut.
         self.folder.sync_all()
     }
 
-    fn write(path: &Path, header: &[u8], bytes: &[u8]) -> io::Result<()> {
-        let mut file = private::create(path)?;
+    fn write(&self, name: &str, header: &[u8], bytes: &[u8]) -> io::Result<()> {
+        let mut file = private::create_in(&self.folder, name)?;
         file.write_all(header)?;
         file.write_all(bytes)?;
         file.sync_all()

@@ -422,3 +422,40 @@ fn what_is_no_file_or_longer_than_it_says_is_not_read() {
         assert_eq!(life(&folder, &[]).0.state.as_deref(), Some(&b"one"[..]));
     }
 }
+
+#[test]
+fn what_is_written_goes_into_the_folder_that_is_locked_and_nowhere_else() {
+    let above = tempfile::tempdir().unwrap();
+    let [folder, moved] = ["data", "moved"].map(|name| above.path().join(name));
+    let (disk, _, mut written) = open(Some(&folder)).unwrap();
+    let mut write = |bytes: &[u8]| {
+        disk.write(bytes.to_vec());
+        written.blocking_recv().unwrap()
+    };
+    assert_eq!(write(b"one"), Ok(()));
+    // Somebody moves it, and puts another in its place.
+    fs::rename(&folder, &moved).unwrap();
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(write(b"two"), Ok(()));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    // And takes it away.
+    fs::remove_dir_all(&moved).unwrap();
+    let why = write(b"three").unwrap_err();
+    assert!(why.contains("was taken away"), "{why}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert!(!moved.exists());
+    disk.close(true);
+}
+
+#[test]
+fn what_was_persisted_before_a_move_is_found_where_it_was_moved_to() {
+    let above = tempfile::tempdir().unwrap();
+    let [folder, moved] = ["data", "moved"].map(|name| above.path().join(name));
+    let (disk, _, mut written) = open(Some(&folder)).unwrap();
+    fs::rename(&folder, &moved).unwrap();
+    disk.write(b"last".to_vec());
+    assert_eq!(written.blocking_recv(), Some(Ok(())));
+    disk.close(true);
+    let (found, _) = life(&moved, &[]);
+    assert_eq!((found.incarnation, found.state), (1, Some(b"last".to_vec())));
+}

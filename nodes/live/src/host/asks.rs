@@ -1,5 +1,6 @@
 //! What the node's side of the door is asked: calls, policies, how the node is.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use squall_nodes::{CallId, Node, Time};
@@ -14,6 +15,10 @@ use crate::status::{Armed, Calls, Claimed, Status, Writes};
 
 /// How many calls may be open. One more, and those are looked through whose callers are gone.
 const MOST_CALLS: usize = 1024;
+/// How many requests are kept that the node cannot be told of yet. Of more, those of outside are refused.
+const MOST_KEPT: usize = 1024;
+/// How many are kept besides of whoever attends the node, whose requests are done in the order in which they were written.
+const MOST_OF_ATTENDANT: usize = 1 << 16;
 /// Where the numbers begin that calls get from the host, so that they are nobody else's. Programs that keep numbers as floating-point
 /// ones keep these, too.
 const OWN_CALLS: u64 = 1 << 52;
@@ -62,6 +67,7 @@ impl<N: Node> Host<N> {
                 call,
                 command,
                 answers,
+                room: _,
             } => self.call(call, command, answers),
         }
     }
@@ -77,6 +83,11 @@ impl<N: Node> Host<N> {
                 }
             }
         }
+    }
+
+    /// Whether what is asked is taken at all. Nobody but whoever attends the node can have it taken no more.
+    pub(super) fn is_heard(&self) -> bool {
+        is_heard(&self.asks)
     }
 
     fn put_in_force(&mut self, mut policy: Policy) {
@@ -199,5 +210,75 @@ impl<N: Node> Host<N> {
             recording: self.gauge.read(),
             recording_file: self.gauge.file().map(Path::to_owned),
         }
+    }
+}
+
+/// Whether there is room for another request that has to be kept.
+pub(super) fn is_heard<N: Node>(asks: &VecDeque<Ask<N>>) -> bool {
+    asks.len() < MOST_KEPT + MOST_OF_ATTENDANT
+}
+
+/// Keeps a request until it is its turn. Calls whose callers are gone make room; where there are too many still, one from outside is
+/// refused. So whoever asks how the node is, or has a policy for it, is heard however many calls wait.
+pub(super) fn keep<N: Node>(asks: &mut VecDeque<Ask<N>>, ask: Ask<N>) {
+    let Ask::Call {
+        answers: Answers::Replies(replies),
+        ..
+    } = &ask
+    else {
+        asks.push_back(ask);
+        return;
+    };
+    if asks.len() >= MOST_KEPT {
+        asks.retain(|ask| !ask.is_of_nobody());
+    }
+    if asks.len() < MOST_KEPT {
+        asks.push_back(ask);
+    } else {
+        let why = format!("{MOST_KEPT} requests wait for the node already");
+        let _ = replies.try_send(Reply::Refused { why });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use squall_nodes::echo::EchoNode;
+
+    use super::*;
+
+    fn call(answers: Answers<EchoNode>) -> Ask<EchoNode> {
+        Ask::Call {
+            call: 7,
+            command: (),
+            answers,
+            room: None,
+        }
+    }
+
+    #[test]
+    fn calls_that_wait_keep_nobody_from_being_heard_and_those_of_nobody_make_room() {
+        let mut asks = VecDeque::new();
+        let mut callers = Vec::new();
+        for _ in 0..MOST_KEPT {
+            let (replies, caller) = mpsc::channel(1);
+            callers.push(caller);
+            keep(&mut asks, call(Answers::Replies(replies)));
+        }
+        assert_eq!(asks.len(), MOST_KEPT);
+        let (replies, mut refused) = mpsc::channel(1);
+        keep(&mut asks, call(Answers::Replies(replies)));
+        assert!(matches!(refused.try_recv(), Ok(Reply::Refused { .. })));
+        // Others are kept nevertheless.
+        let (status, _asked) = tokio::sync::oneshot::channel();
+        keep(&mut asks, Ask::Status(status));
+        keep(&mut asks, call(Answers::Lines));
+        assert_eq!(asks.len(), MOST_KEPT + 2);
+        assert!(is_heard(&asks));
+        // Three callers go, and then there is room for one more beside the two.
+        callers.truncate(MOST_KEPT - 3);
+        let (replies, mut kept) = mpsc::channel(1);
+        keep(&mut asks, call(Answers::Replies(replies)));
+        assert!(kept.try_recv().is_err());
+        assert_eq!(asks.len(), MOST_KEPT);
     }
 }

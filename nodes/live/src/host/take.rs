@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use squall_nodes::{CallId, ConnId, Node, Span, Time, Token};
 
+use super::asks::{is_heard, keep};
 use super::{Host, Started, Writing};
 use crate::barrier::Told;
 use crate::disk::Written;
@@ -32,8 +33,6 @@ const BATCHES: usize = 16;
 const MOST_FOR_REQUESTS: Span = Span::from_millis(100);
 /// Who comes later than this to something that was due looks at the sockets first: what came in meanwhile may have been due before.
 const LATE: Span = Span::from_millis(1);
-/// How many requests are kept at most that have left the door.
-const MOST_KEPT: usize = 1024;
 /// How often the kernel is asked at most what it has dropped: its table has all sockets of the machine.
 const KERNEL_ASKED_EVERY: Span = Span::from_secs(1);
 
@@ -214,16 +213,16 @@ impl<N: Node> Host<N> {
     /// counted while it did not run.
     fn take_in_after_requests(&mut self) {
         let until = self.now + MOST_FOR_REQUESTS;
-        while self.unheard.any() && self.asks.len() < MOST_KEPT && self.tick() < until {
+        while self.unheard.any() && self.is_heard() && self.tick() < until {
             self.wait(For::Asks, (self.now + LATE).min(until));
             self.serve_what_is_no_call();
         }
         // What is not unheard any more is in the door, or out of it.
         while self.unheard.is_known()
-            && self.asks.len() < MOST_KEPT
+            && self.is_heard()
             && let Ok(ask) = self.asked.try_recv()
         {
-            self.asks.push_back(ask);
+            keep(&mut self.asks, ask);
         }
         self.serve_what_is_no_call();
         self.take_in();
@@ -294,10 +293,10 @@ impl<N: Node> Host<N> {
             }
             // While no call is handed over, those that wait fill the door, and no more.
             if matches!(what, For::Anything | For::Asks)
-                && asks.len() < MOST_KEPT
+                && is_heard(asks)
                 && let Poll::Ready(Some(ask)) = asked.poll_recv(cx)
             {
-                asks.push_back(ask);
+                keep(asks, ask);
                 any = Poll::Ready(());
             }
             if what == For::Anything {

@@ -24,6 +24,11 @@ const MOST_CLIENTS: usize = 16;
 const MOST_CALLS: usize = 64;
 /// How many replies may wait to be read by a client.
 const MOST_REPLIES: usize = 64;
+/// How many bytes the calls of all clients may be long together that the node has not been told of, as they were written. Whoever calls
+/// beyond that waits, with what it asks afterwards.
+const CALLS_WAITING: usize = 16 << 20;
+/// What each of them counts at least, in bytes.
+const LEAST_OF_CALL: usize = 16 << 10;
 /// How long a client may take to read what there is for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long nobody is taken when the system has no room for another connection.
@@ -32,6 +37,7 @@ const REST: Duration = Duration::from_millis(100);
 /// Serves requests until the runtime ends.
 pub(super) async fn serve<N: Node>(listener: UnixListener, handle: Handle<N>, asker: Asker<N>) {
     let places = Arc::new(Semaphore::new(MOST_CLIENTS));
+    let room = Arc::new(Semaphore::new(CALLS_WAITING));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(REST).await;
@@ -39,7 +45,7 @@ pub(super) async fn serve<N: Node>(listener: UnixListener, handle: Handle<N>, as
         };
         match Arc::clone(&places).try_acquire_owned() {
             Ok(place) => {
-                let client = converse(stream, handle.clone(), asker.clone());
+                let client = converse(stream, handle.clone(), asker.clone(), Arc::clone(&room));
                 tokio::spawn(async move {
                     client.await;
                     drop(place);
@@ -57,7 +63,7 @@ pub(super) async fn serve<N: Node>(listener: UnixListener, handle: Handle<N>, as
 }
 
 /// Takes the requests of one client, one after another, until it goes or sends what is none.
-async fn converse<N: Node>(stream: UnixStream, handle: Handle<N>, asker: Asker<N>) {
+async fn converse<N: Node>(stream: UnixStream, handle: Handle<N>, asker: Asker<N>, room: Arc<Semaphore>) {
     let (reads, writes) = stream.into_split();
     let (replies, waiting) = mpsc::channel(MOST_REPLIES);
     let writer = tokio::spawn(write(waiting, writes));
@@ -65,6 +71,7 @@ async fn converse<N: Node>(stream: UnixStream, handle: Handle<N>, asker: Asker<N
         node: handle,
         asker,
         replies,
+        room,
         calls: VecDeque::new(),
     };
     let mut reads = BufReader::new(reads);
@@ -104,6 +111,8 @@ struct Client<N: Node> {
     node: Handle<N>,
     asker: Asker<N>,
     replies: mpsc::Sender<Vec<u8>>,
+    /// The room that there is for calls of all clients.
+    room: Arc<Semaphore>,
     /// What passes on the answers of its calls, the oldest first.
     calls: VecDeque<JoinHandle<()>>,
 }
@@ -137,10 +146,7 @@ impl<N: Node> Client<N> {
                 };
                 self.reply(reply).await
             }
-            Request::Call { .. } => {
-                self.call(request).await;
-                Kept::Yes
-            }
+            Request::Call { call, command } => self.call(call, command, line.len()).await,
             other => {
                 let mut replies = self.node.ask(other).await;
                 match replies.next().await {
@@ -152,14 +158,19 @@ impl<N: Node> Client<N> {
     }
 
     /// Calls the node, and has its answers passed on for as long as it gives any.
-    async fn call(&mut self, call: Request<N>) {
+    async fn call(&mut self, call: u64, command: N::Command, len: usize) -> Kept {
         self.calls.retain(|call| !call.is_finished());
         if self.calls.len() == MOST_CALLS
             && let Some(oldest) = self.calls.pop_front()
         {
             oldest.abort();
         }
-        let mut answers = self.node.ask(call).await;
+        let takes = len.max(LEAST_OF_CALL) as u32;
+        // Nobody closes it.
+        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(takes).await else {
+            return Kept::No;
+        };
+        let mut answers = self.node.call(call, command, Some(room)).await;
         let replies = self.replies.clone();
         self.calls.push_back(tokio::spawn(async move {
             while let Some(answer) = answers.next().await {
@@ -169,6 +180,7 @@ impl<N: Node> Client<N> {
                 }
             }
         }));
+        Kept::Yes
     }
 
     async fn refuse(&mut self, why: String) -> Kept {
@@ -238,7 +250,10 @@ fn line_of<T: Serialize>(reply: &T) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use squall_nodes::echo::EchoNode;
+
     use super::*;
+    use crate::door::door;
 
     async fn lines(bytes: &[u8]) -> Vec<String> {
         let mut from = BufReader::with_capacity(7, bytes);
@@ -259,6 +274,48 @@ mod tests {
             lines(b"one\nand two\n\nthe fourth").await,
             ["one", "and two", "", "the fourth"]
         );
+    }
+
+    /// A call of so many bytes.
+    fn call(len: usize) -> Vec<u8> {
+        let mut line = br#"{"ask":"call","call":1,"command":null}"#.to_vec();
+        line.resize(len - 1, b' ');
+        line.push(b'\n');
+        line
+    }
+
+    #[tokio::test]
+    async fn calls_that_wait_for_the_node_have_so_much_room_and_no_more() {
+        let (handle, mut node) = door::<EchoNode>();
+        let room = Arc::new(Semaphore::new(CALLS_WAITING));
+        let (mut client, theirs) = UnixStream::pair().unwrap();
+        let asker = Asker::new(handle.clone(), None, None);
+        tokio::spawn(converse(theirs, handle, asker, Arc::clone(&room)));
+        let of_clients = tokio::spawn(async move {
+            for _ in 0..20 {
+                client.write_all(&call(LONGEST_LINE)).await.unwrap();
+            }
+            client
+        });
+        let mut waiting = Vec::new();
+        while waiting.len() < 16 {
+            waiting.push(node.asked.recv().await.unwrap());
+        }
+        assert_eq!(room.available_permits(), 0);
+        let beyond = tokio::time::timeout(Duration::from_millis(50), node.asked.recv());
+        assert!(beyond.await.is_err(), "there is no room for another");
+        // Each that the node is told of makes room for one.
+        for _ in 0..4 {
+            drop(waiting.pop());
+            waiting.push(node.asked.recv().await.unwrap());
+        }
+        drop(waiting);
+        let mut client = of_clients.await.unwrap();
+        // Short ones count for more than they are long.
+        client.write_all(&call(100)).await.unwrap();
+        let short = node.asked.recv().await.unwrap();
+        assert_eq!(room.available_permits(), CALLS_WAITING - LEAST_OF_CALL);
+        drop(short);
     }
 
     #[tokio::test]

@@ -115,6 +115,32 @@ fn a_node_whose_disk_is_full_says_nothing_until_there_is_room() {
 }
 
 #[test]
+fn a_node_whose_data_folder_is_taken_away_takes_nobody_in_and_says_why() {
+    let mut cluster = Cluster::new();
+    let data = cluster.path("s");
+    let server = cluster.start("s", "");
+    cluster.until_whole("it serves");
+    let address = cluster.nodes[server].address;
+    fs::remove_dir_all(&data).expect("it is there");
+    // One that is put in its place is none of the node's.
+    fs::create_dir(&data).expect("a folder");
+    cluster.start("c1", "");
+    let failed = "squall_writes_total{result=\"failed\"}";
+    cluster.until("a write fails", |_| figure(address, failed) > 1);
+    for name in ["joined", "rejoined"] {
+        assert_eq!(cluster.nodes[1].seen.named(name).count(), 0);
+    }
+    assert_eq!(fs::read_dir(&data).expect("a folder").count(), 0);
+    let log = fs::read_to_string(cluster.log("s")).expect("a log");
+    let why = format!("the data folder {} was taken away", data.display());
+    assert_eq!(log.matches(&why).count(), 1, "{log}");
+    assert!(cluster.stop(server).success());
+    cluster.start_again(server);
+    cluster.until_whole("it has a folder again");
+    assert!(cluster.stop(server).success());
+}
+
+#[test]
 fn a_node_whose_recording_finds_no_room_goes_on_unrecorded() {
     for means in Means::all() {
         let mut cluster = Cluster::new();

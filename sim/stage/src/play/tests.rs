@@ -20,6 +20,8 @@ use crate::staged::come_to;
 
 const S: HostId = HostId(0);
 const A: HostId = HostId(1);
+/// The number of what a test does to a host.
+const TESTS: u32 = 90;
 const KILLED_AT_ONCE: &str = r#"[At("0s", Kill("s"))]"#;
 
 /// Hosts that stand on nothing.
@@ -54,10 +56,16 @@ fn with_play(timeline: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
 
 /// The same, with a workload.
 fn with_work(timeline: &str, workload: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
+    let hosts = r#"[(name: "s", role: Server), (name: "a", role: Asker, starts: "20ms")]"#;
+    with_hosts(hosts, timeline, workload, test);
+}
+
+/// Other hosts.
+fn with_hosts(hosts: &str, timeline: &str, workload: &str, test: impl FnOnce(Play<'_, '_, Echo>)) {
     let text = format!(
         r#"Scenario(
             protocol: "echo",
-            hosts: [(name: "s", role: Server), (name: "a", role: Asker, starts: "20ms")],
+            hosts: {hosts},
             timeline: {timeline},
             workload: {workload},
             limit: "10s",
@@ -113,9 +121,9 @@ impl Play<'_, '_, Echo> {
     /// Something is being done to a host, in place of whatever was.
     fn does(&mut self, id: HostId, what: Do, ms: u64) {
         let now = self.at(ms);
-        let change = self.changes.begin(0, itself("the test"), now);
+        let change = self.changes.begin(TESTS, itself("the test"), now);
         self.changes.takes_act(change);
-        self.unsettle(change, 0, &itself("the test"), now);
+        self.unsettle(change, TESTS, &itself("the test"), now);
         self.crew.host(id).doing = Some((Act { what, change }, now));
     }
 
@@ -126,8 +134,16 @@ impl Play<'_, '_, Echo> {
         host.process = Some(crate::process::Process::start(std::process::Command::new("cat"), &log).unwrap());
     }
 
-    /// The changes of the world that those who watch would be shown, by the milliseconds of the run.
+    /// The changes of the world that those who watch would be shown after the start, by the milliseconds of the run.
     fn changes_shown(&mut self) -> Vec<(u64, Change)> {
+        let mut shown = self.all_changes_shown();
+        let by = self.plan.timeline.len() as u32;
+        shown.retain(|(_, change)| ![Change::Unsettled { by }, Change::Settled { by }].contains(change));
+        shown
+    }
+
+    /// All of them.
+    fn all_changes_shown(&mut self) -> Vec<(u64, Change)> {
         let mut shown = Vec::new();
         while let Some((at, sight)) = self.merge.take(Time::MAX) {
             if let Sight::Change { change, .. } = sight {
@@ -182,7 +198,39 @@ fn nothing_of_the_timeline_happens_before_the_first_hosts_boot() {
 }
 
 #[test]
-fn who_is_killed_before_it_has_booted_is_down_and_comes_up_again() {
+fn until_the_last_of_the_first_hosts_has_booted_the_world_may_be_without_it() {
+    let hosts =
+        r#"[(name: "late", role: Asker, starts: "1s"), (name: "s", role: Server), (name: "a", role: Asker)]"#;
+    let (s, a) = (HostId(1), HostId(2));
+    with_hosts(hosts, r#"[At("5s", Kill("s"))]"#, "[]", |mut play| {
+        play.boots(s, 5);
+        play.boots(a, 700);
+        // After the one entry there is the number of each host: of the first that boots now.
+        let by = 2;
+        let (unsettled, settled) = (Change::Unsettled { by }, Change::Settled { by });
+        assert_eq!(play.all_changes_shown(), [(0, unsettled), (700, settled)]);
+    });
+}
+
+#[test]
+fn who_is_killed_before_it_has_booted_keeps_the_start_from_lasting() {
+    with_play(KILLED_AT_ONCE, |mut play| {
+        play.strike(0, None, Time::ZERO).unwrap();
+        // It has no process.
+        let by = 1;
+        let changes = play.all_changes_shown();
+        assert_eq!(changes[0], (0, Change::Unsettled { by }));
+        assert!(
+            changes
+                .iter()
+                .any(|(_, change)| *change == Change::Settled { by }),
+            "{changes:?}"
+        );
+    });
+}
+
+#[test]
+fn who_is_killed_before_it_has_booted_is_down_is_down_and_comes_up_again() {
     with_play("[]", |mut play| {
         play.does(S, Do::Kill(Crash::Kill), 1);
         play.take(News::Ended(S, "was killed".to_owned())).unwrap();
@@ -213,13 +261,13 @@ fn a_boot_that_is_heard_of_after_the_kill_does_not_do_away_with_it() {
         play.take(News::Ended(A, "was killed".to_owned())).unwrap();
         assert_eq!(play.cut_short, Vec::<String>::new());
         let changes = play.changes_shown();
-        let unsettled = Change::Unsettled { by: 0 };
+        let unsettled = Change::Unsettled { by: TESTS };
         assert_eq!(
             changes[..3],
             [(24, up(A, DiskAtBoot::Wiped)), (25, unsettled), (25, down(A))]
         );
         assert!(
-            matches!(changes[3..], [(_, Change::Settled { by: 0 })]),
+            matches!(changes[3..], [(_, Change::Settled { by: TESTS })]),
             "{changes:?}"
         );
     });

@@ -1,4 +1,4 @@
-//! A disk without room never stands in the way of a node.
+//! A disk without room never stands in the way of a node; what does is found out before its life begins.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::ControlFlow;
@@ -147,4 +147,41 @@ fn when_the_disk_is_full_at_the_boot_the_node_boots_unrecorded() {
     let mut recorder = FlightRecorder::new();
     boot(&mut recorder, &folder);
     assert!(matches!(gauge(&recorder), Recording::On { .. }));
+}
+
+#[test]
+fn a_folder_in_which_no_recording_can_be_begun_is_refused_before_the_life_begins() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let beginning = folder.path().join("beginning.part");
+    fs::create_dir(&beginning).expect("there is room");
+    let mut recorder = FlightRecorder::new();
+    let refused = recorder
+        .prepare(&settings(&folder), 0)
+        .expect_err("it cannot be had");
+    assert!(refused.to_string().contains("cannot be used"), "{refused}");
+    fs::remove_dir(&beginning).expect("it is there");
+    drop(recorder);
+    let mut recorder = FlightRecorder::new();
+    recorder.prepare(&settings(&folder), 0).expect("it can be had");
+    assert!(!beginning.exists(), "what was tried out is taken away");
+    boot(&mut recorder, &folder);
+    assert!(matches!(gauge(&recorder), Recording::On { .. }));
+}
+
+#[test]
+fn what_only_has_the_name_of_a_recording_is_left_alone_and_in_nobodys_way() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let names: Vec<_> = (0..8)
+        .map(|number| folder.path().join(format!("flight-{number:06}.sqf")))
+        .collect();
+    for name in &names {
+        fs::create_dir(name).expect("there is room");
+    }
+    let mut recorder = FlightRecorder::new();
+    recorder.prepare(&settings(&folder), 0).expect("it can be had");
+    let mut node = boot(&mut recorder, &folder);
+    ask(&mut node, 1, &mut recorder);
+    let recording = recorder.recording().expect("it records").to_owned();
+    assert_eq!(recording, folder.path().join("flight-000008.sqf"));
+    assert!(names.iter().all(|name| name.is_dir()));
 }
