@@ -67,8 +67,12 @@ impl<N: Node> Host<N> {
                 call,
                 command,
                 answers,
-                room: _,
-            } => self.call(call, command, answers),
+                room,
+            } => {
+                // The node is told of it now.
+                drop(room);
+                self.call(call, command, answers)
+            }
         }
     }
 

@@ -214,9 +214,10 @@ fn until_the_last_of_the_first_hosts_has_booted_the_world_may_be_without_it() {
 
 #[test]
 fn who_is_killed_before_it_has_booted_keeps_the_start_from_lasting() {
+    let folder = tempfile::tempdir().unwrap();
     with_play(KILLED_AT_ONCE, |mut play| {
+        play.runs(S, folder.path());
         play.strike(0, None, Time::ZERO).unwrap();
-        // It has no process.
         let by = 1;
         let changes = play.all_changes_shown();
         assert_eq!(changes[0], (0, Change::Unsettled { by }));
