@@ -234,6 +234,8 @@ pub struct StreamTraffic {
     pub packets: u64,
     /// Packets among them that had gone out before.
     pub sent_again: u64,
+    /// Copies of packets that the network made; a receiver drops what it has had.
+    pub duplicated: u64,
     /// Packets that did not reach their host: lost, corrupted, cut, dropped by a queue or an MTU, or come to a machine that was off.
     pub lost: u64,
 }

@@ -198,6 +198,7 @@ struct StreamCounts {
     delivered: u64,
     packets: u64,
     sent_again: u64,
+    duplicated: u64,
     lost: u64,
 }
 
@@ -244,6 +245,7 @@ fn stream_traffic(streams: &StreamTraffic) -> StreamCounts {
         delivered,
         packets,
         sent_again,
+        duplicated,
         lost,
     } = *streams;
     StreamCounts {
@@ -257,6 +259,7 @@ fn stream_traffic(streams: &StreamTraffic) -> StreamCounts {
         delivered,
         packets,
         sent_again,
+        duplicated,
         lost,
     }
 }

@@ -77,6 +77,7 @@ fn streams(counts: &StreamTraffic) -> Option<String> {
         (counts.delivered, "read"),
         (counts.packets, "packets"),
         (counts.sent_again, "of them sent again"),
+        (counts.duplicated, "doubled"),
         (counts.lost, "lost"),
     ];
     let told: Vec<String> = counts

@@ -126,6 +126,7 @@ impl<P: Protocol> Engine<'_, P> {
         match passage {
             Passage::Once(latency) => self.launch_parcel(latency, parcel),
             Passage::Twice(first, second) => {
+                self.traffic.streams.duplicated += 1;
                 let copy = self.copy_of(&parcel);
                 self.launch_parcel(first, parcel);
                 self.launch_parcel(second, copy);
@@ -133,7 +134,10 @@ impl<P: Protocol> Engine<'_, P> {
             // The checksum tells what is corrupted.
             Passage::Flawed {
                 copy: Some(latency), ..
-            } => self.launch_parcel(latency, parcel),
+            } => {
+                self.traffic.streams.duplicated += 1;
+                self.launch_parcel(latency, parcel);
+            }
             Passage::Flawed { copy: None, .. } | Passage::Lost | Passage::Congested | Passage::TooLong => {
                 self.lose(parcel);
             }
