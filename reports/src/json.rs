@@ -6,6 +6,7 @@
 
 mod check;
 mod compare;
+mod history;
 pub mod replay;
 mod run;
 mod sweep;
@@ -17,6 +18,7 @@ use squall_sim::plan::Expect;
 
 pub use self::check::check;
 pub use self::compare::compare;
+pub use self::history::history;
 pub use self::run::{live, run};
 pub use self::sweep::sweep;
 pub use self::trace::{trace_event, trace_header};

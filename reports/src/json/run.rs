@@ -185,7 +185,7 @@ struct TrafficCounts {
     streams: Option<StreamCounts>,
 }
 
-/// In the order and with the meaning of [`StreamTraffic`].
+/// With the meaning of [`StreamTraffic`].
 #[derive(Serialize)]
 struct StreamCounts {
     opened: u64,
@@ -198,8 +198,8 @@ struct StreamCounts {
     delivered: u64,
     packets: u64,
     sent_again: u64,
-    duplicated: u64,
     lost: u64,
+    duplicated: u64,
 }
 
 fn traffic(traffic: &Traffic) -> TrafficCounts {
@@ -259,8 +259,8 @@ fn stream_traffic(streams: &StreamTraffic) -> StreamCounts {
         delivered,
         packets,
         sent_again,
-        duplicated,
         lost,
+        duplicated,
     }
 }
 
