@@ -37,6 +37,7 @@ pub mod start;
 pub mod stream;
 pub mod time;
 pub mod transport;
+mod words;
 pub mod world;
 
 pub use invariant::{Always, Breach, InQuiet, Invariant, Judged};

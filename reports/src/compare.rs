@@ -19,8 +19,22 @@ pub struct Made {
     pub stalled: u64,
     /// The longest that one was.
     pub longest_stall: Span,
+    /// Which share of the machine's processors was taken, while live runs were played, by others than this program and its hosts, from 0 to
+    /// 1; `None` where it is not known.
+    pub others: Option<f64>,
     /// Live runs that could not be played to their end: the seed, and why.
     pub failed: Vec<(u64, String)>,
+}
+
+impl Made {
+    /// From which share of the processors that others take it is said that live may be late for want of them: a twentieth, so that the
+    /// housekeeping of a system is not called busy.
+    pub const BUSY: f64 = 0.05;
+
+    /// The share that others took of the processors, where it is so much that live may be late for it.
+    pub(crate) fn busy(&self) -> Option<f64> {
+        self.others.filter(|share| *share >= Self::BUSY)
+    }
 }
 
 /// What live hosts were joined by.

@@ -168,7 +168,7 @@ impl Junit {
             name: comparison.rules.to_owned(),
             time: Duration::ZERO,
             came_to: CameTo::by(comparison.standing(), bad, || CameTo::Good),
-            notes: text::compare::notes(comparison, made),
+            notes: text::compare::all_notes(comparison, made),
         };
         self.add(&comparison.scenario, case);
     }

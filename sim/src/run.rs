@@ -9,7 +9,7 @@ use squall_nodes::{
 use crate::engine::{End, Engine, MOST_CONNECTIONS, MOST_EFFORT, MOST_HELD, MOST_LAYERS};
 use crate::machine::{Calibrated, Machine};
 use crate::outcome::Outcome;
-use crate::plan::{Expect, Plan};
+use crate::plan::{Expect, Origin, Plan, PlannedInvariant};
 use crate::runner::{Happens, HostCast, LOOK_EACH, LawCast, Prepared, PromiseMade, Runner, Stopped, Worker};
 use crate::scenario::{Complaints, ScenarioFile, never_judged, resolve, resolved};
 use crate::trace::{Happening, Trace};
@@ -90,6 +90,18 @@ impl<P: Protocol> Runner for Registered<P> {
     }
 }
 
+impl<P: Protocol> Ready<P> {
+    /// What invariants may know before the run.
+    fn setup(&self) -> Setup<'_, P::Node> {
+        Setup {
+            hosts: &self.placed,
+            rules: self.plan.rules,
+            tolerated: self.plan.tolerated,
+            streams: self.plan.network.streams,
+        }
+    }
+}
+
 impl<P: Protocol> Prepared for Ready<P> {
     fn scenario(&self) -> &str {
         &self.plan.scenario
@@ -145,14 +157,9 @@ impl<P: Protocol> Prepared for Ready<P> {
     }
 
     fn promises(&self) -> Vec<PromiseMade> {
-        let setup = Setup {
-            hosts: &self.placed,
-            rules: self.plan.rules,
-            tolerated: self.plan.tolerated,
-            streams: self.plan.network.streams,
-        };
+        let setup = self.setup();
         let kinds = P::invariants();
-        let made = |planned: &crate::plan::PlannedInvariant| {
+        let made = |planned: &PlannedInvariant| {
             let kind = &kinds[planned.kind];
             let built = kind
                 .build(&planned.params, &setup)
@@ -170,7 +177,21 @@ impl<P: Protocol> Prepared for Ready<P> {
     }
 
     fn never_judged(&self) -> Vec<String> {
-        never_judged(&self.plan, &self.promises())
+        let (setup, kinds) = (self.setup(), P::invariants());
+        let is_of_others = |planned: &&PlannedInvariant| {
+            planned.origin == Origin::Written && !kinds[planned.kind].applies(&setup)
+        };
+        let of_others = self.plan.invariants.iter().filter(is_of_others).map(|planned| {
+            format!(
+                "{} is written, and is nothing that {} promises of a cluster of such hosts: no run judges it, or what a run says of it means \
+                 nothing; take it out of `invariants`",
+                planned.name,
+                P::NAME
+            )
+        });
+        of_others
+            .chain(never_judged(&self.plan, &self.promises()))
+            .collect()
     }
 
     fn worker(&self) -> Box<dyn Worker + '_> {

@@ -78,8 +78,9 @@ pub trait Prepared: Send + Sync {
     fn workload(&self) -> Vec<Happens>;
     /// What is judged, and when each promise holds: as the file has it, and by the protocol's own formula.
     fn promises(&self) -> Vec<PromiseMade>;
-    /// Which promises of quiet no run can judge, since the file never keeps any group quiet for long enough, and why: a sentence
-    /// each. Of one that is not named here, only a run can tell.
+    /// Which promises no run can judge, and why, a sentence each: those that the file writes though its protocol does not promise them of
+    /// such hosts, and those of quiet where the file never keeps any group quiet for long enough. Of one that is not named here, only a run
+    /// can tell.
     fn never_judged(&self) -> Vec<String>;
     /// A worker: runs reuse what the last one allocated.
     fn worker(&self) -> Box<dyn Worker + '_>;

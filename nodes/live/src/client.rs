@@ -89,9 +89,11 @@ impl Client {
         stream
             .set_write_timeout(Some(left(self.until)?))
             .map_err(broken)?;
-        stream
-            .write_all(format!("{request}\n").as_bytes())
-            .map_err(broken)
+        match stream.write_all(format!("{request}\n").as_bytes()) {
+            // It has ended the connection before it heard anything: why, it may have said.
+            Err(why) if is_ended(&why) => Ok(()),
+            written => written.map_err(broken),
+        }
     }
 
     /// What a reply of a kind has in a field.
@@ -158,7 +160,42 @@ fn left(until: Instant) -> Result<Duration, ClientError> {
 fn broken(why: io::Error) -> ClientError {
     match why.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Silent,
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ClientError::Ended,
+        _ if is_ended(&why) => ClientError::Ended,
         _ => ClientError::Broken(why),
+    }
+}
+
+/// Whether the other side has ended the connection.
+fn is_ended(why: &io::Error) -> bool {
+    matches!(
+        why.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn what_a_node_says_before_it_ends_the_connection_is_heard() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("control.sock");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let connected = || Client::connect(&path, Duration::from_secs(60)).expect("a connection");
+        let mut client = connected();
+        let (mut node, _) = listener.accept().expect("a client");
+        node.write_all(b"{\"reply\":\"refused\",\"why\":\"it is full\"}\n")
+            .expect("it is there");
+        drop(node);
+        let refused = client.status().expect_err("it is refused");
+        assert_eq!(refused.to_string(), "it refuses: it is full");
+        // One that says nothing is told as that.
+        let mut client = connected();
+        drop(listener.accept().expect("a client"));
+        let ended = client.status().expect_err("it has ended");
+        assert!(matches!(ended, ClientError::Ended), "{ended}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::task::{Context, Poll};
 
@@ -165,6 +165,12 @@ impl Sockets {
     /// The ports that are open, in the order in which they were opened.
     pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
         self.open.iter().map(|socket| socket.port)
+    }
+
+    /// The addresses that they are bound to, in that order: where the system was to choose a port, with the one that it has chosen.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let address = |socket: &Socket| socket.socket.get_ref().local_addr().ok();
+        self.open.iter().filter_map(address)
     }
 
     fn find(&self, port: u16) -> Option<&Socket> {

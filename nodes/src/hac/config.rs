@@ -250,9 +250,10 @@ impl Config {
             ("availability_interval", self.availability_interval),
             ("client_timeout", self.client_timeout),
             ("promotion_wait", self.promotion_wait),
-            ("window", self.window.unwrap_or(self.round)),
         ];
-        for (field, span) in spans {
+        // A window that follows from the round has nothing wrong of its own.
+        let window = self.window.map(|window| ("window", window));
+        for (field, span) in spans.into_iter().chain(window) {
             if span.is_zero() {
                 faults.push(Fault::new(
                     field,
@@ -557,6 +558,29 @@ mod tests {
         assert_eq!(assemble(&mut cast(role, MAX_ENTRIES)), Ok(()));
         let message = format!("h{MAX_ENTRIES} is one node too many: a table holds {MAX_ENTRIES}");
         assert_eq!(refused(cast(role, MAX_ENTRIES + 1)), (Some(MAX_ENTRIES), message));
+    }
+
+    #[test]
+    fn a_round_of_no_length_is_blamed_itself_and_not_the_window_that_follows_from_it() {
+        let named = |config: Config| -> Vec<&'static str> {
+            config
+                .faults(&Role::Peer)
+                .into_iter()
+                .map(|fault| fault.field)
+                .collect()
+        };
+        let config = || Config::profile("brisk", Rules::Hardened);
+        let no_round = Config {
+            round: Span::ZERO,
+            ..config()
+        };
+        assert_eq!(named(no_round), ["round"]);
+        let no_window = Config {
+            window: Some(Span::ZERO),
+            ..config()
+        };
+        assert_eq!(named(no_window), ["window"]);
+        assert_eq!(named(config()), [""; 0]);
     }
 
     #[test]

@@ -161,6 +161,7 @@ mod server;
 mod start;
 pub mod table;
 pub mod wire;
+mod words;
 
 use std::net::SocketAddrV4;
 
@@ -214,6 +215,14 @@ impl Protocol for Hac {
 
     fn status_command() -> Option<Command> {
         Some(Command::Status)
+    }
+
+    fn told(fact: &HacFact) -> Option<String> {
+        words::told(fact)
+    }
+
+    fn answered(answer: &Answer) -> String {
+        words::answered(answer)
     }
 
     fn invariants() -> Vec<InvariantKind<HacNode>> {

@@ -193,6 +193,7 @@ mod registry;
 mod start;
 mod strangers;
 pub mod wire;
+mod words;
 
 use std::net::SocketAddrV4;
 
@@ -256,6 +257,14 @@ impl Protocol for Refinery {
 
     fn status_command() -> Option<Command> {
         Some(Command::Status)
+    }
+
+    fn told(fact: &RefineryFact) -> Option<String> {
+        words::told(fact)
+    }
+
+    fn answered(answer: &Answer) -> String {
+        words::answered(answer)
     }
 
     fn invariants() -> Vec<InvariantKind<RefineryNode>> {

@@ -10,7 +10,7 @@ use squall_sim::trace::Span;
 
 use super::{Expected, line, standing};
 use crate::compare::Made;
-use crate::text::compare::{in_a_word, notes, sentences};
+use crate::text::compare::{all_notes, in_a_word, sentences};
 
 /// A comparison as a line, without its end. `agreement` is `within`, `outside` or `too_few`; `standing` is `as_expected`, `otherwise` or
 /// `unknown`, as the exit code has it. Stamps are counted from when the first hosts booted.
@@ -48,7 +48,9 @@ pub fn compare(comparison: &Comparison, made: &Made) -> String {
         machine: made.machine.as_ref().map(|(machine, _)| Measured::of(machine)),
         stalled: made.stalled,
         longest_stall_ns: made.longest_stall.as_nanos(),
-        notes: notes(comparison, made),
+        others_share: made.others,
+        busy: made.busy().is_some(),
+        notes: all_notes(comparison, made),
     })
 }
 
@@ -71,6 +73,10 @@ struct Compare<'a> {
     /// In how many live runs hosts were kept from running for longer than is tolerated.
     stalled: u64,
     longest_stall_ns: u64,
+    /// Which share of the machine's processors others took while live runs were played, from 0 to 1; `null` where it is not known.
+    others_share: Option<f64>,
+    /// Whether that is so much that live may be late for it.
+    busy: bool,
     notes: Vec<String>,
 }
 
@@ -153,6 +159,9 @@ struct Measure<'a> {
     simulated: Distribution,
     live: Distribution,
     distance: Option<f64>,
+    /// Between which distances that of the two laws is, with a confidence of 95 %.
+    distance_low: Option<f64>,
+    distance_high: Option<f64>,
     p: Option<f64>,
     /// `exact`, `asymptotic` or `permutation`.
     method: Option<&'static str>,
@@ -175,6 +184,8 @@ impl<'a> Measure<'a> {
             simulated: Distribution::of(&measure.samples.simulated, measure.reached.simulated),
             live: Distribution::of(&measure.samples.live, measure.reached.live),
             distance: measure.distance.map(|distance| distance.distance),
+            distance_low: measure.distance_between.map(|(low, _)| low),
+            distance_high: measure.distance_between.map(|(_, high)| high),
             p: measure.distance.map(|distance| distance.p),
             method: measure.distance.map(|distance| match distance.by {
                 Method::Exact => "exact",

@@ -38,6 +38,9 @@ pub fn compare(comparison: &Comparison, made: &Made, look: &Look) -> String {
     );
     verdicts(&mut text, comparison, look);
     tests(&mut text, comparison, look);
+    if let Some(busy) = busy(comparison, made) {
+        let _ = writeln!(text, "    {}", look.paint(Ink::Doubtful, &busy));
+    }
     for place in 0..comparison.measures.len() {
         text.push('\n');
         of_measure(&mut text, comparison, place, look);
@@ -55,8 +58,14 @@ pub fn compare(comparison: &Comparison, made: &Made, look: &Look) -> String {
     text
 }
 
-/// What there is to say of how it was made.
-pub(crate) fn notes(comparison: &Comparison, made: &Made) -> Vec<String> {
+/// What there is to say of how it was made, where nothing of it stands beside the findings.
+pub(crate) fn all_notes(comparison: &Comparison, made: &Made) -> Vec<String> {
+    let busy = busy(comparison, made).into_iter();
+    busy.chain(notes(comparison, made)).collect()
+}
+
+/// What there is to say of how it was made, besides whether the machine was busy.
+fn notes(comparison: &Comparison, made: &Made) -> Vec<String> {
     let mut notes = Vec::new();
     let asked = &comparison.asked;
     for (ran, asked, which) in [
@@ -215,6 +224,18 @@ fn tests(text: &mut String, comparison: &Comparison, look: &Look) {
         let _ = write!(said, ", and the least has {}", likely(least));
     }
     let _ = writeln!(text, "    {}", look.paint(Ink::Faint, &said));
+}
+
+/// That the machine had something else to do, where live falls outside or is not as the file expects: it may be for that.
+fn busy(comparison: &Comparison, made: &Made) -> Option<String> {
+    let is_found = comparison.agreement() == Agreement::Outside
+        || comparison.verdicts.live.standing != Standing::AsExpected;
+    let share = made.busy().filter(|_| is_found)?;
+    Some(format!(
+        "the machine was busy: others took {} % of its processors while live runs were played, so that live may be late, and other than \
+         simulated, for want of them; compare again when it has nothing else to do",
+        percent(share)
+    ))
 }
 
 /// How likely what was seen of one thing is.

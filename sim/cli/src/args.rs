@@ -37,7 +37,8 @@ pub(crate) enum Command {
     Live(LiveArgs),
     /// Run one live node over sockets, until a signal
     ///
-    /// The first SIGTERM or SIGINT stops it in order, which is exit code 0, the second at once, which is 130. 2 is a file, an argument,
+    /// The first SIGTERM or SIGINT stops it in order, which is exit code 0, the second at once, which is 130; the same one
+    /// again within a tenth of a second, as `timeout` sends it, is still the first. 2 is a file, an argument,
     /// a port or a data folder that cannot be used, and 101 a bug of the node or of Squall. A protocol's own arguments are told when
     /// they are left out.
     Node(Box<NodeArgs>),
@@ -180,7 +181,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// The IPv4 address that its sockets are bound to, and by which others know it
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = crate::node::address)]
     pub(crate) address: Option<std::net::Ipv4Addr>,
     /// Settings in place of others, as files write them: `(port: 7102)`
     #[arg(long, value_name = "SETTINGS")]
@@ -188,7 +189,7 @@ pub(crate) struct NodeArgs {
     /// The folder in which it keeps what it persists [default: the file's, else none]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Serve `/status` and `/metrics` at this address and port; a port alone is one of 127.0.0.1
+    /// Serve `/status` and `/metrics` at this address and port; a port alone is one of 127.0.0.1, which `localhost` is too
     #[arg(long, value_name = "[IP:]PORT", value_parser = crate::node::pages)]
     pub(crate) http: Option<std::net::SocketAddr>,
     /// Take commands through a unix socket at this path
@@ -278,7 +279,8 @@ pub(crate) struct AskArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// Recordings of flights, as nodes with `record` in their settings write them
+    /// Recordings of flights, as nodes with `record` in their settings write them; of a folder, all `.sqf` files in it and below, a node's
+    /// lives in their order
     #[arg(required = true, value_name = "RECORD")]
     pub(crate) files: Vec<PathBuf>,
     /// What the node would have done under these rules, told the same [default: the rules that were recorded]

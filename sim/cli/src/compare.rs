@@ -30,8 +30,10 @@ use crate::outfile::{self, Kind};
 use crate::session::Session;
 
 mod calibrate;
+mod others;
 
 use calibrate::Calibrated;
+use others::{Look, Others};
 
 /// How many simulated runs there may be: all that is compared of each is kept until the end.
 const MOST_SEEDS: u64 = 100_000;
@@ -390,13 +392,19 @@ impl Compared<'_> {
         let began = Instant::now();
         let mut gathered = Gathered::default();
         let mut failed_in_a_row = 0;
+        let mut others = Others::default();
         for nth in 0..self.args.live_runs {
             if session.is_stopped() {
                 break;
             }
             let seed = first.saturating_add(nth);
             session.doing(format!("live run {} under {rules}", nth + 1));
-            match self.staged.play(self.file, rules, seed, &stage) {
+            let before = Look::now();
+            let played = self.staged.play(self.file, rules, seed, &stage);
+            if let (Some(after), Some(before)) = (Look::now(), before) {
+                others += after.since(before);
+            }
+            match played {
                 Ok(run) => {
                     failed_in_a_row = 0;
                     made.stalled += u64::from(run.stalls.count > 0);
@@ -429,6 +437,7 @@ impl Compared<'_> {
             }
         }
         gathered.wall_ms = elapsed_ms(began);
+        made.others = others.share();
         session.end();
         drop(stage);
         for line in kept.into_inner() {

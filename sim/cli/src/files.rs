@@ -232,7 +232,7 @@ fn collect(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut troubles = Vec::new();
     for path in paths {
         let found = match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => of_folder(path),
+            Ok(metadata) if metadata.is_dir() => of_folder(path, "ron"),
             // What is there and cannot be read is named when it is read.
             Ok(_) => Ok(vec![path.clone()]),
             Err(error) => {
@@ -253,17 +253,22 @@ fn collect(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     }
 }
 
-fn of_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// All files of a form, `ron`, in a folder and below, in the order of their names.
+///
+/// # Errors
+///
+/// A folder cannot be read, they lie too deep, or there is none.
+pub(crate) fn of_folder(folder: &Path, form: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    descend(folder, 0, &mut files)?;
+    descend(folder, form, 0, &mut files)?;
     if files.is_empty() {
-        bail!("{} holds no .ron file", folder.display());
+        bail!("{} holds no .{form} file", folder.display());
     }
     files.sort();
     Ok(files)
 }
 
-fn descend(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn descend(folder: &Path, form: &str, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let unreadable = || format!("{} cannot be read", folder.display());
     if depth > DEEPEST {
         bail!("{} is deeper than {DEEPEST} folders", folder.display());
@@ -273,8 +278,8 @@ fn descend(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Res
         let path = entry.path();
         // Links to folders are not followed: they may lead round in a circle.
         if entry.file_type().with_context(unreadable)?.is_dir() {
-            descend(&path, depth + 1, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "ron") && !path.is_dir() {
+            descend(&path, form, depth + 1, files)?;
+        } else if path.extension().is_some_and(|extension| extension == form) && !path.is_dir() {
             files.push(path);
         }
     }

@@ -12,6 +12,7 @@ use squall_reports::text;
 
 use crate::args::{Format, ReplayArgs};
 use crate::exit::Exit;
+use crate::files;
 use crate::session::Session;
 
 /// Does the command. What it comes to is noted in the session.
@@ -35,7 +36,18 @@ pub(crate) fn replay(
         set: args.set.clone(),
         story: story(args),
     };
+    let mut found = Vec::new();
     for path in &args.files {
+        match path.is_dir().then(|| files::of_folder(path, "sqf")) {
+            None => found.push(path.clone()),
+            Some(Ok(all)) => found.extend(all),
+            Some(Err(error)) => {
+                session.tell_error(&format!("{error:#}"));
+                session.came_to(Exit::Unusable);
+            }
+        }
+    }
+    for path in &found {
         if session.is_stopped() {
             break;
         }

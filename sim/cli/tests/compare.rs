@@ -53,6 +53,9 @@ fn live_runs_are_held_against_simulated_ones() {
     assert_eq!(said["simulated"]["runs"], 100);
     assert_eq!(said["live"]["runs"], 2, "{said}");
     assert_eq!(said["live"]["seeds"], serde_json::json!([100, 101]));
+    // How busy the machine is with others is measured, whatever it is.
+    let others = said["others_share"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&others), "{others}");
     let facts = said["facts"].as_array().unwrap();
     assert!(
         facts

@@ -101,6 +101,8 @@ pub struct Compared {
     pub reached: Worlds<Share>,
     /// How far apart they are, where there are some in both worlds.
     pub distance: Option<Smirnov>,
+    /// Between which distances the true one is, with a confidence of 95 %: [`Smirnov::interval`].
+    pub distance_between: Option<(f64, f64)>,
     /// How much later live is at the median.
     pub later: Option<Later>,
     /// In how many live runs with a sample one is above the greatest of all simulated ones.
@@ -334,13 +336,15 @@ impl Compared {
                 samples.live.runs_above(max.as_nanos()),
             )
         });
+        let distance = Smirnov::between(&samples.live, &samples.simulated);
         Compared {
             name: name.to_owned(),
             reached: Worlds {
                 simulated: reached(&samples.simulated),
                 live: reached(&samples.live),
             },
-            distance: Smirnov::between(&samples.live, &samples.simulated),
+            distance,
+            distance_between: distance.map(|distance| distance.interval(&samples.live, &samples.simulated)),
             later: Later::of(&samples.live, &samples.simulated),
             above: beyond(above),
             below: beyond(below),

@@ -4,7 +4,7 @@
 //!
 //! - the verdicts as [`Share`]s with Wilson's intervals, and whether each world's are as the file expects;
 //! - each measure, with order statistics that are samples ([`Ranked`]), the difference of the medians with its confidence ([`Later`]), and
-//!   [Smirnov's distance](Smirnov) with its probability;
+//!   [Smirnov's distance](Smirnov) with its probability and [its confidence](Smirnov::interval);
 //! - in how large a share of the runs each fact is claimed at all ([`Claimed`]);
 //! - the [`Order`] of what happens first, and the live runs that stand against it.
 //!

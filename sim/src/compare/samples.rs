@@ -46,7 +46,7 @@ pub struct Later {
     pub between: (i64, i64),
 }
 
-/// How often runs are drawn anew for [`Later::between`].
+/// How often runs are drawn anew for [`Later::between`] and for [`Smirnov::interval`](super::Smirnov::interval).
 pub const RESAMPLES: usize = 2_000;
 
 impl Samples {
@@ -147,18 +147,19 @@ impl Samples {
         self.by_run.iter().filter(|samples| !samples.is_empty()).count() as u64
     }
 
-    /// The median of runs that are drawn from these with replacement; `None` when none of those that are drawn has a sample.
-    fn redrawn_median(&self, draws: &mut Draws, times: &mut [usize]) -> Option<u64> {
+    /// Draws as many runs as there are from these, with replacement: how many `times` each, and how many samples that makes.
+    pub(super) fn redraw(&self, draws: &mut Draws, times: &mut [usize]) -> usize {
         times.fill(0);
         for _ in 0..times.len() {
             times[draws.below(times.len())] += 1;
         }
-        let count: usize = self
-            .by_run
-            .iter()
-            .zip(&*times)
-            .map(|(samples, times)| samples.len() * times)
-            .sum();
+        let samples = self.by_run.iter().zip(&*times);
+        samples.map(|(samples, times)| samples.len() * times).sum()
+    }
+
+    /// The median of runs that are drawn from these with replacement; `None` when none of those that are drawn has a sample.
+    fn redrawn_median(&self, draws: &mut Draws, times: &mut [usize]) -> Option<u64> {
+        let count = self.redraw(draws, times);
         let rank = (count * 50).div_ceil(100).max(1);
         let mut passed = 0;
         for (value, run) in &self.sorted {

@@ -1,6 +1,7 @@
-//! Smirnov's test: how far apart two samples are, and how likely that is when they have one law.
+//! Smirnov's test: how far apart two samples are, how likely that is when they have one law, and how far apart their laws may be.
 
-use super::samples::Samples;
+use super::draws::Draws;
+use super::samples::{RESAMPLES, Samples};
 
 /// How far apart two samples are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +53,22 @@ impl Smirnov {
             pooled.permuted(distance)
         };
         Some(Smirnov { distance, p, by })
+    }
+
+    /// Between which distances that of the two laws is, with a confidence of 95 %; from 0 to 1. The samples are those of which this is the
+    /// distance.
+    ///
+    /// Whole runs are drawn anew in both worlds, [`RESAMPLES`] times, and each time it is seen how far the difference of the two
+    /// distributions strays, anywhere, from that of the samples: P. J. Bickel and D. A. Freedman, *Annals of Statistics* 9 (1981),
+    /// 1196–1217. What 95 of 100 draws do not exceed is laid on both sides of the distance, which strays no further than the difference
+    /// does. So it is good where the two laws are one as well, where the 95 % in the middle of the distances that are drawn would not be:
+    /// none of them is 0.
+    pub fn interval(&self, one: &Samples, other: &Samples) -> (f64, f64) {
+        let strays = Pooled::of(one, other).strays(one, other);
+        (
+            (self.distance - strays).max(0.0),
+            (self.distance + strays).min(1.0),
+        )
     }
 }
 
@@ -152,7 +169,7 @@ impl Pooled {
 
     /// The share of deals of whole runs that are at least as far apart.
     fn permuted(&self, distance: f64) -> (f64, Method) {
-        let mut draws = super::draws::Draws::new(*b"squall permutation of two worlds");
+        let mut draws = Draws::new(*b"squall permutation of two worlds");
         let mut order: Vec<usize> = (0..self.runs).collect();
         let mut dealt = vec![false; self.runs];
         let mut worlds = vec![false; self.values.len()];
@@ -184,6 +201,47 @@ impl Pooled {
             f64::from(as_far + 1) / f64::from(rounds + 1)
         };
         (p, Method::Permutation { rounds })
+    }
+
+    /// How far the difference of the two distributions strays from that of the samples in 95 of 100 draws of whole runs, at most.
+    fn strays(&self, one: &Samples, other: &Samples) -> f64 {
+        let mut draws = Draws::new(*b"squall bootstrap of one distance");
+        let mut times = vec![0; self.runs];
+        let mut strayed: Vec<f64> = (0..RESAMPLES)
+            .filter_map(|_| {
+                let (these, those) = times.split_at_mut(self.first);
+                let drawn = (one.redraw(&mut draws, these), other.redraw(&mut draws, those));
+                self.strayed(&times, (one.count(), other.count()), drawn)
+            })
+            .collect();
+        strayed.sort_unstable_by(f64::total_cmp);
+        let rank = (strayed.len() * 95).div_ceil(100).max(1);
+        // Where no draw has a sample of both, nothing is known.
+        strayed.get(rank - 1).copied().unwrap_or(1.0)
+    }
+
+    /// How far it strays when each run is there so many times. `None` where none that is there has a sample, in one of the worlds.
+    fn strayed(&self, times: &[usize], counts: (usize, usize), drawn: (usize, usize)) -> Option<f64> {
+        if drawn.0 == 0 || drawn.1 == 0 {
+            return None;
+        }
+        let share = |passed: usize, count: usize| passed as f64 / count as f64;
+        let (mut there, mut passed, mut greatest) = ((0, 0), (0, 0), 0.0_f64);
+        for (place, run) in self.run.iter().enumerate() {
+            if self.is_first(*run) {
+                there.0 += 1;
+                passed.0 += times[*run];
+            } else {
+                there.1 += 1;
+                passed.1 += times[*run];
+            }
+            if self.ends_a_tie(place) {
+                let one = share(passed.0, drawn.0) - share(there.0, counts.0);
+                let other = share(passed.1, drawn.1) - share(there.1, counts.1);
+                greatest = greatest.max((one - other).abs());
+            }
+        }
+        Some(greatest)
     }
 }
 

@@ -55,7 +55,7 @@
 //! | `data` | the folder in which it keeps what it writes down; it is this node's from then on, by its protocol, name and role | what it writes down lasts as long as its process |
 //! | `seed` | the seed of its random streams: 0 to 2⁶⁴ − 1 | drawn from the system at each boot |
 //! | `record` | where its flight is recorded; see below | it is not |
-//! | `http` | the address and port of its pages, `/status` and `/metrics`; a port alone is one of 127.0.0.1; a port of 0 is one that the system has free | none |
+//! | `http` | the address and port of its pages, `/status` and `/metrics`; a port alone is one of 127.0.0.1, which `localhost` is too; a port of 0 is one that the system has free | none |
 //! | `control` | the unix socket through which commands reach it; its path is at most [`LONGEST_SOCKET`] bytes long | none |
 //! | `lines` | a file to which everything that is seen of it is appended, a line of JSON each | none |
 //! | `bounds` | how much it holds at most; see below | as below |
@@ -117,15 +117,22 @@ pub use words::{Unstartable, of_words};
 /// The longest path of a unix socket, in bytes: one less than what Linux has room for, which ends it with a zero.
 pub const LONGEST_SOCKET: usize = 107;
 
-/// Where pages are served by a text: an address and a port, or a port alone, which is one that only this machine reaches.
+/// Where pages are served by a text: an address and a port, or a port alone, which is one that only this machine reaches. `localhost` is
+/// 127.0.0.1; other names are not looked up.
 pub fn pages(written: &str) -> Option<SocketAddr> {
-    let alone = || {
-        Some(SocketAddr::from((
-            Ipv4Addr::LOCALHOST,
-            written.parse::<u16>().ok()?,
-        )))
+    let of_this_machine = || {
+        let port = match written.rsplit_once(':') {
+            Some((name, port)) if is_localhost(name) => port,
+            _ => written,
+        };
+        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse::<u16>().ok()?)))
     };
-    written.parse().ok().or_else(alone)
+    written.parse().ok().or_else(of_this_machine)
+}
+
+/// Whether a name is that of the machine itself, which is 127.0.0.1 everywhere (RFC 6761, section 6.3).
+pub fn is_localhost(name: &str) -> bool {
+    name.eq_ignore_ascii_case("localhost")
 }
 
 /// One live node, with everything that it needs.

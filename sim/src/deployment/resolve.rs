@@ -8,7 +8,7 @@ use squall_nodes::{Misfit, Node, Placed, Protocol};
 
 use super::file::DeploymentFile;
 use super::streams::{Streams, Tls};
-use super::{Bounds, Deployment, LONGEST_SOCKET, Over, Recording, WhenFull, pages};
+use super::{Bounds, Deployment, LONGEST_SOCKET, Over, Recording, WhenFull, is_localhost, pages};
 use crate::plan::StreamLaw;
 use crate::scenario::complaint::{Complaints, did_you_mean};
 use crate::scenario::desk::{Desk, Fields};
@@ -250,6 +250,9 @@ fn address(desk: &mut Desk<'_>, item: &Item) -> Option<Ipv4Addr> {
                 "the address alone: `\"{}\"`; ports are among the settings, in `config`",
                 with_port.ip()
             ),
+            Err(_) if is_localhost(written.trim()) => {
+                "a node is known by a number, and `localhost` is `\"127.0.0.1\"`".to_owned()
+            }
             Err(_) => "four numbers up to 255, such as `\"127.0.0.1\"`".to_owned(),
         };
         ("this is not an IPv4 address".to_owned(), hint)

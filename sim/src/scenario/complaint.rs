@@ -266,10 +266,15 @@ pub(crate) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'
         .min_by_key(|(distance, _)| *distance)
         .filter(|(_, name)| is_near(written, name));
     match nearest {
-        Some((_, name)) => Some(format!("did you mean `{name}`?")),
+        Some((_, name)) => Some(did_you_mean_it(name)),
         None if known.is_empty() => None,
         None => Some(one_of(&known)),
     }
+}
+
+/// The question about one name.
+pub(crate) fn did_you_mean_it(name: &str) -> String {
+    format!("did you mean `{name}`?")
 }
 
 /// Whether one name may be a slip of the other.
@@ -294,11 +299,13 @@ fn fold(name: &str) -> String {
 
 fn one_of(known: &[&str]) -> String {
     const MOST_NAMED: usize = 20;
-    let named: Vec<String> = known
-        .iter()
-        .take(MOST_NAMED)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    // A single one is named rather than counted: that is no longer.
+    let most = if known.len() == MOST_NAMED + 1 {
+        known.len()
+    } else {
+        MOST_NAMED
+    };
+    let named: Vec<String> = known.iter().take(most).map(|name| format!("`{name}`")).collect();
     let more = known.len() - named.len();
     let rest = if more > 0 {
         format!(" and {more} more")
@@ -328,6 +335,18 @@ mod tests {
 
     fn complaints(list: Vec<Complaint>, untold: usize) -> Complaints {
         Complaints::new("x.ron", TEXT.into(), list, untold)
+    }
+
+    #[test]
+    fn of_many_names_the_rest_is_counted_and_a_single_one_never_is() {
+        let names: Vec<String> = (1..=22).map(|number| format!("name{number}")).collect();
+        let of = |count: usize| {
+            let known = names.iter().take(count).map(String::as_str);
+            did_you_mean("something else", known).expect("there are some")
+        };
+        assert!(of(20).ends_with("`name19`, `name20`"), "{}", of(20));
+        assert!(of(21).ends_with("`name20`, `name21`"), "{}", of(21));
+        assert!(of(22).ends_with("`name20` and 2 more"), "{}", of(22));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use squall_nodes::{Span, ron_options};
 
-use super::complaint::{Complaint, Complaints, Place, did_you_mean, is_near};
+use super::complaint::{Complaint, Complaints, Place, did_you_mean, did_you_mean_it, is_near};
 use super::places::{Field, Item, Shape, plain_name};
 
 /// How many complaints are kept; a file with more has told its author enough.
@@ -183,7 +183,7 @@ impl<'f> Desk<'f> {
     /// A field that has to be there.
     pub(crate) fn required(&mut self, fields: &Fields<'f>, name: &str, example: &str) -> Option<&'f Item> {
         let found = fields.get(name);
-        if found.is_none() {
+        if found.is_none() && !self.is_misspelt(fields, name) {
             let span = self.point(fields.item);
             self.complain(
                 span,
@@ -192,6 +192,15 @@ impl<'f> Desk<'f> {
             );
         }
         found
+    }
+
+    /// Whether a field is there by another name, about which it was asked whether it is this one: then it is not missed besides.
+    fn is_misspelt(&self, fields: &Fields<'f>, name: &str) -> bool {
+        let asked = did_you_mean_it(name);
+        let is_written = |place: &Place| fields.list.iter().any(|field| field.name == place.span);
+        self.complaints.iter().any(|complaint| {
+            complaint.hint.as_ref() == Some(&asked) && complaint.place.as_ref().is_some_and(is_written)
+        })
     }
 
     /// The parts of a list.
@@ -365,7 +374,14 @@ impl<'f> Desk<'f> {
             Ok(value) => Some(value),
             Err(Mistyped { path, error }) => {
                 let at = follow(self.text, item, &path);
-                self.mistyped(at, item.span.start, &error);
+                let bounds = match error.code {
+                    Error::IntegerOutOfBounds => bounds_at::<T>(self.slice(item), &path),
+                    _ => None,
+                };
+                match bounds {
+                    Some(message) => self.complain(at.span.clone(), message, None),
+                    None => self.mistyped(at, item.span.start, &error),
+                }
                 None
             }
         }
@@ -397,7 +413,7 @@ impl<'f> Desk<'f> {
             Error::MissingStructField { field, .. } => {
                 // Most often it is there, and misspelt.
                 let near = self.nearest_field(item, field);
-                let hint = near.as_ref().map(|_| format!("did you mean `{field}`?"));
+                let hint = near.as_ref().map(|_| did_you_mean_it(field));
                 (
                     near.or_else(|| Some(self.point(item))),
                     format!("`{field}` is missing"),
@@ -495,6 +511,24 @@ pub(crate) fn parse_typed<T: DeserializeOwned>(text: &str) -> Result<T, Mistyped
     })?;
     reader.end().map_err(|error| nowhere(reader.span_error(error)))?;
     Ok(value)
+}
+
+/// Which whole numbers a type takes in a place of a text, in a sentence: its kind shows by the ends that it takes. `None` where it takes
+/// none by that alone.
+pub(crate) fn bounds_at<T: DeserializeOwned>(text: &str, path: &Path) -> Option<String> {
+    let root = Item::read(text).ok()?;
+    let span = follow(text, &root, path).span.clone();
+    let takes = |number: i128| {
+        let tried = format!("{}{number}{}", &text[..span.start], &text[span.end..]);
+        parse_typed::<T>(&tried).is_ok()
+    };
+    let kinds = [8, 16, 32, 64].map(|bits| 1_i128 << bits);
+    let mut bounds = kinds
+        .into_iter()
+        .flat_map(|kind| [(0, kind - 1), (-kind / 2, kind / 2 - 1)]);
+    let (least, most) = bounds
+        .find(|(least, most)| takes(*least) && takes(*most) && !takes(*least - 1) && !takes(*most + 1))?;
+    Some(format!("expected a whole number from {least} to {most}"))
 }
 
 /// The part of a value that a path leads to, as far as it can be followed.

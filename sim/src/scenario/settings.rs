@@ -7,7 +7,7 @@ use squall_nodes::secret::written_out;
 use squall_nodes::{ConfigOf, Protocol, ron_options};
 
 use super::complaint::did_you_mean;
-use super::desk::{Desk, Fields, Mistyped, follow, parse_typed};
+use super::desk::{Desk, Fields, Mistyped, bounds_at, follow, parse_typed};
 use super::places::{Field, Item, Shape, plain_name};
 
 /// The settings that every host begins with.
@@ -142,7 +142,14 @@ impl<P: Protocol> Settings<P> {
                     let hint = did_you_mean(found, expected.iter().copied());
                     desk.complain(at.span.clone(), format!("there is no `{found}` here"), hint);
                 }
-                other => desk.complain(at.span.clone(), super::desk::fragment(&other.to_string()), None),
+                other => {
+                    let bounds = match other {
+                        ron::error::Error::IntegerOutOfBounds => bounds_at::<ConfigOf<P>>(&merged, &path),
+                        _ => None,
+                    };
+                    let message = bounds.unwrap_or_else(|| super::desk::fragment(&other.to_string()));
+                    desk.complain(at.span.clone(), message, None);
+                }
             }
         }
     }

@@ -234,11 +234,21 @@ pub(crate) fn last_words(log: &Path) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     let last = &lines[lines.len().saturating_sub(3)..];
-    if last.is_empty() {
-        "its log is empty".to_owned()
-    } else {
-        last.join(" / ")
+    match last {
+        [] => "its log is empty".to_owned(),
+        // What it ended over is said when its log is over: it is no line of that, which begins with the time.
+        [before @ .., why] if !is_of_log(why) && before.last().is_some_and(|line| is_of_log(line)) => {
+            format!("{why}; before that: {}", before.join(" / "))
+        }
+        lines => lines.join(" / "),
     }
+}
+
+/// Whether a line begins with a time, `2026-01-31T…`, as those of a log do.
+fn is_of_log(line: &str) -> bool {
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let (date, rest) = line.split_at_checked(10).unwrap_or(("", line));
+    rest.starts_with('T') && date.split('-').map(str::len).eq([4, 2, 2]) && date.split('-').all(digits)
 }
 
 /// The most memory that a process had at once, in bytes.
@@ -274,6 +284,33 @@ mod tests {
             process.read(|line| lines.push(String::from_utf8_lossy(line).into_owned()));
         }
         lines
+    }
+
+    #[test]
+    fn what_a_process_ended_over_comes_first_of_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let said = |text: &str| {
+            fs::write(&log, text).unwrap();
+            last_words(&log)
+        };
+        let (starting, warning) = (
+            "2026-11-22T05:03:46.279726Z  INFO starting name=s",
+            "2026-11-22T05:03:46.281201Z  WARN without a data folder",
+        );
+        let why = "squall: the node asked for port 7400, and 127.0.0.1:7400 cannot be bound: process 7 (other) has it";
+        assert_eq!(
+            said(&format!("{starting}\n{warning}\n{why}\n")),
+            format!("{why}; before that: {starting} / {warning}")
+        );
+        // What is no log, or nothing else, is as it was written.
+        assert_eq!(said("one\n\ntwo\n"), "one / two");
+        assert_eq!(said(&format!("{why}\n")), why);
+        assert_eq!(
+            said(&format!("{starting}\n{warning}\n")),
+            format!("{starting} / {warning}")
+        );
+        assert_eq!(said(""), "its log is empty");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) const LOCK: &str = "lock";
 /// There from when the state is moved aside to the first boot without it.
 const WIPED: &str = "wiped";
 /// What is put behind the name of a file that is moved aside, ahead of a number.
-const ASIDE: &str = ".damaged-";
+const ASIDE: &str = ".aside-";
 
 /// A data folder that this process has to itself.
 #[derive(Debug)]
@@ -427,7 +427,7 @@ pub fn adopt(folder: &Path, owner: &Owner) -> Result<Before, LiveError> {
     Ok(before)
 }
 
-/// Has the node `owner`, which keeps its data in `folder`, start without what it persisted: moves `state` aside to `state.damaged-1`, or the next
+/// Has the node `owner`, which keeps its data in `folder`, start without what it persisted: moves `state` aside to `state.aside-1`, or the next
 /// number that is free, whether it is damaged or not. The number of its lives goes on, but where that is damaged too: then it is moved
 /// aside as well, and they are counted from 0 again. Where the files are now.
 ///

@@ -126,22 +126,22 @@ fn damage_is_named_and_nothing_is_changed_until_it_is_wiped() {
     assert!(why.contains("--wipe"), "{why}");
     assert_eq!(fs::read(&state).unwrap(), cut_off);
 
-    assert_eq!(wipe(folder).unwrap(), [folder.join("state.damaged-1")]);
-    assert_eq!(fs::read(folder.join("state.damaged-1")).unwrap(), cut_off);
+    assert_eq!(wipe(folder).unwrap(), [folder.join("state.aside-1")]);
+    assert_eq!(fs::read(folder.join("state.aside-1")).unwrap(), cut_off);
     let (found, _) = life(folder, &[b"anew"]);
     assert_eq!(
         (found.incarnation, found.state, found.disk),
         (1, None, DiskAtBoot::Wiped)
     );
     // What is sound is moved aside too, when it is wished.
-    assert_eq!(wipe(folder).unwrap(), [folder.join("state.damaged-2")]);
+    assert_eq!(wipe(folder).unwrap(), [folder.join("state.aside-2")]);
     assert_eq!(wipe(folder).unwrap(), [] as [&Path; 0]);
     assert_eq!(life(folder, &[]).0.incarnation, 2);
 
     let incarnation = folder.join("incarnation");
     fs::write(&incarnation, "garbage").unwrap();
     assert!(refused(folder).contains("incarnation is damaged"));
-    assert_eq!(wipe(folder).unwrap(), [folder.join("incarnation.damaged-1")]);
+    assert_eq!(wipe(folder).unwrap(), [folder.join("incarnation.aside-1")]);
     assert_eq!(life(folder, &[]).0.incarnation, 0);
 }
 
@@ -264,7 +264,7 @@ fn no_number_of_a_life_is_used_again_where_it_was_lost() {
         "{why}"
     );
     assert_eq!(fs::read_dir(folder).unwrap().count(), 3, "lock, owner and state");
-    assert_eq!(wipe(folder).unwrap(), [folder.join("state.damaged-1")]);
+    assert_eq!(wipe(folder).unwrap(), [folder.join("state.aside-1")]);
     let (found, _) = life(folder, &[]);
     assert_eq!((found.incarnation, found.disk), (0, DiskAtBoot::Wiped));
 }

@@ -66,7 +66,9 @@ impl<N: Node> Host<N> {
         // It may be large, and is on the disk.
         let state = self.found.state.take();
         self.node = Some(N::boot(&placed.role, &placed.config, state.as_deref(), rng));
-        tracing::info!(incarnation, ?disk, "the node boots");
+        let bound: Vec<String> = self.sockets.addresses().map(|at| at.to_string()).collect();
+        let address = (!bound.is_empty()).then(|| tracing::field::display(bound.join(", ")));
+        tracing::info!(incarnation, ?disk, address, "the node boots");
     }
 
     /// Whether someone wants it to stop.

@@ -53,7 +53,9 @@ pub(super) async fn serve<N: Node>(listener: UnixListener, handle: Handle<N>, as
             }
             Err(_) => {
                 // It is told in passing: a new connection has room for a line.
-                let why = format!("{MOST_CLIENTS} clients are connected, which are the most");
+                let why = format!(
+                    "{MOST_CLIENTS} clients are connected, and it has no place for another; try again when one of them has gone"
+                );
                 if let Some(line) = line_of(&Reply::<N>::Refused { why }) {
                     let _ = stream.try_write(&line);
                 }

@@ -157,6 +157,9 @@ impl Streams {
         self.begin()?;
         let listener = socket::listen(SocketAddrV4::new(self.ip, port), &self.settings)?;
         self.watch_over(&listener, PORTS | u64::from(port))?;
+        // With the port that there is, where the system was to choose one.
+        let address = tracing::field::display(listener.local_addr()?);
+        tracing::info!(address, "connections are accepted");
         self.ports.insert(
             port,
             Port {

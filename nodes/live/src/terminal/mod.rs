@@ -92,6 +92,7 @@ impl Terminal {
             left_out: Arc::clone(&left_out),
             calls: VecDeque::new(),
             count: 0,
+            up: Up::NotYet,
         };
         thread::Builder::new()
             .name("terminal".to_owned())
@@ -147,6 +148,14 @@ struct Talk<N: Node, T> {
     calls: VecDeque<JoinHandle<()>>,
     /// How much was asked.
     count: u64,
+    up: Up,
+}
+
+/// Whether the node was heard to boot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Up {
+    NotYet,
+    Yes,
 }
 
 impl<N: Node, T: Tongue<N>> Talk<N, T> {
@@ -194,6 +203,11 @@ impl<N: Node, T: Tongue<N>> Talk<N, T> {
     }
 
     async fn ask(&mut self, typed: &str, command: N::Command) {
+        if self.up == Up::NotYet {
+            self.screen.show(&format!(
+                "{typed}: the node is not up yet, and is asked as soon as it is"
+            ));
+        }
         self.count += 1;
         let request = Request::Call {
             call: self.count,
@@ -208,6 +222,7 @@ impl<N: Node, T: Tongue<N>> Talk<N, T> {
             oldest.abort();
         }
         self.calls.push_back(tokio::spawn(async move {
+            let mut is_answered = false;
             while let Some(reply) = replies.next().await {
                 let says = match reply {
                     Reply::Answer { answer, .. } => tongue.answered(&answer),
@@ -216,11 +231,15 @@ impl<N: Node, T: Tongue<N>> Talk<N, T> {
                     Reply::Done | Reply::Status { .. } => continue,
                 };
                 screen.show(&format!("{typed}: {says}"));
+                is_answered = true;
+            }
+            if !is_answered {
+                screen.show(&format!("{typed}: the node has stopped, and has not answered"));
             }
         }));
     }
 
-    fn hear(&self, lines: &[u8]) {
+    fn hear(&mut self, lines: &[u8]) {
         match self.left_out.swap(0, Ordering::Relaxed) {
             0 => {}
             _ => self
@@ -228,13 +247,101 @@ impl<N: Node, T: Tongue<N>> Talk<N, T> {
                 .show("(not all that the node claimed is shown: it was too much)"),
         }
         for line in lines.split(|byte| *byte == b'\n') {
-            // What is no claim is in the log where it is worth a line.
-            if let Ok(Line::Fact { name, fact, .. }) = serde_json::from_slice::<Line<N>>(line)
-                && !N::Fact::ROUTINE.contains(&name.as_str())
-                && let Some(says) = self.tongue.told(&fact)
-            {
-                self.screen.show(&says);
+            match serde_json::from_slice::<Line<N>>(line) {
+                Ok(Line::Fact { name, fact, .. }) if !N::Fact::ROUTINE.contains(&name.as_str()) => {
+                    if let Some(says) = self.tongue.told(&fact) {
+                        self.screen.show(&says);
+                    }
+                }
+                Ok(Line::Booted { .. }) => self.up = Up::Yes,
+                // What else there is is in the log, where it is worth a line.
+                _ => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use squall_nodes::hac::{self, HacFact, HacNode};
+    use squall_nodes::{DiskAtBoot, Time};
+
+    use super::*;
+    use crate::door::door;
+
+    /// What is shown, for whoever looks.
+    #[derive(Clone, Default)]
+    struct Sheet(Arc<Mutex<Vec<u8>>>);
+
+    impl Sheet {
+        fn lines(&self) -> Vec<String> {
+            let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = String::from_utf8_lossy(&bytes);
+            text.lines().map(str::to_owned).collect()
+        }
+    }
+
+    impl Write for Sheet {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut sheet = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            sheet.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Whatever is typed is the one command that there is.
+    struct AnyWord;
+
+    impl Tongue<HacNode> for AnyWord {
+        fn understand(&self, _: &str) -> Meant<HacNode> {
+            Meant::Ask(hac::Command::Status)
+        }
+
+        fn told(&self, _: &HacFact) -> Option<String> {
+            None
+        }
+
+        fn answered(&self, _: &hac::Answer) -> String {
+            "answered".to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_not_up_yet_is_told_as_that_and_one_that_stops_without_a_word_too() {
+        let (node, at_node) = door::<HacNode>();
+        let sheet = Sheet::default();
+        let mut talk = Talk {
+            node,
+            tongue: Arc::new(AnyWord),
+            screen: Screen::lines(sheet.clone()),
+            left_out: Arc::default(),
+            calls: VecDeque::new(),
+            count: 0,
+            up: Up::NotYet,
+        };
+        let status = || keys::Line::Typed("status".to_owned());
+        let not_yet = "status: the node is not up yet, and is asked as soon as it is";
+        talk.take(status()).await;
+        assert_eq!(sheet.lines(), [not_yet]);
+        let booted = serde_json::to_vec(&Line::<HacNode>::Booted {
+            at: Time::ZERO,
+            incarnation: 0,
+            disk: DiskAtBoot::Fresh,
+        });
+        talk.hear(&booted.expect("a line"));
+        talk.take(status()).await;
+        assert_eq!(sheet.lines(), [not_yet]);
+        drop(at_node);
+        for call in talk.calls {
+            call.await.expect("it ends");
+        }
+        let stopped = "status: the node has stopped, and has not answered";
+        assert_eq!(sheet.lines(), [not_yet, stopped, stopped]);
     }
 }

@@ -82,7 +82,7 @@ fn row(ranked: Option<Ranked>, samples: &Samples) -> [String; 8] {
     ]
 }
 
-/// The distance with its probability, and the difference of the medians.
+/// The distance with its confidence and its probability, and the difference of the medians.
 fn numbers(comparison: &Comparison, place: usize) -> Option<String> {
     let measure = &comparison.measures[place];
     let distance = measure.distance?;
@@ -96,8 +96,12 @@ fn numbers(comparison: &Comparison, place: usize) -> Option<String> {
             )
         }
     };
+    let confidence = match measure.distance_between {
+        Some((low, high)) => format!(" (95 %: {low:.3} to {high:.3})"),
+        None => String::new(),
+    };
     let mut said = format!(
-        "D = {:.3}, {} ({by})",
+        "D = {:.3}{confidence}, {} ({by})",
         distance.distance,
         chance(comparison, What::Measure(place, How::Distance))
     );

@@ -5,7 +5,7 @@ mod log;
 mod words;
 
 use std::io::{self, IsTerminal as _, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use squall_live::check::{Beforehand, Finding, Standing};
 use squall_live::outside::Machine;
 use squall_live::settings::{Attendance, Start};
 use squall_live::terminal::{Screen, is_in_front};
-use squall_nodes::Span;
+use squall_nodes::{Span, Unusable};
 use squall_sim::deployment::{DeploymentFile, Over, Recording, Unstartable};
 use squall_sim::scenario::Complaints;
 
@@ -259,8 +259,28 @@ fn of_words(
     match door.of_words(&words, over, &Machine) {
         Ok(deployed) => Ok(deployed),
         Err(Unstartable::Over(complaints)) => Err(complaints.into()),
+        Err(Unstartable::Words(Unusable { message, hint })) => {
+            let near = nearest_kind(door.as_ref(), &words).map(|kind| format!("did you mean `{kind}`?"));
+            let unusable = Unusable {
+                message,
+                hint: near.or(hint),
+            };
+            Err(anyhow::anyhow!("{unusable}").into())
+        }
         Err(unusable) => Err(anyhow::anyhow!("{unusable}").into()),
     }
+}
+
+/// The kind of node that may be meant by a first argument that is none.
+fn nearest_kind(door: &dyn Living, words: &[String]) -> Option<&'static str> {
+    let written = words.first()?.to_lowercase();
+    let kinds = || door.words().iter().filter_map(|(form, _)| form.split(' ').next());
+    if kinds().any(|kind| kind == words[0]) {
+        return None;
+    }
+    let near = kinds().map(|kind| (strsim::damerau_levenshtein(kind, &written), kind));
+    let near = near.filter(|(off, kind)| *off <= kind.len() / 3).min()?;
+    Some(near.1)
 }
 
 /// That the arguments are some that a list of members goes with.
@@ -298,6 +318,15 @@ fn attendance(args: &NodeArgs) -> Attendance {
 pub(crate) fn pages(text: &str) -> anyhow::Result<SocketAddr> {
     let hint = "an address and a port, such as `127.0.0.1:9100`, or a port of 127.0.0.1 alone: `9100`";
     squall_sim::deployment::pages(text).context(hint)
+}
+
+/// Reads the address of a node, for flags. A name is none: others know the node by its address, as it is written here.
+pub(crate) fn address(text: &str) -> anyhow::Result<Ipv4Addr> {
+    let hint = match squall_sim::deployment::is_localhost(text) {
+        true => "a node is known by a number, and `localhost` is 127.0.0.1",
+        false => "an address is four numbers up to 255, such as `127.0.0.1`",
+    };
+    text.parse().ok().context(hint)
 }
 
 /// Reads a length of time, for flags.

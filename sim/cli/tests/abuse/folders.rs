@@ -269,10 +269,10 @@ fn a_durable_file_that_is_not_what_was_written_is_left_as_it_is() {
             (&booted["incarnation"], &booted["disk"]),
             (&incarnation.into(), &"Wiped".into())
         );
-        let aside = data.join(format!("{name}.damaged-1"));
+        let aside = data.join(format!("{name}.aside-1"));
         assert_eq!(fs::read(aside).expect("it was moved"), b"nonsense");
         let log = fs::read_to_string(cluster.log("s")).expect("a log");
-        assert!(log.contains(&format!("{name}.damaged-1")), "{log}");
+        assert!(log.contains(&format!("{name}.aside-1")), "{log}");
         cluster.kill(place);
     }
     // What is no file at all.

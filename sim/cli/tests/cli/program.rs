@@ -370,3 +370,50 @@ fn interrupted(words: &[&str]) -> (String, String, String) {
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     (first, rest, stderr)
 }
+
+#[test]
+fn a_written_promise_that_is_of_other_hosts_is_told_before_a_run_cannot_judge_it() {
+    let folder = Folder::new();
+    let scenario = |hosts: &str, promised: &str| {
+        format!(
+            "Scenario(protocol: \"hac\", hosts: [{hosts}], limit: \"9s\", invariants: [{promised}], expect: Held)"
+        )
+    };
+    let clients = "(name: \"s\", role: Server), (name: \"c1\", role: Client)";
+    let peers = "(name: \"p1..p3\", role: Peer)";
+    for (hosts, promised, other) in [
+        (
+            peers,
+            "peers_agree, ids_granted_once",
+            Some("hac.ids_granted_once"),
+        ),
+        (clients, "ids_granted_once, peers_agree", Some("hac.peers_agree")),
+        (clients, "ids_granted_once, one_server", None),
+        (peers, "peers_agree", None),
+    ] {
+        let file = folder.file("x.ron", &scenario(hosts, promised));
+        let checked = output(&["check", &file]);
+        assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+        let said = text(&checked.stdout);
+        let told: Vec<&str> = said.lines().filter(|line| line.contains("note: ")).collect();
+        let note = "is written, and is nothing that hac promises of a cluster of such hosts";
+        match other {
+            Some(name) => {
+                let line = format!("note: Original, Hardened: {name} {note}");
+                assert!(
+                    told.len() == 1 && told[0].trim_start().starts_with(&line),
+                    "{said}"
+                );
+            }
+            None => assert_eq!(told, [""; 0], "{said}"),
+        }
+        let strict = output(&["check", &file, "--strict"]).status.code();
+        assert_eq!(strict, Some(i32::from(other.is_some())));
+    }
+    // One of these a run does not judge at all, as it says when it is over.
+    let file = folder.file("x.ron", &scenario(peers, "ids_granted_once"));
+    assert_eq!(
+        output(&["run", &file, "--rules", "Hardened"]).status.code(),
+        Some(3)
+    );
+}

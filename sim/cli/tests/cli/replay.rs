@@ -255,6 +255,45 @@ fn killed_at_any_moment_a_node_leaves_all_that_it_has_told() {
 }
 
 #[test]
+fn of_a_folder_all_recordings_are_replayed_in_the_order_of_lives() {
+    let folder = Folder::new();
+    let rest = format!(
+        "protocol: \"hac\", role: Server, address: \"{}.1\", seed: 7",
+        network()
+    );
+    let node = Flying::start(&folder, "s", &rest);
+    node.until("serving", 1);
+    let flights = node.stop();
+    let file = folder.at("s.ron");
+    for _ in 0..2 {
+        let node = Flying::start_again(&folder, "s", file.to_str().expect("UTF-8"));
+        node.until("started", 1);
+        node.stop();
+    }
+    let lives: Vec<String> = (0..3).map(|life| flight(&flights, life)).collect();
+    // The folder of the recordings, and one above it, beside which there may be anything.
+    for named in [flights.clone(), folder.at("s")] {
+        let output = replay(&[named.to_str().expect("UTF-8")]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let told: Vec<&str> = text(&output.stdout).lines().collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        for (line, life) in told.iter().zip(&lives) {
+            assert!(line.starts_with(&format!("✓ {life}  ")), "{told:?}");
+        }
+    }
+    let none = folder.at("none");
+    std::fs::create_dir(&none).expect("a folder");
+    let none = none.to_str().expect("UTF-8");
+    let output = replay(&[none, &lives[0]]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        format!("squall: {none} holds no .sqf file\n")
+    );
+    assert!(text(&output.stdout).starts_with(&format!("✓ {}  ", lives[0])));
+}
+
+#[test]
 fn what_is_not_as_recorded_is_named_and_fails() {
     let folder = Folder::new();
     let path = lonely(&folder);

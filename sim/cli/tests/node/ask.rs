@@ -179,6 +179,15 @@ fn more_clients_than_there_is_room_for_are_told_so() {
         "{refused}"
     );
     assert!(is_over(beyond));
+    // So is whoever asks by the program, though the connection may be over before it has asked.
+    for _ in 0..10 {
+        let (code, _, stderr) = ended(&["ask", &socket, "status"]);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(
+            stderr.contains("it refuses: 16 clients are connected"),
+            "{stderr}"
+        );
+    }
     assert!(clients.iter_mut().all(asked));
     // Whoever goes makes room; it is seen a moment later.
     drop(clients.pop());

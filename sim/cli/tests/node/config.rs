@@ -77,7 +77,9 @@ fn pages_at_a_port_alone_are_for_this_machine() {
     let (code, printed, stderr) = ended(&[&words[..], &["9100"]].concat());
     assert_eq!(code, Some(0), "{stderr}");
     assert!(printed.contains("http: \"127.0.0.1:9100\""), "{printed}");
-    let (code, _, stderr) = ended(&[&words[..], &["localhost:9100"]].concat());
+    let (_, by_name, stderr) = ended(&[&words[..], &["localhost:9100"]].concat());
+    assert_eq!(by_name, printed, "{stderr}");
+    let (code, _, stderr) = ended(&[&words[..], &["example.org:9100"]].concat());
     assert!(
         code == Some(2) && stderr.contains("or a port of 127.0.0.1 alone: `9100`"),
         "{stderr}"
@@ -99,6 +101,35 @@ fn a_file_that_is_wrong_is_shown_as_a_scenario_is() {
     ] {
         assert!(stderr.contains(part), "{stderr}");
     }
+}
+
+#[test]
+fn a_file_by_the_name_of_the_machine_is_told_the_number() {
+    let folder = Folder::new();
+    let text =
+        "Node(protocol: \"hac\", name: \"s\", role: Server, address: \"ADDRESS\", http: \"localhost:9100\")";
+    let (code, _, stderr) = ended(&[
+        "node",
+        &folder.file("n.ron", &text.replace("ADDRESS", "localhost")),
+    ]);
+    assert!(
+        code == Some(2) && stderr.contains("`localhost` is `\"127.0.0.1\"`"),
+        "{stderr}"
+    );
+    let file = folder.file("s.ron", &text.replace("ADDRESS", "127.0.0.1"));
+    let (code, printed, stderr) = ended(&["node", &file, "--print-config"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(printed.contains("http: \"127.0.0.1:9100\""), "{printed}");
+}
+
+#[test]
+fn a_field_that_is_misspelt_is_told_once_and_not_missed_besides() {
+    let folder = Folder::new();
+    let text = "Node(protocol: \"hac\", name: \"s\", rol: Server, address: \"127.0.0.1\")";
+    let (code, _, stderr) = ended(&["node", &folder.file("n.ron", text)]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("did you mean `role`?"), "{stderr}");
+    assert_eq!(stderr.matches("error").count(), 1, "{stderr}");
 }
 
 #[test]
@@ -195,6 +226,22 @@ fn arguments_that_are_wrong_are_told_with_what_would_be_right() {
         (
             &["hac", "server", "7101", "--config", "(prot: 1)"],
             "did you mean `port`?",
+        ),
+        (
+            &["hac", "sever", "7101"],
+            "`hac sever 7101` is nothing that can be started; did you mean `server`?",
+        ),
+        (
+            &["hac", "server", "7101", "--config", "(port: 70000)"],
+            "expected a whole number from 0 to 65535",
+        ),
+        (
+            &["hac", "server", "7101", "--address", "localhost"],
+            "a node is known by a number, and `localhost` is 127.0.0.1",
+        ),
+        (
+            &["hac", "server", "7101", "--address", "example.org"],
+            "an address is four numbers up to 255, such as `127.0.0.1`",
         ),
         (&["hac", "server", "7101", "--wipe"], "no data folder"),
         (&["hac", "server", "7101", "--wait"], "--attended"),

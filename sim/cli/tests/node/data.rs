@@ -154,7 +154,7 @@ fn damaged_data_is_refused_until_it_is_wiped_and_kept_aside_then() {
     }
     assert_eq!(fs::read(&state).expect("it is there"), bytes, "it was changed");
     let mut node = Node::start(&[&words[..], &["--wipe", "--log-level", "debug"]].concat());
-    let aside = folder.at("data/state.damaged-1");
+    let aside = folder.at("data/state.aside-1");
     node.says(&["what was persisted is kept as", &aside]);
     node.says(&["fact=\"started\"", "id: None"]);
     assert_eq!(fs::read(&aside).expect("it is kept"), bytes);

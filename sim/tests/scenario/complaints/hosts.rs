@@ -77,7 +77,11 @@ fn settings_are_checked_field_by_field() {
         "expected string",
         "",
     );
-    one(&with("config: (retries: ⟦-1⟧),"), "integer is out of bounds", "");
+    one(
+        &with("config: (retries: ⟦-1⟧),"),
+        "expected a whole number from 0 to 4294967295",
+        "",
+    );
     one(
         &with("config: (election: ⟦Vote⟧),"),
         "there is no `Vote` here",
