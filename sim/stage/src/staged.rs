@@ -189,7 +189,10 @@ fn with_play<P: Protocol, T>(
     let crew = Crew::new(hosts, stage.program.clone(), plan.live_tolerance, ground);
     let audience = Audience::new(plan, &placed, plan.live_tolerance);
     let mut play = Play::new(plan, seed, stage, crew, wires, audience);
-    play.get_ready()?;
+    if let Err(why) = play.get_ready() {
+        play.look_for_panic()?;
+        return Err(why);
+    }
     then(play)
 }
 
@@ -237,7 +240,7 @@ pub(crate) fn come_to<P: Protocol>(play: Play<'_, '_, P>, end: Time) -> LiveRun 
         plan,
         watched.violation.as_ref(),
         &done,
-        cut_short.into_iter().chain(late),
+        cut_short.into_iter().chain(late.told()),
     );
     let outcome = Outcome {
         scenario: plan.scenario.clone(),
