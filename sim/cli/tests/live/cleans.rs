@@ -260,7 +260,9 @@ fn a_run_of_another_container_is_named_as_one_and_goes_on() {
     let told = text(&done.stderr);
     assert_eq!(done.status.code(), Some(0), "{told}");
     assert!(
-        told.contains(&format!("run {run} is another container's; nothing of it was touched")),
+        told.contains(&format!(
+            "run {run} is another container's; nothing of it was touched"
+        )),
         "{told}"
     );
     assert_eq!(stage.hosts(), HOSTS);
