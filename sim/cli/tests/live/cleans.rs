@@ -22,6 +22,9 @@ const NAMESPACES: &str = "/var/run/netns";
 /// For how long nothing happens that does not happen at all.
 const A_WHILE: Duration = Duration::from_millis(300);
 
+/// A moment in the making of a run: what is there by then, and whether it is.
+type Moment = (&'static str, fn(&Stage) -> bool);
+
 /// Whether namespaces can be had. With `SQUALL_NETNS=must` they are to be had.
 fn are_namespaces_possible() -> bool {
     let must = std::env::var_os("SQUALL_NETNS").is_some_and(|value| value == "must");
@@ -117,22 +120,23 @@ fn at_whatever_moment_a_stage_with_namespaces_is_killed_a_cleaning_leaves_nothin
     if !are_namespaces_possible() {
         return;
     }
-    let last = (HOSTS - 1).to_string();
-    let moments: [(&str, &dyn Fn(&Stage) -> bool); 8] = [
-        ("its folder is there", &|stage| stage.run().is_some()),
-        ("its journal is there", &|stage| {
+    let moments: [Moment; 8] = [
+        ("its folder is there", |stage| stage.run().is_some()),
+        ("its journal is there", |stage| {
             names_in(&stage.runs)
                 .iter()
                 .any(|name| name.starts_with("journal-"))
         }),
-        ("its switch is there", &|stage| stage.has_namespace("switch")),
-        ("its first namespace is there", &|stage| stage.has_namespace("0")),
-        ("half of its namespaces are there", &|stage| {
+        ("its switch is there", |stage| stage.has_namespace("switch")),
+        ("its first namespace is there", |stage| stage.has_namespace("0")),
+        ("half of its namespaces are there", |stage| {
             stage.has_namespace("5")
         }),
-        ("its last namespace is there", &|stage| stage.has_namespace(&last)),
-        ("its first host is there", &|stage| stage.hosts() > 0),
-        ("its last host is there", &|stage| stage.hosts() >= HOSTS),
+        ("its last namespace is there", |stage| {
+            stage.has_namespace(&(HOSTS - 1).to_string())
+        }),
+        ("its first host is there", |stage| stage.hosts() > 0),
+        ("its last host is there", |stage| stage.hosts() >= HOSTS),
     ];
     for (when, is_so) in moments {
         let folder = folder();
