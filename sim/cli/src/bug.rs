@@ -8,6 +8,7 @@ use squall_sim::outcome::Outcome;
 use squall_sim::runner::{Prepared, Stopped};
 use squall_sim::sweep::RunPanicked;
 use squall_sim::trace::Trace;
+use squall_stage::StageError;
 
 use crate::exit::Exit;
 use crate::session::Session;
@@ -35,6 +36,11 @@ impl Bug {
             panicked.message
         );
         Bug::told("panicked", said, session)
+    }
+
+    /// Tells of a live run of which a host panicked.
+    pub(crate) fn of_a_host(scenario: &str, panicked: &StageError, session: &mut Session<'_>) -> Self {
+        Bug::told("panicked", format!("{scenario}: {panicked}"), session)
     }
 
     /// Tells of two runs of one seed that are not one, with the first event that shows it.

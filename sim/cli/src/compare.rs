@@ -426,6 +426,11 @@ impl Compared<'_> {
                     session.end();
                     return Err(why).context("a live run was refused");
                 }
+                Err(panicked @ StageError::Panicked { .. }) => {
+                    session.came_to(Exit::Bug);
+                    made.failed.push((seed, panicked.to_string()));
+                    break;
+                }
                 Err(why) => {
                     failed_in_a_row += 1;
                     made.failed.push((seed, why.to_string()));

@@ -16,6 +16,7 @@ use squall_sim::scenario::ScenarioFile;
 use squall_stage::{Folders, Links, Progress, Stage, StageError, Staged};
 
 use crate::args::{Format, How, LiveArgs, Which};
+use crate::bug::Bug;
 use crate::exit::Exit;
 use crate::files;
 use crate::junit;
@@ -179,9 +180,9 @@ impl Report<'_> {
         let seconds = |run: &Run<'_>| run.prepared.limit().as_nanos().div_ceil(1_000_000_000);
         let total: u64 = runs.iter().map(seconds).sum();
         let bar = session.begin(total * self.args.runs);
-        let (mut before, mut begun) = (0, 0);
+        let (mut before, mut begun, mut runs_begun) = (0, 0, 0);
         let mut failed = None;
-        'all: for run in runs {
+        'all: for (nth_run, run) in (1..).zip(runs) {
             for nth in 0..self.args.runs {
                 if session.is_stopped() {
                     break 'all;
@@ -200,6 +201,7 @@ impl Report<'_> {
                     session,
                 );
                 begun += 1;
+                runs_begun = nth_run;
                 before += seconds(run);
                 bar.set_position(before);
                 match played {
@@ -208,6 +210,14 @@ impl Report<'_> {
                         self.tally.stopped += 1;
                         let (scenario, rules) = (run.prepared.scenario(), run.prepared.rules());
                         self.junit.note(|junit| junit.stopped(scenario, rules));
+                    }
+                    Err(panicked @ StageError::Panicked { .. }) => {
+                        let (scenario, rules) = (run.prepared.scenario(), run.prepared.rules());
+                        let bug = Bug::of_a_host(scenario, &panicked, session);
+                        self.tally.panicked += 1;
+                        self.junit
+                            .note(|junit| junit.bug(scenario, rules, bug.what, &bug.said));
+                        break 'all;
                     }
                     Err(why) => {
                         let name = run.prepared.scenario();
@@ -218,6 +228,12 @@ impl Report<'_> {
             }
         }
         self.tally.not_begun = runs.len() as u64 * self.args.runs - begun;
+        if session.exit == Exit::Bug {
+            for run in &runs[runs_begun..] {
+                let (scenario, rules) = (run.prepared.scenario(), run.prepared.rules());
+                self.junit.note(|junit| junit.not_begun(scenario, rules));
+            }
+        }
         failed.map_or(Ok(()), Err)
     }
 

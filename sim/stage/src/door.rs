@@ -205,6 +205,14 @@ pub enum StageError {
         /// The last words of its log.
         said: String,
     },
+    /// A host's process panicked.
+    #[error("{host} panicked, which is a bug of the node or of Squall: {said}")]
+    Panicked {
+        /// Which.
+        host: String,
+        /// What the panic said, as its log has it.
+        said: String,
+    },
     /// The system refused something.
     #[error("could not {what}: {why}")]
     System {

@@ -209,6 +209,8 @@ impl<P: Protocol> Play<'_, '_, P> {
             self.act_done(act.change, now);
         }
         self.excuse(id, now);
+        // Killed or not: what is wrong with the node is no part of the story.
+        self.look_for_panic()?;
         if killed.is_some() {
             return self.begin_next(id);
         }

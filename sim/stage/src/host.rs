@@ -11,7 +11,7 @@ use squall_nodes::{Crash, HostId, Node, Time};
 use crate::clock;
 use crate::crew::News;
 use crate::door::StageError;
-use crate::process::{Process, Taken};
+use crate::process::{EndedBy, Process, Taken, panic_words};
 
 /// A host and its process.
 pub(crate) struct Host<N: Node> {
@@ -56,6 +56,8 @@ pub(crate) struct Host<N: Node> {
     pub(crate) past: Vec<Counts>,
     /// What its processes took.
     pub(crate) taken: Taken,
+    /// What the first panic said by which one of its processes ended.
+    pub(crate) panic: Option<String>,
     _node: std::marker::PhantomData<fn() -> N>,
 }
 
@@ -148,6 +150,7 @@ impl<N: Node> Host<N> {
             stuck: BTreeSet::new(),
             past: Vec::new(),
             taken: Taken::default(),
+            panic: None,
             _node: std::marker::PhantomData,
         }
     }
@@ -369,7 +372,7 @@ impl<N: Node> Host<N> {
         let Some(process) = self.process.take() else {
             return String::new();
         };
-        let (how, taken) = process.reap();
+        let (ending, taken) = process.reap();
         self.taken.cpu = self.taken.cpu + taken.cpu;
         self.taken.peak_memory = self.taken.peak_memory.max(taken.peak_memory);
         if self.doing.is_some_and(|(act, _)| matches!(act.what, Do::Kill(_))) {
@@ -377,6 +380,9 @@ impl<N: Node> Host<N> {
             self.counts.under_way = 0;
         }
         self.past.push(std::mem::take(&mut self.counts));
-        how
+        if ending.by == EndedBy::Panic && self.panic.is_none() {
+            self.panic = Some(panic_words(&self.log));
+        }
+        ending.how
     }
 }

@@ -10,6 +10,7 @@
 mod able;
 mod audience;
 mod changes;
+mod claim;
 mod clock;
 mod crew;
 pub mod door;

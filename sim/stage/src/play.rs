@@ -15,7 +15,7 @@ use crate::changes::Changes;
 use crate::clock;
 use crate::crew::Crew;
 use crate::door::{Progress, Stage, StageError};
-use crate::host::{Do, Power, State};
+use crate::host::{Do, Host, Power, State};
 use crate::merge::Merge;
 use crate::outage::Outage;
 use crate::schedule::{Due, Schedule};
@@ -26,6 +26,9 @@ mod boots;
 mod calls;
 mod course;
 mod end;
+mod late;
+
+pub(crate) use late::Lateness;
 
 /// How long the hosts may take to tell what has happened until the end.
 const TOLD_WITHIN: Span = Span::from_secs(5);
@@ -59,7 +62,7 @@ pub(crate) struct Play<'p, 's, P: Protocol> {
     /// Entries of the timeline whose layer would have been no ring.
     pub(crate) unlaid: Vec<usize>,
     /// What came later than is tolerated.
-    pub(crate) late: Vec<String>,
+    pub(crate) late: Lateness,
     /// Hosts that are to lose power as soon as the others have cut them off.
     pub(crate) outages: Vec<Outage>,
     told_progress: Time,
@@ -102,7 +105,7 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
             touched: BTreeMap::new(),
             cut_short: Vec::new(),
             unlaid: Vec::new(),
-            late: Vec::new(),
+            late: Lateness::default(),
             outages: Vec::new(),
             told_progress: Time::ZERO,
         }
@@ -112,12 +115,13 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
     ///
     /// # Errors
     ///
-    /// That it is given up, or what the system says.
+    /// That it is given up, that a host panicked, or what the system says.
     pub(crate) fn run(&mut self) -> Result<Time, StageError> {
         self.go();
         let limit = Time::ZERO + self.plan.limit;
         let end = self.run_until(limit)?;
         self.stop_hosts();
+        self.look_for_panic()?;
         for counts in self.crew.hosts.iter().flat_map(|host| &host.past) {
             for (by, count) in &counts.touched {
                 *self.touched.entry(*by).or_default() += count;
@@ -212,7 +216,7 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
             Due::Triggered(step, actor) => self.strike(step as usize, Some(actor), at),
             Due::Turn(layer) => self.turn(layer, at),
             Due::Planned(timeline::Due::Call(entry, nth)) => {
-                self.call(entry as usize, nth);
+                self.call(entry as usize, nth, at);
                 Ok(())
             }
         }
@@ -223,6 +227,20 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
             return Err(StageError::Stopped);
         }
         Ok(())
+    }
+
+    /// A host that has panicked ends the run, whatever it has come to.
+    pub(crate) fn look_for_panic(&self) -> Result<(), StageError> {
+        let panicked = |host: &Host<P::Node>| {
+            Some(StageError::Panicked {
+                host: host.name.clone(),
+                said: host.panic.clone()?,
+            })
+        };
+        match self.crew.hosts.iter().find_map(panicked) {
+            Some(panicked) => Err(panicked),
+            None => Ok(()),
+        }
     }
 
     fn tell_progress(&mut self, now: Time, until: Time) {

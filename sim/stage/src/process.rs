@@ -15,6 +15,12 @@ use crate::stat::Stat;
 
 /// How much of a log's end is read for its last words, in bytes.
 const LAST_WORDS: usize = 2_000;
+/// How much is read for what a panic said, behind which the log may hold where that was.
+const PANIC_WORDS: usize = 64_000;
+/// How much of that is told, in characters.
+const PANIC_TOLD: usize = 2_000;
+/// With what a node's process ends when the node panics, and any program that panics itself.
+const PANICKED: i32 = 101;
 /// The longest line that a host may write, in bytes; what is longer is cut into pieces that nobody understands.
 const LONGEST_LINE: usize = 64 << 20;
 
@@ -41,6 +47,23 @@ pub(crate) struct Taken {
     pub(crate) cpu: Span,
     /// The most memory at once, in bytes.
     pub(crate) peak_memory: u64,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// In the system's words.
+    pub(crate) how: String,
+    pub(crate) by: EndedBy,
+}
+
+/// What ended a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    /// A panic of its own.
+    Panic,
+    /// A signal, or itself.
+    Otherwise,
 }
 
 impl Process {
@@ -195,14 +218,25 @@ impl Process {
     }
 
     /// Kills it, if it has not ended, and waits for its end. Says how it ended, and what it took.
-    pub(crate) fn reap(mut self) -> (String, Taken) {
+    pub(crate) fn reap(mut self) -> (Ending, Taken) {
         self.look_at_taken();
         self.end_it();
         // Its memory is gone by now, its processor time is not.
         self.look_at_taken();
-        let status = self.child.wait();
-        let how = status.map_or_else(|why| why.to_string(), |status| status.to_string());
-        (how, self.taken)
+        let ending = match self.child.wait() {
+            Ok(status) => Ending {
+                how: status.to_string(),
+                by: match status.code() {
+                    Some(PANICKED) => EndedBy::Panic,
+                    _ => EndedBy::Otherwise,
+                },
+            },
+            Err(why) => Ending {
+                how: why.to_string(),
+                by: EndedBy::Otherwise,
+            },
+        };
+        (ending, self.taken)
     }
 
     fn end_it(&self) {
@@ -225,9 +259,7 @@ impl Drop for Process {
 
 /// The end of a log, as one line for people.
 pub(crate) fn last_words(log: &Path) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let tail = &text[text.len().saturating_sub(LAST_WORDS)..];
-    let tail = String::from_utf8_lossy(tail);
+    let tail = tail(log, LAST_WORDS);
     let lines: Vec<&str> = tail
         .lines()
         .map(str::trim)
@@ -249,6 +281,33 @@ fn is_of_log(line: &str) -> bool {
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let (date, rest) = line.split_at_checked(10).unwrap_or(("", line));
     rest.starts_with('T') && date.split('-').map(str::len).eq([4, 2, 2]) && date.split('-').all(digits)
+}
+
+/// What a panic said by which a process ended, as its log has it.
+pub(crate) fn panic_words(log: &Path) -> String {
+    /// How it is told by a node, and how by any other part of a program, of which a node's comes last.
+    const BEGINNINGS: [&str; 2] = [
+        "the node panicked, which is a bug of the node or of Squall: ",
+        "panicked at ",
+    ];
+    let tail = tail(log, PANIC_WORDS);
+    let said = BEGINNINGS.iter().find_map(|begins| {
+        let (_, said) = tail.rsplit_once(begins)?;
+        // Where it was in the program comes behind it.
+        let lines = said.lines().take_while(|line| {
+            let line = line.trim_start();
+            !line.starts_with("note: run with") && !line.starts_with("stack backtrace:")
+        });
+        let lines: Vec<&str> = lines.map(str::trim_end).collect();
+        Some(lines.join("\n").trim().chars().take(PANIC_TOLD).collect())
+    });
+    said.unwrap_or_else(|| last_words(log))
+}
+
+/// The end of a log, so many bytes of it.
+fn tail(log: &Path, len: usize) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text[text.len().saturating_sub(len)..]).into_owned()
 }
 
 /// The most memory that a process had at once, in bytes.
@@ -323,9 +382,34 @@ mod tests {
         assert_eq!(lines(&mut process), ["two", "one"]);
         wait_for(process.end());
         assert!(process.has_ended());
-        let (how, _) = process.reap();
+        let (Ending { how, by }, _) = process.reap();
         assert!(how.contains('3'), "{how}");
+        assert_eq!(by, EndedBy::Otherwise);
         assert_eq!(last_words(&log), "said");
+    }
+
+    #[test]
+    fn a_panic_is_told_by_the_number_and_its_words_by_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |script: &str, name: &str| {
+            let log = folder.path().join(name);
+            let (ending, _) = {
+                let mut process = started(script, &log);
+                assert_eq!(lines(&mut process), Vec::<String>::new());
+                wait_for(process.end());
+                process.reap()
+            };
+            assert_eq!(ending.by, EndedBy::Panic);
+            panic_words(&log)
+        };
+        let by_hook = "echo \"thread 'main' panicked at src/a.rs:3:5:\" >&2; echo oh >&2; echo 'note: run with `X`' >&2";
+        assert_eq!(said(&format!("{by_hook}; exit 101"), "a"), "src/a.rs:3:5:\noh");
+        let by_node = "printf 'squall: the node panicked, which is a bug of the node or of Squall: left\\n  right\\n' >&2";
+        assert_eq!(
+            said(&format!("{by_hook}; {by_node}; exit 101"), "b"),
+            "left\n  right"
+        );
+        assert_eq!(said("echo gone >&2; exit 101", "c"), "gone");
     }
 
     #[test]
@@ -337,8 +421,9 @@ mod tests {
         }
         process.tell(&vec![b'x'; 1 << 20]);
         assert!(process.waiting_stdin().is_some());
-        let (how, taken) = process.reap();
+        let (Ending { how, by }, taken) = process.reap();
         assert!(how.contains('9'), "{how}");
+        assert_eq!(by, EndedBy::Otherwise);
         assert!(taken.peak_memory > 0);
     }
 }

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::able;
 use crate::audience::Audience;
+use crate::claim::Claim;
 use crate::crew::Crew;
 use crate::door::{Folders, Links, MOST_ROUNDS, Progress, Stage, StageError, Staged, Why};
 use crate::flights::{Flights, Flown};
@@ -188,7 +189,10 @@ fn with_play<P: Protocol, T>(
     let crew = Crew::new(hosts, stage.program.clone(), plan.live_tolerance, ground);
     let audience = Audience::new(plan, &placed, plan.live_tolerance);
     let mut play = Play::new(plan, seed, stage, crew, wires, audience);
-    play.get_ready()?;
+    if let Err(why) = play.get_ready() {
+        play.look_for_panic()?;
+        return Err(why);
+    }
     then(play)
 }
 
@@ -236,7 +240,7 @@ pub(crate) fn come_to<P: Protocol>(play: Play<'_, '_, P>, end: Time) -> LiveRun 
         plan,
         watched.violation.as_ref(),
         &done,
-        cut_short.into_iter().chain(late),
+        cut_short.into_iter().chain(late.told()),
     );
     let outcome = Outcome {
         scenario: plan.scenario.clone(),
@@ -332,21 +336,36 @@ struct Folder {
     runs: PathBuf,
     /// The run's name: no other one that is under way has it.
     run: String,
+    /// Held until the folder is gone, by all processes of the run: what they have is not left behind.
+    _claim: Claim,
 }
 
 impl Folder {
     fn make(runs: &Path) -> Result<Self, StageError> {
         let runs = runs::make(runs)?;
-        let dir = tempfile::Builder::new()
-            .prefix(runs::PREFIX)
-            .tempdir_in(&runs)
-            .map_err(|why: io::Error| {
-                StageError::system(format!("make a folder for the run in {}", runs.display()), why)
-            })?;
+        let made = || -> io::Result<(TempDir, Claim)> {
+            loop {
+                let dir = tempfile::Builder::new().prefix(runs::PREFIX).tempdir_in(&runs)?;
+                // Between the two steps a cleaning may have taken it for one that is left.
+                if let Some(claim) = Claim::of_own(dir.path())? {
+                    claim.share()?;
+                    return Ok((dir, claim));
+                }
+            }
+        };
+        let (dir, claim) = made().map_err(|why| {
+            StageError::system(format!("make a folder for the run in {}", runs.display()), why)
+        })?;
         let path = dir.path().to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let run = name.into_owned();
-        Ok(Folder { dir, path, runs, run })
+        Ok(Folder {
+            dir,
+            path,
+            runs,
+            run,
+            _claim: claim,
+        })
     }
 
     /// Makes the folder of a host and writes its deployment file. Returns both.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use squall_nodes::{Change, Crash, HostId, Protocol, Span, Time};
+use squall_nodes::{Change, Crash, HostId, Protocol, Time};
 use squall_sim::layers::Laid;
 use squall_sim::live::Cause;
 use squall_sim::plan::{DiskOnRestart, Fault, Layer, Target};
@@ -28,7 +28,7 @@ impl<P: Protocol> Play<'_, '_, P> {
         let entry = &plan.timeline[step];
         let now = clock::now();
         let at = self.since_origin(now);
-        self.look_at_lateness(&entry.label, at.since(planned));
+        self.look_at_lateness(&entry.label, now, planned);
         self.faults[step].at.get_or_insert(at);
         if let Fault::Lay(Layer::Cut(cut) | Layer::Flap { cut, .. }) = &entry.fault
             && cut.is_no_ring(actor)
@@ -115,6 +115,7 @@ impl<P: Protocol> Play<'_, '_, P> {
             step: Some(laying.step),
             actor: laying.actor,
         };
+        self.look_at_lateness(&format!("a turn of {}", cause.label), now, planned);
         let change = self.changes.begin(by, cause.clone(), now);
         let told = self.laid(laying, planned);
         self.rewire(change)?;
@@ -234,17 +235,6 @@ impl<P: Protocol> Play<'_, '_, P> {
             touched += u64::from(act(self, host)? == Effect::Touched);
         }
         Ok(touched)
-    }
-
-    /// A fault that comes later than is tolerated makes another story of it.
-    fn look_at_lateness(&mut self, label: &str, late: Span) {
-        if late > self.plan.live_tolerance {
-            let note =
-                format!("{label} came {late} later than it was to, since the machine had other work to do");
-            if !self.late.contains(&note) {
-                self.late.push(note);
-            }
-        }
     }
 }
 

@@ -22,6 +22,12 @@ pub(super) fn clean(named: Option<&Path>, session: &mut Session<'_>) -> anyhow::
     for run in &cleaned.alive {
         session.tell(&format!("run {run} is under way; nothing of it was touched"));
     }
+    for run in &cleaned.elsewhere {
+        session.tell(&format!(
+            "run {run} is another container's; nothing of it was touched: clean it up from there, or remove its journal once that \
+             container is gone"
+        ));
+    }
     for (path, why) in &cleaned.unreadable {
         session.tell_error(&format!("{} cannot be read: {why}", path.display()));
     }
@@ -36,6 +42,13 @@ pub(super) fn clean(named: Option<&Path>, session: &mut Session<'_>) -> anyhow::
         counted(cleaned.processes as u64, "process", "processes"),
         counted(cleaned.namespaces as u64, "namespace", "namespaces"),
     ))?;
+    if cleaned.empty + cleaned.drafts > 0 {
+        session.say(&format!(
+            "of runs that had not begun, {} and {} are removed\n",
+            counted(cleaned.empty as u64, "empty folder", "empty folders"),
+            counted(cleaned.drafts as u64, "unfinished journal", "unfinished journals"),
+        ))?;
+    }
     if !cleaned.kept.is_empty() {
         let mut said = format!(
             "{} there, with what the hosts wrote; whoever does not want them removes them:\n",

@@ -3,11 +3,10 @@
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{file, folder, live, processes_of, text};
+use crate::{file, folder, live, processes_of, text, wait_until};
 
 const LONG: &str = r#"Scenario(
     protocol: "echo",
@@ -15,9 +14,6 @@ const LONG: &str = r#"Scenario(
     timeline: [At("10ms", Pause("a3"))],
     limit: "10m",
 )"#;
-
-/// Nothing takes this long unless it never happens.
-const NEVER: Duration = Duration::from_secs(60);
 
 /// A run that is under way, and the text that the command lines of its hosts have.
 struct Begun {
@@ -66,14 +62,6 @@ impl Drop for Begun {
     fn drop(&mut self) {
         let _ = self.stage.kill();
         let _ = self.stage.wait();
-    }
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < NEVER, "never: {what}");
-        std::thread::yield_now();
     }
 }
 

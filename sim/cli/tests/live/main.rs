@@ -1,6 +1,7 @@
 //! `squall live` for real: processes, signals and sockets of loopback. Nothing here depends on how fast the machine is: a run that the
 //! machine has kept from being an answer is inconclusive, and played again a few times at most.
 
+mod cleans;
 mod ends;
 mod plays;
 mod records;
@@ -9,8 +10,12 @@ mod tells;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// Nothing takes this long unless it never happens.
+const NEVER: Duration = Duration::from_secs(60);
 
 /// The root of the repository.
 fn root() -> PathBuf {
@@ -61,4 +66,12 @@ fn processes_of(text: &str) -> Vec<u32> {
         *pid != own && String::from_utf8_lossy(&words).contains(text)
     })
     .collect()
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < NEVER, "never: {what}");
+        std::thread::yield_now();
+    }
 }

@@ -27,16 +27,46 @@ fn play_with(path: &str, rules: &str, flags: &[&str]) -> Value {
             assert_eq!(done.status.code(), Some(expected), "{told:#}");
             return told;
         }
-        eprintln!("{path} under {rules} is inconclusive: {}", told["doubts"]);
         assert_eq!(done.status.code(), Some(3), "{told:#}");
+        let doubts = told["doubts"].as_array().expect("there are doubts");
+        assert!(doubts.iter().all(is_of_the_machine), "{told:#}");
+        eprintln!("{path} under {rules} is inconclusive: {doubts:?}");
     }
     panic!("{path} under {rules} was inconclusive {TRIES} times");
+}
+
+/// Whether a doubt says that the machine was too slow. Any other would be one in the next run, too.
+fn is_of_the_machine(doubt: &Value) -> bool {
+    let says = |words: &&str| doubt.as_str().is_some_and(|doubt| doubt.contains(words));
+    [
+        "the machine kept ",
+        "the machine had other work to do",
+        " to be made: ",
+        " was not made in ",
+        " not judged for the like ",
+        " has told nothing since ",
+    ]
+    .iter()
+    .any(says)
 }
 
 fn fault<'t>(told: &'t Value, name: &str) -> &'t Value {
     let faults = told["faults"].as_array().expect("there are faults");
     let found = faults.iter().find(|fault| fault["fault"] == name);
     found.unwrap_or_else(|| panic!("{name} is not in {faults:?}"))
+}
+
+/// That each of these was measured at least once.
+fn assert_measured(told: &Value, names: &[&str]) {
+    let measures = told["measures"].as_array().expect("there are measures");
+    for name in names {
+        let own = measures.iter().find(|measured| measured["name"] == *name);
+        let samples = own.and_then(|measured| measured["samples_ns"].as_array());
+        assert!(
+            samples.is_some_and(|samples| !samples.is_empty()),
+            "{name}: {measures:?}"
+        );
+    }
 }
 
 #[test]
@@ -87,19 +117,19 @@ fn a_paused_server_comes_back_and_the_original_rules_have_two() {
 }
 
 #[test]
+fn a_client_is_promoted_when_the_server_is_killed() {
+    let told = play("scenarios/hac/live_kill_server.ron", "Hardened");
+    assert_eq!(told["verdict"], "held", "{told:#}");
+    assert_eq!(fault(&told, "kill(s)")["affected"], 1);
+    assert_measured(&told, &["promotion"]);
+}
+
+#[test]
 fn a_standby_reigns_when_the_master_is_killed_and_by_the_original_rules_nobody_does() {
     let path = "scenarios/refinery/live_kill_master.ron";
     let told = play(path, "Hardened");
     assert_eq!(told["verdict"], "held", "{told:#}");
-    let measures = told["measures"].as_array().expect("there are measures");
-    let has_ended = |name: &str| {
-        let own = measures.iter().find(|measured| measured["name"] == name);
-        let samples = own.and_then(|measured| measured["samples_ns"].as_array());
-        samples.is_some_and(|samples| !samples.is_empty())
-    };
-    for name in ["suspected", "promoted", "all_joined"] {
-        assert!(has_ended(name), "{name}: {measures:?}");
-    }
+    assert_measured(&told, &["suspected", "promoted", "all_joined"]);
     let told = play(path, "Original");
     assert_eq!(told["as_expected"], true, "{told:#}");
     assert_eq!(fault(&told, "kill(m)")["affected"], 1);
@@ -110,15 +140,7 @@ fn the_next_leads_when_the_leader_is_killed_and_by_the_original_rules_nobody_doe
     let path = "scenarios/leader/live_kill_leader.ron";
     let told = play(path, "Hardened");
     assert_eq!(told["verdict"], "held", "{told:#}");
-    let measures = told["measures"].as_array().expect("there are measures");
-    for name in ["detection", "succession"] {
-        let own = measures.iter().find(|measured| measured["name"] == name);
-        let samples = own.and_then(|measured| measured["samples_ns"].as_array());
-        assert!(
-            samples.is_some_and(|samples| !samples.is_empty()),
-            "{name}: {measures:?}"
-        );
-    }
+    assert_measured(&told, &["detection", "succession"]);
     let told = play(path, "Original");
     assert_eq!(told["as_expected"], true, "{told:#}");
     assert_eq!(fault(&told, "kill(s)")["affected"], 1);
@@ -142,17 +164,11 @@ fn a_killed_host_starts_again_on_its_own_folder_and_calls_are_answered() {
         without: ["peers_agree"],
     )"#;
     let folder = folder();
-    let path = file(folder.path(), scenario);
-    let done = output(&mut live(
-        folder.path(),
-        &[&path, "--rules", "Original", "--format", "json"],
-    ));
-    let told: Value =
-        serde_json::from_slice(&done.stdout).unwrap_or_else(|why| panic!("{why}: {}", text(&done.stderr)));
-    for name in ["kill(p1)", "restart(p1)"] {
+    let told = play(&file(folder.path(), scenario), "Original");
+    assert_eq!(told["verdict"], "held", "{told:#}");
+    for name in ["kill(p1)", "restart(p1)", "pause(late)", "resume(late)"] {
         assert_eq!(fault(&told, name)["affected"], 1, "{told:#}");
     }
-    assert_ne!(told["verdict"], "violated", "{told:#}");
     assert!(told["events"].as_u64() > Some(20), "{told:#}");
 }
 

@@ -1,6 +1,8 @@
 //! What cannot be played is what the table in the documents says cannot be.
 
+use squall_nodes::Crash;
 use squall_nodes::echo::Echo;
+use squall_sim::plan::{CutPlan, LinkChange};
 use squall_sim::scenario::{ScenarioFile, resolve};
 
 use super::*;
@@ -100,6 +102,9 @@ const ROWS: &[(&str, Written)] = &[
     ),
 ];
 
+/// With what the rows begin that are of something else than faults.
+const NO_FAULTS: &[&str] = &["`At`", "`When(", "what is counted"];
+
 /// Where in a file something is written.
 #[derive(Clone, Copy)]
 enum Written {
@@ -115,6 +120,11 @@ enum Written {
 
 /// Why a file with that in it cannot be played.
 fn refused(written: Written) -> Vec<String> {
+    cannot(&plan(written), Links::Edge)
+}
+
+/// A file with that in it.
+fn plan(written: Written) -> Plan<Echo> {
     let [mut timeline, mut host, mut network, mut field] = [const { String::new() }; 4];
     match written {
         Written::Entry(entries) => timeline = entries.to_owned(),
@@ -134,8 +144,7 @@ fn refused(written: Written) -> Vec<String> {
         )"#
     );
     let file = ScenarioFile::parse("x.ron", text).unwrap_or_else(|wrong| panic!("{wrong}"));
-    let plan = resolve::<Echo>(&file, "Standard").unwrap_or_else(|wrong| panic!("{wrong}"));
-    cannot(&plan, Links::Edge)
+    resolve::<Echo>(&file, "Standard").unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
 /// The rows of the tables: what it is, and what is said of it live and in namespaces.
@@ -198,6 +207,143 @@ fn what_the_table_says_no_to_is_refused_with_its_reason_and_all_else_is_not() {
             sentence.contains(last) || sentence.contains("machine's"),
             "{row}: {sentence:?} does not say {why:?}"
         );
+    }
+}
+
+/// The row of a cue. Whoever adds one names its row here, and gives it one in the table.
+fn row_of(cue: &Cue) -> &'static str {
+    match cue {
+        Cue::Fact(_) => "`When(fact: …)`",
+        Cue::PersistBegun | Cue::PersistCompleted => "`When(persist: …)`",
+        Cue::Send(_) => "`When(send_to: …)`",
+        Cue::Open(_) => "`When(open_to: …)`",
+    }
+}
+
+/// One of each kind of cue, one after the other. Whoever adds one puts it in between two.
+fn after(cue: &Cue) -> Option<Cue> {
+    match cue {
+        Cue::Fact(_) => Some(Cue::PersistBegun),
+        Cue::PersistBegun => Some(Cue::PersistCompleted),
+        Cue::PersistCompleted => Some(Cue::Send(Vec::new())),
+        Cue::Send(_) => Some(Cue::Open(Vec::new())),
+        Cue::Open(_) => None,
+    }
+}
+
+#[test]
+fn every_cue_has_a_row_and_is_refused_as_that_says() {
+    let rows = table();
+    let mut tried = Vec::new();
+    for cue in std::iter::successors(Some(Cue::Fact(0)), after) {
+        let row = row_of(&cue);
+        let found = rows.iter().find(|(named, ..)| *named == row);
+        let (_, live, _) = found.unwrap_or_else(|| panic!("there is no row {row} for {cue:?}"));
+        let step = Step {
+            trigger: Trigger::When {
+                cue,
+                by: Vec::new(),
+                nth: 1,
+                after: squall_nodes::Span::ZERO,
+            },
+            fault: Fault::HealAll,
+            label: "heal_all".to_owned(),
+        };
+        let refused = trigger(&step);
+        match live.strip_prefix("no: ") {
+            None => assert_eq!(refused, None, "{row}"),
+            Some(why) => {
+                assert!(
+                    refused.as_ref().is_some_and(|said| said.ends_with(why)),
+                    "{row}: {refused:?}"
+                );
+            }
+        }
+        tried.push(row);
+    }
+    tried.dedup();
+    let named: Vec<&str> = rows.iter().map(|(row, ..)| *row).collect();
+    let cues: Vec<&str> = named
+        .into_iter()
+        .filter(|row| row.starts_with("`When("))
+        .collect();
+    assert_eq!(tried, cues, "the rows of cues");
+}
+
+/// The row of a fault, or those of all that a change of links changes. Whoever adds one names its row here, and gives it one in the table.
+fn rows_of(fault: &Fault) -> Vec<&'static str> {
+    let row = match fault {
+        Fault::Crash(Crash::Kill, _) => "`Kill`",
+        Fault::Crash(Crash::PowerCut, _) => "`PowerCut`",
+        Fault::Restart { disk, .. } => match disk {
+            DiskOnRestart::Kept => "`Restart`",
+            DiskOnRestart::Wiped => "`Restart(Wiped)`",
+            DiskOnRestart::Stale => "`Restart(Stale)`",
+            DiskOnRestart::Torn => "`Restart(Torn)`",
+            DiskOnRestart::Corrupt => "`Restart(Corrupt)`",
+        },
+        Fault::Pause(_) => "`Pause`",
+        Fault::Resume(_) => "`Resume`",
+        Fault::Jump { .. } => "`Jump`",
+        Fault::Heal(_) => "`Heal`",
+        Fault::HealAll => "`HealAll`",
+        Fault::Lay(layer) => match layer {
+            Layer::Cut(CutPlan::Partition(_)) => "`Partition`",
+            Layer::Cut(CutPlan::OneWay { .. }) => "`OneWay`",
+            Layer::Cut(CutPlan::Bridge { .. }) => "`Bridge`",
+            Layer::Cut(CutPlan::Ring { .. }) => "`Ring`",
+            Layer::Flap { .. } => "`Flap`",
+            Layer::Links { change, .. } => return rows_of_links(change),
+            Layer::Slow { .. } => "`Slow`",
+            Layer::SlowDisk { .. } => "`SlowDisk`",
+            Layer::FailingDisk { .. } => "`FailingDisk`",
+            Layer::Drift { .. } => "`Drift`",
+        },
+    };
+    vec![row]
+}
+
+fn rows_of_links(change: &LinkChange) -> Vec<&'static str> {
+    // Without a `..`: a part that is added is missed here.
+    let LinkChange {
+        latency,
+        loss,
+        duplicate,
+        reorder,
+        reorder_by,
+        corrupt,
+        bandwidth,
+        queue,
+        mtu,
+    } = change;
+    let parts = [
+        ("`Link(latency: …)`", latency.is_some()),
+        ("`Link(loss: …)`", loss.is_some()),
+        ("`Link(duplicate: …)`", duplicate.is_some()),
+        ("`Link(reorder: …)`", reorder.is_some() || reorder_by.is_some()),
+        ("`Link(corrupt: …)`", corrupt.is_some()),
+        ("`Link(bandwidth: …)`", bandwidth.is_some() || queue.is_some()),
+        ("`Link(mtu: …)`", mtu.is_some()),
+    ];
+    let changed = parts.into_iter().filter(|(_, is_changed)| *is_changed);
+    changed.map(|(row, _)| row).collect()
+}
+
+#[test]
+fn every_fault_of_the_table_is_the_one_that_its_row_is_tried_with() {
+    for (row, written) in ROWS {
+        let plan = plan(*written);
+        let last = match written {
+            Written::Entry(_) | Written::Down(_) => plan.timeline.last(),
+            // It is healed behind it.
+            Written::Layer(_) => plan.timeline.first(),
+            Written::Host(_) | Written::Network(_) | Written::Field(_) => continue,
+        };
+        let fault = &last.unwrap_or_else(|| panic!("{row} has no entry")).fault;
+        // What is no fault is tried with any.
+        if !NO_FAULTS.iter().any(|no_fault| row.starts_with(no_fault)) {
+            assert_eq!(rows_of(fault), [*row]);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ impl<P: Protocol> Play<'_, '_, P> {
     ///
     /// # Errors
     ///
-    /// That one does not boot, or that it is given up.
+    /// That one does not boot, or panics, or that it is given up.
     pub(crate) fn boot_times(&mut self) -> Result<Boots, StageError> {
         self.go();
         let mut all: Vec<HostId> = self.crew.ids().collect();
@@ -54,7 +54,10 @@ impl<P: Protocol> Play<'_, '_, P> {
                         booted.push(at);
                     }
                     News::Told(..) | News::Stopped(_) => {}
-                    News::Garbled(id, why) | News::Ended(id, why) => return Err(self.not_ready(id, &why)),
+                    News::Garbled(id, why) | News::Ended(id, why) => {
+                        self.look_for_panic()?;
+                        return Err(self.not_ready(id, &why));
+                    }
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! about it comes later, or never, if it goes down before.
 
 use squall_live::Request;
-use squall_nodes::Protocol;
+use squall_nodes::{Protocol, Time};
 use squall_sim::live::whom;
 
 use super::Play;
@@ -11,10 +11,12 @@ use crate::clock;
 use crate::host::Power;
 
 impl<P: Protocol> Play<'_, '_, P> {
-    /// A call of the workload. As in the simulator, nobody calls a host that is down, and one that is paused finds it when it goes on; a
+    /// A call of the workload, which was to be made at `planned`. As in the simulator, nobody calls a host that is down, and one that is paused finds it when it goes on; a
     /// host that does not live to answer leaves the call open.
-    pub(super) fn call(&mut self, entry: usize, nth: u64) {
-        let work = &self.plan.workload[entry];
+    pub(super) fn call(&mut self, entry: usize, nth: u64, planned: Time) {
+        let plan = self.plan;
+        let work = &plan.workload[entry];
+        self.look_at_lateness(&format!("the call {}", work.label), clock::now(), planned);
         let host = whom(self.seed, entry, work, nth);
         if self.crew.host(host).power == Power::Off {
             return;

@@ -18,6 +18,8 @@ use crate::host::{Act, Host};
 use crate::netns::CutWays;
 use crate::staged::come_to;
 
+mod late;
+
 const S: HostId = HostId(0);
 const A: HostId = HostId(1);
 /// The number of what a test does to a host.
