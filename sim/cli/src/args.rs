@@ -11,6 +11,7 @@ use squall_sim::sweep::Share;
 use crate::help;
 use crate::node::Living;
 use crate::seeds::Seeds;
+use crate::tracefile::Records;
 
 /// A deterministic testbed for cluster protocols.
 ///
@@ -72,6 +73,11 @@ pub(crate) struct RunArgs {
     /// place. If the program is killed meanwhile, a `.squall-OUT-….part` is left there, which the next command that writes to OUT removes.
     #[arg(long, value_name = "OUT")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the history of the one run, a line a call with its answers, as JSON; `-` for stdout, with the result on stderr
+    ///
+    /// A call without answers was not answered before the run ended, or before the host that was asked went down, which is `lost_ns` then.
+    #[arg(long, value_name = "OUT")]
+    pub(crate) history: Option<PathBuf>,
     /// Tell the story of every violation, expected or not
     #[arg(long, short = 'v', conflicts_with = "quiet")]
     pub(crate) story: bool,
@@ -141,6 +147,11 @@ pub(crate) struct LiveArgs {
     /// It is written when the run is over, to a file beside OUT that takes its place.
     #[arg(long, value_name = "OUT")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the history of the one run, a line a call with its answers, as JSON; `-` for stdout, with the result on stderr
+    ///
+    /// A call without answers was not answered before the run ended, or before the host that was asked went down, which is `lost_ns` then.
+    #[arg(long, value_name = "OUT")]
+    pub(crate) history: Option<PathBuf>,
     /// Give each host a network namespace, and have the kernel make the cuts; it takes root
     #[arg(long)]
     pub(crate) netns: bool,
@@ -151,7 +162,7 @@ pub(crate) struct LiveArgs {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) record: Option<PathBuf>,
     /// End what runs in the folder have left behind whose program was killed, say which folders of runs are kept there, and play nothing
-    #[arg(long, conflicts_with_all = ["files", "netns", "keep", "trace", "record"])]
+    #[arg(long, conflicts_with_all = ["files", "netns", "keep", "trace", "history", "record"])]
     pub(crate) clean: bool,
     /// The folder in which each run has one [default: squall-live-UID in the folder for temporary files]
     #[arg(long, value_name = "DIR")]
@@ -349,6 +360,26 @@ pub(crate) struct CompareArgs {
     /// Write the results as JUnit XML too: a suite of the file, a case a rule set. Times are 0
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// What is to be written of the one run.
+    pub(crate) fn records(&self) -> Records<'_> {
+        Records {
+            trace: self.trace.as_deref(),
+            history: self.history.as_deref(),
+        }
+    }
+}
+
+impl LiveArgs {
+    /// What is to be written of the one run.
+    pub(crate) fn records(&self) -> Records<'_> {
+        Records {
+            trace: self.trace.as_deref(),
+            history: self.history.as_deref(),
+        }
+    }
 }
 
 impl CompareArgs {

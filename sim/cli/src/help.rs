@@ -32,6 +32,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 what: "with all that happened",
             },
             Example {
+                words: "run x.ron --rules Original --history x.jsonl",
+                what: "with all that was asked and answered",
+            },
+            Example {
                 words: "run scenarios --format json --quiet",
                 what: "what is not as expected, for a program",
             },

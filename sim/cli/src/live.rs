@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use indicatif::ProgressBar;
 use squall_nodes::{Span, Time};
 use squall_reports::json;
@@ -20,10 +20,9 @@ use crate::bug::Bug;
 use crate::exit::Exit;
 use crate::files;
 use crate::junit;
-use crate::outfile;
 use crate::run::notes;
 use crate::session::Session;
-use crate::tracefile::{self, Stream};
+use crate::tracefile::Stream;
 
 mod clean;
 mod telling;
@@ -52,7 +51,8 @@ pub(crate) fn live(
         tag: args.tag.clone(),
         skip_tag: args.skip_tag.clone(),
     };
-    outfile::look_ahead_for_trace(args.trace.as_deref(), &which.files, args.how.junit.as_deref())?;
+    let records = args.records();
+    records.look_ahead(&which.files, args.how.junit.as_deref())?;
     let mut junit = junit::Asked::by(&args.how, "live", &which.files, session)?;
     let rules = args.rules.as_deref();
     let Some(all) = files::ready(runners, &which, rules, &args.how, &mut junit, session)? else {
@@ -63,11 +63,7 @@ pub(crate) fn live(
     let links = if args.netns { Links::Netns } else { Links::Edge };
     let runs = each(&all, stages)?;
     let count = runs.len() as u64 * args.runs;
-    if args.trace.is_some() && count != 1 {
-        bail!(
-            "--trace is of one run, and these are {count}: name one file, one rule set with --rules, and no --runs"
-        );
-    }
+    records.are_of_one(count, "name one file, one rule set with --rules, and no --runs")?;
     if !are_all_able(&runs, links, session) {
         for run in &runs {
             junit.note(|junit| junit.not_begun(run.prepared.scenario(), run.prepared.rules()));
@@ -97,7 +93,7 @@ pub(crate) fn live(
         told: Vec::new(),
         tally: Tally::default(),
         junit,
-        to: Stream::beside(args.trace.as_deref()),
+        to: records.beside(),
     };
     report.play(&runs, &stage, session)?;
     session.end();
@@ -246,9 +242,7 @@ impl Report<'_> {
     fn one(&mut self, run: &Run<'_>, live: LiveRun, session: &mut Session<'_>) -> anyhow::Result<()> {
         let outcome = &live.outcome;
         let how = &self.args.how;
-        if let Some(path) = self.args.trace.as_deref() {
-            tracefile::write(path, outcome, &live.trace, session)?;
-        }
+        self.args.records().write(outcome, &live.trace, session)?;
         let (mut notes, is_too_loose) = notes(run.prepared, run.file, outcome, how);
         notes.extend(of_the_machine(&live, run.file));
         let standing = outcome.standing();

@@ -30,6 +30,14 @@ pub(crate) const TRACE: Kind = Kind {
     example: "trace.jsonl",
 };
 
+/// The history of a run.
+pub(crate) const HISTORY: Kind = Kind {
+    what: "the history",
+    form: "JSON",
+    option: "--history",
+    example: "history.jsonl",
+};
+
 /// The results for a CI.
 pub(crate) const JUNIT: Kind = Kind {
     what: "the report",
@@ -45,26 +53,6 @@ pub(crate) const PAGE: Kind = Kind {
     option: "--dir",
     example: "man1",
 };
-
-/// Finds out whether the trace of a run could be written where it was asked for, before the run: `-` is stdout, `named` are the paths of
-/// scenarios that were typed, and `junit` is where the report goes.
-///
-/// # Errors
-///
-/// What speaks against the path.
-pub(crate) fn look_ahead_for_trace(
-    trace: Option<&Path>,
-    named: &[PathBuf],
-    junit: Option<&Path>,
-) -> anyhow::Result<()> {
-    if let Some(path) = trace.filter(|path| *path != Path::new("-")) {
-        look_ahead(path, &TRACE, named)?;
-    }
-    if trace.is_some() && trace == junit {
-        bail!("the trace and the report cannot both be written to one file");
-    }
-    Ok(())
-}
 
 /// Finds out whether a file could be written, before there is anything to write: not where a scenario stands or is likely to,
 /// and nowhere where it would fail. `named` are the paths that were typed; of what is found in folders, the ending tells.

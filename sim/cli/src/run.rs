@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::bail;
 use squall_reports::json;
 use squall_reports::look::Look;
 use squall_reports::text::{self, Tallied, Tally};
@@ -19,10 +18,9 @@ use crate::bug::{Bug, are_one, guarded, traced};
 use crate::exit::Exit;
 use crate::files;
 use crate::junit;
-use crate::outfile;
 use crate::session::Session;
 use crate::strict;
-use crate::tracefile::{self, Stream};
+use crate::tracefile::Stream;
 
 /// How many stories are told at the end; of the rest, the lines say how to hear them.
 const MOST_STORIES: usize = 10;
@@ -37,11 +35,8 @@ pub(crate) fn run(
     args: &RunArgs,
     session: &mut Session<'_>,
 ) -> anyhow::Result<()> {
-    outfile::look_ahead_for_trace(
-        args.trace.as_deref(),
-        &args.which.files,
-        args.how.junit.as_deref(),
-    )?;
+    let records = args.records();
+    records.look_ahead(&args.which.files, args.how.junit.as_deref())?;
     let mut junit = junit::Asked::by(&args.how, "run", &args.which.files, session)?;
     let rules = args.rules.as_deref();
     let Some(all) = files::ready(runners, &args.which, rules, &args.how, &mut junit, session)? else {
@@ -59,9 +54,7 @@ pub(crate) fn run(
         .flat_map(|ready| ready.prepared.iter().map(|_| &ready.file))
         .collect();
     let count = prepared.len();
-    if args.trace.is_some() && count != 1 {
-        bail!("--trace is of one run, and these are {count}: name one file, and one rule set with --rules");
-    }
+    records.are_of_one(count as u64, "name one file, and one rule set with --rules")?;
     let mut report = Report {
         args,
         look: session.look(&args.how, files::columns(&all)),
@@ -74,7 +67,7 @@ pub(crate) fn run(
         untold: 0,
         tally: Tally::default(),
         junit,
-        to: Stream::beside(args.trace.as_deref()),
+        to: records.beside(),
     };
     session.begin(count as u64);
     // What is waited for is what is said to be done: of those under way, the first.
@@ -156,8 +149,8 @@ impl Report<'_> {
         session: &mut Session<'_>,
     ) -> anyhow::Result<()> {
         let how = &self.args.how;
-        if let (Some(path), Some(trace)) = (self.args.trace.as_deref(), &trace) {
-            tracefile::write(path, &outcome, trace, session)?;
+        if let Some(trace) = &trace {
+            self.args.records().write(&outcome, trace, session)?;
         }
         let (notes, is_too_loose) = notes(prepared, file, &outcome, how);
         session.came_to(outcome.standing().into());
@@ -290,7 +283,7 @@ fn first_run(
     let seed = args.seed.unwrap_or_else(|| prepared.seed());
     guarded(seed, || {
         let mut worker = prepared.worker();
-        if args.trace.is_some() {
+        if args.records().is_any() {
             let traced = worker.trace_until(seed, stop);
             traced.map(|(outcome, trace)| (outcome, Some(trace)))
         } else {

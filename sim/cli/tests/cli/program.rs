@@ -198,6 +198,79 @@ fn interrupted_after_a_line(words: &[&str]) -> Option<serde_json::Value> {
     second.map(|second| serde_json::from_str(&second).expect("JSON"))
 }
 
+#[test]
+fn a_history_is_a_header_and_a_call_a_line_with_its_answers() {
+    let folder = Folder::new();
+    let cut_off = folder.file(
+        "cut_off.ron",
+        r#"Scenario(
+            protocol: "counter",
+            hosts: [(name: "n1..n3", role: Replica)],
+            network: (latency: Constant("2ms")),
+            timeline: [At("2s", Kill("n1"))],
+            workload: [
+                Every(interval: "100ms", from: "1s", until: "3s", of: "n2", command: Add(1)),
+                At(time: "1999ms", of: "n1", command: Read),
+            ],
+            limit: "4s",
+        )"#,
+    );
+    let out = folder.at("history.jsonl").to_str().expect("UTF-8").to_owned();
+    let run = ["run", &cut_off, "--rules", "Quorum", "--history", &out];
+    assert_eq!(output(&run).status.code(), Some(0));
+    let history = std::fs::read_to_string(&out).expect("a history");
+    let mut lines = history
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let head = lines.next().expect("a header");
+    assert_eq!((&head["rules"], &head["seed"]), (&"Quorum".into(), &0.into()));
+    let calls: Vec<_> = lines.collect();
+    assert_eq!(calls.len(), 21);
+    let (of_n1, of_n2): (Vec<_>, Vec<_>) = calls.iter().partition(|call| call["host"] == "n1");
+    let [read] = of_n1[..] else { panic!("{history}") };
+    assert_eq!(
+        (&read["command"], &read["called_ns"]),
+        (&"Read".into(), &1_999_000_000_u64.into())
+    );
+    assert_eq!(
+        (&read["answers"], &read["lost_ns"]),
+        (&serde_json::json!([]), &2_000_000_000_u64.into())
+    );
+    let (first, last) = (of_n2[0], of_n2[of_n2.len() - 1]);
+    assert_eq!(first["command"], "Add(1)");
+    assert_eq!(first["answers"][0]["by"], "n2");
+    assert_eq!(
+        (&first["answers"][0]["says"], &last["answers"][0]["says"]),
+        (&"Value(1)".into(), &"Value(20)".into())
+    );
+    // The same beside a trace, and on stdout; but never two things in one place.
+    let words = ["run", &cut_off, "--rules", "Quorum", "--history", "-"];
+    assert_eq!(text(&output(&words).stdout), history);
+    let both = [
+        "run",
+        &cut_off,
+        "--rules",
+        "Quorum",
+        "--history",
+        &out,
+        "--trace",
+        &out,
+    ];
+    let refused = output(&both);
+    assert_eq!(refused.status.code(), Some(2));
+    let told = text(&refused.stderr);
+    assert!(
+        told.contains("the trace and the history cannot both be written to one file"),
+        "{told}"
+    );
+    let several = output(&["run", &cut_off, "--history", &out]);
+    let told = text(&several.stderr);
+    assert!(
+        told.contains("--history is of one run, and these are 3"),
+        "{told}"
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn what_a_command_leaves_that_is_killed_while_it_writes_goes_with_the_next() {
