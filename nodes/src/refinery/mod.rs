@@ -57,8 +57,8 @@
 //! master, started again by the first line, finds its epoch in its folder, looks for the other first, and is `following` it from then on.
 //!
 //! The settings are those of the profile `brisk`, and the secret is one that everybody knows. `--print-config` prints the file that such
-//! words amount to; there it can be changed, `config: (secret: "…")`, for all of them, and the connections be secured, `tls: (…)`, by
-//! certificates that are for the addresses of the nodes. Then nobody gets as far as a handshake who has none, and who sits between two nodes
+//! words amount to; there it can be changed, `config: (secret: "…")`, for all of them, and the connections be secured, `tls: (…)` or `--tls`, by
+//! certificates that are for the addresses of the nodes: the README has the commands that make them. Then nobody gets as far as a handshake who has none, and who sits between two nodes
 //! hears nothing. The pages show every setting: give them an address that only friends reach.
 //!
 //! # What is promised

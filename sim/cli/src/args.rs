@@ -212,6 +212,9 @@ pub(crate) struct NodeArgs {
     /// The seed of its random streams [default: the file's, else drawn]
     #[arg(long, value_name = "N", value_parser = crate::seeds::seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
+    /// Secure connections, with certificates both ways: its own, for its address; the key of that; and those of who signs its peers'. PEM
+    #[arg(long, num_args = 3, value_names = ["CERTIFICATE", "KEY", "AUTHORITY"])]
+    pub(crate) tls: Option<Vec<PathBuf>>,
     /// Append all that is seen of it to this file, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub(crate) lines: Option<PathBuf>,

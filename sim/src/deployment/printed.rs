@@ -11,8 +11,8 @@ use crate::scenario::resolved::ron;
 use crate::scenario::resolved::settings::Tree;
 
 impl<P: Protocol> Deployment<P> {
-    /// It as a file, with everything written out but the settings that are its profile's own, and of streams what
-    /// is as it is when nothing is said.
+    /// It as a file, with everything written out but what is of streams as it is when nothing is said. The settings that are its profile's
+    /// own are comments, which name all that can be set.
     pub fn printed(&self) -> String {
         let Deployment {
             story,
@@ -47,10 +47,9 @@ impl<P: Protocol> Deployment<P> {
         page.field("name", text(name));
         page.field("role", ron::<<P::Node as Node>::Role>(role));
         page.field("address", format_args!("\"{ip}\""));
-        let own = Tree::in_place_of(&[Tree::of(config)], &[Tree::of(&P::config(profile, rules))]);
-        if let Some(own) = own {
-            own.write(&mut page, "config");
-        }
+        let (all, of_profile) = (Tree::of(config), Tree::of(&P::config(profile, rules)));
+        let own = Tree::in_place_of(std::slice::from_ref(&all), &[of_profile]);
+        all.write_over(own.as_ref(), &mut page, "config");
         let path = |path: &std::path::Path| text(&path.to_string_lossy());
         if let Some(data) = data {
             page.field("data", path(data));

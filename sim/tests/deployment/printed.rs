@@ -186,13 +186,30 @@ proptest! {
 }
 
 #[test]
-fn only_what_is_special_about_the_settings_is_printed() {
+fn what_is_special_about_the_settings_is_printed_and_the_rest_are_comments_that_can_be_taken_as_they_are() {
     let text = "// Who\nNode(protocol: \"hac\", name: \"s\", role: Server, address: \"127.0.0.1\", config: (port: 7101))";
-    let expected = "// Who\nNode(\n    format: 1,\n    protocol: \"hac\",\n    rules: \"Hardened\",\n    profile: \"brisk\",\n    \
-                    name: \"s\",\n    role: Server,\n    address: \"127.0.0.1\",\n    config: (\n        port: 7101,\n        \
-                    address: \"127.0.0.1:7101\",\n    ),\n    \
-                    bounds: (inbox: \"208KiB\", waiting: \"64MiB\", delayed: \"64MiB\"),\n)\n";
-    assert_eq!(read(text).printed(), expected);
+    let printed = read(text).printed();
+    let (before, rest) = printed.split_once("    config: (\n").expect("it has settings");
+    let (settings, after) = rest.split_once("\n    ),\n").expect("they end");
+    assert_eq!(
+        (before, after),
+        (
+            "// Who\nNode(\n    format: 1,\n    protocol: \"hac\",\n    rules: \"Hardened\",\n    profile: \"brisk\",\n    \
+             name: \"s\",\n    role: Server,\n    address: \"127.0.0.1\",\n",
+            "    bounds: (inbox: \"208KiB\", waiting: \"64MiB\", delayed: \"64MiB\"),\n)\n"
+        )
+    );
+    let (of_profile, own): (Vec<&str>, Vec<&str>) = settings
+        .lines()
+        .map(str::trim)
+        .partition(|line| line.starts_with("// "));
+    assert_eq!(own, ["port: 7101,", "address: \"127.0.0.1:7101\","]);
+    assert!(
+        of_profile.len() > 5 && of_profile.iter().any(|line| line.starts_with("// misses: ")),
+        "{printed}"
+    );
+    let taken = printed.replace("        // ", "        ");
+    assert_eq!(read(&taken).printed(), printed);
 }
 
 #[test]

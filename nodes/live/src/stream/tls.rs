@@ -3,9 +3,9 @@
 //! TLS 1.3 alone, with certificates both ways. What is wrong with the node's own files is said before it boots. No session is resumed:
 //! each handshake shows the certificates anew. A server sends a ticket all the same, since that is how a client learns that it was let in.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
@@ -13,18 +13,51 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ParsedCertificate, StoresServerSessions, WebPkiClientVerifier};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig,
-    ServerConnection,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, Connection, RootCertStore,
+    ServerConfig, ServerConnection,
 };
 
 use super::wire::Session;
+use crate::clock::monotonic;
 use crate::error::LiveError;
 use crate::settings::Tls as Files;
+use crate::trouble::{Tell, Trouble};
 
 /// What the connections of a node are secured by.
 pub(crate) struct Tls {
     server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
+    strangers: Strangers,
+}
+
+/// Peers to which no connection can be secured: they try again and again, which is told now and then.
+#[derive(Clone, Default)]
+pub(super) struct Strangers(Arc<Mutex<Trouble>>);
+
+impl Strangers {
+    /// One of them has shown what it is.
+    pub(super) fn tell(&self, socket: &TcpStream, why: &str) {
+        let came = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .came(monotonic());
+        // Who is gone already has no address any more.
+        let peer = socket
+            .peer_addr()
+            .map_or("a peer".to_owned(), |peer| peer.to_string());
+        match came {
+            Some(Tell::First) => tracing::warn!(peer, "a connection with {peer} is closed: {why}"),
+            Some(Tell::Still(times)) => {
+                tracing::warn!(
+                    peer,
+                    times,
+                    "a connection with {peer} is closed, as {times} have been: {why}"
+                );
+            }
+            Some(Tell::Over(_)) | None => {}
+        }
+    }
 }
 
 impl Tls {
@@ -63,19 +96,28 @@ impl Tls {
         Ok(Tls {
             server: Arc::new(server),
             client: Arc::new(client),
+            strangers: Strangers::default(),
         })
     }
 
     /// For a connection that this node has dialled.
     pub(super) fn dials(&self, peer: Ipv4Addr) -> Result<Session, rustls::Error> {
         let connection = ClientConnection::new(self.client.clone(), named(peer))?;
-        Ok(Session::new(Connection::Client(connection), peer))
+        Ok(Session::new(
+            Connection::Client(connection),
+            peer,
+            self.strangers.clone(),
+        ))
     }
 
     /// For a connection that a peer has dialled.
     pub(super) fn accepts(&self, peer: Ipv4Addr) -> Result<Session, rustls::Error> {
         let connection = ServerConnection::new(self.server.clone())?;
-        Ok(Session::new(Connection::Server(connection), peer))
+        Ok(Session::new(
+            Connection::Server(connection),
+            peer,
+            self.strangers.clone(),
+        ))
     }
 }
 
@@ -86,6 +128,34 @@ pub(super) fn is_for(certificate: &CertificateDer<'_>, address: Ipv4Addr) -> Res
 
 fn named(address: Ipv4Addr) -> ServerName<'static> {
     ServerName::IpAddress(address.into())
+}
+
+/// What keeps a connection from being secured, in words.
+pub(super) fn in_words(why: &rustls::Error) -> String {
+    use CertificateError as Wrong;
+    use rustls::Error as Why;
+    match why {
+        Why::InvalidMessage(_) => "what comes is no TLS; it may be set up without".to_owned(),
+        Why::PeerIncompatible(_) => format!("it speaks no TLS 1.3 that this node does ({why})"),
+        Why::NoCertificatesPresented => "it shows no certificate".to_owned(),
+        Why::InvalidCertificate(Wrong::UnknownIssuer | Wrong::BadSignature) => {
+            "none of the authorities that this node goes by has signed its certificate".to_owned()
+        }
+        Why::InvalidCertificate(Wrong::Expired | Wrong::ExpiredContext { .. }) => {
+            "its certificate has expired".to_owned()
+        }
+        Why::InvalidCertificate(Wrong::NotValidYet | Wrong::NotValidYetContext { .. }) => {
+            "its certificate is not valid yet".to_owned()
+        }
+        Why::InvalidCertificate(Wrong::NotValidForName | Wrong::NotValidForNameContext { .. }) => {
+            "its certificate is not for its address".to_owned()
+        }
+        Why::AlertReceived(AlertDescription::UnknownCA) => {
+            "none of the authorities that it goes by has signed this node's certificate".to_owned()
+        }
+        Why::AlertReceived(alert) => format!("it does not take what this node shows ({alert:?})"),
+        other => other.to_string(),
+    }
 }
 
 /// What a peer would say of the node's own certificates.

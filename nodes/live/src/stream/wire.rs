@@ -7,7 +7,7 @@ use rustls::Connection;
 use squall_nodes::Closed;
 
 use super::socket::ending;
-use super::tls;
+use super::tls::{self, Strangers};
 
 /// How many bytes TLS keeps that the socket has not taken.
 const MOST_UNSENT: usize = 64 * 1024;
@@ -24,6 +24,7 @@ pub(super) enum Wire {
 pub(super) struct Session {
     tls: Connection,
     peer: Ipv4Addr,
+    strangers: Strangers,
     /// Whether there is nothing to be read from the socket any more.
     ended: bool,
 }
@@ -100,11 +101,12 @@ impl Wire {
 
 impl Session {
     /// With a peer at an address.
-    pub(super) fn new(mut tls: Connection, peer: Ipv4Addr) -> Self {
+    pub(super) fn new(mut tls: Connection, peer: Ipv4Addr, strangers: Strangers) -> Self {
         tls.set_buffer_limit(Some(MOST_UNSENT));
         Session {
             tls,
             peer,
+            strangers,
             ended: false,
         }
     }
@@ -154,7 +156,7 @@ impl Session {
             Ok(read) => match self.tls.process_new_packets() {
                 Ok(_) => Came::Bytes(read),
                 Err(why) => {
-                    tracing::warn!(%why, "a peer does not speak TLS as it has to");
+                    self.strangers.tell(socket, &tls::in_words(&why));
                     // It says why, if the peer still listens.
                     let _ = self.flush(socket);
                     Came::Broken(Closed::Reset)
@@ -188,7 +190,7 @@ impl Session {
     fn shake(&mut self, socket: &TcpStream) -> Shaken {
         loop {
             // Before the ticket goes out, by which a client knows that it was let in.
-            if !self.tls.is_handshaking() && !self.is_who_it_says() {
+            if !self.tls.is_handshaking() && !self.is_who_it_says(socket) {
                 return Shaken::Failed;
             }
             if self.flush(socket).is_err() {
@@ -207,15 +209,19 @@ impl Session {
 
     /// Whether the certificate of a client is for the address that it comes from. That of a server was held against the one that was
     /// dialled.
-    fn is_who_it_says(&self) -> bool {
+    fn is_who_it_says(&self, socket: &TcpStream) -> bool {
         let Connection::Server(server) = &self.tls else {
             return true;
         };
         let shown = server.peer_certificates().and_then(<[_]>::first);
         match shown.map(|certificate| tls::is_for(certificate, self.peer)) {
             Some(Ok(())) => true,
-            why => {
-                tracing::warn!(peer = %self.peer, ?why, "a peer shows a certificate that is not for its address");
+            Some(Err(why)) => {
+                self.strangers.tell(socket, &tls::in_words(&why));
+                false
+            }
+            None => {
+                self.strangers.tell(socket, "it shows no certificate");
                 false
             }
         }

@@ -102,6 +102,7 @@ pub(crate) struct Besides {
     pub(crate) record: Option<Recording>,
     pub(crate) seed: Option<u64>,
     pub(crate) lines: Option<PathBuf>,
+    pub(crate) tls: Option<deployment::Tls>,
 }
 
 /// The door to a protocol's live nodes.
@@ -163,6 +164,7 @@ impl<P: Protocol> Deployed for Ready<P> {
             record,
             seed,
             lines,
+            tls,
         } = besides;
         let deployment = &mut self.0;
         deployment.data = data.or(deployment.data.take());
@@ -171,6 +173,7 @@ impl<P: Protocol> Deployed for Ready<P> {
         deployment.record = record.or(deployment.record.take());
         deployment.seed = seed.or(deployment.seed);
         deployment.lines = lines.or(deployment.lines.take());
+        deployment.tls = tls.or(deployment.tls.take());
         if let Some(control) = &deployment.control
             && control.as_os_str().len() > LONGEST_SOCKET
         {

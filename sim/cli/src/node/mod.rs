@@ -6,7 +6,7 @@ mod words;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -16,7 +16,7 @@ use squall_live::outside::Machine;
 use squall_live::settings::{Attendance, Start};
 use squall_live::terminal::{Screen, is_in_front};
 use squall_nodes::{Span, Unusable};
-use squall_sim::deployment::{DeploymentFile, Over, Recording, Unstartable};
+use squall_sim::deployment::{DeploymentFile, Over, Recording, Tls, Unstartable};
 use squall_sim::scenario::Complaints;
 
 use crate::args::{Level, NodeArgs, Terminal};
@@ -207,8 +207,21 @@ fn deployed(doors: &[Box<dyn Living>], args: &NodeArgs) -> Result<Box<dyn Deploy
         record: args.record.clone().map(Recording::to),
         seed: args.seed,
         lines: args.lines.clone(),
+        tls: args.tls.as_deref().and_then(tls),
     })?;
     Ok(deployed)
+}
+
+/// The three files of `--tls`.
+fn tls(files: &[PathBuf]) -> Option<Tls> {
+    let [certificate, key, authority] = files else {
+        return None;
+    };
+    Some(Tls {
+        certificate: certificate.clone(),
+        key: key.clone(),
+        authority: authority.clone(),
+    })
 }
 
 /// Whether a single word names a file, and no protocol.

@@ -478,8 +478,18 @@ fn secured_nodes_form_a_tree_and_nobody_without_a_certificate_gets_as_far_as_a_h
         .papers(&files, &own)
         .replace("\"127", &format!("\"{}", files.at("127")));
     let papers = papers.replace("\"authority", &format!("\"{}", files.at("authority")));
-    let (_stranger, of_stranger) = cluster.spawn("x", "Node(\"crusher\")", &own, &papers);
+    let (mut stranger, of_stranger) = cluster.spawn("x", "Node(\"crusher\")", &own, &papers);
     is_in_time("the refusal of its papers", || untrusted(&cluster) > 0);
+    // Both say who it was, in words.
+    let at = cluster.at.clone();
+    stranger.says(&[
+        &format!("a connection with {at}:7500 is closed"),
+        "none of the authorities that this node goes by has signed its certificate",
+    ]);
+    cluster.nodes[0].0.says(&[
+        &format!("a connection with {own}:"),
+        "none of the authorities that it goes by has signed this node's certificate",
+    ]);
     // One that has none at all speaks in the clear.
     let mut plain = cluster.dial().expect("the master listens");
     let _ = plain.write_all(ESTABLISH.as_bytes());
@@ -488,4 +498,64 @@ fn secured_nodes_form_a_tree_and_nobody_without_a_certificate_gets_as_far_as_a_h
     assert_eq!(claims(&of_stranger, "joined"), 0);
     cluster.join("late");
     cluster.assert_nobody_was_lost();
+}
+
+/// Whether there is OpenSSL. With `SQUALL_OPENSSL=must` there is to be.
+fn has_openssl() -> bool {
+    let must = std::env::var_os("SQUALL_OPENSSL").is_some_and(|value| value == "must");
+    let found = Command::new("openssl").arg("version").output();
+    let is_there = found.is_ok_and(|found| String::from_utf8_lossy(&found.stdout).starts_with("OpenSSL 3."));
+    assert!(!must || is_there, "there is no OpenSSL 3");
+    is_there
+}
+
+#[test]
+fn the_readmes_certificates_secure_what_it_starts_with_them() {
+    if !has_openssl() {
+        return;
+    }
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).expect("a README");
+    let section = readme
+        .split_once("what the nodes `m`, `s` and `n1` need")
+        .expect("the recipe")
+        .1;
+    let (_, block) = section.split_once("```sh\n").expect("its commands");
+    let (block, _) = block.split_once("```").expect("their end");
+    let (recipe, nodes) = block.split_once("squall node").expect("nodes");
+    let nodes = format!("squall node{nodes}");
+    let files = Folder::new();
+    let at = address();
+    let made = Command::new("sh")
+        .args(["-ec", &recipe.replace("127.0.0.1", &at)])
+        .current_dir(files.at("."))
+        .output()
+        .expect("a shell");
+    assert!(made.status.success(), "{made:?}");
+    let start = |line: &str| -> Node {
+        let line = line.replace("127.0.0.1", &at);
+        let mut words = line.split(' ');
+        assert_eq!(words.next(), Some("squall"), "{line}");
+        let words: Vec<&str> = words.chain(["--address", &at, "--log-level", "debug"]).collect();
+        let mut command = squall(&words);
+        command.current_dir(files.at("."));
+        Node::spawn(command)
+    };
+    let [master, standby, node] = nodes.lines().collect::<Vec<_>>()[..] else {
+        panic!("three nodes: {nodes}")
+    };
+    let mut m = start(master);
+    m.says(&["fact=\"serving\""]);
+    let mut s = start(standby);
+    s.says(&["fact=\"following\""]);
+    let mut n1 = start(node);
+    n1.says(&["fact=\"attached\""]);
+    // Who speaks in the clear is not heard.
+    let mut plain = dial(&at).expect("the master listens");
+    let _ = plain.write_all(ESTABLISH.as_bytes());
+    assert!(is_closed(&plain));
+    m.says(&[
+        &format!("a connection with {at}:"),
+        "what comes is no TLS; it may be set up without",
+    ]);
 }

@@ -155,6 +155,33 @@ impl Tree {
         }
     }
 
+    /// As a field of this name: what is its own, which is a part of this, a line each, and the rest as comments.
+    pub(crate) fn write_over(&self, own: Option<&Tree>, page: &mut Page, name: &str) {
+        let Tree::Fields { .. } = self else {
+            if let Some(own) = own {
+                own.write(page, name);
+            }
+            return;
+        };
+        let rest = match own {
+            Some(own) => self.beyond(Some(own)),
+            None => self.beyond(Some(&Tree::Fields {
+                name: String::new(),
+                fields: Vec::new(),
+            })),
+        };
+        page.open(&format!("{name}: ("));
+        if let Some(Tree::Fields { fields, .. }) = own {
+            for (name, value) in fields {
+                page.field(name, value.inline());
+            }
+        }
+        for setting in rest {
+            page.comment(&format!("{setting},"));
+        }
+        page.close("),");
+    }
+
     /// As a field of this name, with its own fields a line each. Settings that are nothing are left out.
     pub(crate) fn write(&self, page: &mut Page, name: &str) {
         match self {
