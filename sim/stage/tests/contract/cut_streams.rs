@@ -62,7 +62,7 @@ fn what_is_written_into_a_cut_arrives_when_it_is_healed_in_time() {
         .phase(&[], &[A], &[(B, "read before ")])
         .phase(&[Fault::Cut(A, B), Fault::Cut(B, A)], &[A], &[(A, "later")])
         .phase(&[Fault::Heal], &[], &[(B, "read before meanwhile")])
-        .holds(|seen| {
+        .holds_of_linux(|seen| {
             assert_eq!(seen.said(A), ["0: opened", "later"]);
             assert_eq!(
                 seen.said(B),
@@ -79,7 +79,7 @@ fn a_writer_that_hears_nothing_gives_up_and_its_peer_learns_of_it_when_it_writes
             .phase(&[], &[A], &[(B, "read before ")])
             .phase(&cut, &[A], &[(A, "later"), (A, "0: closed TimedOut")])
             .phase(&[Fault::Heal], &[B], &[(B, "0: closed Reset")])
-            .holds(|seen| {
+            .holds_of_linux(|seen| {
                 assert_eq!(seen.said(A), ["0: opened", "later", "0: closed TimedOut"]);
                 let mut expected = vec!["0: accepted from a", "read before "];
                 expected.extend(match arrives {
@@ -105,7 +105,7 @@ fn a_reader_that_writes_nothing_never_learns_that_it_was_given_up() {
             .phase(&[], &[A], &[(B, "read before ")])
             .phase(&cut, &[A], &[(A, "later"), (A, "0: closed TimedOut")])
             .phase(&[Fault::Heal], &[B], &[(B, "nothing")])
-            .holds(|seen| {
+            .holds_of_linux(|seen| {
                 assert_eq!(seen.said(A), ["0: opened", "later", "0: closed TimedOut"]);
                 assert_eq!(seen.said(B), ["0: accepted from a", "read before ", "nothing"]);
             });
@@ -140,7 +140,7 @@ fn both_may_close_at_once_with_a_cut_between_them_and_neither_hears_of_it() {
         )
         .phase(&[Fault::Heal], &[A, B], &[(A, "nothing"), (B, "nothing")])
         .phase(&[], &[A], &[(A, "1: opened"), (B, "1: accepted from a")])
-        .holds(|seen| {
+        .holds_of_linux(|seen| {
             assert_eq!(seen.said(A), ["0: opened", "closed", "nothing", "1: opened"]);
             assert_eq!(
                 seen.said(B),
@@ -155,7 +155,7 @@ fn whoever_dials_through_a_cut_is_not_answered() {
         let a = vec![Rule(Phase(1), vec![dial()])];
         hasty(both(a, Vec::new()))
             .phase(&cut, &[A], &[(A, "0: closed TimedOut")])
-            .holds(|seen| {
+            .holds_of_linux(|seen| {
                 assert_eq!(seen.said(A), ["0: closed TimedOut"]);
                 assert_eq!(seen.said(B), [] as [&str; 0]);
             });
@@ -175,7 +175,7 @@ fn a_dial_goes_through_that_is_tried_again_after_the_healing() {
             &[(A, "0: opened"), (B, "0: accepted from a")],
         )
         .phase(&[], &[], &[])
-        .holds(|seen| {
+        .holds_of_linux(|seen| {
             assert_eq!(seen.said(A), ["dialled", "0: opened"]);
             assert_eq!(seen.said(B), ["0: accepted from a"]);
         });
@@ -196,7 +196,7 @@ fn a_reset_does_not_cross_a_cut() {
             .phase(&[Fault::Cut(A, B), Fault::Kill(A)], &[], &[])
             // Its kernel is there, and knows nothing of the connection.
             .phase(&[Fault::Heal], &[B], &[(B, last)])
-            .holds(|seen| {
+            .holds_of_linux(|seen| {
                 let expected: &[&str] = match writes {
                     true => &["0: accepted from a", "read before ", "written", "0: closed Reset"],
                     false => &["0: accepted from a", "read before ", "silent", "read before "],

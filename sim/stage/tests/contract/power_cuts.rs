@@ -40,7 +40,7 @@ fn whoever_writes_to_a_host_without_power_gives_up_when_it_has_waited_long_enoug
     hasty(both(dialler(vec![writes]), reader(Vec::new())))
         .phase(&[], &[A], &[(B, "read before ")])
         .phase(&[Fault::PowerCut(B)], &[A], &[(A, "0: closed TimedOut")])
-        .holds(|seen| {
+        .holds_of_linux(|seen| {
             assert_eq!(seen.said(A), ["0: opened", "written", "0: closed TimedOut"]);
             assert_eq!(seen.said(B), ["0: accepted from a", "read before "]);
         });
@@ -54,7 +54,7 @@ fn whoever_writes_nothing_hears_nothing_and_of_a_reset_when_it_writes_to_the_hos
         .phase(&[], &[A], &[(B, "read before ")])
         .phase(&[Fault::PowerCut(B)], &[A], &[(A, "nothing")])
         .phase(&[Fault::Start(B)], &[A], &[(A, "0: closed Reset")])
-        .holds(|seen| {
+        .holds_of_linux(|seen| {
             assert_eq!(seen.said(A), ["0: opened", "nothing", "0: closed Reset"]);
             assert_eq!(seen.said(B), ["0: accepted from a", "read before "]);
         });
@@ -68,7 +68,7 @@ fn what_was_written_to_a_host_without_power_is_answered_by_a_reset_when_it_is_ba
         .phase(&[], &[A], &[(B, "read before ")])
         .phase(&[Fault::PowerCut(B)], &[A], &[(A, "written")])
         .phase(&[Fault::Start(B)], &[], &[(A, "0: closed Reset")])
-        .holds(|seen| {
+        .holds_of_linux(|seen| {
             assert_eq!(seen.said(A), ["0: opened", "written", "0: closed Reset"]);
             assert_eq!(seen.said(B), ["0: accepted from a", "read before "]);
         });
@@ -81,7 +81,7 @@ fn a_reader_that_writes_nothing_never_learns_that_its_writer_has_lost_power_and_
         .phase(&[], &[A], &[(B, "read before ")])
         .phase(&[Fault::PowerCut(A)], &[B], &[(B, "nothing")])
         .phase(&[Fault::Start(A)], &[B], &[(B, "still nothing")])
-        .holds(|seen| {
+        .holds_of_linux(|seen| {
             assert_eq!(
                 seen.said(B),
                 ["0: accepted from a", "read before ", "nothing", "still nothing"]
@@ -99,7 +99,7 @@ fn a_host_without_power_answers_no_dial_and_one_that_is_back_does() {
             &[A],
             &[(A, "1: opened"), (B, "0: accepted from a")],
         )
-        .holds(|seen| {
+        .holds_of_linux(|seen| {
             assert_eq!(seen.said(A), ["0: closed TimedOut", "1: opened"]);
             assert_eq!(seen.said(B), ["0: accepted from a"]);
         });

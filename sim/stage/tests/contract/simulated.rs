@@ -28,6 +28,12 @@ pub(crate) fn play(story: &Story) -> Seen {
         turned_away: traffic.streams.turned_away,
         ..Seen::nothing(World::Simulated, story.hosts.len())
     };
+    for (phase, number) in story.phases.iter().zip(1..) {
+        if phase.faults.contains(&Fault::Heal) {
+            let begins = Time::ZERO + story.phase * number;
+            seen.healed.push((begins, begins));
+        }
+    }
     for event in &trace.events {
         if let Happening::World {
             change: Change::Choked { from, to },
@@ -37,11 +43,11 @@ pub(crate) fn play(story: &Story) -> Seen {
             seen.choked.insert((from.index(), to.index()));
         }
         let Some(host) = event.host else { continue };
-        let said = &mut seen.said[host.index()];
+        let host = host.index();
         match &event.what {
-            Happening::Booted { incarnation } => seen.lives[host.index()].push(*incarnation),
-            Happening::Fact { says, .. } => said.push(text_of(says)),
-            Happening::Answer { says, .. } => said.push(format!("answers {says}")),
+            Happening::Booted { incarnation } => seen.lives[host].push(*incarnation),
+            Happening::Fact { says, .. } => seen.says(host, event.at, text_of(says)),
+            Happening::Answer { says, .. } => seen.says(host, event.at, format!("answers {says}")),
             Happening::Sent {
                 fate: squall_sim::trace::Fate::NoSuchPlace,
                 ..

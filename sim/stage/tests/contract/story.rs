@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use squall_nodes::Span;
 use squall_nodes::link::LinkLaw;
+use squall_nodes::{Span, Time};
 use squall_sim::plan::StreamLaw;
 
 use crate::conns::Do;
+use crate::live::Ground;
 use crate::node::{Act, Rule, When};
 
 /// A story.
@@ -62,7 +63,10 @@ pub(crate) enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum World {
     Simulated,
+    /// On loopback sockets, where the edges of the hosts make cuts.
     Live,
+    /// In network namespaces, where the kernel does: what comes of a stream is what Linux makes of it.
+    Namespaces,
 }
 
 /// What came of a story. Live, nobody knows what a host counted that was killed.
@@ -71,6 +75,10 @@ pub(crate) struct Seen {
     pub(crate) world: World,
     /// What each host claimed and answered, in order.
     pub(crate) said: Vec<Vec<String>>,
+    /// When it did, on the clock of its world.
+    pub(crate) times: Vec<Vec<Time>>,
+    /// When each healing began and when it was done, on the same clock.
+    pub(crate) healed: Vec<(Time, Time)>,
     /// The numbers of each host's lives.
     pub(crate) lives: Vec<Vec<u32>>,
     pub(crate) sent: u64,
@@ -147,12 +155,23 @@ impl Story {
 
     /// Plays it in both worlds, and holds both against the same contract.
     pub(crate) fn holds(&self, contract: impl Fn(&Seen)) {
-        for seen in [crate::simulated::play(self), crate::live::play(self)] {
-            // What the test prints when the contract is broken says where.
-            println!("{seen:#?}");
-            contract(&seen);
+        hold(crate::simulated::play(self), &contract);
+        hold(crate::live::play(self, Ground::Loopback), &contract);
+    }
+
+    /// The same, and in namespaces besides, where they can be had: of cuts and losses of power, whatever Linux makes of them.
+    pub(crate) fn holds_of_linux(&self, contract: impl Fn(&Seen)) {
+        self.holds(&contract);
+        if let Some(switch) = Ground::switch(self.hosts.len()) {
+            hold(crate::live::play(self, switch), &contract);
         }
     }
+}
+
+fn hold(seen: Seen, contract: &impl Fn(&Seen)) {
+    // What the test prints when the contract is broken says where.
+    println!("{seen:#?}");
+    contract(&seen);
 }
 
 impl Seen {
@@ -161,6 +180,8 @@ impl Seen {
         Seen {
             world,
             said: vec![Vec::new(); hosts],
+            times: vec![Vec::new(); hosts],
+            healed: Vec::new(),
             lives: vec![Vec::new(); hosts],
             sent: 0,
             delivered: 0,
@@ -173,6 +194,18 @@ impl Seen {
             turned_away: 0,
             choked: BTreeSet::new(),
         }
+    }
+
+    /// A host says something.
+    pub(crate) fn says(&mut self, host: usize, at: Time, text: String) {
+        self.said[host].push(text);
+        self.times[host].push(at);
+    }
+
+    /// When a host said something, for the first time.
+    pub(crate) fn when(&self, host: usize, text: &str) -> Time {
+        let place = self.said[host].iter().position(|said| said == text);
+        self.times[host][place.unwrap_or_else(|| panic!("{host} does not say {text:?}"))]
     }
 
     /// What a host said, without that it is up.

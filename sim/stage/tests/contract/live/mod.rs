@@ -1,16 +1,16 @@
 //! A story over loopback sockets: each host is a process, attended through its stdin and stdout, so that what is done to it is real.
 //!
-//! - Here: the story, phase by phase; `process`: one host; `links`: what is told to the hosts of their links.
+//! - Here: the story, phase by phase; `process`: one host; `links`: what is told to the hosts of their links; `ground`: what they stand on.
 //!
 //! Nobody sleeps: a phase is over when everything has been said that it waits for. Whatever happens, no process outlives its story.
 
+mod ground;
 mod links;
 mod process;
 
 use std::net::Ipv4Addr;
 use std::os::unix::fs::symlink;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -22,15 +22,16 @@ use tempfile::TempDir;
 
 use crate::node::{Actor, Part};
 use crate::simulated::text_of;
-use crate::story::{Fault, Seen, Story, World};
+use crate::story::{Fault, Seen, Story};
+pub(crate) use ground::Ground;
 use links::Links;
 use process::{Brief, Heard, Limits, Process};
 
 /// After how long a test gives up: it says nothing of how fast anything is.
 const FOREVER: Duration = Duration::from_secs(60);
 
-pub(crate) fn play(story: &Story) -> Seen {
-    Stage::new(story).play()
+pub(crate) fn play(story: &Story, ground: Ground) -> Seen {
+    Stage::new(story, ground).play()
 }
 
 /// All that is there.
@@ -43,6 +44,7 @@ struct Stage<'s> {
     heard: Receiver<(u32, Heard)>,
     hears: Sender<(u32, Heard)>,
     links: Links,
+    ground: Ground,
     /// The last policy that a host has put in force: it is waited for before another host is told.
     in_force: u64,
     /// How many processes were started: each has a number of its own.
@@ -76,13 +78,12 @@ enum State {
 }
 
 impl<'s> Stage<'s> {
-    fn new(story: &'s Story) -> Self {
+    fn new(story: &'s Story, ground: Ground) -> Self {
         let (hears, heard) = channel();
-        let block = addresses();
-        let cast = (0..).zip(&story.hosts);
-        let cast = cast.map(|(place, (name, _))| ((*name).to_owned(), Ipv4Addr::from_bits(block + place)));
-        let cast: Vec<_> = cast.collect();
-        let count = cast.len();
+        let count = story.hosts.len();
+        let ips = ground.addresses(count);
+        let cast = story.hosts.iter().zip(ips);
+        let cast: Vec<_> = cast.map(|((name, _), ip)| ((*name).to_owned(), ip)).collect();
         let mut stage = Stage {
             story,
             links: Links::new(cast.iter().map(|(_, ip)| *ip).collect(), story.law.clone()),
@@ -94,7 +95,8 @@ impl<'s> Stage<'s> {
             in_force: 0,
             processes: 0,
             calls: 0,
-            seen: Seen::nothing(World::Live, count),
+            seen: Seen::nothing(ground.world(), count),
+            ground,
             stopped: None,
             before: vec![0; count],
         };
@@ -156,7 +158,7 @@ impl<'s> Stage<'s> {
             },
         };
         let hears = self.hears.clone();
-        let process = Process::start(&brief, move |heard| {
+        let process = Process::start(self.ground.words(place), &brief, move |heard| {
             // When the story is over, nobody hears it.
             let _ = hears.send((number, heard));
         });
@@ -179,8 +181,10 @@ impl<'s> Stage<'s> {
     fn strike(&mut self, fault: Fault) {
         match fault {
             Fault::Cut(from, to) => {
-                self.links.cut(from, to);
-                self.put_in_force_everywhere();
+                if !self.ground.cut(from, to) {
+                    self.links.cut(from, to);
+                    self.put_in_force_everywhere();
+                }
             }
             Fault::Lose(from, to) => {
                 self.links.lose(from, to);
@@ -191,8 +195,12 @@ impl<'s> Stage<'s> {
                 self.put_in_force_everywhere();
             }
             Fault::Heal => {
-                self.links.heal();
-                self.put_in_force_everywhere();
+                let begins = monotonic();
+                if !self.ground.heal() {
+                    self.links.heal();
+                    self.put_in_force_everywhere();
+                }
+                self.seen.healed.push((begins, monotonic()));
             }
             Fault::Kill(place) => {
                 self.host(place).state = State::Ending;
@@ -200,14 +208,16 @@ impl<'s> Stage<'s> {
                 self.bury(place);
             }
             Fault::PowerCut(place) => {
-                self.links.unplug(place);
                 self.host(place).state = State::Ending;
-                self.put_in_force_everywhere();
+                if !self.ground.unplug(place) {
+                    self.links.unplug(place);
+                    self.put_in_force_everywhere();
+                }
                 self.host(place).process.signal(Signal::KILL);
                 self.bury(place);
             }
             Fault::Start(place) => {
-                if self.links.plug_in(place) {
+                if !self.ground.plug_in(place) && self.links.plug_in(place) {
                     self.put_in_force_everywhere();
                 }
                 self.start(place);
@@ -320,14 +330,14 @@ impl<'s> Stage<'s> {
             Line::Booted { incarnation, .. } => self.seen.lives[place].push(incarnation),
             // What comes of the stopping is no part of the story.
             Line::Fact { at, .. } if self.stopped.is_some_and(|stopped| at >= stopped) => {}
-            Line::Fact { fact, .. } => {
+            Line::Fact { at, fact, .. } => {
                 let text = text_of(&format!("{fact:?}"));
                 if text == "up" {
                     self.host(place).state = State::Up;
                 }
-                self.seen.said[place].push(text);
+                self.seen.says(place, at, text);
             }
-            Line::Answer { answer, .. } => self.seen.said[place].push(format!("answers {answer:?}")),
+            Line::Answer { at, answer, .. } => self.seen.says(place, at, format!("answers {answer:?}")),
             Line::Choked { from, .. } => {
                 let from = self.cast.iter().position(|(_, ip)| *ip == from);
                 self.seen.choked.extend(from.map(|from| (from, place)));
@@ -355,13 +365,4 @@ impl<'s> Stage<'s> {
         self.hosts[place] = None;
         ended
     }
-}
-
-/// Three addresses on the loopback network that no other story of this process has, and as good as certainly no other process.
-fn addresses() -> u32 {
-    static STORIES: AtomicU32 = AtomicU32::new(0);
-    let story = STORIES.fetch_add(1, Ordering::Relaxed);
-    assert!(story < 127, "there are no more addresses");
-    let block = (std::process::id() % (1 << 13)) << 9 | story << 2 | 1;
-    u32::from_be_bytes([127, 64, 0, 0]) + block
 }

@@ -1,6 +1,7 @@
 //! One host of a story: this program once more, as a process of its own, which lives as a live node through its stdin and stdout.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -74,10 +75,17 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts it; `hear` is told what it says.
-    pub(super) fn start(brief: &Brief, mut hear: impl FnMut(Heard) + Send + 'static) -> Self {
+    /// Starts it, with these words before the program's; `hear` is told what it says.
+    pub(super) fn start(
+        words: Vec<OsString>,
+        brief: &Brief,
+        mut hear: impl FnMut(Heard) + Send + 'static,
+    ) -> Self {
         let brief = serde_json::to_string(brief).expect("a brief is JSON");
-        let mut child = Command::new(env::current_exe().expect("this program has a name"))
+        let program = env::current_exe().expect("this program has a name");
+        let mut words = words.into_iter().chain([program.into()]);
+        let mut child = Command::new(words.next().expect("there is the program"))
+            .args(words)
             .args([
                 "--exact",
                 "live::process::a_host_lives_until_nobody_tells_it_anything",
@@ -159,7 +167,7 @@ fn a_host_lives_until_nobody_tells_it_anything() {
         data: folder.path().join("a"),
     };
     let (hears, heard) = std::sync::mpsc::channel();
-    let mut process = Process::start(&brief, move |said| {
+    let mut process = Process::start(Vec::new(), &brief, move |said| {
         let _ = hears.send(said);
     });
     assert!(matches!(heard.recv(), Ok(Heard::Line(line)) if matches!(*line, Line::Ready { .. })));
