@@ -1,8 +1,8 @@
 //! What packets say: their codes, and the keys that their payloads have.
 //!
 //! The keys of the source are `id`, `version`, `type`, `cert` and `upstream`. *Decided*: `port`, at which a node accepts those below it, since
-//! the source does not say how the master knows; `why`, `nonce`, `proof`, `epoch`, `reign`, `state` and the packets of `sync` are for
-//! `Hardened`. Keys that are not known are passed over.
+//! the source does not say how the master knows; `why`, `nonce`, `proof`, `epoch`, `reign`, `as`, `state` and the packets of `sync` are
+//! for `Hardened`. Keys that are not known are passed over.
 
 use std::fmt;
 use std::net::SocketAddrV4;
@@ -75,15 +75,17 @@ pub struct Establish {
     pub port: u16,
     /// The highest epoch that it has accepted, or opened.
     pub epoch: Epoch,
-    /// Whether it is a node, or a master that follows or reigns itself.
+    /// Whether it is a node, or a master that follows or reigns itself; and whom it takes the other for.
     pub link: Link,
 }
 
-/// What the dialler of a connection is.
+/// What the dialler of a connection is, and what it takes the one whom it dials for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Link {
-    /// A node of the tree.
+    /// A node of the tree, which takes the other for its master. By the original rules it does not say for what it takes the other.
     Node,
+    /// A node of the tree, which takes the other for the upstream that its master has given it.
+    Child,
     /// A master or standby that does not reign.
     Follower,
     /// A master or standby that reigns.
@@ -137,6 +139,8 @@ pub enum Why {
     NotReigning(Epoch),
     /// The sender has no room.
     Full,
+    /// The sender is no master.
+    NoMaster,
 }
 
 impl Packet {
@@ -155,11 +159,12 @@ impl Packet {
                 kind: name(&payload, "type")?,
                 port: number(&payload, "port")?.unwrap_or(0),
                 epoch: epoch(&payload)?,
-                link: match text(&payload, "reign")? {
-                    None => Link::Node,
-                    Some("no") => Link::Follower,
-                    Some("yes") => Link::Reigning,
-                    Some(_) => return Err(WireError::Field),
+                link: match (text(&payload, "reign")?, text(&payload, "as")?) {
+                    (None, None) => Link::Node,
+                    (None, Some("upstream")) => Link::Child,
+                    (Some("no"), None) => Link::Follower,
+                    (Some("yes"), None) => Link::Reigning,
+                    _ => return Err(WireError::Field),
                 },
             }),
             Code::StartAuth => Packet::StartAuth(hex(&payload, "nonce")?),
@@ -182,6 +187,7 @@ impl Packet {
             Code::Close => Packet::Close(match text(&payload, "why")? {
                 Some("not reigning") => Some(Why::NotReigning(epoch(&payload)?)),
                 Some("full") => Some(Why::Full),
+                Some("no master") => Some(Why::NoMaster),
                 // For people.
                 Some(_) | None => None,
             }),
@@ -244,6 +250,7 @@ impl Packet {
                 let payload = with_epoch(payload, *epoch);
                 match link {
                     Link::Node => payload,
+                    Link::Child => payload.text("as", "upstream"),
                     Link::Follower => payload.text("reign", "no"),
                     Link::Reigning => payload.text("reign", "yes"),
                 }
@@ -263,6 +270,7 @@ impl Packet {
                 with_epoch(payload.text("why", "not reigning"), *epoch)
             }
             Packet::Close(Some(Why::Full)) => payload.text("why", "full"),
+            Packet::Close(Some(Why::NoMaster)) => payload.text("why", "no master"),
             Packet::Alive(Some(report)) => {
                 let (upstream, state) = match report {
                     Report::Has(upstream) => (upstream, "live"),
@@ -510,6 +518,17 @@ mod tests {
             (
                 "conn:close",
                 "{\"why\":\"not reigning\",\"epoch\":\"9007199254740992\"}",
+                Field,
+            ),
+            (
+                "conn:establish",
+                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"as\":\"master\"}",
+                Field,
+            ),
+            // A master has no upstream.
+            (
+                "conn:establish",
+                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"reign\":\"no\",\"as\":\"upstream\"}",
                 Field,
             ),
             ("conn:startAuth", "{\"nonce\":\"00\"}", Field),
