@@ -126,7 +126,7 @@ mod tests {
         let bytes =
             b"conn:establish;;{\"id\":\"n1\",\"version\":\"1\",\"type\":\"crusher\",\"epoch\":\"4\"}<EOF>\
                       auth:ack;;{\"upstream\":\"10.0.0.1:7500\",\"epoch\":\"4\"}<EOF>\
-                      conn:establish;;{\"id\":\"n1\",\"version\":\"1\",\"type\":\"crusher\",\"as\":\"upstream\"}<EOF>\
+                      conn:establish;;{\"id\":\"n1\",\"version\":\"1\",\"type\":\"crusher\",\"down\":\"7500\"}<EOF>\
                       conn:close;;{\"why\":\"no master\"}<EOF>";
         assert_eq!(
             told.take(bytes),

@@ -24,12 +24,13 @@
 //! both reign, the lower epoch gives way. The master opens even epochs and the standby odd ones, so that the two never open the same, and
 //! neither opens one twice while it keeps its disk. The last is [2⁵³ − 1](wire::Epoch::LAST): who would have to go beyond it does not reign.
 //!
-//! *Decided*, under `Hardened`: a node that dials the upstream that it was given says so, in `as`, and what it proves covers that. Who does
-//! not say so takes whom it dials for its master; a node of the tree, which is none, closes that connection with `no master`. So a node
-//! that was started with the address of another node, where that of its master or standby should stand, is let in nowhere and claims
-//! `turned_away` with that address; it is [`Misdirected`](Standing::Misdirected), as it answers who asks, and goes on dialling in turn
-//! all the addresses that it was given, since somebody may mend what is at the other end. A master or standby that finds a node where the
-//! other one should be claims the same, and goes by it no more than by any other end of a connection: anybody may say so.
+//! *Decided*, under `Hardened`: a node that dials the upstream that it was given says so: its port is in `down`, in place of `port`, and
+//! what it proves covers that. Who does not say so takes whom it dials for its master; a node of the tree, which is none, closes that
+//! connection with `no master`. So a node that was started with the address of another node, where that of its master or standby should
+//! stand, is let in nowhere and claims `turned_away` with that address; it is [`Misdirected`](Standing::Misdirected), as it answers who asks,
+//! and goes on dialling in turn all the addresses that it was given, since somebody may mend what is at the other end. A master or standby
+//! that finds a node where the other one should be claims the same, and otherwise goes on as if the other one did not reign, since anybody
+//! may say so: it reigns after a while, and the other one, which knows where it is, finds it.
 //!
 //! # The map
 //!
@@ -350,11 +351,6 @@ pub enum Standing {
     Following,
     /// It looks for a master.
     Seeking,
-    /// It looks for a master, and at an address that it was given for one there is a node of the tree.
-    Misdirected {
-        /// The address.
-        to: SocketAddrV4,
-    },
     /// As a standby by the original rules, it does nothing.
     Idle,
     /// A master has let it in, and it has no upstream yet.
@@ -367,6 +363,11 @@ pub enum Standing {
     Adversary,
     /// It refused to start.
     Refused,
+    /// It looks for a master, and at an address that it was given for one there is a node of the tree.
+    Misdirected {
+        /// The address.
+        to: SocketAddrV4,
+    },
 }
 
 /// The alarms of a refinery node.

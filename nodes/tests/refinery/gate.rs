@@ -321,17 +321,30 @@ fn who_takes_its_upstream_for_a_master_keeps_it_for_an_upstream() {
 }
 
 #[test]
-fn a_master_that_finds_a_node_where_its_standby_should_be_says_so_and_reigns() {
-    let mut world = brisk("Hardened", &cast(false, 3), 1, |name, config| {
-        if name == "m" {
+fn a_master_or_standby_that_finds_a_node_where_the_other_should_be_says_so_and_is_followed() {
+    for (misled, host) in [("m", 0), ("s", 1)] {
+        let mut world = brisk("Hardened", &cast(true, 3), 1, |name, config| {
             let at = |host: u8| SocketAddrV4::new([10, 0, 0, host].into(), 7500);
-            config.masters = [at(1), at(2)].into();
-        }
-    });
-    world.run(40_000).assert_held();
-    let (master, by) = (world.addr(0), world.addr(1));
-    assert_eq!(status(&mut world, 0), (Standing::Reigning, Some(master)));
-    let why = Loss::Closed(Parting::NoMaster);
-    let turned_away = RefineryFact::TurnedAway { by, why };
-    assert!(world.facts_of(0).any(|fact| *fact == turned_away));
+            if name == misled {
+                let own = at(host as u8 + 1);
+                config.masters = [own, at(3)].into();
+            }
+        });
+        world.run(60_000).assert_held();
+        let (own, by) = (world.addr(host), world.addr(2));
+        assert_eq!(
+            status(&mut world, host),
+            (Standing::Reigning, Some(own)),
+            "{misled}"
+        );
+        assert_eq!(
+            status(&mut world, 1 - host),
+            (Standing::Following, Some(own)),
+            "{misled}"
+        );
+        let why = Loss::Closed(Parting::NoMaster);
+        let turned_away = RefineryFact::TurnedAway { by, why };
+        let says_so = world.facts_of(host).any(|fact| *fact == turned_away);
+        assert!(says_so, "{misled}");
+    }
 }

@@ -1,8 +1,9 @@
 //! What packets say: their codes, and the keys that their payloads have.
 //!
 //! The keys of the source are `id`, `version`, `type`, `cert` and `upstream`. *Decided*: `port`, at which a node accepts those below it, since
-//! the source does not say how the master knows; `why`, `nonce`, `proof`, `epoch`, `reign`, `as`, `state` and the packets of `sync` are
-//! for `Hardened`. Keys that are not known are passed over.
+//! the source does not say how the master knows; `why`, `nonce`, `proof`, `epoch`, `reign`, `down`, `state` and the packets of `sync` are
+//! for `Hardened`. `down` is what `port` is, and stands in its place where a node dials its upstream, to which it is the port further down.
+//! Keys that are not known are passed over.
 
 use std::fmt;
 use std::net::SocketAddrV4;
@@ -157,11 +158,14 @@ impl Packet {
                 id: name(&payload, "id")?,
                 version: name(&payload, "version")?,
                 kind: name(&payload, "type")?,
-                port: number(&payload, "port")?.unwrap_or(0),
+                port: match (number(&payload, "port")?, number(&payload, "down")?) {
+                    (Some(_), Some(_)) => return Err(WireError::Field),
+                    (port, down) => port.or(down).unwrap_or(0),
+                },
                 epoch: epoch(&payload)?,
-                link: match (text(&payload, "reign")?, text(&payload, "as")?) {
+                link: match (text(&payload, "reign")?, text(&payload, "down")?) {
                     (None, None) => Link::Node,
-                    (None, Some("upstream")) => Link::Child,
+                    (None, Some(_)) => Link::Child,
                     (Some("no"), None) => Link::Follower,
                     (Some("yes"), None) => Link::Reigning,
                     _ => return Err(WireError::Field),
@@ -243,14 +247,14 @@ impl Packet {
                 link,
             }) => {
                 let payload = payload.text("id", id).text("version", version).text("type", kind);
-                let payload = match port {
-                    0 => payload,
-                    port => payload.text("port", port.to_string()),
+                let payload = match (link, port) {
+                    (Link::Child, port) => payload.text("down", port.to_string()),
+                    (_, 0) => payload,
+                    (_, port) => payload.text("port", port.to_string()),
                 };
                 let payload = with_epoch(payload, *epoch);
                 match link {
-                    Link::Node => payload,
-                    Link::Child => payload.text("as", "upstream"),
+                    Link::Node | Link::Child => payload,
                     Link::Follower => payload.text("reign", "no"),
                     Link::Reigning => payload.text("reign", "yes"),
                 }
@@ -522,13 +526,13 @@ mod tests {
             ),
             (
                 "conn:establish",
-                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"as\":\"master\"}",
+                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"port\":\"1\",\"down\":\"1\"}",
                 Field,
             ),
             // A master has no upstream.
             (
                 "conn:establish",
-                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"reign\":\"no\",\"as\":\"upstream\"}",
+                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"reign\":\"no\",\"down\":\"1\"}",
                 Field,
             ),
             ("conn:startAuth", "{\"nonce\":\"00\"}", Field),
