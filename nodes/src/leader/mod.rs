@@ -155,7 +155,7 @@
 //! | [`Once`](Change::Once): a request that was made several times is answered to its caller once | It is what making it again would break: `Original` makes it once. | `answered_once` | – |
 //! | [`Resend`](Change::Resend): what was said is said again until the receiver has had it | What was said to somebody who could not be reached is lost. | `chat_reaches_all` | `loss` |
 //! | [`Number`](Change::Number): what a receiver has had is not shown again | It is what saying it again would break; and a kernel may keep what was given up, and pass it on behind what was said later. | `chat_in_order` | `pause_peer` |
-//! | [`WriteDown`](Change::WriteDown): the list, the highest term and what was had are on the disk before anything is said that rests on them | Who comes back knows nobody, is shown again what it was shown, and takes the answers of old terms. | `chat_in_order`, `one_leader` | `lights_out` |
+//! | [`WriteDown`](Change::WriteDown): the list, the highest term and what was had are on the disk before anything is said that rests on them | Who comes back knows nobody, is shown again what it was shown, and takes the answers of old terms. | `chat_in_order` | `lights_out` |
 //! | [`StartOver`](Change::StartOver): a node whose write failed is silent until one has completed that has all that it knows, and then finds its place anew, as if restarted | It goes by what it could not write down, and after a crash takes answers of a term below: `Original` writes nothing, so that no write of it fails. | `terms_grow` | – |
 //!
 //! What is shown by no file is no flaw of `Original`, but what another change would bring along.
