@@ -152,11 +152,11 @@
 //! | [`GiveWay`](Change::GiveWay): a leader that hears of a term above its own leads in it no more | After a partition there are two leaders, for ever. | `one_leader` | `two_leaders` |
 //! | [`Able`](Change::Able): a node that waits for the list does not count as there when a leader is chosen | The one with the highest number waits for somebody who leads, and everyone else for the one with the highest number. | `one_leader` | `found_waits_to_be_told` |
 //! | [`Retry`](Change::Retry): a request is made again until it is answered | A request in flight is lost with its leader, and its caller hears nothing. | `calls_answered` | `request_in_flight` |
-//! | [`Once`](Change::Once): a request that was made several times is answered to its caller once | It is what making it again would break. | `answered_once` | – |
+//! | [`Once`](Change::Once): a request that was made several times is answered to its caller once | It is what making it again would break: `Original` makes it once. | `answered_once` | – |
 //! | [`Resend`](Change::Resend): what was said is said again until the receiver has had it | What was said to somebody who could not be reached is lost. | `chat_reaches_all` | `loss` |
 //! | [`Number`](Change::Number): what a receiver has had is not shown again | It is what saying it again would break; and a kernel may keep what was given up, and pass it on behind what was said later. | `chat_in_order` | `pause_peer` |
-//! | [`WriteDown`](Change::WriteDown): the list, the highest term and what was had are on the disk before anything is said that rests on them | Who comes back is shown again what it was shown, and takes the answers of old terms. | `chat_in_order` | – |
-//! | [`StartOver`](Change::StartOver): a node whose write failed is silent until one has completed that has all that it knows, and then finds its place anew, as if restarted | It goes by what it could not write down, and after a crash takes answers of a term below. | `terms_grow` | – |
+//! | [`WriteDown`](Change::WriteDown): the list, the highest term and what was had are on the disk before anything is said that rests on them | Who comes back knows nobody, is shown again what it was shown, and takes the answers of old terms. | `chat_in_order` | `lights_out` |
+//! | [`StartOver`](Change::StartOver): a node whose write failed is silent until one has completed that has all that it knows, and then finds its place anew, as if restarted | It goes by what it could not write down, and after a crash takes answers of a term below: `Original` writes nothing, so that no write of it fails. | `terms_grow` | – |
 //!
 //! What is shown by no file is no flaw of `Original`, but what another change would bring along.
 //!

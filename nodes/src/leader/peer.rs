@@ -52,6 +52,8 @@ pub(super) struct Peer {
 #[derive(Clone)]
 enum Behind {
     Answer(CallId, Answer),
+    /// An answer that rests on nothing that is written down.
+    AtOnce(CallId, Answer),
     Claim(LeaderFact),
 }
 
@@ -309,11 +311,11 @@ impl Peer {
         match command {
             Command::Status => {
                 let status = self.status();
-                out.answer(call, status);
+                self.answer_at_once(call, status, out);
             }
             Command::Chat(_) | Command::Calc(_) if self.behind.len() >= MOST_BEHIND => {
-                // What would remember the answer is full. Saying so needs no memory.
-                out.answer(call, Answer::Busy);
+                // What would remember the answer is full.
+                self.answer_at_once(call, Answer::Busy, out);
             }
             Command::Chat(text) => self.on_chat_command(now, call, text, out),
             Command::Calc(expression) => self.on_calc_command(now, call, expression, out),
@@ -361,6 +363,15 @@ impl Peer {
         if self.disk != Disk::Failed {
             out.answer(call, answer);
         }
+    }
+
+    /// Answers a call with what rests on nothing that is written down: now, or as soon as a write that is under way has failed and taken the
+    /// answer along. It is not remembered for longer than a write takes, behind which the transport lets no more wait than it has room for.
+    fn answer_at_once(&mut self, call: CallId, answer: Answer, out: &mut Outbox<LeaderNode>) {
+        if let Some(token) = self.writing.filter(|_| self.disk != Disk::Failed) {
+            self.behind.push((token, Behind::AtOnce(call, answer.clone())));
+        }
+        out.answer(call, answer);
     }
 
     /// Claims what has to be known, and does so again if a write takes the claim along.
@@ -413,6 +424,10 @@ impl Peer {
         self.saved.clear();
         if self.changes.has(Change::StartOver) {
             self.disk = Disk::Failed;
+            // Until the last of the writes that failed with it is told of, what is said is dropped.
+            if self.writing.is_none_or(|last| last <= token) {
+                self.say_at_once(out);
+            }
             // What is answered from now on waits for the next write as well.
             self.writing = self.writing.or(Some(token));
             self.post.close_all(out);
@@ -441,10 +456,22 @@ impl Peer {
         self.say_again(out);
     }
 
+    /// Says what a write that has failed has taken along, and what need not wait for the next.
+    fn say_at_once(&mut self, out: &mut Outbox<LeaderNode>) {
+        self.behind.retain(|(_, behind)| match behind {
+            Behind::AtOnce(call, answer) => {
+                out.answer(*call, answer.clone());
+                false
+            }
+            Behind::Answer(..) | Behind::Claim(_) => true,
+        });
+    }
+
     fn say_again(&mut self, out: &mut Outbox<LeaderNode>) {
         for (_, behind) in std::mem::take(&mut self.behind) {
             match behind {
                 Behind::Answer(call, answer) => self.answer(call, answer, out),
+                Behind::AtOnce(call, answer) => self.answer_at_once(call, answer, out),
                 Behind::Claim(fact) => self.claim(fact, out),
             }
         }

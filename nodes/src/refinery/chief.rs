@@ -301,7 +301,7 @@ impl Chief {
                 }
                 self.grant_to_chief(conn, out);
             }
-            Link::Node => {
+            Link::Node | Link::Child => {
                 if theirs > reign.epoch && gives_way {
                     self.rise_above(theirs, out);
                 }
@@ -440,6 +440,10 @@ impl Chief {
         let Some(line) = self.line.take() else {
             return;
         };
+        if why == Loss::Closed(Parting::NoMaster) {
+            let by = line.to;
+            out.claim(RefineryFact::TurnedAway { by, why });
+        }
         // Of which epoch the other knows is not believed: who is dialled has not shown that it belongs here. Where it does, it says so
         // again when it dials itself, and shows it.
         match self.stance {
@@ -519,7 +523,10 @@ fn next_epoch(role: &Role, above: Epoch) -> Option<Epoch> {
 
 /// Whether nobody can be reigning where a line was lost like this.
 fn is_vacant(why: Loss) -> bool {
-    matches!(why, Loss::Refused | Loss::Closed(Parting::NotReigning(_)))
+    matches!(
+        why,
+        Loss::Refused | Loss::Closed(Parting::NotReigning(_) | Parting::NoMaster)
+    )
 }
 
 #[cfg(test)]

@@ -113,6 +113,9 @@ pub enum Change {
     GiveWay,
     /// A master or node whose write failed is silent until one has completed, and then starts over.
     StartOver,
+    /// A node says whether it takes whom it dials for its master or for its upstream, and one that is no master lets in nobody who takes it
+    /// for one.
+    Whom,
     /// A rule of both sets: a packet out of its turn closes the connection.
     Turn,
     /// A rule of both sets: nobody is put below one who is below itself.
@@ -127,7 +130,7 @@ pub(super) struct Changes(u32);
 
 impl Change {
     /// Every change there is.
-    pub const ALL: [Change; 13] = [
+    pub const ALL: [Change; 14] = [
         Change::Prove,
         Change::Earn,
         Change::Deadline,
@@ -138,6 +141,7 @@ impl Change {
         Change::Ratchet,
         Change::GiveWay,
         Change::StartOver,
+        Change::Whom,
         Change::Turn,
         Change::Downward,
         Change::ListenFirst,

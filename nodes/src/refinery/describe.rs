@@ -39,6 +39,7 @@ pub fn tell(packet: &Packet) -> String {
         }) => {
             let is = match link {
                 Link::Node => "",
+                Link::Child => ", to whom you are its upstream",
                 Link::Follower => ", who does not reign",
                 Link::Reigning => ", who reigns",
             };
@@ -54,6 +55,7 @@ pub fn tell(packet: &Packet) -> String {
         Packet::Dec => format!("{code}: you do not belong here"),
         Packet::Close(None) => code.to_owned(),
         Packet::Close(Some(Why::Full)) => format!("{code}: there is no room"),
+        Packet::Close(Some(Why::NoMaster)) => format!("{code}: I am no master"),
         Packet::Close(Some(Why::NotReigning(epoch))) => {
             format!("{code}: I do not reign, and know of epoch {epoch}")
         }
@@ -123,12 +125,16 @@ mod tests {
         let mut told = Told::default();
         let bytes =
             b"conn:establish;;{\"id\":\"n1\",\"version\":\"1\",\"type\":\"crusher\",\"epoch\":\"4\"}<EOF>\
-                      auth:ack;;{\"upstream\":\"10.0.0.1:7500\",\"epoch\":\"4\"}<EOF>";
+                      auth:ack;;{\"upstream\":\"10.0.0.1:7500\",\"epoch\":\"4\"}<EOF>\
+                      conn:establish;;{\"id\":\"n1\",\"version\":\"1\",\"type\":\"crusher\",\"down\":\"7500\"}<EOF>\
+                      conn:close;;{\"why\":\"no master\"}<EOF>";
         assert_eq!(
             told.take(bytes),
             [
                 "conn:establish: n1, a crusher of version 1, knows of epoch 4",
-                "auth:ack: your upstream is 10.0.0.1:7500 in epoch 4"
+                "auth:ack: your upstream is 10.0.0.1:7500 in epoch 4",
+                "conn:establish: n1, a crusher of version 1, knows of epoch 0, to whom you are its upstream",
+                "conn:close: I am no master"
             ]
         );
     }

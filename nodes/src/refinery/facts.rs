@@ -117,11 +117,11 @@ crate::facts! {
             /// Why.
             why: Loss,
         },
-        /// A master would not let it in.
+        /// Who is at an address that it was given for a master's would not let it in.
         "turned_away" => TurnedAway {
-            /// Which.
+            /// The address.
             by: SocketAddrV4,
-            /// Why.
+            /// Why: [`Parting::NoMaster`], where what is there is a node of the tree.
             why: Loss,
         },
         /// It takes this epoch for the present one.
@@ -183,6 +183,8 @@ pub enum Refusal {
     NotReigning(Epoch),
     /// Its place was needed for another while it was silent.
     Evicted,
+    /// It takes this node for a master, which it is not.
+    NoMaster,
 }
 
 /// Why a connection that this node has dialled is over.
@@ -221,6 +223,8 @@ pub enum Parting {
     NotReigning(Epoch),
     /// That it has no room.
     Full,
+    /// That it is no master: it is a node of the tree.
+    NoMaster,
 }
 
 impl From<Option<Why>> for Parting {
@@ -229,6 +233,7 @@ impl From<Option<Why>> for Parting {
             None => Parting::Plain,
             Some(Why::NotReigning(epoch)) => Parting::NotReigning(epoch),
             Some(Why::Full) => Parting::Full,
+            Some(Why::NoMaster) => Parting::NoMaster,
         }
     }
 }

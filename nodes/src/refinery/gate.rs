@@ -250,6 +250,7 @@ impl Gate {
         let said = match why {
             Refusal::NotReigning(epoch) => Some(Why::NotReigning(epoch)),
             Refusal::Full => Some(Why::Full),
+            Refusal::NoMaster => Some(Why::NoMaster),
             _ => None,
         };
         write(conn, &Packet::Close(said), out);

@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 
 use super::config::{Change, Changes, Config};
-use super::facts::{Loss, RefineryFact, Refusal};
+use super::facts::{Loss, Parting, RefineryFact, Refusal};
 use super::gate::{Gate, Heard, is_stale};
 use super::line::{Line, Word};
 use super::wire::{Epoch, Establish, Grant, Link, Report};
@@ -29,6 +29,8 @@ pub(super) struct Member {
     at: usize,
     /// How often in a row no master let it in.
     failures: u32,
+    /// Which of the masters' addresses was found to be a node's, since a master last let it in.
+    misdirected: Option<SocketAddrV4>,
     /// What the last master that let it in has given it.
     granted: Option<SocketAddrV4>,
     upstream: Upstream,
@@ -62,6 +64,7 @@ impl Member {
             line: None,
             at: 0,
             failures: 0,
+            misdirected: None,
             granted: None,
             upstream: Upstream::None,
             upstream_failures: 0,
@@ -115,10 +118,11 @@ impl Member {
 
     pub(super) fn on_status(&self, call: CallId, out: &mut Out) {
         let master = self.line.as_ref().filter(|line| line.is_in()).map(|line| line.to);
-        let standing = match (master, self.attached) {
-            (Some(_), Some(_)) => Standing::Attached,
-            (Some(_), None) => Standing::Joined,
-            (None, _) => Standing::Seeking,
+        let standing = match (master, self.attached, self.misdirected) {
+            (Some(_), Some(_), _) => Standing::Attached,
+            (Some(_), None, _) => Standing::Joined,
+            (None, _, Some(to)) => Standing::Misdirected { to },
+            (None, _, None) => Standing::Seeking,
         };
         let below = self.gate.within().filter_map(|(_, guest)| {
             let said = guest.said()?;
@@ -165,14 +169,14 @@ impl Member {
         self.rng.clone()
     }
 
-    fn establish(&self) -> Establish {
+    fn establish(&self, link: Link) -> Establish {
         Establish {
             id: self.config.own_id(self.me),
             version: self.config.version.clone(),
             kind: self.kind.clone(),
             port: self.me.port(),
             epoch: self.epoch,
-            link: Link::Node,
+            link,
         }
     }
 
@@ -184,7 +188,7 @@ impl Member {
         };
         if self.line.is_none() {
             let to = self.config.masters[self.at % masters];
-            self.line = Some(Line::dial(to, self.establish(), now, &self.config, out));
+            self.line = Some(Line::dial(to, self.establish(Link::Node), now, &self.config, out));
         }
     }
 
@@ -229,6 +233,7 @@ impl Member {
         let is_new = !line.is_in();
         line.acknowledge(out);
         self.failures = 0;
+        self.misdirected = None;
         if is_new {
             let (master, epoch) = (line.to, grant.epoch);
             out.claim(RefineryFact::Joined { master, epoch });
@@ -246,6 +251,12 @@ impl Member {
             out.claim(RefineryFact::Orphaned { master, why });
         } else if !matches!(why, Loss::Refused | Loss::TimedOut | Loss::Silent) {
             out.claim(RefineryFact::TurnedAway { by: master, why });
+        }
+        if why == Loss::Closed(Parting::NoMaster) {
+            self.misdirected = Some(master);
+        } else if self.misdirected == Some(master) {
+            // Somebody else may be there by now.
+            self.misdirected = None;
         }
         if matches!(self.upstream, Upstream::Master) {
             self.upstream = Upstream::None;
@@ -282,7 +293,11 @@ impl Member {
 
     fn dial_upstream(&mut self, now: Time, out: &mut Out) {
         if let (Some(to), Upstream::None) = (self.granted, &self.upstream) {
-            let line = Line::dial(to, self.establish(), now, &self.config, out);
+            let link = match self.changes.has(Change::Whom) {
+                true => Link::Child,
+                false => Link::Node,
+            };
+            let line = Line::dial(to, self.establish(link), now, &self.config, out);
             self.upstream = Upstream::Line(Box::new(line));
         }
     }
@@ -375,7 +390,7 @@ impl Member {
         }
     }
 
-    /// Takes in what happens at its gate: it lets in those who belong here, as many as it may have.
+    /// Takes in what happens at its gate: it lets in those who belong here, as many as it may have, and who do not take it for a master.
     fn hear(&mut self, now: Time, heard: Heard, out: &mut Out) {
         let Some((conn, said)) = (match heard {
             Heard::Named(conn) if !self.changes.has(Change::Earn) => self.said(conn),
@@ -385,6 +400,11 @@ impl Member {
         }) else {
             return;
         };
+        let is_proven = matches!(heard, Heard::Proven(_));
+        if is_proven && self.is_mistaken(said.link) {
+            // Whatever that one has here as a child of this node stays as it is.
+            return self.gate.close(conn, Refusal::NoMaster, out);
+        }
         let same = |other: &(ConnId, &super::gate::Guest)| {
             other.0 != conn && other.1.said().is_some_and(|other| other.id == said.id)
         };
@@ -392,8 +412,8 @@ impl Member {
         if let Some(before) = before {
             self.gate.close(before, Refusal::Replaced, out);
         }
-        if matches!(heard, Heard::Proven(_)) {
-            self.admit(now, conn, &said, out);
+        if is_proven {
+            self.admit(now, conn, out);
         }
     }
 
@@ -401,11 +421,16 @@ impl Member {
         Some((conn, self.gate.guest(conn)?.said()?.clone()))
     }
 
-    fn admit(&mut self, now: Time, conn: ConnId, said: &Establish, out: &mut Out) {
-        if said.link != Link::Node {
-            let epoch = self.epoch;
-            return self.gate.close(conn, Refusal::NotReigning(epoch), out);
+    /// Whether one who dials like this takes this node for a master.
+    fn is_mistaken(&self, link: Link) -> bool {
+        match link {
+            Link::Child => false,
+            Link::Node => self.changes.has(Change::Whom),
+            Link::Follower | Link::Reigning => true,
         }
+    }
+
+    fn admit(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         if self.gate.within().count() >= self.config.fan_out as usize {
             let stalest = self.gate.within().min_by_key(|(_, guest)| guest.heard);
             let stalest = stalest.filter(|(_, guest)| is_stale(self.changes, &self.config, now, guest.heard));

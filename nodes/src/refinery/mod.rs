@@ -24,6 +24,14 @@
 //! both reign, the lower epoch gives way. The master opens even epochs and the standby odd ones, so that the two never open the same, and
 //! neither opens one twice while it keeps its disk. The last is [2⁵³ − 1](wire::Epoch::LAST): who would have to go beyond it does not reign.
 //!
+//! *Decided*, under `Hardened`: a node that dials the upstream that it was given says so: its port is in `down`, in place of `port`, and
+//! what it proves covers that. Who does not say so takes whom it dials for its master; a node of the tree, which is none, closes that
+//! connection with `no master`. So a node that was started with the address of another node, where that of its master or standby should
+//! stand, is let in nowhere and claims `turned_away` with that address; it is [`Misdirected`](Standing::Misdirected), as it answers who asks,
+//! and goes on dialling in turn all the addresses that it was given, since somebody may mend what is at the other end. A master or standby
+//! that finds a node where the other one should be claims the same, and otherwise goes on as if the other one did not reign, since anybody
+//! may say so: it reigns after a while, and the other one, which knows where it is, finds it.
+//!
 //! # The map
 //!
 //! - [`wire`]: the packets, byte for byte; [`Describer`]: in words. `proof`: that somebody belongs here.
@@ -60,6 +68,12 @@
 //! words amount to; there it can be changed, `config: (secret: "…")`, for all of them, and the connections be secured, `tls: (…)` or `--tls`, by
 //! certificates that are for the addresses of the nodes: the README has the commands that make them. Then nobody gets as far as a handshake who has none, and who sits between two nodes
 //! hears nothing. The pages show every setting: give them an address that only friends reach.
+//!
+//! *Decided*: certificates stand beside the secret, and neither takes the other's place. They authenticate the transport: both ends of a
+//! connection have one that the cluster's authority has signed, and that of the end which was dialled is for the address at which it
+//! was dialled. The secret authenticates the node: whoever dials under this id, as one of this version and type, belongs to the cluster. So
+//! what **auth:start** shows is the same over TLS as without it. Who has a certificate and not the secret is declined; who has the secret
+//! and no certificate has no connection on which it could be shown.
 //!
 //! # What is promised
 //!
@@ -158,11 +172,13 @@
 //! | [`Watch`](Change::Watch): the one who accepted closes after a silence of `patience`, and after one of `silence` gives the place to another who needs it | Connections are half open: the master has one that nothing comes on, and its node for alive, until the transport gives up. | `registry_true` | `half_open_node` |
 //! | [`Detect`](Change::Detect): a node says in conn:alive that it has lost its upstream, and is given another | Those below a dead node are cut off until the master notices. | `live_upstream` | `children_cut_off` |
 //! | [`Standby`](Change::Standby): a standby follows the registry and reigns when the master is gone | The master is a single point of failure. | `one_master` | `kill_master` |
-//! | [`Ratchet`](Change::Ratchet): a node goes with no master of a lower epoch than it has accepted, and writes that down | With two masters, a node goes from the one to the other, and back. | `epoch_grows` | |
-//! | [`GiveWay`](Change::GiveWay): one who reigns and hears of a higher epoch follows it, or opens one above it where nobody reigns in that | With a standby, each side of a partition has a master, for ever. | `one_master` | |
-//! | [`StartOver`](Change::StartOver): a node whose write failed closes everything, is silent until a write has completed, and starts over | It goes on as if what was dropped with the write had been said. | `one_master` | |
+//! | [`Ratchet`](Change::Ratchet): a node goes with no master of a lower epoch than it has accepted, and writes that down | With two masters, a node goes from the one to the other, and back. | `epoch_grows` | – |
+//! | [`GiveWay`](Change::GiveWay): one who reigns and hears of a higher epoch follows it, or opens one above it where nobody reigns in that | With a standby, each side of a partition has a master, for ever. | `one_master` | – |
+//! | [`StartOver`](Change::StartOver): a node whose write failed closes everything, is silent until a write has completed, and starts over | It goes on as if what was dropped with the write had been said. | `one_master` | `first_write_fails` |
+//! | [`Whom`](Change::Whom): a node says whether it takes whom it dials for its master or for its upstream, and one that is no master lets in nobody who takes it for one | A node that was given another node's address for its master's is let in there, as by an upstream: it believes that it has joined, and no master has heard of it. | `registry_true` | `wrong_address` |
 //!
-//! The last four mend what only a second master, or epochs, make possible: `Original` has neither.
+//! `Ratchet` and `GiveWay` are shown by no file: they mend what `Standby` would bring along. `Original` has one master, so that nobody can
+//! reign beside it, and no epochs, of which a lower one could be accepted after a higher.
 //!
 //! Three rules belong to both sets, and can be left out all the same. [`Turn`](Change::Turn): a packet out of its turn closes the
 //! connection; without it `authenticated_first` is broken. [`Downward`](Change::Downward): nobody is put below one who is below itself;
@@ -356,6 +372,11 @@ pub enum Standing {
     Adversary,
     /// It refused to start.
     Refused,
+    /// It looks for a master, and at an address that it was given for one there is a node of the tree.
+    Misdirected {
+        /// The address.
+        to: SocketAddrV4,
+    },
 }
 
 /// The alarms of a refinery node.

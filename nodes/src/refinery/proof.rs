@@ -34,6 +34,7 @@ fn over(secret: &str, nonce: &[u8; NONCE], establish: &Establish) -> Hmac<Sha256
         Link::Node => 0,
         Link::Follower => 1,
         Link::Reigning => 2,
+        Link::Child => 3,
     };
     mac.update(DOMAIN);
     mac.update(nonce);
@@ -71,13 +72,14 @@ mod tests {
         assert!(is_proof(&proof, "secret", &nonce, &said));
         assert!(!is_proof(&proof, "Secret", &nonce, &said));
         assert!(!is_proof(&proof, "secret", &[8; NONCE], &said));
-        let changes: [fn(&mut Establish); 7] = [
+        let changes: [fn(&mut Establish); 8] = [
             |said| said.id = "n2".to_owned(),
             |said| said.version = "2".to_owned(),
             |said| said.kind = "mixer".to_owned(),
             |said| said.port = 7501,
             |said| said.epoch = Epoch(5),
             |said| said.link = Link::Follower,
+            |said| said.link = Link::Child,
             |said| (said.id, said.version) = ("n".to_owned(), "11".to_owned()),
         ];
         for change in changes {

@@ -1,5 +1,7 @@
 //! What a node claims and answers, in words for the person at its terminal.
 
+use std::net::SocketAddrV4;
+
 use super::wire::Epoch;
 use super::{Answer, Below, Loss, Parting, RefineryFact, Refusal, Standing};
 use crate::words::reckoned;
@@ -73,6 +75,7 @@ pub(super) fn answered(answer: &Answer) -> String {
         Standing::Reigning => "reigns",
         Standing::Following => "follows the other master",
         Standing::Seeking => "looks for a master",
+        Standing::Misdirected { to } => return misdirected(*to, *epoch),
         Standing::Idle => "does nothing: the original rules know no standby",
         Standing::Joined => "is let in, and has no upstream yet",
         Standing::Attached => "has its place in the tree",
@@ -102,6 +105,17 @@ pub(super) fn answered(answer: &Answer) -> String {
     format!("this node {what}{in_epoch}{of_master}{of_upstream}{of_below}")
 }
 
+/// What a node answers that looks for a master where none can be.
+fn misdirected(to: SocketAddrV4, epoch: Epoch) -> String {
+    let in_epoch = match epoch {
+        Epoch(0) => String::new(),
+        epoch => format!(", and knows of epoch {epoch}"),
+    };
+    format!(
+        "this node looks for a master{in_epoch}; at {to}, which it was given for one, there is a node of the tree: correct its arguments"
+    )
+}
+
 /// `press-1 (press) at 127.0.0.1:7203, by way of 127.0.0.1:7201`.
 fn of(below: &Below) -> String {
     let Below {
@@ -124,6 +138,7 @@ fn loss(why: &Loss) -> String {
         Loss::Ended | Loss::Closed(Parting::Plain) => "it has ended the connection".to_owned(),
         Loss::Closed(Parting::NotReigning(epoch)) => format!("it does not reign, and knows of epoch {epoch}"),
         Loss::Closed(Parting::Full) => "it has no room".to_owned(),
+        Loss::Closed(Parting::NoMaster) => "it is a node of the tree, and no master".to_owned(),
         Loss::Declined => "it does not let this node in".to_owned(),
         Loss::Turn => "it said something out of its turn".to_owned(),
         Loss::Unreadable(error) => format!("what it said cannot be read: {error}"),
@@ -135,6 +150,7 @@ fn loss(why: &Loss) -> String {
 /// Why somebody who has dialled was closed.
 fn refusal(why: &Refusal) -> String {
     match why {
+        Refusal::NoMaster => "it takes this node for a master".to_owned(),
         Refusal::Version => "it has another version".to_owned(),
         Refusal::Turn => "it said something out of its turn".to_owned(),
         Refusal::Unreadable(error) => format!("what it said cannot be read: {error}"),

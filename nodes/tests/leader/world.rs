@@ -36,6 +36,8 @@ pub(crate) struct LeaderWorld {
     pub(crate) latency: (Span, Span),
     /// Of how many pieces in a thousand the first try is lost.
     pub(crate) loss: u64,
+    /// How long a write takes until its node is told what became of it.
+    pub(crate) write: Span,
     /// How many connections each host has opened.
     pub(crate) dials: Vec<u64>,
     /// What those say to everyone who dials them in whose place somebody else answers, by host.
@@ -207,6 +209,7 @@ impl LeaderWorld {
             breach: None,
             latency: (Span::from_millis(1), Span::from_millis(5)),
             loss: 0,
+            write: Span::ZERO,
             dials: vec![0; placed_count],
             impostors: BTreeMap::new(),
             hosts: hosts.collect(),
@@ -736,7 +739,10 @@ impl Transport<LeaderNode> for LeaderWorld {
                 // It waited behind a write that failed; so does a write.
                 if let Effect::Persist { token, .. } = effect {
                     self.hosts[id.index()].untold += 1;
-                    self.push(now, Event::Written(id, incarnation, token, Writes::Fail));
+                    self.push(
+                        now + self.write,
+                        Event::Written(id, incarnation, token, Writes::Fail),
+                    );
                 }
                 continue;
             }
@@ -778,7 +784,7 @@ impl Transport<LeaderNode> for LeaderWorld {
                 }
                 Effect::Persist { token, bytes } => {
                     let writes = self.hosts[id.index()].writes;
-                    self.push(now, Event::Written(id, incarnation, token, writes));
+                    self.push(now + self.write, Event::Written(id, incarnation, token, writes));
                     match writes {
                         Writes::Complete => self.hosts[id.index()].disk = Some(bytes.to_vec()),
                         Writes::Fail => self.hosts[id.index()].untold += 1,

@@ -1,8 +1,11 @@
 //! Who is let in and who is not, packet by packet.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddrV4;
+
 use crate::world::{Fault, RefineryWorld, brisk, cast};
 use squall_nodes::refinery::wire::WireError;
-use squall_nodes::refinery::{RefineryFact, Refusal, Role, Trick};
+use squall_nodes::refinery::{Answer, Change, Loss, Parting, RefineryFact, Refusal, Role, Standing, Trick};
 
 const ESTABLISH: &[u8] =
     b"conn:establish;;{\"id\":\"x\",\"version\":\"1\",\"type\":\"t\",\"port\":\"7500\"}<EOF>";
@@ -207,5 +210,141 @@ fn a_crowd_of_strangers_is_no_crowd_of_facts() {
         let most = 4 * (4 + 7);
         assert!((4 * 8..=most).contains(&facts.len()), "{rules}: {facts:#?}");
         world.assert_held();
+    }
+}
+
+/// A master, four nodes, and `n5`, which was given the address of `n1` for its master's, and what else is given.
+fn astray(rules: &str, then: &[u8]) -> RefineryWorld {
+    brisk(rules, &cast(false, 5), 1, |name, config| {
+        if name == "n5" {
+            let at = |host: u8| SocketAddrV4::new([10, 0, 0, host].into(), 7500);
+            config.masters = [2].iter().chain(then).map(|host| at(*host)).collect();
+        }
+    })
+}
+
+/// What a host answers when it is asked how it stands, and for its master.
+fn status(world: &mut RefineryWorld, host: usize) -> (Standing, Option<SocketAddrV4>) {
+    let Answer::Status { standing, master, .. } = world.status(host);
+    (standing, master)
+}
+
+#[test]
+fn who_was_given_a_nodes_address_for_its_masters_is_told_that_it_is_none_by_the_hardened_rules_alone() {
+    for (rules, breach) in [("Original", Some("registry_true")), ("Hardened", None)] {
+        let mut world = astray(rules, &[]);
+        world.run(60_000);
+        assert_eq!(world.breach.as_ref().map(|(name, ..)| *name), breach, "{rules}");
+        let to = world.addr(1);
+        if breach.is_some() {
+            assert_eq!(status(&mut world, 5), (Standing::Attached, Some(to)));
+            continue;
+        }
+        assert_eq!(status(&mut world, 5), (Standing::Misdirected { to }, None));
+        let said: BTreeSet<&str> = world.story(5).into_iter().collect();
+        assert_eq!(said, BTreeSet::from(["started", "turned_away"]));
+        let why = Loss::Closed(Parting::NoMaster);
+        let turned_away = RefineryFact::TurnedAway { by: to, why };
+        // It goes on by its back-off, of four tenths of a second at the least.
+        let count = world.facts_of(5).filter(|fact| **fact == turned_away).count();
+        assert!((60..150).contains(&count), "{count}");
+        let refused = refusals(&world, 1);
+        assert!(refused.iter().all(|why| *why == Refusal::NoMaster), "{refused:?}");
+        assert!(refused.len() >= count);
+    }
+}
+
+#[test]
+fn who_has_the_right_address_beside_a_wrong_one_joins_there() {
+    let mut world = astray("Hardened", &[1]);
+    world.run(60_000).assert_held();
+    let master = world.addr(0);
+    assert_eq!(status(&mut world, 5), (Standing::Attached, Some(master)));
+    assert!(world.story(5).contains(&"turned_away"));
+    // It is not in the way of the others, who have their places.
+    let Answer::Status { below, .. } = world.status(0);
+    assert_eq!(below.len(), 5);
+}
+
+#[test]
+fn who_is_at_the_wrong_address_may_become_the_right_one() {
+    let mut world = astray("Hardened", &[]);
+    world.run(5_000).fault(Fault::Kill(1)).run(5_000);
+    // Nobody is there by now, who could be no master.
+    assert_eq!(status(&mut world, 5), (Standing::Seeking, None));
+    world.impersonate(1).run(2_000);
+    let impostor = world.strangers.len() - 1;
+    world.say(
+        impostor,
+        b"conn:startAuth;;{\"nonce\":\"00000000000000000000000000000000\"}<EOF>",
+    );
+    world.run(20);
+    world.say(
+        impostor,
+        b"auth:ack;;{\"upstream\":\"10.0.0.2:7500\",\"epoch\":\"2\"}<EOF>",
+    );
+    world.run(20);
+    let to = world.addr(1);
+    assert_eq!(status(&mut world, 5), (Standing::Attached, Some(to)));
+}
+
+#[test]
+fn who_takes_its_upstream_for_a_master_keeps_it_for_an_upstream() {
+    // A stranger who has the secret can show it where it is shown as it is.
+    let mut world = brisk("Hardened", &cast(false, 5), 1, |_, config| {
+        config.without = vec![Change::Prove];
+        config.fan_out = 1;
+    });
+    world.judge_only("live_upstream").run(20_000);
+    let (above, below) = (1..=5)
+        .flat_map(|above| (1..=5).map(move |below| (above, below)))
+        .find(|(above, below)| {
+            let upstream = world.addr(*above);
+            let Answer::Status { upstream: own, .. } = world.status(*below);
+            own == Some(upstream)
+        })
+        .expect("one is below another");
+    let me = world.dial(above);
+    let says = String::from_utf8_lossy(ESTABLISH).replace("\"x\"", &format!("\"n{below}\""));
+    world.run(20).say(me, says.as_bytes()).run(20);
+    world.say(me, b"auth:start;;{\"cert\":\"refinery\"}<EOF>").run(20);
+    assert!(
+        world
+            .heard(me)
+            .ends_with("conn:close;;{\"why\":\"no master\"}<EOF>"),
+        "{}",
+        world.heard(me)
+    );
+    let detached = world.story(below).into_iter().filter(|name| *name == "detached");
+    assert_eq!(detached.count(), 0);
+    world.run(5_000).assert_held();
+}
+
+#[test]
+fn a_master_or_standby_that_finds_a_node_where_the_other_should_be_says_so_and_is_followed() {
+    for (misled, host) in [("m", 0), ("s", 1)] {
+        let mut world = brisk("Hardened", &cast(true, 3), 1, |name, config| {
+            let at = |host: u8| SocketAddrV4::new([10, 0, 0, host].into(), 7500);
+            if name == misled {
+                let own = at(host as u8 + 1);
+                config.masters = [own, at(3)].into();
+            }
+        });
+        world.run(60_000).assert_held();
+        let (own, by) = (world.addr(host), world.addr(2));
+        assert_eq!(
+            status(&mut world, host),
+            (Standing::Reigning, Some(own)),
+            "{misled}"
+        );
+        assert_eq!(
+            status(&mut world, 1 - host),
+            (Standing::Following, Some(own)),
+            "{misled}"
+        );
+        let why = Loss::Closed(Parting::NoMaster);
+        let turned_away = RefineryFact::TurnedAway { by, why };
+        let says_so = world.facts_of(host).any(|fact| *fact == turned_away);
+        assert!(says_so, "{misled}");
     }
 }

@@ -33,7 +33,7 @@ fn address() -> impl Strategy<Value = SocketAddrV4> {
 }
 
 fn packet() -> impl Strategy<Value = Packet> {
-    let link = prop::sample::select(vec![Link::Node, Link::Follower, Link::Reigning]);
+    let link = prop::sample::select(vec![Link::Node, Link::Child, Link::Follower, Link::Reigning]);
     let name = || text(MAX_NAME);
     let epoch = || 0..=Epoch::LAST.0;
     let establish = (name(), name(), name(), any::<u16>(), epoch(), link).prop_map(
@@ -71,6 +71,7 @@ fn packet() -> impl Strategy<Value = Packet> {
         Just(Packet::Dec),
         Just(Packet::Close(None)),
         Just(Packet::Close(Some(Why::Full))),
+        Just(Packet::Close(Some(Why::NoMaster))),
         epoch().prop_map(|epoch| Packet::Close(Some(Why::NotReigning(Epoch(epoch))))),
         Just(Packet::Alive(None)),
         address().prop_map(|upstream| Packet::Alive(Some(Report::Has(upstream)))),

@@ -4,6 +4,7 @@ use std::net::SocketAddrV4;
 
 use super::super::wire::Term;
 use super::super::{LeaderFact, LeaderNode, Role};
+use super::loses;
 use crate::invariant::Judged;
 use crate::node::HostId;
 use crate::protocol::Setup;
@@ -13,6 +14,8 @@ use crate::seen::{Change, Seen};
 #[derive(Clone, Debug)]
 pub(super) struct Standings {
     hosts: Vec<Standing>,
+    /// Whether each host has known the list since its disk was last empty, unreadable, or not what it had written.
+    told: Vec<bool>,
     /// The number of each host in the starter's list; none when it is not listed.
     numbers: Vec<Option<u32>>,
 }
@@ -52,12 +55,22 @@ impl Standings {
         };
         Standings {
             hosts: vec![Standing::Waits; setup.hosts.len()],
+            told: vec![false; setup.hosts.len()],
             numbers: (0..setup.hosts.len()).map(number).collect(),
         }
     }
 
     /// Takes in what was seen; says whether anyone stands elsewhere now.
     pub(super) fn observe(&mut self, seen: &Seen<'_, LeaderNode>) -> Judged {
+        match seen {
+            Seen::World(Change::Up { host, disk, .. }) if loses(*disk) => self.told[host.index()] = false,
+            Seen::Fact {
+                host,
+                fact: LeaderFact::Connected { .. },
+                ..
+            } => self.told[host.index()] = true,
+            _ => {}
+        }
         let (host, standing) = match seen {
             Seen::World(Change::Up { host, .. } | Change::Down { host, .. }) => (*host, Standing::Waits),
             Seen::Fact { host, fact, .. } => match **fact {
@@ -94,10 +107,10 @@ impl Standings {
         hosts.iter().filter_map(listed)
     }
 
-    /// Whether one of `hosts` knows the list, so that it can tell the others.
+    /// Whether one of `hosts` knows the list, or would if it had written it down when it was told, so that it can tell the others.
     pub(super) fn any_knows(&self, hosts: &[HostId]) -> bool {
         self.listed(hosts)
-            .any(|(_, host)| self.of(host) != Standing::Waits)
+            .any(|(_, host)| self.of(host) != Standing::Waits || self.told[host.index()])
     }
 
     /// The host of a number.

@@ -121,7 +121,7 @@ impl Chief {
             return;
         };
         let said = self.gate.guest(conn).and_then(|guest| guest.said());
-        if said.is_none_or(|said| said.link == Link::Node) {
+        if said.is_none_or(|said| matches!(said.link, Link::Node | Link::Child)) {
             return;
         }
         reign.followers.insert(conn);

@@ -6,7 +6,6 @@ use super::super::{RefineryNode, Role, Trick};
 use crate::node::HostId;
 use crate::protocol::Setup;
 use crate::secret::Secret;
-use crate::world::World;
 
 /// The hosts of a run, in their order.
 #[derive(Clone, Debug)]
@@ -21,7 +20,9 @@ struct Part {
     version: String,
     secret: Secret,
     fan_out: usize,
-    /// Whom a node knows as masters.
+    /// Where it is to be dialled.
+    address: Option<SocketAddrV4>,
+    /// Where a node was told that its masters are.
     masters: Vec<SocketAddrV4>,
 }
 
@@ -32,6 +33,7 @@ impl Cast {
             version: host.config.version.clone(),
             secret: host.config.secret.clone(),
             fan_out: host.config.fan_out as usize,
+            address: host.config.address,
             masters: host.config.masters.to_vec(),
         };
         Cast {
@@ -77,13 +79,12 @@ impl Cast {
         self.parts[host.index()].fan_out
     }
 
-    /// Whether a node would join a host as its master.
-    pub(super) fn may_join(&self, node: HostId, chief: HostId, world: &World) -> bool {
-        let ip = world.ip(chief);
-        self.parts[node.index()]
-            .masters
-            .iter()
-            .any(|master| *master.ip() == ip)
+    /// Whether a node would join a host as its master: one that was given other addresses for those of its masters, a node's or nobody's, never
+    /// dials it.
+    pub(super) fn may_join(&self, node: HostId, chief: HostId) -> bool {
+        let address = self.parts[chief.index()].address;
+        address.is_some_and(|address| self.parts[node.index()].masters.contains(&address))
+            && self.is_chief(chief)
             && self.belongs_to(node, chief)
             && self.has_version_of(node, chief)
     }

@@ -69,7 +69,7 @@ pub(super) fn all() -> Vec<InvariantKind<RefineryNode>> {
         .only_if(has_nodes),
         InvariantKind::in_quiet(
             "registry_true",
-            "the one that reigns has those nodes in its registry that are up and can reach it, and no others",
+            "the one that reigns has those nodes in its registry that know it, are up and can reach it, and no others, and no node takes another one for its master",
             |setup| Terms::of(setup).registry_true(),
             RegistryTrue::new,
         )

@@ -65,8 +65,20 @@ impl InQuiet<RefineryNode> for RegistryTrue {
             );
             return Err(Breach::new(detail, [chief, *gone]));
         }
+        let is_misled = |host: &HostId| {
+            let master = self.standings.master(*host, world);
+            let master =
+                master.filter(|master| group.contains(*master) && !self.standings.cast.is_chief(*master));
+            Some((*host, master?))
+        };
+        if let Some((node, master)) = group.hosts.iter().find_map(is_misled) {
+            let [own, other] = [node, master].map(|host| world.name(host));
+            let detail =
+                format!("{name} does not have {own} in its registry, which takes {other} for its master");
+            return Err(Breach::new(detail, [chief, node, master]));
+        }
         let is_expected = |host: &&HostId| {
-            self.standings.cast.is_node(**host) && self.standings.cast.may_join(**host, chief, world)
+            self.standings.cast.is_node(**host) && self.standings.cast.may_join(**host, chief)
         };
         if let Some(stranger) = listed.iter().find(|host| !is_expected(host)) {
             let detail = format!(

@@ -29,6 +29,8 @@ struct Standing {
     /// When it got another upstream, or none.
     upstream_changes: When,
     upstream: Option<Upstream>,
+    /// Whom it takes for its master.
+    master: Option<SocketAddrV4>,
     /// By address: whether it has somebody in its registry, and when it took it in or struck it off.
     registry: BTreeMap<SocketAddrV4, (bool, When)>,
 }
@@ -73,6 +75,15 @@ impl Standings {
                         own.upstream = None;
                         own.upstream_changes.note(at);
                     }
+                    RefineryFact::Joined { master, .. } => {
+                        own.master = Some(*master);
+                        // What it is attached to, or not any more, is told beside it.
+                        return Judged::NotConcerned;
+                    }
+                    RefineryFact::Orphaned { .. } => {
+                        own.master = None;
+                        return Judged::NotConcerned;
+                    }
                     RefineryFact::Enlisted { address, .. } => {
                         own.lists(*address, true, at);
                     }
@@ -110,6 +121,13 @@ impl Standings {
     /// The upstream of a node, if it has one.
     pub(super) fn upstream(&self, node: HostId) -> Option<Upstream> {
         self.hosts[node.index()].upstream
+    }
+
+    /// Which host a node takes for its master, if it takes any.
+    pub(super) fn master(&self, node: HostId, world: &World) -> Option<HostId> {
+        self.hosts[node.index()]
+            .master
+            .and_then(|master| world.host_at(*master.ip()))
     }
 
     /// When a node got another upstream, or none.

@@ -44,7 +44,7 @@ impl InQuiet<RefineryNode> for LiveUpstream {
 
     fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach> {
         let mut judged = Judged::NotConcerned;
-        for node in concerned(&self.standings, group, world) {
+        for node in concerned(&self.standings, group) {
             let upstream = self.standings.upstream(node);
             let changes = self.standings.upstream_changes(node);
             if self.relapses.excuse(changes, group, at) {
@@ -86,7 +86,7 @@ impl InQuiet<RefineryNode> for Tree {
     }
 
     fn judge(&mut self, group: &Group, at: Time, world: &World) -> Result<Judged, Breach> {
-        let nodes = concerned(&self.standings, group, world);
+        let nodes = concerned(&self.standings, group);
         let mut below = BTreeMap::<HostId, Vec<HostId>>::new();
         for node in &nodes {
             let upstream = self.standings.upstream(*node);
@@ -161,18 +161,14 @@ impl Tree {
 }
 
 /// The nodes of a group that are promised anything: those that know one of its masters.
-fn concerned(standings: &Standings, group: &Group, world: &World) -> Vec<HostId> {
+fn concerned(standings: &Standings, group: &Group) -> Vec<HostId> {
     let chiefs: Vec<HostId> = group
         .hosts
         .iter()
         .filter(|host| standings.cast.is_chief(**host))
         .copied()
         .collect();
-    let knows = |node: &HostId| {
-        chiefs
-            .iter()
-            .any(|chief| standings.cast.may_join(*node, *chief, world))
-    };
+    let knows = |node: &HostId| chiefs.iter().any(|chief| standings.cast.may_join(*node, *chief));
     let nodes = group.hosts.iter().copied();
     nodes
         .filter(|host| standings.cast.is_node(*host) && knows(host))

@@ -1,8 +1,9 @@
 //! What packets say: their codes, and the keys that their payloads have.
 //!
 //! The keys of the source are `id`, `version`, `type`, `cert` and `upstream`. *Decided*: `port`, at which a node accepts those below it, since
-//! the source does not say how the master knows; `why`, `nonce`, `proof`, `epoch`, `reign`, `state` and the packets of `sync` are for
-//! `Hardened`. Keys that are not known are passed over.
+//! the source does not say how the master knows; `why`, `nonce`, `proof`, `epoch`, `reign`, `down`, `state` and the packets of `sync` are
+//! for `Hardened`. `down` is what `port` is, and stands in its place where a node dials its upstream, to which it is the port further down.
+//! Keys that are not known are passed over.
 
 use std::fmt;
 use std::net::SocketAddrV4;
@@ -75,15 +76,17 @@ pub struct Establish {
     pub port: u16,
     /// The highest epoch that it has accepted, or opened.
     pub epoch: Epoch,
-    /// Whether it is a node, or a master that follows or reigns itself.
+    /// Whether it is a node, or a master that follows or reigns itself; and whom it takes the other for.
     pub link: Link,
 }
 
-/// What the dialler of a connection is.
+/// What the dialler of a connection is, and what it takes the one whom it dials for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Link {
-    /// A node of the tree.
+    /// A node of the tree, which takes the other for its master. By the original rules it does not say for what it takes the other.
     Node,
+    /// A node of the tree, which takes the other for the upstream that its master has given it.
+    Child,
     /// A master or standby that does not reign.
     Follower,
     /// A master or standby that reigns.
@@ -137,6 +140,8 @@ pub enum Why {
     NotReigning(Epoch),
     /// The sender has no room.
     Full,
+    /// The sender is no master.
+    NoMaster,
 }
 
 impl Packet {
@@ -153,13 +158,17 @@ impl Packet {
                 id: name(&payload, "id")?,
                 version: name(&payload, "version")?,
                 kind: name(&payload, "type")?,
-                port: number(&payload, "port")?.unwrap_or(0),
+                port: match (number(&payload, "port")?, number(&payload, "down")?) {
+                    (Some(_), Some(_)) => return Err(WireError::Field),
+                    (port, down) => port.or(down).unwrap_or(0),
+                },
                 epoch: epoch(&payload)?,
-                link: match text(&payload, "reign")? {
-                    None => Link::Node,
-                    Some("no") => Link::Follower,
-                    Some("yes") => Link::Reigning,
-                    Some(_) => return Err(WireError::Field),
+                link: match (text(&payload, "reign")?, text(&payload, "down")?) {
+                    (None, None) => Link::Node,
+                    (None, Some(_)) => Link::Child,
+                    (Some("no"), None) => Link::Follower,
+                    (Some("yes"), None) => Link::Reigning,
+                    _ => return Err(WireError::Field),
                 },
             }),
             Code::StartAuth => Packet::StartAuth(hex(&payload, "nonce")?),
@@ -182,6 +191,7 @@ impl Packet {
             Code::Close => Packet::Close(match text(&payload, "why")? {
                 Some("not reigning") => Some(Why::NotReigning(epoch(&payload)?)),
                 Some("full") => Some(Why::Full),
+                Some("no master") => Some(Why::NoMaster),
                 // For people.
                 Some(_) | None => None,
             }),
@@ -237,13 +247,14 @@ impl Packet {
                 link,
             }) => {
                 let payload = payload.text("id", id).text("version", version).text("type", kind);
-                let payload = match port {
-                    0 => payload,
-                    port => payload.text("port", port.to_string()),
+                let payload = match (link, port) {
+                    (Link::Child, port) => payload.text("down", port.to_string()),
+                    (_, 0) => payload,
+                    (_, port) => payload.text("port", port.to_string()),
                 };
                 let payload = with_epoch(payload, *epoch);
                 match link {
-                    Link::Node => payload,
+                    Link::Node | Link::Child => payload,
                     Link::Follower => payload.text("reign", "no"),
                     Link::Reigning => payload.text("reign", "yes"),
                 }
@@ -263,6 +274,7 @@ impl Packet {
                 with_epoch(payload.text("why", "not reigning"), *epoch)
             }
             Packet::Close(Some(Why::Full)) => payload.text("why", "full"),
+            Packet::Close(Some(Why::NoMaster)) => payload.text("why", "no master"),
             Packet::Alive(Some(report)) => {
                 let (upstream, state) = match report {
                     Report::Has(upstream) => (upstream, "live"),
@@ -510,6 +522,17 @@ mod tests {
             (
                 "conn:close",
                 "{\"why\":\"not reigning\",\"epoch\":\"9007199254740992\"}",
+                Field,
+            ),
+            (
+                "conn:establish",
+                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"port\":\"1\",\"down\":\"1\"}",
+                Field,
+            ),
+            // A master has no upstream.
+            (
+                "conn:establish",
+                "{\"id\":\"a\",\"version\":\"1\",\"type\":\"t\",\"reign\":\"no\",\"down\":\"1\"}",
                 Field,
             ),
             ("conn:startAuth", "{\"nonce\":\"00\"}", Field),

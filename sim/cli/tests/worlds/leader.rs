@@ -1,4 +1,5 @@
-//! What random storms have found in leader stays mended, and by the change that is said to mend it: without that, the file still breaks.
+//! What random storms have found in leader stays mended, and by the change that is said to mend it: without that, the file still breaks. So
+//! does one that shows what a change is for.
 
 use squall_nodes::leader::{Change, Leader};
 use squall_sim::scenario::ScenarioFile;
@@ -8,6 +9,10 @@ use crate::finds;
 
 /// Each file, the change that mends it, and the promise that is broken without.
 const FOUND: [(&str, Change, &str); 1] = [("found_waits_to_be_told.ron", Change::Able, "leader.one_leader")];
+
+/// Files of the library whose flaw is that of one change: with the promise that is broken first without it. Nodes that have forgotten who
+/// there is have forgotten the terms as well, which `Original` does not have.
+const SHOWN: [(&str, Change, &str); 1] = [("lights_out.ron", Change::WriteDown, "leader.terms_grow")];
 
 #[test]
 fn every_find_of_the_library_is_accounted_for_here_and_on_the_page_of_leader() {
@@ -34,6 +39,21 @@ fn without_its_mend_what_a_storm_found_breaks_again() {
         for outcome in finds::run::<Leader>(finds::without::<Leader>(file, change), 0) {
             let violated = outcome.violation.map(|violation| violation.invariant);
             assert_eq!(violated.as_deref(), Some(broken), "{file} without its mend");
+        }
+    }
+}
+
+#[test]
+fn what_a_file_shows_of_a_change_breaks_without_it() {
+    for (file, change, promise) in SHOWN {
+        for outcome in finds::run::<Leader>(finds::without::<Leader>(file, change), 5) {
+            let violated = outcome.violation.map(|violation| violation.invariant);
+            assert_eq!(
+                violated.as_deref(),
+                Some(promise),
+                "{file}, seed {}",
+                outcome.seed
+            );
         }
     }
 }

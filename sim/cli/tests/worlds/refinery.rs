@@ -108,6 +108,13 @@ const SCENES: &[Scene] = &[
             At("10s", Heal(FailingDisk(who: "s", share: 1.0))),
         "#,
     },
+    // The address that it was given for its master's is that of n1.
+    Scene {
+        missed: &[(Change::Whom, "registry_true")],
+        hosts: r#"(name: "x", role: Node("crusher"), config: (masters: ["10.0.0.3:7500"])),"#,
+        config: "",
+        timeline: "",
+    },
     // The first write of a master that has lost its disk fails, and what waits behind it is dropped. Later nobody else is left.
     Scene {
         missed: &[(Change::ListenFirst, "live_upstream")],
@@ -133,6 +140,12 @@ const FOUND: &[(&str, Change, &str)] = &[(
     Change::ListenFirst,
     "refinery.live_upstream",
 )];
+
+/// Files of the library whose flaw is that of one change: with the promise that is broken without it, and under `Original`.
+const SHOWN: &[(&str, Change, &str)] = &[
+    ("wrong_address.ron", Change::Whom, "refinery.registry_true"),
+    ("first_write_fails.ron", Change::StartOver, "refinery.one_master"),
+];
 
 /// The scene as a scenario file, without a change.
 fn text(scene: &Scene, without: Option<Change>) -> String {
@@ -234,6 +247,21 @@ fn what_a_storm_found_is_mended_and_breaks_again_without_its_mend() {
         for outcome in finds::run::<Refinery>(finds::without::<Refinery>(file, change), 0) {
             let violated = outcome.violation.map(|violation| violation.invariant);
             assert_eq!(violated.as_deref(), Some(*promise), "{file} without its mend");
+        }
+    }
+}
+
+#[test]
+fn what_a_file_shows_of_a_change_breaks_without_it() {
+    for (file, change, promise) in SHOWN {
+        for outcome in finds::run::<Refinery>(finds::without::<Refinery>(file, change), 5) {
+            let violated = outcome.violation.map(|violation| violation.invariant);
+            assert_eq!(
+                violated.as_deref(),
+                Some(*promise),
+                "{file}, seed {}",
+                outcome.seed
+            );
         }
     }
 }
