@@ -162,8 +162,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 what: "what it would have done under other rules",
             },
             Example {
-                words: "replay flights --format json",
-                what: "all lives in a folder and below, for a program",
+                words: "replay flights/flight-000001.sqf flights/flight-000002.sqf --format json",
+                what: "several lives, for a program",
             },
         ],
     ),

@@ -316,7 +316,7 @@ fn a_distance_is_told_with_its_confidence() {
 fn that_the_machine_was_busy_is_told_beside_what_it_may_explain() {
     let simulated = || runs(150, |seed| 400_000 + seed);
     let (within, outside) = (
-        compared(simulated(), runs(30, |seed| 400_000 + seed)),
+        compared(simulated(), runs(30, |seed| 400_000 + 5 * seed)),
         compared(simulated(), runs(30, |seed| 500_000 + seed)),
     );
     let made = |others| Made {
