@@ -20,6 +20,7 @@ mod full_hosts;
 mod links;
 mod overruns;
 mod power_cuts;
+mod retransmissions;
 mod streams;
 mod timers;
 mod under_way;
