@@ -165,7 +165,7 @@ impl Story {
     /// The same, and in namespaces besides, where they can be had: of cuts and losses of power, whatever Linux makes of them.
     pub(crate) fn holds_of_linux(&self, contract: impl Fn(&Seen)) {
         self.holds(&contract);
-        if let Some(switch) = Ground::switch(self.hosts.len()) {
+        if let Some(switch) = Ground::switch(self) {
             hold(crate::live::play(self, switch), &contract);
         }
     }
@@ -174,8 +174,8 @@ impl Story {
     /// played a few times before that is the answer.
     pub(crate) fn holds_of_linux_in_time(&self, contract: impl Fn(&Seen) -> Result<(), String>) {
         self.holds_in_time(&contract);
-        if Ground::switch(self.hosts.len()).is_some() {
-            let switch = || Ground::switch(self.hosts.len()).expect("it could be had before");
+        if Ground::switch(self).is_some() {
+            let switch = || Ground::switch(self).expect("it could be had before");
             hold_in_time(|| crate::live::play(self, switch()), &contract);
         }
     }
