@@ -3,8 +3,10 @@
 //!
 //! - `node`, `story`: nodes that follow a script, and a story of them; `simulated`, `live`: the two worlds that play it.
 //! - `conns`: what they do about connections.
-//! - `datagrams`, `timers`, `disks`, `links`, `under_way`, `floods`, `streams`, `cut_streams`, `power_cuts`, `full_hosts`, `overruns`: the
-//!   contract.
+//! - `datagrams`, `timers`, `disks`, `links`, `under_way`, `floods`, `streams`, `cut_streams`, `power_cuts`, `retransmissions`, `stream_laws`,
+//!   `full_hosts`, `overruns`: the contract.
+//!
+//! What the kernel makes of a stream by itself, in cuts and losses of power, is Linux's in a third world: in network namespaces.
 
 mod conns;
 mod live;
@@ -20,6 +22,8 @@ mod full_hosts;
 mod links;
 mod overruns;
 mod power_cuts;
+mod retransmissions;
+mod stream_laws;
 mod streams;
 mod timers;
 mod under_way;

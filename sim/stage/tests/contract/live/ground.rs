@@ -4,11 +4,16 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use squall_nodes::link::LinkLaw;
 use squall_stage::netns::{CutWays, Switch, address_of, unavailable};
 
-use crate::story::World;
+use crate::story::{Story, World};
+
+/// How many bytes a narrow link lets out at once, when nothing went out before.
+const BUCKET: u64 = 5_000;
 
 /// What the hosts of one story stand on.
 pub(crate) enum Ground {
@@ -23,8 +28,8 @@ pub(crate) enum Ground {
 }
 
 impl Ground {
-    /// Namespaces for so many hosts, if they can be had. With `SQUALL_NETNS=must` they are to be had.
-    pub(crate) fn switch(hosts: usize) -> Option<Self> {
+    /// Namespaces for the hosts of a story, with its links, if these can be had. With `SQUALL_NETNS=must` they are to be had.
+    pub(crate) fn switch(story: &Story) -> Option<Self> {
         static SWITCHES: AtomicU32 = AtomicU32::new(0);
         if let Some(why) = unavailable() {
             let must = std::env::var_os("SQUALL_NETNS").is_some_and(|value| value == "must");
@@ -33,11 +38,29 @@ impl Ground {
         }
         let number = SWITCHES.fetch_add(1, Ordering::Relaxed);
         let run = format!("contract-{}-{number}", std::process::id());
+        let hosts = story.hosts.len();
+        let switch = Switch::build(&run, hosts).expect("namespaces can be had");
+        if let Some(law) = &story.law {
+            let bandwidth = law.bandwidth.expect("of laws, Linux is given the narrow links");
+            let narrowed = (0..hosts).try_for_each(|host| narrow(&switch, host, bandwidth, law.queue));
+            if let Err(why) = narrowed {
+                println!("there are no narrow links here: {why}");
+                return None;
+            }
+        }
         Some(Ground::Namespaces {
-            switch: Switch::build(&run, hosts).expect("namespaces can be had"),
+            switch,
             cuts: BTreeSet::new(),
             dead: BTreeSet::new(),
         })
+    }
+
+    /// The law that the edges are to make, if that is theirs to do.
+    pub(super) fn law_of(&self, story: &Story) -> Option<LinkLaw> {
+        match self {
+            Ground::Loopback => story.law.clone(),
+            Ground::Namespaces { .. } => None,
+        }
     }
 
     pub(super) fn world(&self) -> World {
@@ -109,6 +132,19 @@ impl Ground {
         let ways = cuts.iter().copied().collect();
         switch.cut(&[CutWays { by: 0, ways }]).expect("cuts can be made");
         true
+    }
+}
+
+/// Lets no more bits a second out of a host, which wait in a queue of so many bytes. A kernel may have been built without that.
+fn narrow(switch: &Switch, host: usize, bandwidth: u64, queue: u64) -> Result<(), String> {
+    let mut words = switch.words(host).into_iter();
+    let mut command = Command::new(words.next().expect("there are some"));
+    let told = format!("tc qdisc add dev eth0 root tbf rate {bandwidth}bit burst {BUCKET} limit {queue}");
+    let done = command.args(words).args(told.split(' ')).output();
+    let done = done.expect("a program can be started");
+    match done.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&done.stderr).into_owned()),
     }
 }
 

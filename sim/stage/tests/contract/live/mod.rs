@@ -86,7 +86,7 @@ impl<'s> Stage<'s> {
         let cast: Vec<_> = cast.map(|((name, _), ip)| ((*name).to_owned(), ip)).collect();
         let mut stage = Stage {
             story,
-            links: Links::new(cast.iter().map(|(_, ip)| *ip).collect(), story.law.clone()),
+            links: Links::new(cast.iter().map(|(_, ip)| *ip).collect(), ground.law_of(story)),
             cast,
             folder: tempfile::tempdir().expect("a folder can be made"),
             hosts: (0..count).map(|_| None).collect(),
