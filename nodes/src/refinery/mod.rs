@@ -147,7 +147,8 @@
 //! its other end has closed it too, or for the user timeout, 20 s where nothing else is said, and until then it is one of those that the
 //! host may have, 1 024 in all and live 256 of one address. So strangers at four addresses who close nothing keep a live host's ports shut,
 //! though the node has closed each of them: what it takes to open more is a larger `connections` of the deployment, or a filter ahead of it.
-//! A cluster is refused whose nodes do not fit into what a host may have, beside the strangers that its gate has room for.
+//! A cluster is refused whose nodes do not fit into what a host may have, beside the strangers that its gate has room for; and one whose
+//! nodes could not all be strangers at a gate at once, as they are when they dial.
 //!
 //! Every connection that was let in and is closed is claimed, `closed`, with why. What is claimed of others, `asked`, `declined` and `closed`,
 //! is claimed of each address the first four times since somebody from there was let in, and then at the 8th, 16th, 32nd, …
