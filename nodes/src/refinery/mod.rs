@@ -30,7 +30,12 @@
 //! stand, is let in nowhere and claims `turned_away` with that address; it is [`Misdirected`](Standing::Misdirected), as it answers who asks,
 //! and goes on dialling in turn all the addresses that it was given, since somebody may mend what is at the other end. A master or standby
 //! that finds a node where the other one should be claims the same, and otherwise goes on as if the other one did not reign, since anybody
-//! may say so: it reigns after a while, and the other one, which knows where it is, finds it.
+//! may say so.
+//!
+//! *Decided*, under `Hardened`: a master or standby lets in as the other one only who accepts at the address that it was given for that, and
+//! closes the connection of anyone else who says so with `unexpected`. A standby does not reign while one is there with which it does not
+//! agree on who the other one is: that has closed its connection so, or has dialled it and shown that it belongs here. So a second standby
+//! of one master, or one with a mistaken address of its master, takes nothing over while that is up.
 //!
 //! # The map
 //!
