@@ -329,4 +329,9 @@ pub trait Describe {
         let _ = (from, to, bytes);
         Vec::new()
     }
+
+    /// A connection between these ends begins: what is kept of an earlier one between them is of no use any more.
+    fn begins(&mut self, one: SocketAddrV4, other: SocketAddrV4) {
+        let _ = (one, other);
+    }
 }

@@ -126,6 +126,12 @@ impl Tracer {
         );
     }
 
+    /// A connection between these ends begins.
+    pub(crate) fn begins(&mut self, one: SocketAddrV4, other: SocketAddrV4) {
+        self.describer.begins(one, other);
+        self.reader.begins(one, other);
+    }
+
     /// The node on a host wrote to a connection; `ends` are its own address and the other.
     pub(crate) fn wrote(
         &mut self,

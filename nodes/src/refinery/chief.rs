@@ -39,6 +39,8 @@ pub(super) struct Chief {
     line: Option<Line>,
     /// How often in a row it was not reached.
     failures: u32,
+    /// When a master last was there for which, or to which, this one is not the other.
+    rival: Option<Time>,
     /// The registry of the one that it followed last, and where that is.
     known: BTreeMap<String, Row>,
     known_from: Option<SocketAddrV4>,
@@ -81,6 +83,7 @@ impl Chief {
             stance: Stance::Idle,
             line: None,
             failures: 0,
+            rival: None,
             known: BTreeMap::new(),
             known_from: None,
             config,
@@ -140,7 +143,7 @@ impl Chief {
                     return;
                 }
                 if self.line.is_none() {
-                    return self.reign(now, out);
+                    return self.take_over(now, out);
                 }
                 // Where many dial at once it may be let in only a little later.
                 self.stance = Stance::Seeking(Search::IsOver);
@@ -198,6 +201,15 @@ impl Chief {
     fn seek(&mut self, now: Time, out: &mut Out) {
         self.stance = Stance::Seeking(Search::GoesOn);
         out.arm(Timer::Takeover, now + self.config.takeover);
+    }
+
+    /// Reigns, as it has looked for the other for long enough; but no standby does beside a master that is there, and of whom it was not told.
+    fn take_over(&mut self, now: Time, out: &mut Out) {
+        let is_there = |rival: Time| now.since(rival) <= self.config.patience;
+        if self.role == Role::Standby && self.rival.is_some_and(is_there) {
+            return self.seek(now, out);
+        }
+        self.reign(now, out);
     }
 
     /// Opens an epoch; goes on looking for the other where there is none to open.
@@ -277,6 +289,11 @@ impl Chief {
             return;
         };
         let theirs = guest.epoch();
+        let is_chief = matches!(said.link, Link::Follower | Link::Reigning);
+        if is_chief && self.other != Some(guest.address()) {
+            self.rival = Some(now);
+            return self.gate.close(conn, Refusal::Unexpected, out);
+        }
         let Stance::Reigning(reign) = &self.stance else {
             self.epoch = self.epoch.max(theirs);
             self.gate.close(conn, Refusal::NotReigning(self.epoch), out);
@@ -440,9 +457,12 @@ impl Chief {
         let Some(line) = self.line.take() else {
             return;
         };
-        if why == Loss::Closed(Parting::NoMaster) {
+        if matches!(why, Loss::Closed(Parting::NoMaster | Parting::Unexpected)) {
             let by = line.to;
             out.claim(RefineryFact::TurnedAway { by, why });
+        }
+        if why == Loss::Closed(Parting::Unexpected) {
+            self.rival = Some(now);
         }
         // Of which epoch the other knows is not believed: who is dialled has not shown that it belongs here. Where it does, it says so
         // again when it dials itself, and shows it.
@@ -453,7 +473,12 @@ impl Chief {
                 self.failures = 0;
                 self.seek(now, out);
             }
-            Stance::Seeking(Search::IsOver) => return self.reign(now, out),
+            Stance::Seeking(Search::IsOver) => {
+                self.take_over(now, out);
+                if self.line.is_some() || matches!(self.stance, Stance::Reigning(_)) {
+                    return;
+                }
+            }
             Stance::Seeking(_) if self.role == Role::Master && is_vacant(why) => {
                 // The other is there and does not reign, or is down: nobody else does.
                 return self.reign(now, out);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Role;
-use super::wire::{MAX_CERT, MAX_NAME};
+use super::wire::{Credential, Epoch, Establish, Link, MAC, MAX_CERT, MAX_NAME, Packet};
 use crate::node::Node;
 use crate::protocol::{Misfit, Placed};
 use crate::secret::Secret;
@@ -52,7 +52,8 @@ pub struct Config {
     pub takeover: Span,
     /// How many nodes one upstream has below it at most.
     pub fan_out: u32,
-    /// How many accepted connections `Original` holds at once at most; of `Hardened`, how many of those that have not been let in yet.
+    /// How many accepted connections `Original` holds at once at most; of `Hardened`, how many of those that have not been let in yet: at
+    /// least one for each who belongs below it or is the other master, since they may all dial at once.
     pub connections: u32,
     /// How many of those `Hardened` holds of one peer's address at most.
     pub connections_per_peer: u32,
@@ -266,7 +267,7 @@ impl Config {
         }
         if !(512..=1 << 20).contains(&self.packet) {
             let message = format!("packet is {} bytes", self.packet);
-            let hint = "from 512, which a handshake needs, to 1048576";
+            let hint = "from 512 to 1048576";
             faults.push(Fault::new("packet", message, hint));
         }
         let names = [("version", Some(&self.version)), ("id", self.id.as_ref())];
@@ -311,9 +312,7 @@ impl Config {
             Role::Standby if self.masters.iter().all(|master| *master == address) => {
                 Err("it does not know a master but itself".to_owned())
             }
-            Role::Node(kind) if !(1..=MAX_NAME).contains(&kind.len()) => {
-                Err(format!("its type has {} bytes", kind.len()))
-            }
+            Role::Node(kind) if !is_type(kind) => Err(format!("its type has {} bytes", kind.len())),
             Role::Adversary(_) if self.target().is_none() => Err("it does not know whom to dial".to_owned()),
             _ => Ok(address),
         }
@@ -366,7 +365,18 @@ where
         for Fault { field, message, hint } in host.config.faults() {
             misfits.push(misfit(index, field, format!("{}: {message}", host.name), hint));
         }
+        if let Role::Node(kind) = &host.role
+            && !is_type(kind)
+        {
+            misfits.push(Misfit {
+                host: Some(index),
+                field: None,
+                message: format!("{}: its type has {} bytes", host.name, kind.len()),
+                hint: Some("from 1 to 64".to_owned()),
+            });
+        }
     }
+    assemble_packets(hosts, &mut misfits);
     if let Some(host) = hosts.get(MOST_NODES) {
         misfits.push(Misfit {
             host: Some(MOST_NODES),
@@ -399,7 +409,8 @@ where
 }
 
 /// Refuses clusters of which a host may not have as many connections as it takes: of those who belong below it, and of the other master. Where
-/// strangers have room of their own it has to be beside that, or they could take it from everybody else.
+/// strangers have room of their own it has to be beside that, or they could take it from everybody else; and since those who belong here are
+/// strangers until they are let in, and may all dial at once, there has to be room for all of them, or they would take it from each other.
 pub(super) fn fits<N>(hosts: &[Placed<N>], streams: &StreamLaw) -> Result<(), Vec<Misfit>>
 where
     N: Node<Role = Role, Config = Config>,
@@ -419,6 +430,15 @@ where
             true => (own + outside, u64::from(streams.connections)),
             false => (own, outside.min(streams.connections.into())),
         };
+        if has_slots && own > outside {
+            let message = format!(
+                "{} may be dialled by {own} who belong here at once, and has room for {outside} that have not been let in",
+                host.name
+            );
+            let hint = "fewer nodes, or more `connections` here";
+            misfits.push(misfit(index, "connections", message, hint));
+            continue;
+        }
         if takes <= has {
             continue;
         }
@@ -435,6 +455,71 @@ where
         misfits.push(misfit(index, "connections", message, hint));
     }
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
+}
+
+/// Refuses bounds of packets within which somebody of the cluster could not say what lets it in.
+fn assemble_packets<N>(hosts: &[Placed<N>], misfits: &mut Vec<Misfit>)
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let longest = hosts
+        .iter()
+        .filter_map(|host| Some((longest_of_handshake(host)?, &host.name)));
+    let Some((bytes, by)) = longest.max() else {
+        return;
+    };
+    for (index, host) in hosts.iter().enumerate() {
+        let is_short = (512..bytes).contains(&(host.config.packet as usize));
+        if is_short && !matches!(host.role, Role::Adversary(_)) {
+            let message = format!(
+                "{}: packet is {} bytes, and {by} has to say {bytes} at once to be let in",
+                host.name, host.config.packet
+            );
+            let hint = "a larger one, or a shorter secret, id, version or type";
+            misfits.push(misfit(index, "packet", message, hint));
+        }
+    }
+}
+
+/// How many bytes the longest packet has that a host says before it is let in; none, where it does not belong to the cluster.
+fn longest_of_handshake<N>(host: &Placed<N>) -> Option<usize>
+where
+    N: Node<Role = Role, Config = Config>,
+{
+    let config = &host.config;
+    let (kind, link) = match &host.role {
+        Role::Node(kind) => (kind.clone(), Link::Node),
+        Role::Master | Role::Standby => ("master".to_owned(), Link::Reigning),
+        Role::Adversary(_) => return None,
+    };
+    let address = config.address?;
+    let said = Establish {
+        id: config.own_id(address),
+        version: config.version.clone(),
+        kind,
+        port: address.port(),
+        epoch: match config.rules {
+            Rules::Original => Epoch(0),
+            Rules::Hardened => Epoch::LAST,
+        },
+        link,
+    };
+    let shown = match config.changes().has(Change::Prove) {
+        false => Credential::Cert(config.secret.expose().to_owned()),
+        true => Credential::Proof([0; MAC]),
+    };
+    let packets = [Packet::Establish(said), Packet::AuthStart(shown)];
+    let lengths = packets.iter().map(|packet| {
+        let mut bytes = Vec::new();
+        packet.encode(&mut bytes);
+        bytes.len()
+    });
+    lengths.max()
+}
+
+/// Whether a node may have this type.
+fn is_type(kind: &str) -> bool {
+    (1..=MAX_NAME).contains(&kind.len())
 }
 
 fn assemble_masters<N>(hosts: &mut [Placed<N>], misfits: &mut Vec<Misfit>)
@@ -514,19 +599,30 @@ mod tests {
     use super::super::RefineryNode;
     use super::*;
 
-    /// What is said of a cluster of so many nodes, a master and a standby, whose hosts take so many connections.
-    fn said(rules: Rules, nodes: usize, connections: u32) -> Vec<String> {
-        let placed = |index: usize| Placed::<RefineryNode> {
-            name: format!("h{index}"),
-            ip: Ipv4Addr::from(0x0a00_0001 + index as u32),
-            role: match index {
-                0 => Role::Master,
-                1 => Role::Standby,
-                _ => Role::Node("crusher".to_owned()),
-            },
-            config: Config::profile("brisk", rules),
+    /// A cluster of a master, a standby, and nodes of these types.
+    fn cluster(rules: Rules, kinds: &[&str], change: impl Fn(&mut Config)) -> Vec<Placed<RefineryNode>> {
+        let placed = |index: usize| {
+            let mut config = Config::profile("brisk", rules);
+            change(&mut config);
+            Placed {
+                name: format!("h{index}"),
+                ip: Ipv4Addr::from(0x0a00_0001 + index as u32),
+                role: match index {
+                    0 => Role::Master,
+                    1 => Role::Standby,
+                    _ => Role::Node(kinds[index - 2].to_owned()),
+                },
+                config,
+            }
         };
-        let mut hosts: Vec<_> = (0..nodes + 2).map(placed).collect();
+        (0..kinds.len() + 2).map(placed).collect()
+    }
+
+    /// What is said of a cluster of so many nodes, whose hosts take so many connections, so many of them of those not let in.
+    fn said(rules: Rules, nodes: usize, connections: u32, outside: u32) -> Vec<String> {
+        let mut hosts = cluster(rules, &vec!["crusher"; nodes], |config| {
+            config.connections = outside
+        });
         assert_eq!(assemble(&mut hosts), Ok(()));
         let streams = StreamLaw {
             connections,
@@ -539,22 +635,83 @@ mod tests {
     #[test]
     fn a_cluster_whose_connections_do_not_fit_is_refused() {
         // Nodes, the other master, and 512 strangers.
-        assert_eq!(said(Rules::Hardened, 511, 1_024), Vec::<String>::new());
-        let refused = said(Rules::Hardened, 512, 1_024);
+        assert_eq!(said(Rules::Hardened, 511, 1_024, 512), Vec::<String>::new());
+        let refused = said(Rules::Hardened, 511, 1_023, 512);
         assert_eq!(refused.len(), 2);
         assert_eq!(
             refused[0],
-            "h0 may have connections of 513 who belong here, and 512 of those that have not been let in, and a host takes 1024 at \
+            "h0 may have connections of 512 who belong here, and 512 of those that have not been let in, and a host takes 1023 at \
              most"
         );
-        assert_eq!(said(Rules::Hardened, MOST_NODES - 2, 6_000), Vec::<String>::new());
-        // A node has three below it.
-        assert_eq!(said(Rules::Hardened, 3, 512 + 3).len(), 2);
-        // By the original rules all of them count alike.
-        assert_eq!(said(Rules::Original, 511, 1_024), Vec::<String>::new());
+        // They may all dial at once.
+        let refused = said(Rules::Hardened, 512, 2_000, 512);
+        assert_eq!(refused.len(), 2);
         assert_eq!(
-            said(Rules::Original, 512, 1_024)[0],
+            refused[0],
+            "h0 may be dialled by 513 who belong here at once, and has room for 512 that have not been let in"
+        );
+        let most = MOST_NODES as u32;
+        assert_eq!(
+            said(Rules::Hardened, MOST_NODES - 2, 2 * most, most),
+            Vec::<String>::new()
+        );
+        // A node has three below it.
+        assert_eq!(said(Rules::Hardened, 3, 512 + 3, 512).len(), 2);
+        // By the original rules all of them count alike.
+        assert_eq!(said(Rules::Original, 511, 1_024, 512), Vec::<String>::new());
+        assert_eq!(
+            said(Rules::Original, 512, 1_024, 512)[0],
             "h0 may have connections of 513 who belong here, and a host takes 512 at most"
         );
+    }
+
+    /// Of which host and field a cluster's settings are refused, and why.
+    fn refused(mut hosts: Vec<Placed<RefineryNode>>) -> Vec<(Option<usize>, Option<&'static str>, String)> {
+        let misfits = assemble(&mut hosts).err().unwrap_or_default();
+        let told = |misfit: Misfit| (misfit.host, misfit.field, misfit.message);
+        misfits.into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_type_that_no_packet_takes_is_refused_where_it_is_written() {
+        let long = "t".repeat(MAX_NAME + 1);
+        for (kind, len) in [("", 0), (long.as_str(), 65)] {
+            let said = format!("h3: its type has {len} bytes");
+            let refused = refused(cluster(Rules::Hardened, &["crusher", kind], |_| ()));
+            assert_eq!(refused[..1], [(Some(3), None, said)]);
+        }
+    }
+
+    #[test]
+    fn a_packet_that_is_too_short_for_somebodys_handshake_is_refused() {
+        let secret = |bytes: &str, count: usize, packet: u32| {
+            let secret = bytes.repeat(count);
+            move |config: &mut Config| {
+                config.secret = Secret::from(secret.as_str());
+                config.packet = packet;
+            }
+        };
+        // The frame of auth:start takes 28 bytes, and what frames a packet is escaped.
+        for (bytes, count, takes) in [("x", 600, 628), (";", 600, 3_628)] {
+            let enough = cluster(Rules::Original, &["crusher"], secret(bytes, count, takes));
+            assert_eq!(refused(enough), []);
+            let short = cluster(Rules::Original, &["crusher"], secret(bytes, count, takes - 1));
+            let said = format!(
+                "h0: packet is {} bytes, and h2 has to say {takes} at once to be let in",
+                takes - 1
+            );
+            assert_eq!(refused(short)[0], (Some(0), Some("packet"), said));
+            // A proof is as long whatever the secret.
+            let proof = cluster(Rules::Hardened, &["crusher"], secret(bytes, count, 512));
+            assert_eq!(refused(proof), []);
+        }
+        let long = ";".repeat(MAX_NAME);
+        let hosts = cluster(Rules::Hardened, &["crusher", &long], |config| config.packet = 512);
+        assert_eq!(refused(hosts).len(), 0);
+        let hosts = cluster(Rules::Hardened, &["crusher", &long], |config| {
+            (config.packet, config.version) = (512, long.clone());
+        });
+        // Everyone has to take it.
+        assert_eq!(refused(hosts).len(), 4);
     }
 }

@@ -6,11 +6,15 @@ use std::net::SocketAddrV4;
 use super::wire::{Decoder, Establish, Grant, Link, Packet, Report, Why};
 use crate::protocol::Describe;
 
-/// Tells people what refinery's packets say. Of each direction of a connection it keeps what is not a whole packet yet.
+/// Tells people what refinery's packets say. Of each direction of a connection it keeps what is not a whole packet yet, and that no packets
+/// come any more, until another connection between the same ends begins.
 #[derive(Clone, Debug, Default)]
 pub struct Describer {
     told: BTreeMap<(SocketAddrV4, SocketAddrV4), Told>,
 }
+
+/// Of how many directions something is kept. All is forgotten when there are more: most are of connections that are gone.
+const MOST_KEPT: usize = 4_096;
 
 impl Describe for Describer {
     fn datagram(&mut self, _from: SocketAddrV4, _to: SocketAddrV4, bytes: &[u8]) -> String {
@@ -21,7 +25,21 @@ impl Describe for Describer {
     }
 
     fn stream(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: &[u8]) -> Vec<String> {
-        self.told.entry((from, to)).or_default().take(bytes)
+        let ends = (from, to);
+        if self.told.len() >= MOST_KEPT && !self.told.contains_key(&ends) {
+            self.told.clear();
+        }
+        let told = self.told.entry(ends).or_default();
+        let lines = told.take(bytes);
+        if told.is_whole() {
+            self.told.remove(&ends);
+        }
+        lines
+    }
+
+    fn begins(&mut self, one: SocketAddrV4, other: SocketAddrV4) {
+        self.told.remove(&(one, other));
+        self.told.remove(&(other, one));
     }
 }
 
@@ -56,6 +74,7 @@ pub fn tell(packet: &Packet) -> String {
         Packet::Close(None) => code.to_owned(),
         Packet::Close(Some(Why::Full)) => format!("{code}: there is no room"),
         Packet::Close(Some(Why::NoMaster)) => format!("{code}: I am no master"),
+        Packet::Close(Some(Why::Unexpected)) => format!("{code}: the other master is to be elsewhere"),
         Packet::Close(Some(Why::NotReigning(epoch))) => {
             format!("{code}: I do not reign, and know of epoch {epoch}")
         }
@@ -84,6 +103,11 @@ impl Default for Told {
 }
 
 impl Told {
+    /// Whether the bytes so far have ended with a packet.
+    fn is_whole(&self) -> bool {
+        !self.is_lost && self.decoder.held() == 0
+    }
+
     /// A line for each packet that these bytes bring to an end.
     pub fn take(&mut self, mut bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
@@ -118,6 +142,32 @@ mod tests {
             ]
         );
         assert!(told.take(b"auth:ack;;{}<EOF>").is_empty());
+    }
+
+    #[test]
+    fn a_connection_between_the_same_ends_has_nothing_of_the_one_before() {
+        let at = |last: u8| SocketAddrV4::new([10, 0, 0, last].into(), 7500);
+        let mut describer = Describer::default();
+        let alive = b"conn:alive;;{}<EOF>";
+        for before in [&b"auth:start;;{\"cert"[..], b"rubbish<EOF>"] {
+            describer.begins(at(1), at(2));
+            describer.stream(at(1), at(2), before);
+            describer.stream(at(2), at(1), before);
+            describer.begins(at(2), at(1));
+            assert_eq!(describer.stream(at(1), at(2), alive), ["conn:alive"]);
+            assert_eq!(describer.stream(at(2), at(1), alive), ["conn:alive"]);
+            assert!(describer.told.is_empty());
+        }
+    }
+
+    #[test]
+    fn however_many_connections_there_are_no_more_is_kept_of_them() {
+        let mut describer = Describer::default();
+        for port in 0..20_000 {
+            let [one, other] = [port, 7500].map(|port| SocketAddrV4::new([10, 0, 0, 1].into(), port));
+            describer.stream(one, other, b"conn:al");
+            assert!(describer.told.len() <= MOST_KEPT);
+        }
     }
 
     #[test]

@@ -185,6 +185,8 @@ pub enum Refusal {
     Evicted,
     /// It takes this node for a master, which it is not.
     NoMaster,
+    /// It says that it is the other master, and is not at the address that this one was given for that.
+    Unexpected,
 }
 
 /// Why a connection that this node has dialled is over.
@@ -225,6 +227,8 @@ pub enum Parting {
     Full,
     /// That it is no master: it is a node of the tree.
     NoMaster,
+    /// That it was given another address for that of the other master.
+    Unexpected,
 }
 
 impl From<Option<Why>> for Parting {
@@ -234,6 +238,7 @@ impl From<Option<Why>> for Parting {
             Some(Why::NotReigning(epoch)) => Parting::NotReigning(epoch),
             Some(Why::Full) => Parting::Full,
             Some(Why::NoMaster) => Parting::NoMaster,
+            Some(Why::Unexpected) => Parting::Unexpected,
         }
     }
 }

@@ -251,6 +251,7 @@ impl Gate {
             Refusal::NotReigning(epoch) => Some(Why::NotReigning(epoch)),
             Refusal::Full => Some(Why::Full),
             Refusal::NoMaster => Some(Why::NoMaster),
+            Refusal::Unexpected => Some(Why::Unexpected),
             _ => None,
         };
         write(conn, &Packet::Close(said), out);

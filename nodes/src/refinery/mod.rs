@@ -30,7 +30,12 @@
 //! stand, is let in nowhere and claims `turned_away` with that address; it is [`Misdirected`](Standing::Misdirected), as it answers who asks,
 //! and goes on dialling in turn all the addresses that it was given, since somebody may mend what is at the other end. A master or standby
 //! that finds a node where the other one should be claims the same, and otherwise goes on as if the other one did not reign, since anybody
-//! may say so: it reigns after a while, and the other one, which knows where it is, finds it.
+//! may say so.
+//!
+//! *Decided*, under `Hardened`: a master or standby lets in as the other one only who accepts at the address that it was given for that, and
+//! closes the connection of anyone else who says so with `unexpected`. A standby does not reign while one is there with which it does not
+//! agree on who the other one is: that has closed its connection so, or has dialled it and shown that it belongs here. So a second standby
+//! of one master, or one with a mistaken address of its master, takes nothing over while that is up.
 //!
 //! # The map
 //!
@@ -147,7 +152,8 @@
 //! its other end has closed it too, or for the user timeout, 20 s where nothing else is said, and until then it is one of those that the
 //! host may have, 1 024 in all and live 256 of one address. So strangers at four addresses who close nothing keep a live host's ports shut,
 //! though the node has closed each of them: what it takes to open more is a larger `connections` of the deployment, or a filter ahead of it.
-//! A cluster is refused whose nodes do not fit into what a host may have, beside the strangers that its gate has room for.
+//! A cluster is refused whose nodes do not fit into what a host may have, beside the strangers that its gate has room for; and one whose
+//! nodes could not all be strangers at a gate at once, as they are when they dial.
 //!
 //! Every connection that was let in and is closed is claimed, `closed`, with why. What is claimed of others, `asked`, `declined` and `closed`,
 //! is claimed of each address the first four times since somebody from there was let in, and then at the 8th, 16th, 32nd, …

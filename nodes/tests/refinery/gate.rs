@@ -321,7 +321,7 @@ fn who_takes_its_upstream_for_a_master_keeps_it_for_an_upstream() {
 }
 
 #[test]
-fn a_master_or_standby_that_finds_a_node_where_the_other_should_be_says_so_and_is_followed() {
+fn a_master_or_standby_that_finds_a_node_where_the_other_should_be_says_so_and_one_reigns() {
     for (misled, host) in [("m", 0), ("s", 1)] {
         let mut world = brisk("Hardened", &cast(true, 3), 1, |name, config| {
             let at = |host: u8| SocketAddrV4::new([10, 0, 0, host].into(), 7500);
@@ -331,20 +331,56 @@ fn a_master_or_standby_that_finds_a_node_where_the_other_should_be_says_so_and_i
             }
         });
         world.run(60_000).assert_held();
-        let (own, by) = (world.addr(host), world.addr(2));
+        let (master, by) = (world.addr(0), world.addr(2));
         assert_eq!(
-            status(&mut world, host),
-            (Standing::Reigning, Some(own)),
+            status(&mut world, 0),
+            (Standing::Reigning, Some(master)),
             "{misled}"
         );
-        assert_eq!(
-            status(&mut world, 1 - host),
-            (Standing::Following, Some(own)),
-            "{misled}"
-        );
+        assert_eq!(status(&mut world, 1), (Standing::Seeking, None), "{misled}");
         let why = Loss::Closed(Parting::NoMaster);
         let turned_away = RefineryFact::TurnedAway { by, why };
         let says_so = world.facts_of(host).any(|fact| *fact == turned_away);
         assert!(says_so, "{misled}");
+    }
+}
+
+#[test]
+fn a_standby_that_does_not_agree_with_its_master_on_who_is_the_other_reigns_only_when_that_is_gone() {
+    // The one that is told of another than the other, who is nowhere.
+    for (misled, host) in [("m", 0), ("s", 1)] {
+        let mut world = brisk("Hardened", &cast(true, 3), 1, |name, config| {
+            if name == misled {
+                let at = |host: u8| SocketAddrV4::new([10, 0, 0, host].into(), 7500);
+                config.masters = [at(host as u8 + 1), at(99)].into();
+            }
+        });
+        world.run(60_000).assert_held();
+        let master = world.addr(0);
+        assert_eq!(
+            status(&mut world, 0),
+            (Standing::Reigning, Some(master)),
+            "{misled}"
+        );
+        assert_eq!(status(&mut world, 1), (Standing::Seeking, None), "{misled}");
+        // It has never reigned, and each time the one that was dialled has said why.
+        assert!(
+            !world.story(1).contains(&"serving"),
+            "{misled}: {}",
+            world.last_facts(40)
+        );
+        assert!(refusals(&world, host).contains(&Refusal::Unexpected), "{misled}");
+        let why = Loss::Closed(Parting::Unexpected);
+        let by = world.addr(host);
+        let turned_away = RefineryFact::TurnedAway { by, why };
+        let says_so = world.facts_of(1 - host).any(|fact| *fact == turned_away);
+        assert!(says_so, "{misled}");
+        world.fault(Fault::Kill(0)).run(60_000).assert_held();
+        let standby = world.addr(1);
+        assert_eq!(
+            status(&mut world, 1),
+            (Standing::Reigning, Some(standby)),
+            "{misled}"
+        );
     }
 }

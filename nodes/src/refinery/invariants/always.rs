@@ -26,7 +26,8 @@ pub(super) struct StrangersStayOut {
     cast: Cast,
 }
 
-/// Nobody who has not been let in costs one who belongs here its connection.
+/// Nobody who has not been let in costs one who belongs here its connection, or a place at a gate that it has reached. What strangers take of a
+/// host's ports is its kernel's to give: whoever is kept out by that is missed in quiet.
 #[derive(Clone)]
 pub(super) struct HonestStay {
     cast: Cast,

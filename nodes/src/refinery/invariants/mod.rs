@@ -39,7 +39,7 @@ pub(super) fn all() -> Vec<InvariantKind<RefineryNode>> {
         ),
         InvariantKind::always(
             "honest_stay",
-            "nobody who has not been let in costs a node that belongs to the cluster its connection, or keeps it from having one",
+            "no node that belongs to the cluster is closed, or turned away by whom it has reached, on account of somebody who has not been let in",
             HonestStay::new,
         ),
         InvariantKind::always(

@@ -142,6 +142,8 @@ pub enum Why {
     Full,
     /// The sender is no master.
     NoMaster,
+    /// The sender was given another address for that of the other master.
+    Unexpected,
 }
 
 impl Packet {
@@ -192,6 +194,7 @@ impl Packet {
                 Some("not reigning") => Some(Why::NotReigning(epoch(&payload)?)),
                 Some("full") => Some(Why::Full),
                 Some("no master") => Some(Why::NoMaster),
+                Some("unexpected") => Some(Why::Unexpected),
                 // For people.
                 Some(_) | None => None,
             }),
@@ -275,6 +278,7 @@ impl Packet {
             }
             Packet::Close(Some(Why::Full)) => payload.text("why", "full"),
             Packet::Close(Some(Why::NoMaster)) => payload.text("why", "no master"),
+            Packet::Close(Some(Why::Unexpected)) => payload.text("why", "unexpected"),
             Packet::Alive(Some(report)) => {
                 let (upstream, state) = match report {
                     Report::Has(upstream) => (upstream, "live"),

@@ -272,6 +272,7 @@ fn a_file_whose_hosts_may_not_have_the_connections_that_it_takes_is_refused() {
         let text = format!(
             r#"Scenario(
     protocol: "refinery",
+    config: (connections: 600),
     hosts: [(name: "m", role: Master), (name: "n1..n600", role: Node("crusher"))],
     network: (latency: Constant("2ms"){streams}),
 )"#
@@ -280,7 +281,7 @@ fn a_file_whose_hosts_may_not_have_the_connections_that_it_takes_is_refused() {
         let prepared = registered::<Refinery>().prepare(&file, "Hardened");
         prepared.err().map(|complaints| format!("{complaints:?}"))
     };
-    let refused = complaints("").expect("600 nodes and 512 strangers do not fit into 1 024");
+    let refused = complaints("").expect("600 nodes and as many strangers do not fit into 1 024");
     assert!(
         refused.contains("connections of 600 who belong here"),
         "{refused}"

@@ -142,11 +142,15 @@ impl<P: Protocol> Engine<'_, P> {
         let text = || peer.to_string().into();
         let what = match self.streams.told {
             Told::Opened => Happening::Opened { conn, to: text() },
-            Told::Accepted { port, .. } => Happening::Accepted {
-                conn,
-                port,
-                from: text(),
-            },
+            Told::Accepted { port, .. } => {
+                // Before a word of either end is told.
+                tracer.begins(peer, own);
+                Happening::Accepted {
+                    conn,
+                    port,
+                    from: text(),
+                }
+            }
             Told::Bytes => return tracer.read(self.now, id, conn, (peer, own), &self.streams.bytes),
             Told::Blocked => Happening::Blocked { conn },
             Told::Writable => Happening::Writable { conn },
