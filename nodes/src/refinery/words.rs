@@ -138,6 +138,9 @@ fn loss(why: &Loss) -> String {
         Loss::Ended | Loss::Closed(Parting::Plain) => "it has ended the connection".to_owned(),
         Loss::Closed(Parting::NotReigning(epoch)) => format!("it does not reign, and knows of epoch {epoch}"),
         Loss::Closed(Parting::Full) => "it has no room".to_owned(),
+        Loss::Closed(Parting::Unexpected) => {
+            "it was given another address for the other master than this one".to_owned()
+        }
         Loss::Closed(Parting::NoMaster) => "it is a node of the tree, and no master".to_owned(),
         Loss::Declined => "it does not let this node in".to_owned(),
         Loss::Turn => "it said something out of its turn".to_owned(),
@@ -150,6 +153,9 @@ fn loss(why: &Loss) -> String {
 /// Why somebody who has dialled was closed.
 fn refusal(why: &Refusal) -> String {
     match why {
+        Refusal::Unexpected => {
+            "it is not at the address that this node was given for the other master".to_owned()
+        }
         Refusal::NoMaster => "it takes this node for a master".to_owned(),
         Refusal::Version => "it has another version".to_owned(),
         Refusal::Turn => "it said something out of its turn".to_owned(),
