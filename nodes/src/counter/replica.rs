@@ -156,7 +156,7 @@ impl Replica {
             return;
         };
         let most = self.saved.promised.round.saturating_add(MOST_AHEAD);
-        if let Some(term) = packet.leads_into().filter(|term| term.round > most) {
+        if let Some(term) = packet.leads_into(member).filter(|term| term.round > most) {
             // When it is said again, more of it is believed: so nobody stays behind for good.
             return self.give_way(now, Term { round: most, ..term }, out);
         }

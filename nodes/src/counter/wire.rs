@@ -64,16 +64,16 @@ impl Packet {
         fits.then_some(packet)
     }
 
-    /// The term into which a member that takes it from this one would go.
-    pub(super) fn leads_into(&self) -> Option<Term> {
+    /// The term into which it takes who has it from this member, if that is to lead there or follows it.
+    pub(super) fn leads_into(&self, member: usize) -> Option<Term> {
         match self {
             Packet::Heartbeat { term }
             | Packet::Stand { term }
-            | Packet::TooLow { promised: term }
             | Packet::Take {
                 stamp: Stamp { term, .. },
                 ..
-            } => Some(*term),
+            } => Some(*term).filter(|term| usize::from(term.leader) == member),
+            Packet::TooLow { promised } => Some(*promised),
             Packet::Follow { .. } | Packet::Taken { .. } | Packet::Please { .. } | Packet::Done { .. } => {
                 None
             }
