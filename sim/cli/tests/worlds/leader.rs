@@ -94,9 +94,9 @@ fn of_the_largest_group_that_fits_a_host_that_reaches_nobody_has_room_for_all_th
     assert!(run(239, "10s", "").is_err());
     for connect_timeout in ["3s", "10s", "60s"] {
         let outcome = run(240, connect_timeout, "").expect("it fits");
-        assert_eq!(outcome.streams.refused_by_own_host, 0, "dials for {connect_timeout}");
+        assert_eq!(outcome.traffic.streams.refused, 0, "dials for {connect_timeout}");
         assert_eq!(outcome.verdict, Verdict::Held, "{:?}", outcome.violation);
     }
     let outcome = run(240, "10s", "BackOff").expect("it fits");
-    assert!(outcome.streams.refused_by_own_host > 1_000);
+    assert!(outcome.traffic.streams.refused > 1_000);
 }
