@@ -63,6 +63,10 @@
 //! `most_of_a_peer` connections open, and all together no more than `most_connections`, so that a node keeps no more than that many
 //! messages of the longest length: 64 MiB with the settings of the profiles, and no more than 8 MiB of one address. What a node keeps for
 //! others is bounded as well: [`MOST_SAID`] things that were said, [`MOST_OPEN`] requests of its own, one line for each node of the list.
+//! One address takes nobody's place, nor do those that leave room within `most_connections`. Beyond that nothing is promised: a connection
+//! on which nothing comes is closed at its deadline, and its place is free when its peer closes it too, or after its host's user timeout;
+//! so strangers at eight addresses keep everybody else out of the node, and at four, as a live host has 256 connections of one address and
+//! 1 024 in all, out of the host, whose ports are shut.
 //!
 //! Of connections that it opens itself no more than twenty are under way to one node, whatever for: the list, heartbeats, the choice of a
 //! leader, chats or requests. They are under way until their host has done with them, which goes on dialling a node that does not answer
