@@ -602,7 +602,7 @@ mod tests {
                 _ => (MOST_AT_ONCE + (nth - 1) / 20).min(MOST_UNHEARD),
             };
             assert_eq!(post.outbound.len(), 2 * expected, "at {now}");
-            now = now + Span::from_millis(100);
+            now += Span::from_millis(100);
             let slots = 0..post.slots.conns.len() as u32;
             if nth % 10 == 9 {
                 for slot in slots {
