@@ -7,7 +7,7 @@ use super::caller::Caller;
 use super::config::{Config, Rules};
 use super::facts::CounterFact;
 use super::leading::{Leading, Part, Round, Standing};
-use super::state::{Batch, Op, Saved, Stamp, Term};
+use super::state::{Batch, LAST_ROUND, Op, Saved, Stamp, Term};
 use super::wire::Packet;
 use super::{Answer, CounterNode, Doing, Timer};
 use crate::node::{CallId, Token};
@@ -16,6 +16,10 @@ use crate::rng::NodeRng;
 use crate::time::Time;
 
 type Out = Outbox<CounterNode>;
+
+/// How many rounds above the one that it follows in a replica believes in one packet. Nobody gets so far ahead by standing for leader: whoever
+/// says so has made it up, and cannot use up the rounds that there are.
+const MOST_AHEAD: u64 = 1 << 32;
 
 /// A replica at work.
 #[derive(Clone, Debug)]
@@ -151,6 +155,11 @@ impl Replica {
             }
             return;
         };
+        let most = self.saved.promised.round.saturating_add(MOST_AHEAD);
+        if let Some(term) = packet.leads_into(member).filter(|term| term.round > most) {
+            // When it is said again, more of it is believed: so nobody stays behind for good.
+            return self.give_way(now, Term { round: most, ..term }, out);
+        }
         match packet {
             Packet::Heartbeat { term } if leads(member, term) => {
                 if self.follow(now, member, term, out) {
@@ -252,6 +261,10 @@ impl Replica {
     fn stand(&mut self, now: Time, out: &mut Out) {
         if let Part::Leading(_) = self.part {
             return;
+        }
+        if self.saved.promised.round >= LAST_ROUND {
+            // There is no term above, and none that was there before is opened again.
+            return self.wait(now, out);
         }
         let term = Term {
             round: self.saved.promised.round + 1,

@@ -13,6 +13,9 @@ pub struct Term {
     pub leader: u8,
 }
 
+/// The last round there is. Nobody gets there by standing for leader.
+pub(super) const LAST_ROUND: u64 = u64::MAX >> 1;
+
 /// How old a state of the counter is: of two the one of the higher term is the newer, then the one of the higher step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Stamp {

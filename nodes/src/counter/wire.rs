@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::config::MOST_MEMBERS;
-use super::state::{Batch, Ledger, Op, Stamp, Term};
+use super::state::{Batch, LAST_ROUND, Ledger, Op, Stamp, Term};
 use crate::protocol::Describe;
 
 /// What replicas tell each other.
@@ -45,16 +45,39 @@ impl Packet {
     /// Reads a datagram; `None` for what no replica sends.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let packet: Packet = open(bytes)?;
+        let is_term = |term: &Term| term.round <= LAST_ROUND && usize::from(term.leader) < MOST_MEMBERS;
+        let is_ledger = |ledger: &Ledger| ledger.done.len() <= MOST_MEMBERS;
         let fits = match &packet {
-            Packet::Follow { ledger, .. } | Packet::Take { ledger, .. } => ledger.done.len() <= MOST_MEMBERS,
+            Packet::Follow {
+                term,
+                accepted,
+                ledger,
+            } => is_term(term) && is_term(&accepted.term) && is_ledger(ledger),
+            Packet::Take { stamp, ledger } => is_term(&stamp.term) && is_ledger(ledger),
+            Packet::Taken { stamp } => is_term(&stamp.term),
+            Packet::Heartbeat { term } | Packet::Stand { term } | Packet::TooLow { promised: term } => {
+                is_term(term)
+            }
             Packet::Please { ops, .. } => ops.len() <= BATCH,
-            Packet::Heartbeat { .. }
-            | Packet::Stand { .. }
-            | Packet::Taken { .. }
-            | Packet::TooLow { .. }
-            | Packet::Done { .. } => true,
+            Packet::Done { .. } => true,
         };
         fits.then_some(packet)
+    }
+
+    /// The term into which it takes who has it from this member, if that is to lead there or follows it.
+    pub(super) fn leads_into(&self, member: usize) -> Option<Term> {
+        match self {
+            Packet::Heartbeat { term }
+            | Packet::Stand { term }
+            | Packet::Take {
+                stamp: Stamp { term, .. },
+                ..
+            } => Some(*term).filter(|term| usize::from(term.leader) == member),
+            Packet::TooLow { promised } => Some(*promised),
+            Packet::Follow { .. } | Packet::Taken { .. } | Packet::Please { .. } | Packet::Done { .. } => {
+                None
+            }
+        }
     }
 }
 
@@ -140,6 +163,28 @@ mod tests {
             assert_eq!(Packet::decode(&packet.encode()), Some(packet));
         }
         assert_eq!(Packet::decode(&please(BATCH + 1).encode()), None);
+        for (round, leader) in [(LAST_ROUND + 1, 2), (u64::MAX, 2), (1, MOST_MEMBERS as u8)] {
+            let term = Term { round, leader };
+            let stamp = Stamp { term, step: 1 };
+            let ledger = Ledger::default;
+            for packet in [
+                Packet::Heartbeat { term },
+                Packet::Stand { term },
+                Packet::TooLow { promised: term },
+                Packet::Taken { stamp },
+                Packet::Take {
+                    stamp,
+                    ledger: ledger(),
+                },
+                Packet::Follow {
+                    term: Term::default(),
+                    accepted: stamp,
+                    ledger: ledger(),
+                },
+            ] {
+                assert_eq!(Packet::decode(&packet.encode()), None, "{packet:?}");
+            }
+        }
     }
 
     proptest! {

@@ -16,6 +16,10 @@ use crate::time::Time;
 /// How much of what was said is kept for those who have not had it.
 pub const MOST_SAID: usize = 256;
 
+/// How far above the session that a node has known of another it believes one: a session counts lives, so whoever is further ahead has made
+/// it up. By one message it cannot use up the numbers that there are.
+const MOST_AHEAD: u64 = 1 << 16;
+
 /// What this node has said, and who has had how much of it.
 #[derive(Clone)]
 pub(super) struct Chats {
@@ -201,7 +205,8 @@ impl Peer {
         if let Some(above) = is_too_low {
             lane.session = (above + 1).min(LARGEST);
         }
-        let goes_on = lane.had > before || is_too_low.is_some();
+        // It is said again in the higher session with the next retry. At once, whoever makes up sessions would have it dial without a pause.
+        let goes_on = lane.had > before;
         self.forget_what_all_have();
         if goes_on {
             self.send_chats(now, place, out);
@@ -281,7 +286,7 @@ impl Peer {
         let last = chat.said.last().map_or(0, |said| said.number);
         *had = Had {
             from: chat.from,
-            session,
+            session: session.min(had.session.saturating_add(MOST_AHEAD)),
             life: chat.life,
             number: before.max(last),
         };

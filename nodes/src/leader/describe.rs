@@ -155,6 +155,7 @@ mod tests {
         let ack = Ack {
             waits: true,
             term,
+            list: None,
             had: Some(3),
             above: None,
         };

@@ -139,6 +139,11 @@ crate::facts! {
             /// Why.
             why: String,
         },
+        /// A node of the list goes by another one, and follows nobody by this one. It is told again. Claimed once, until it goes by this one.
+        "another_list" => AnotherList {
+            /// The node.
+            node: SocketAddrV4,
+        },
         /// A list came that does not have this node, by the address at which it knows itself. Claimed when the count reaches 1, 2, 4, 8, …
         "not_listed" => NotListed {
             /// Who sent the last of them.

@@ -7,7 +7,7 @@ use super::config::Change;
 use super::facts::LeaderFact;
 use super::peer::Peer;
 use super::post::{Errand, Post, What};
-use super::wire::{Ack, Listed, Message, Nodes};
+use super::wire::{Ack, Listed, Message, Nodes, mark_of_list};
 use super::{LeaderNode, Role};
 use crate::outbox::Outbox;
 use crate::time::Time;
@@ -20,7 +20,19 @@ pub(super) struct Mesh {
     pub(super) own: usize,
     /// How many lists this node has gone by before, in this life.
     pub(super) list: u64,
+    /// By what it is told from other lists.
+    mark: u32,
     told: Vec<Telling>,
+    trust: Trust,
+}
+
+/// Whether anybody else goes by a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// Somebody has told it, and that may be anyone.
+    Told,
+    /// One of its nodes goes by it, as it has said when it was dialled.
+    Shared,
 }
 
 /// What is known of another node.
@@ -30,6 +42,8 @@ struct Telling {
     knows: bool,
     /// Whether it could not be told when it was last tried.
     down: bool,
+    /// Whether it was claimed that it goes by another list.
+    strays: bool,
 }
 
 impl Mesh {
@@ -39,8 +53,11 @@ impl Mesh {
         let telling = Telling {
             knows: false,
             down: false,
+            strays: false,
         };
         Some(Mesh {
+            mark: mark_of_list(&nodes),
+            trust: Trust::Told,
             told: vec![telling; nodes.len()],
             nodes: nodes.into(),
             own,
@@ -56,6 +73,16 @@ impl Mesh {
     /// The place of a node in the list.
     pub(super) fn place_of(&self, node: SocketAddrV4) -> Option<usize> {
         self.nodes.iter().position(|other| *other == node)
+    }
+
+    /// By what it is told from other lists.
+    pub(super) fn mark(&self) -> u32 {
+        self.mark
+    }
+
+    /// The starter, whose list it is.
+    fn starter(&self) -> Option<SocketAddrV4> {
+        self.nodes.last().copied()
     }
 
     /// The places of all others.
@@ -134,7 +161,7 @@ impl Peer {
         }))
     }
 
-    /// A node has answered: it is there, and has said whether it waits for the list.
+    /// A node has answered: it is there, and has said whether it waits for the list, and by which it goes.
     pub(super) fn learn_whether_told(
         &mut self,
         errand: Errand,
@@ -142,21 +169,35 @@ impl Peer {
         out: &mut Outbox<LeaderNode>,
     ) {
         let redials = self.changes.has(Change::Redial);
-        let Some(telling) = self.mesh.as_mut().and_then(|mesh| mesh.told.get_mut(errand.to)) else {
+        let Some(mesh) = &mut self.mesh else { return };
+        let Some(telling) = mesh.told.get_mut(errand.to) else {
             return;
         };
+        let node = mesh.nodes[errand.to];
         telling.down = false;
         let waits = ack.is_some_and(|ack| ack.waits);
-        if waits && redials {
+        let list = ack.and_then(|ack| ack.list);
+        let strays = list.is_some_and(|list| list != mesh.mark);
+        if list == Some(mesh.mark) {
+            mesh.trust = Trust::Shared;
+        }
+        if ack.is_some() && std::mem::replace(&mut telling.strays, strays) != strays && strays {
+            out.claim(LeaderFact::AnotherList { node });
+        }
+        if (waits || strays) && redials {
             telling.knows = false;
         } else if !waits && !telling.knows {
             telling.knows = true;
-            if errand.what == What::Nodes
-                && let Some(node) = self.mesh.as_ref().map(|mesh| mesh.nodes[errand.to])
-            {
+            if errand.what == What::Nodes {
                 out.claim(LeaderFact::Told { node });
             }
         }
+    }
+
+    /// Whether who answers goes by another list, so that numbers in its terms are of other nodes.
+    pub(super) fn strays(&self, ack: &Ack) -> bool {
+        let own = self.mesh.as_ref().map(Mesh::mark);
+        ack.list.is_some() && ack.list != own
     }
 
     /// A node could not be told of the list. It is tried again.
@@ -171,20 +212,37 @@ impl Peer {
         }
     }
 
+    /// Whether a list is believed that somebody tells of. A starter goes by its own arguments. Who knows a list believes another of its starter
+    /// alone, under `Hardened`; or of any starter, if nobody has shown to go by the one that it knows, and nobody leads by it: anyone may
+    /// have told that.
+    fn is_believed(&self, from: SocketAddrV4, starter: Option<SocketAddrV4>) -> bool {
+        let is_starters = starter == Some(from);
+        self.role == Role::Peer
+            && match &self.mesh {
+                None => true,
+                Some(mesh) if self.is_hardened() && (mesh.trust == Trust::Shared || self.follows()) => {
+                    is_starters && mesh.starter() == Some(from)
+                }
+                Some(_) => is_starters,
+            }
+    }
+
     /// Somebody tells of all nodes.
     pub(super) fn on_nodes(&mut self, now: Time, message: Nodes, out: &mut Outbox<LeaderNode>) {
         let nodes: Vec<SocketAddrV4> = message.nodes.iter().map(|node| node.address).collect();
-        let starter = nodes.last().copied();
         let is_known = self.mesh.as_ref().is_some_and(|mesh| *mesh.nodes == *nodes);
-        // A starter goes by its own arguments. Another list than the known one is believed of its starter alone.
-        let is_believed =
-            self.role == Role::Peer && (self.mesh.is_none() || is_known || starter == Some(message.from));
-        if !is_believed {
+        let is_own = self.mesh.is_none() || nodes.last() == Some(&message.from);
+        if self.role == Role::Peer && is_own && !nodes.contains(&self.me) {
+            return self.count_unlisted(message.from, out);
+        }
+        let is_told = is_known && self.role == Role::Peer;
+        if !is_told && !self.is_believed(message.from, nodes.last().copied()) {
+            // Nor is its term: numbers in it are of other nodes.
             return;
         }
         if !is_known {
             let Some(mut mesh) = Mesh::of(nodes, self.me) else {
-                return self.count_unlisted(message.from, out);
+                return;
             };
             mesh.list = self.mesh.as_ref().map_or(0, |mesh| mesh.list + 1);
             self.mesh = Some(mesh);
@@ -203,6 +261,7 @@ impl Peer {
             self.begin_anew(now, out);
         }
     }
+
     /// A list does not have this node, which somebody has put on it under another address, or not at all. It is claimed at 1, 2, 4, 8, …
     fn count_unlisted(&mut self, from: SocketAddrV4, out: &mut Outbox<LeaderNode>) {
         self.unlisted += 1;

@@ -63,15 +63,29 @@
 //! `most_of_a_peer` connections open, and all together no more than `most_connections`, so that a node keeps no more than that many
 //! messages of the longest length: 64 MiB with the settings of the profiles, and no more than 8 MiB of one address. What a node keeps for
 //! others is bounded as well: [`MOST_SAID`] things that were said, [`MOST_OPEN`] requests of its own, one line for each node of the list.
-//! Of connections that it opens itself no more are under way to one node for one thing, which is the list, heartbeats, the choice of a
-//! leader, chats, or one request, than fit until the deadline of the first: eleven with the settings of `brisk`, and four with those of
-//! `classic`. A group is refused whose hosts may not have that many to each of the others: of 1 024 connections that is one of more
-//! than 94 nodes at the one pace, and 257 at the other.
+//! One address takes nobody's place, nor do those that leave room within `most_connections`. Beyond that nothing is promised: a connection
+//! on which nothing comes is closed at its deadline, and its place is free when its peer closes it too, or after its host's user timeout;
+//! so strangers at eight addresses keep everybody else out of the node, and at four, as a live host has 256 connections of one address and
+//! 1 024 in all, out of the host, whose ports are shut.
 //!
-//! Nothing is signed: against messages that were forged nothing is promised. What they cost is bounded all the same. A term is believed only
-//! if it is of a number of the list, and of its counter no more than 2³² above what was seen; a leader that hears of one leads anew with
-//! its next heartbeat, so that it dials everyone no more often than it does anyhow; and where the counters come to their end, nobody leads
-//! in a term that was there before.
+//! Of connections that it opens itself no more than twenty are under way to one node, whatever for: the list, heartbeats, the choice of a
+//! leader, chats or requests. They are under way until their host has done with them, which goes on dialling a node that does not answer
+//! until its `connect_timeout`, whether the node that wanted it has closed the connection or not. So while nothing is heard of a
+//! node five are opened at once, and one more every two deadlines, up to ten; once it is heard of it is dialled as it was before. A
+//! group is refused whose hosts may not have twenty to each of the others: of 1 024 connections that is one of more than 52 nodes. Under
+//! `Original` nothing bounds what is under way to a node that does not answer: of the others a host cannot reach ten at the pace of
+//! `brisk`, and it has no connection left for those that it can.
+//!
+//! Nothing is signed: against messages that were forged nothing is promised. What they cost is bounded all the same, and when they stop
+//! the cluster finds together again. A term is believed only if it is of a number of the list, and of its counter no more than 2³² above what
+//! was seen; a leader that hears of one leads anew with its next heartbeat, so that it dials everyone no more often than it does anyhow; and
+//! where the counters come to their end, nobody leads in a term that was there before. Of a session no more than 2¹⁶ is believed above the
+//! one that was known, and what was said in too low a one is said again with the next retry, never at once.
+//!
+//! Who knows a list believes another of its own starter alone, while it follows somebody or another node has shown to go by the same one. Each
+//! acknowledgement says by which list its sender goes: who goes by another is claimed once ([`AnotherList`](LeaderFact::AnotherList)), so
+//! that two who start the same peers learn of each other; its terms are not believed, since numbers in them are of other nodes; and it is sent the
+//! list in place of heartbeats, by which it finds back if its starter leads, or it has nobody to follow.
 //!
 //! # What is promised
 //!
@@ -156,6 +170,7 @@
 //! | [`Resend`](Change::Resend): what was said is said again until the receiver has had it | What was said to somebody who could not be reached is lost. | `chat_reaches_all` | `loss` |
 //! | [`Number`](Change::Number): what a receiver has had is not shown again | It is what saying it again would break; and a kernel may keep what was given up, and pass it on behind what was said later. | `chat_in_order` | `pause_peer` |
 //! | [`WriteDown`](Change::WriteDown): the list, the highest term and what was had are on the disk before anything is said that rests on them | Who comes back knows nobody, is shown again what it was shown, and takes the answers of old terms. | `chat_in_order` | `lights_out` |
+//! | [`BackOff`](Change::BackOff): to a node that does not answer a few connections are opened at once, and then one in a while | A host goes on dialling who does not answer for longer than a node waits: where many do not, it has no connection left for those that do. | `one_leader` | `many_cut_off` |
 //! | [`StartOver`](Change::StartOver): a node whose write failed is silent until one has completed that has all that it knows, and then finds its place anew, as if restarted | It goes by what it could not write down, and after a crash takes answers of a term below: `Original` writes nothing, so that no write of it fails. | `terms_grow` | – |
 //!
 //! What is shown by no file is no flaw of `Original`, but what another change would bring along.

@@ -202,7 +202,7 @@ impl Peer {
                 if is_of_list {
                     self.learn_whether_told(errand, ack, out);
                 }
-                if let Some(term) = ack.and_then(|ack| ack.term) {
+                if let Some(term) = ack.filter(|ack| !self.strays(ack)).and_then(|ack| ack.term) {
                     self.hear_of(now, term, out);
                 }
                 match (errand.what, answer) {
@@ -267,6 +267,7 @@ impl Peer {
         Ack {
             waits: self.mesh.is_none(),
             term: self.term_to_send(self.succession.seen),
+            list: self.mesh.as_ref().filter(|_| self.is_hardened()).map(Mesh::mark),
             ..Ack::default()
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use super::config::Config;
+use super::config::{Change, Config, MOST_AT_ONCE, MOST_OF_A_NODE, MOST_UNHEARD};
 use super::wire::{LONGEST_ANSWER, Message, Reader, Unreadable, WireError};
 use super::{LeaderFact, LeaderNode, Timer};
 use crate::node::{Closed, ConnId, StreamEvent};
@@ -24,9 +24,8 @@ pub(super) struct Post {
     of_a_peer: BTreeMap<Ipv4Addr, u32>,
     /// Those that this node opened, until its message was answered.
     outbound: BTreeMap<ConnId, Outbound>,
-    /// The same by what they are for, the oldest first, and how many there may be for one thing.
-    under_way: BTreeMap<(usize, Kind), VecDeque<ConnId>>,
-    most_at_once: usize,
+    /// The same, the oldest first, by what bounds them.
+    under_way: UnderWay,
     slots: Slots,
     unreadable: Unreadable,
 }
@@ -40,10 +39,61 @@ struct Inbound {
 
 #[derive(Clone)]
 struct Outbound {
+    to: SocketAddrV4,
     errand: Errand,
     bytes: Arc<[u8]>,
     reader: Reader,
-    slot: u32,
+    stage: Stage,
+}
+
+/// How far a connection of this node's is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It is being opened, until its deadline, whose timer has this number.
+    Dialled(u32),
+    /// The message was written, and is to be answered until then.
+    Written(u32),
+    /// Nobody answered the dial in time. What it was for is given up; to close it would end nothing, as its host goes on dialling.
+    LateDial,
+    /// Nobody answered the message in time, as one who is paused does when it goes on.
+    LateAnswer,
+}
+
+impl Stage {
+    /// The number of its timer, unless its deadline is over.
+    fn slot(self) -> Option<u32> {
+        match self {
+            Stage::Dialled(slot) | Stage::Written(slot) => Some(slot),
+            Stage::LateDial | Stage::LateAnswer => None,
+        }
+    }
+}
+
+/// The connections of a node that are under way.
+#[derive(Clone)]
+enum UnderWay {
+    /// Without [`Change::BackOff`]: by what they are for, with how many there may be for one thing. The oldest is closed for one more.
+    OfKinds(BTreeMap<(usize, Kind), VecDeque<ConnId>>, usize),
+    /// With it: by whom they go to. They are under way until their host has done with them.
+    OfNodes(BTreeMap<SocketAddrV4, Line>),
+}
+
+/// What is under way to one node.
+#[derive(Clone, Default)]
+struct Line {
+    conns: VecDeque<ConnId>,
+    /// The last of those that had been dialled when something was last heard of the node.
+    heard: Option<ConnId>,
+    /// When it was last dialled.
+    dialled: Time,
+}
+
+/// Whether there may be one more connection to a node.
+enum Room {
+    Free,
+    /// If this one is closed for it.
+    InPlaceOf(ConnId),
+    Full,
 }
 
 /// What a connection of this node's is for.
@@ -102,8 +152,10 @@ impl Post {
             inbound: BTreeMap::new(),
             of_a_peer: BTreeMap::new(),
             outbound: BTreeMap::new(),
-            under_way: BTreeMap::new(),
-            most_at_once: config.most_at_once() as usize,
+            under_way: match config.changes().has(Change::BackOff) {
+                true => UnderWay::OfNodes(BTreeMap::new()),
+                false => UnderWay::OfKinds(BTreeMap::new(), config.most_at_once() as usize),
+            },
             slots: Slots::default(),
             unreadable: Unreadable::default(),
         }
@@ -116,8 +168,8 @@ impl Post {
         bytes.into()
     }
 
-    /// Sends a message on a connection of its own. Where as many are under way for the same thing as the settings open until a deadline, the
-    /// oldest is given up for it, and returned.
+    /// Sends a message on a connection of its own, unless as many are under way as there may be: then what is given up for that is returned,
+    /// which is the oldest for the same thing, or what was to be sent.
     pub(super) fn send(
         &mut self,
         now: Time,
@@ -127,25 +179,64 @@ impl Post {
         out: &mut Outbox<LeaderNode>,
     ) -> Option<Letter> {
         let lane = (errand.to, errand.what.kind());
-        let under_way = self.under_way.get(&lane);
-        let oldest = under_way.filter(|conns| conns.len() >= self.most_at_once);
-        let oldest = oldest.and_then(|conns| conns.front().copied());
-        let given_up = oldest.and_then(|oldest| self.finish(oldest, out));
+        let room = match &self.under_way {
+            UnderWay::OfKinds(kinds, most) => room_of_a_kind(kinds.get(&lane), *most),
+            UnderWay::OfNodes(lines) => match lines.get(&to) {
+                Some(line) => self.room_to(line, now),
+                None => Room::Free,
+            },
+        };
+        let given_up = match room {
+            Room::Free => None,
+            Room::InPlaceOf(oldest) => self.finish(oldest, out),
+            Room::Full => return Some(Letter::Lost(errand)),
+        };
         let conn = out.dial(to);
-        self.under_way.entry(lane).or_default().push_back(conn);
+        match &mut self.under_way {
+            UnderWay::OfKinds(kinds, _) => kinds.entry(lane).or_default().push_back(conn),
+            UnderWay::OfNodes(lines) => {
+                let line = lines.entry(to).or_default();
+                line.conns.push_back(conn);
+                line.dialled = now;
+            }
+        }
         let slot = self.slots.take(conn);
         out.arm(Timer::Deadline(slot), now + self.deadline);
-        let reader = Reader::new(LONGEST_ANSWER);
-        self.outbound.insert(
-            conn,
-            Outbound {
-                errand,
-                bytes,
-                reader,
-                slot,
-            },
-        );
+        let outbound = Outbound {
+            to,
+            errand,
+            bytes,
+            reader: Reader::new(LONGEST_ANSWER),
+            stage: Stage::Dialled(slot),
+        };
+        self.outbound.insert(conn, outbound);
         given_up.map(Letter::Lost)
+    }
+
+    /// Whether there may be one more to a node to which some are under way: a few at once, and from then on, if nothing is heard of it, one
+    /// in a while, so that it is found when it is there again.
+    fn room_to(&self, line: &Line, now: Time) -> Room {
+        let unheard = line.conns.iter().filter(|conn| Some(**conn) > line.heard);
+        let (all, unheard) = (line.conns.len(), unheard.count());
+        let waits = now.since(line.dialled) < self.deadline * 2;
+        if unheard < MOST_AT_ONCE && all < MOST_OF_A_NODE {
+            return Room::Free;
+        }
+        if waits {
+            return Room::Full;
+        }
+        if all < MOST_UNHEARD {
+            return Room::Free;
+        }
+        // Those that were opened may never end: who was paused may have lost power since. Nor would a node hear of that.
+        let is_open = |conn: &&ConnId| {
+            let own = self.outbound.get(conn);
+            own.is_some_and(|own| own.stage == Stage::LateAnswer)
+        };
+        match line.conns.iter().find(is_open) {
+            Some(oldest) => Room::InPlaceOf(*oldest),
+            None => Room::Full,
+        }
     }
 
     /// Takes what happened on a connection.
@@ -162,13 +253,7 @@ impl Post {
                 None
             }
             StreamEvent::Opened => {
-                match self.outbound.get(&conn) {
-                    Some(own) => {
-                        let payload = out.payload(&own.bytes);
-                        out.write(conn, payload);
-                    }
-                    None => out.close(conn),
-                }
+                self.opened(conn, out);
                 None
             }
             StreamEvent::Bytes(bytes) if self.outbound.contains_key(&conn) => {
@@ -196,7 +281,11 @@ impl Post {
             self.reject(conn, WireError::TooSlow, out);
             return None;
         }
-        self.finish(conn, out).map(Letter::Lost)
+        let errand = match self.under_way {
+            UnderWay::OfKinds(..) => self.finish(conn, out),
+            UnderWay::OfNodes(_) => self.is_late(conn, out),
+        };
+        errand.map(Letter::Lost)
     }
 
     /// Closes every connection, whatever it is for.
@@ -252,14 +341,80 @@ impl Post {
         }
     }
 
+    /// A connection of this node's was opened: the message goes out, unless it was given up.
+    fn opened(&mut self, conn: ConnId, out: &mut Outbox<LeaderNode>) {
+        self.hear(conn);
+        let Some(own) = self.outbound.get_mut(&conn) else {
+            return out.close(conn);
+        };
+        match own.stage {
+            Stage::Dialled(slot) => {
+                let payload = out.payload(&own.bytes);
+                out.write(conn, payload);
+                own.stage = Stage::Written(slot);
+            }
+            Stage::Written(_) | Stage::LateDial | Stage::LateAnswer => {
+                self.finish(conn, out);
+            }
+        }
+    }
+
+    /// The deadline of a connection of this node's is over, and its host has not done with it. Comes back with what it was for.
+    fn is_late(&mut self, conn: ConnId, out: &mut Outbox<LeaderNode>) -> Option<Errand> {
+        let own = self.outbound.get_mut(&conn)?;
+        let (errand, slot) = (own.errand, own.stage.slot()?);
+        own.stage = match own.stage {
+            Stage::Dialled(_) | Stage::LateDial => Stage::LateDial,
+            Stage::Written(_) | Stage::LateAnswer => Stage::LateAnswer,
+        };
+        own.bytes = Arc::from([]);
+        self.give_back(slot, out);
+        Some(errand)
+    }
+
+    /// Something is heard of the node that a connection goes to, so that it may be dialled again at once.
+    fn hear(&mut self, conn: ConnId) {
+        if let UnderWay::OfNodes(lines) = &mut self.under_way
+            && let Some(own) = self.outbound.get(&conn)
+            && let Some(line) = lines.get_mut(&own.to)
+        {
+            line.heard = line.conns.back().copied();
+        }
+    }
+
+    /// A node answers: what was written to it before and is late will not be answered any more.
+    fn close_late(&mut self, to: SocketAddrV4, answered: ConnId, out: &mut Outbox<LeaderNode>) {
+        let UnderWay::OfNodes(lines) = &self.under_way else {
+            return;
+        };
+        let before = lines.get(&to).into_iter().flat_map(|line| &line.conns);
+        let is_late = |conn: &ConnId| {
+            let own = self.outbound.get(conn);
+            *conn < answered && own.is_some_and(|own| own.stage == Stage::LateAnswer)
+        };
+        let late: Vec<ConnId> = before.copied().filter(is_late).collect();
+        for conn in late {
+            self.finish(conn, out);
+        }
+    }
+
     fn read_answer(&mut self, conn: ConnId, bytes: &[u8], out: &mut Outbox<LeaderNode>) -> Option<Letter> {
-        let answer = match self.outbound.get_mut(&conn)?.reader.push(bytes) {
+        self.hear(conn);
+        let own = self.outbound.get_mut(&conn)?;
+        let to = own.to;
+        if own.stage.slot().is_none() {
+            // It has come too late to say anything but that somebody is there.
+            self.finish(conn, out);
+            return None;
+        }
+        let answer = match own.reader.push(bytes) {
             Ok(None) => return None,
             Ok(Some(answer)) if answer.is_answer() => Ok(answer),
             Ok(Some(_)) => Err(WireError::OutOfPlace),
             Err(kind) => Err(kind),
         };
         let errand = self.finish(conn, out)?;
+        self.close_late(to, conn, out);
         match answer {
             Ok(answer) => Some(Letter::Answered(errand, answer)),
             Err(kind) => {
@@ -277,7 +432,11 @@ impl Post {
             }
             return None;
         }
-        self.drop_outbound(conn, out).map(Letter::Lost)
+        match how {
+            Closed::TimedOut => {}
+            _ => self.hear(conn),
+        }
+        self.drop_outbound(conn, out)?.map(Letter::Lost)
     }
 
     /// Closes a connection on which no message came.
@@ -299,30 +458,56 @@ impl Post {
         Some(inbound)
     }
 
-    /// Closes a connection of this node's.
+    /// Closes a connection of this node's. Comes back with what it was for, unless that was given up before.
     fn finish(&mut self, conn: ConnId, out: &mut Outbox<LeaderNode>) -> Option<Errand> {
         let errand = self.drop_outbound(conn, out)?;
         out.close(conn);
-        Some(errand)
+        errand
     }
 
-    fn drop_outbound(&mut self, conn: ConnId, out: &mut Outbox<LeaderNode>) -> Option<Errand> {
-        let Outbound { errand, slot, .. } = self.outbound.remove(&conn)?;
-        self.give_back(slot, out);
-        let lane = (errand.to, errand.what.kind());
-        if let Some(conns) = self.under_way.get_mut(&lane) {
-            conns.retain(|other| *other != conn);
-            if conns.is_empty() {
-                self.under_way.remove(&lane);
+    /// Forgets a connection of this node's, if it is one.
+    fn drop_outbound(&mut self, conn: ConnId, out: &mut Outbox<LeaderNode>) -> Option<Option<Errand>> {
+        let Outbound {
+            to, errand, stage, ..
+        } = self.outbound.remove(&conn)?;
+        match &mut self.under_way {
+            UnderWay::OfKinds(kinds, _) => {
+                let lane = (errand.to, errand.what.kind());
+                if let Some(conns) = kinds.get_mut(&lane) {
+                    conns.retain(|other| *other != conn);
+                    if conns.is_empty() {
+                        kinds.remove(&lane);
+                    }
+                }
+            }
+            UnderWay::OfNodes(lines) => {
+                if let Some(line) = lines.get_mut(&to) {
+                    line.conns.retain(|other| *other != conn);
+                    if line.conns.is_empty() {
+                        lines.remove(&to);
+                    }
+                }
             }
         }
-        Some(errand)
+        let slot = stage.slot();
+        if let Some(slot) = slot {
+            self.give_back(slot, out);
+        }
+        Some(slot.map(|_| errand))
     }
 
     fn give_back(&mut self, slot: u32, out: &mut Outbox<LeaderNode>) {
         self.slots.give_back(slot);
         out.disarm(Timer::Deadline(slot));
     }
+}
+
+/// Whether there may be one more of a kind, of which some are under way.
+fn room_of_a_kind(conns: Option<&VecDeque<ConnId>>, most: usize) -> Room {
+    let oldest = conns
+        .filter(|conns| conns.len() >= most)
+        .and_then(|conns| conns.front());
+    oldest.map_or(Room::Free, |oldest| Room::InPlaceOf(*oldest))
 }
 
 impl What {
@@ -369,26 +554,85 @@ mod tests {
     use super::super::config::Rules;
     use super::*;
 
-    #[test]
-    fn no_more_is_under_way_for_one_thing_than_the_settings_open_until_a_deadline() {
-        let config = Config::profile("brisk", Rules::Hardened);
-        let (mut post, mut out) = (Post::new(&config), Outbox::new());
-        let node = |place: usize| SocketAddrV4::new(Ipv4Addr::from(0x0a00_0001 + place as u32), 7500);
+    fn node(place: usize) -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::from(0x0a00_0001 + place as u32), 7500)
+    }
+
+    /// Wants three things sent to each of two nodes, and comes back with how many of them were given up.
+    fn send_six(post: &mut Post, now: Time, out: &mut Outbox<LeaderNode>) -> usize {
         let mut given_up = 0;
-        for _ in 0..1_000 {
-            for what in [What::Heartbeat, What::Choose, What::Calc { request: 1 }] {
-                for to in [0, 1] {
-                    let errand = Errand { to, list: 0, what };
-                    let lost = post.send(Time::ZERO, node(to), errand, Arc::from([]), &mut out);
-                    given_up += usize::from(lost.is_some());
-                }
+        for what in [What::Heartbeat, What::Choose, What::Calc { request: 1 }] {
+            for to in [0, 1] {
+                let errand = Errand { to, list: 0, what };
+                let lost = post.send(now, node(to), errand, Arc::from([]), out);
+                given_up += usize::from(lost.is_some());
             }
         }
+        given_up
+    }
+
+    #[test]
+    fn without_back_off_no_more_is_under_way_for_one_thing_than_is_opened_until_a_deadline() {
+        let config = Config {
+            without: vec![Change::BackOff],
+            ..Config::profile("brisk", Rules::Hardened)
+        };
+        let (mut post, mut out) = (Post::new(&config), Outbox::new());
+        let given_up: usize = (0..1_000)
+            .map(|_| send_six(&mut post, Time::ZERO, &mut out))
+            .sum();
         // A second has room for ten tenths of one, and the next begins when the first is over.
         let most = 11 * 3 * 2;
         assert_eq!((post.outbound.len(), given_up), (most, 6_000 - most));
         assert_eq!(post.slots.conns.len(), most);
         post.close_all(&mut out);
-        assert!(post.outbound.is_empty() && post.under_way.is_empty());
+        assert!(post.outbound.is_empty());
+    }
+
+    #[test]
+    fn to_a_node_that_never_answers_no_more_is_under_way_than_there_may_be_however_long_its_host_goes_on() {
+        let config = Config::profile("brisk", Rules::Hardened);
+        let (mut post, mut out) = (Post::new(&config), Outbox::new());
+        let mut now = Time::ZERO;
+        for nth in 0..1_000 {
+            send_six(&mut post, now, &mut out);
+            // The first three and then two more at once, and one every two seconds from then on.
+            let expected = match nth {
+                0 => 3,
+                _ => (MOST_AT_ONCE + (nth - 1) / 20).min(MOST_UNHEARD),
+            };
+            assert_eq!(post.outbound.len(), 2 * expected, "at {now}");
+            now += Span::from_millis(100);
+            let slots = 0..post.slots.conns.len() as u32;
+            if nth % 10 == 9 {
+                for slot in slots {
+                    post.on_deadline(slot, &mut out);
+                }
+            }
+        }
+        assert!(post.outbound.values().all(|own| own.stage == Stage::LateDial));
+        assert!(post.slots.conns.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn who_is_heard_of_is_dialled_again_at_once_up_to_what_there_may_be_to_a_node() {
+        let config = Config::profile("brisk", Rules::Hardened);
+        let (mut post, mut out) = (Post::new(&config), Outbox::new());
+        for _ in 0..100 {
+            send_six(&mut post, Time::ZERO, &mut out);
+            // They are opened, and never answered.
+            let dialled = post
+                .outbound
+                .iter()
+                .filter(|(_, own)| matches!(own.stage, Stage::Dialled(_)));
+            let dialled: Vec<ConnId> = dialled.map(|(conn, _)| *conn).collect();
+            for conn in dialled {
+                post.opened(conn, &mut out);
+            }
+        }
+        assert_eq!(post.outbound.len(), 2 * MOST_OF_A_NODE);
+        post.close_all(&mut out);
+        assert!(post.outbound.is_empty());
+        assert!(matches!(&post.under_way, UnderWay::OfNodes(lines) if lines.is_empty()));
     }
 }

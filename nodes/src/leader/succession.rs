@@ -68,6 +68,11 @@ impl Peer {
         }
     }
 
+    /// Whether it hears of somebody who leads.
+    pub(super) fn follows(&self) -> bool {
+        matches!(self.succession.stance, Stance::Following { .. })
+    }
+
     /// The term in which it leads, or the highest that it has seen.
     pub(super) fn own_term(&self) -> Term {
         match self.succession.stance {

@@ -178,6 +178,9 @@ pub struct Ack {
     /// The highest term that it has seen; `Hardened` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
+    /// By which list it goes, as [`mark_of_list`] has it; `Hardened` only, and none where it waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<u32>,
     /// To a chat: the number of the last thing said in this life that it has had; `Hardened` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub had: Option<u64>,
@@ -311,6 +314,14 @@ impl Message {
             }
         }
     }
+}
+
+/// By what lists are told apart: the CRC-32C of the addresses, in the order of their numbers.
+pub fn mark_of_list(nodes: &[SocketAddrV4]) -> u32 {
+    nodes.iter().fold(0, |mark, node| {
+        let mark = crc32c::crc32c_append(mark, &node.ip().octets());
+        crc32c::crc32c_append(mark, &node.port().to_be_bytes())
+    })
 }
 
 /// Whether a word can be a name.

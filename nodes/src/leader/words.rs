@@ -32,6 +32,9 @@ pub(super) fn told(fact: &LeaderFact) -> Option<String> {
             "what was on the disk is not what was written there; this node goes on without".to_owned()
         }
         LeaderFact::RefusedToStart { why } => format!("this node does nothing: {why}"),
+        LeaderFact::AnotherList { node } => {
+            format!("{node} goes by another list of nodes than this one")
+        }
         LeaderFact::NotListed { from, .. } => {
             format!("{from} has sent a list on which this node is not, as it knows itself")
         }

@@ -91,4 +91,28 @@ fn however_many_peers_there_are_no_more_connections_are_kept_than_the_settings_s
     world.run(0);
     let open = conns.iter().filter(|conn| world.is_open(2, **conn)).count();
     assert!((250..=300).contains(&open), "{open}");
+    // They have all the places, and nobody else is served until the deadline has come; then everybody is.
+    assert!(!is_served(&mut world));
+    world.run(1_000);
+    let open = conns.iter().filter(|conn| world.is_open(2, **conn)).count();
+    assert_eq!(open, 0);
+    assert!(is_served(&mut world));
+    world.assert_held();
+}
+
+#[test]
+fn peers_that_leave_room_within_what_the_settings_say_take_it_from_nobody() {
+    let mut world = brisk("Hardened", 2, 1, |config| config.most_connections = 300);
+    world.run(1_000);
+    // Two addresses have as many as one may have, and bring nothing, again and again.
+    for _ in 0..5 {
+        let from = |i: u32| Ipv4Addr::from(u32::from(STRANGER) + i % 2);
+        let conns: Vec<_> = (0..1_000).map(|i| world.intrude(2, from(i))).collect();
+        world.run(0);
+        let open = conns.iter().filter(|conn| world.is_open(2, **conn)).count();
+        assert_eq!(open, 2 * 128);
+        assert!(is_served(&mut world));
+        world.run(1_100);
+    }
+    world.assert_held();
 }

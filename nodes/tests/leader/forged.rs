@@ -4,7 +4,9 @@
 use std::net::SocketAddrV4;
 
 use crate::world::{Fault, LeaderWorld, brisk};
-use squall_nodes::leader::wire::{Choose, Heartbeat, LARGEST, Listed, Message, Nodes, Term, WireError};
+use squall_nodes::leader::wire::{
+    Chat, Choose, Heartbeat, LARGEST, Listed, Message, Nodes, Said, Term, WireError,
+};
 use squall_nodes::leader::{Answer, Command, LeaderFact, Standing};
 
 /// Somebody misses the leader, and has seen this term.
@@ -185,30 +187,135 @@ fn lists_without_the_node_are_claimed_now_and_then_and_change_nothing() {
     world.assert_held();
 }
 
-#[test]
-fn another_list_that_is_forged_is_gone_when_its_starter_is_back() {
-    let mut world = brisk("Hardened", 3, 1, |_| ());
-    world.run(2_000);
-    let starter = world.address(3);
-    // Shorter, and in the starter's name: whoever believes it is on its own.
+/// Lists in the starter's name, that one of two and that one of three nodes is to go by; whoever believes one is on its own.
+fn forge_lists(world: &mut LeaderWorld, starter: SocketAddrV4) {
     let nodes = [world.address(0), starter];
+    let longer = [world.address(1), world.address(0), starter];
     for nth in 0..200 {
-        let longer = [world.address(1), world.address(0), starter];
         let nodes = if nth % 2 == 0 { &nodes[..] } else { &longer[..] };
         let term = Term {
             counter: 2,
-            number: 4,
+            number: nodes.len() as u32,
         };
         world.forge_in(nth, 0, &list(starter, nodes, term));
     }
+}
+
+fn is_told_of(world: &LeaderWorld, by: usize) -> usize {
+    let stray = |fact: &LeaderFact| matches!(fact, LeaderFact::AnotherList { .. });
+    let own = world.facts.iter().filter(|(_, host, _)| host.index() == by);
+    own.filter(|(_, _, fact)| stray(fact)).count()
+}
+
+#[test]
+fn another_list_that_is_forged_is_gone_when_its_starter_is_back() {
+    let mut world = brisk("Hardened", 3, 1, |_| ());
+    world.run(2_000).fault(Fault::Kill(3)).run(8_000);
+    let starter = world.address(3);
+    forge_lists(&mut world, starter);
     let before = world.dials[0];
     world.run(1_000);
     assert!(world.dials[0] - before < 50, "{}", world.dials[0] - before);
     assert_eq!(standing(&mut world, 0).2, 3);
-    // Its own list is the starter's again when the starter tells it: a node that has lost its disk waits for that.
-    world.fault(Fault::Kill(0)).fault(Fault::RestartWiped(0));
+    // Nobody but the starter is believed by who goes by a list of its, and the leader tells that it has seen another.
+    world.run(10_000);
+    assert_eq!(standing(&mut world, 0).2, 3);
+    assert!(
+        (1..=2).contains(&is_told_of(&world, 2)),
+        "{}",
+        is_told_of(&world, 2)
+    );
+    world.fault(Fault::Restart(3));
     assert_is_back(&mut world, 3);
     assert_eq!(standing(&mut world, 0).2, 4);
+}
+
+#[test]
+fn another_list_that_is_forged_is_gone_when_its_starter_leads() {
+    let mut world = brisk("Hardened", 3, 1, |_| ());
+    world.run(2_000);
+    let starter = world.address(3);
+    forge_lists(&mut world, starter);
+    let leads = leading(&world, 3).len();
+    world.run(1_000);
+    assert_eq!(standing(&mut world, 0).2, 4);
+    // For a node of another list it opens no terms.
+    assert!(leading(&world, 3).len() - leads <= 1);
+    assert_is_back(&mut world, 3);
+}
+
+#[test]
+fn a_list_of_another_starter_is_not_believed_by_who_follows_a_leader_and_gone_when_it_stops_otherwise() {
+    let mut world = brisk("Hardened", 3, 1, |_| ());
+    world.run(2_000);
+    let stranger = SocketAddrV4::new([192, 0, 2, 1].into(), 7500);
+    let nodes = [world.address(0), stranger];
+    let term = Term {
+        counter: 2,
+        number: 2,
+    };
+    for nth in 0..100 {
+        world.forge_in(10 * nth, 0, &list(stranger, &nodes, term));
+    }
+    world.run(1_000);
+    assert_eq!(standing(&mut world, 0).2, 4);
+    assert_is_back(&mut world, 3);
+    world.assert_held();
+    // Who has lost its disk believes the first that comes.
+    world.fault(Fault::Kill(0)).fault(Fault::RestartWiped(0));
+    for nth in 0..1_000 {
+        world.forge_in(10 * nth, 0, &list(stranger, &nodes, term));
+    }
+    world.run(9_000);
+    assert_eq!(standing(&mut world, 0).2, 2);
+    assert_is_back(&mut world, 3);
+    assert_eq!(standing(&mut world, 0).2, 4);
+}
+
+/// Somebody says something in the name of a node.
+fn chat(from: SocketAddrV4, life: u64, session: u64) -> Message {
+    Message::Chat(Chat {
+        from,
+        name: "p2".to_owned(),
+        life,
+        session: Some(session),
+        said: vec![Said {
+            number: 1,
+            text: "it is me".to_owned(),
+        }],
+    })
+}
+
+#[test]
+fn sessions_that_are_forged_cost_a_dial_a_retry_and_chat_works_again_when_they_stop() {
+    for times in [1, 500] {
+        let mut world = brisk("Hardened", 3, 1, |_| ());
+        world.run(2_000);
+        let (p1, p2) = (world.address(0), world.address(1));
+        for nth in 0..times {
+            world.forge_in(10 * nth, 0, &chat(p2, nth, LARGEST));
+            world.forge_in(10 * nth, 1, &chat(p1, nth, LARGEST));
+        }
+        for host in [0, 1] {
+            world.ask_in(200, host, Command::Chat(format!("hello from {host}")));
+        }
+        let before = [world.dials[0], world.dials[1]];
+        world.run(5_000);
+        for (host, before) in before.into_iter().enumerate() {
+            // Five times a second to the one that does not hear it, and a few to the others.
+            let dialled = world.dials[host] - before;
+            assert!(dialled <= 5 * 5 + 5, "host {host} has dialled {dialled} times");
+        }
+        world.run(5_000);
+        for (host, other) in [(0, 1), (1, 0)] {
+            let words = format!("hello from {other}");
+            let shown = world.facts.iter().filter(|(_, by, fact)| {
+                by.index() == host && matches!(fact, LeaderFact::Chat { text, .. } if *text == words)
+            });
+            assert_eq!(shown.count(), 1, "to {host}, after {times}");
+        }
+        assert_is_back(&mut world, 3);
+    }
 }
 
 #[test]

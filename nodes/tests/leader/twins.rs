@@ -59,6 +59,10 @@ const SCENES: &[Scene] = &[
         missed: &[(Change::StartOver, "terms_grow")],
         play: disk_fails_when_a_term_is_seen,
     },
+    Scene {
+        missed: &[(Change::BackOff, "one_leader")],
+        play: most_are_cut_off,
+    },
 ];
 
 #[test]
@@ -144,6 +148,15 @@ fn partition_and_rejoin(change: Option<Change>, seed: u64) -> LeaderWorld {
     let mut world = brisk("Hardened", 3, seed, without(change));
     world.run(1_000).fault(Fault::Partition(vec![0, 0, 1, 1]));
     world.fault_in(8_000, Fault::HealAll);
+    world
+}
+
+/// Hosts have room for a few connections to each of the others, of which most are cut off from those that stay with the leader.
+fn most_are_cut_off(change: Option<Change>, seed: u64) -> LeaderWorld {
+    let mut world = brisk("Hardened", 10, seed, without(change));
+    world.places = 100;
+    let sides = (0..11).map(|host| u32::from(host >= 8)).collect();
+    world.run(1_000).fault(Fault::Partition(sides));
     world
 }
 

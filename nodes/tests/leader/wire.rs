@@ -84,10 +84,13 @@ fn messages() -> impl Strategy<Value = Message> {
             term,
         })
     });
-    let ack = (any::<bool>(), terms(), session.clone(), session).prop_map(|(waits, term, had, above)| {
+    let marks = proptest::option::of(any::<u32>());
+    let ack = (any::<bool>(), terms(), marks, session.clone(), session);
+    let ack = ack.prop_map(|(waits, term, list, had, above)| {
         Message::Ack(Ack {
             waits,
             term,
+            list,
             had,
             above,
         })

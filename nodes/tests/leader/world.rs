@@ -40,6 +40,10 @@ pub(crate) struct LeaderWorld {
     pub(crate) write: Span,
     /// How many connections each host has opened.
     pub(crate) dials: Vec<u64>,
+    /// How many connections that nobody has answered a host has at most; what it dials beyond is refused.
+    pub(crate) places: u64,
+    /// How many it has.
+    dialling: Vec<u64>,
     /// What those say to everyone who dials them in whose place somebody else answers, by host.
     impostors: BTreeMap<HostId, Vec<u8>>,
     hosts: Vec<Host>,
@@ -211,6 +215,8 @@ impl LeaderWorld {
             loss: 0,
             write: Span::ZERO,
             dials: vec![0; placed_count],
+            places: u64::MAX,
+            dialling: vec![0; placed_count],
             impostors: BTreeMap::new(),
             hosts: hosts.collect(),
             ends: BTreeMap::new(),
@@ -613,8 +619,10 @@ impl LeaderWorld {
                     since,
                 } => {
                     if self.world.can_reach(from, to) && self.world.can_reach(to, from) {
+                        self.dialling[from.index()] -= 1;
                         self.dialled(from, conn, to, incarnation);
                     } else if self.now.since(since) > Span::from_secs(3) {
+                        self.dialling[from.index()] -= 1;
                         let timed_out = Happening::Closed(Closed::TimedOut);
                         self.push(self.now, Event::Stream(from, incarnation, conn, timed_out));
                     } else {
@@ -749,7 +757,18 @@ impl Transport<LeaderNode> for LeaderWorld {
             match effect {
                 Effect::Dial { conn, to } => {
                     self.dials[id.index()] += 1;
-                    let to = self.world.host_at(*to.ip()).expect("nodes dial nodes");
+                    let Some(to) = self.world.host_at(*to.ip()) else {
+                        // There is nobody, as a list may say that was forged.
+                        let refused = Happening::Closed(Closed::Refused);
+                        self.push(now, Event::Stream(id, incarnation, conn, refused));
+                        continue;
+                    };
+                    if self.dialling[id.index()] >= self.places {
+                        let refused = Happening::Closed(Closed::Refused);
+                        self.push(now, Event::Stream(id, incarnation, conn, refused));
+                        continue;
+                    }
+                    self.dialling[id.index()] += 1;
                     let at = now + self.delay();
                     let dialled = Event::Dialled {
                         from: id,

@@ -17,7 +17,9 @@
 //!
 //! 1. `D + S + T` until everyone without a leader misses it: a heartbeat of a leader that is gone, dialled right before that and written when
 //!    the connection was open, may still calm them. The starter, and who has the highest number by its disk, leads at once. What comes
-//!    late from a leader that was replaced is of a term that is followed no more.
+//!    late from a leader that was replaced is of a term that is followed no more. Meanwhile who was silent is heard of again, if it is there:
+//!    it is dialled anew every `2D`, and where a host goes on dialling for longer than `10D`, so that there may be no room for that, by the
+//!    host, half of that later at most. From then on it is dialled as anyone is.
 //! 2. `D + L` until one of them leads: those of higher numbers are asked, and have the deadline to answer; then the term is written down.
 //! 3. `2A` until everyone knows the list: a heartbeat tells the leader that they wait, and the next brings the list.
 //! 4. `T + D + L` until the highest of them, which may have been told only now, has missed a leader of a higher number and leads.
@@ -28,8 +30,10 @@
 //! **`calls_answered`** then takes `k·R + D`: a request is made again every `R`. **`chat_reaches_all`** takes the same: what was said is
 //! sent again every `R` to who has not had it, once they know the list.
 
+use super::super::config::{MOST_AT_ONCE, MOST_UNHEARD};
 use super::super::{Config, LeaderNode};
 use crate::protocol::{Setup, Tolerance};
+use crate::stream::StreamLaw;
 use crate::time::Span;
 
 /// What the formulas are made of: the longest of each setting over all hosts.
@@ -40,6 +44,8 @@ pub(super) struct Terms {
     retry: Span,
     latency: Span,
     late: Span,
+    /// After how long a host gives up to dial.
+    dialled: Span,
     tries: u64,
 }
 
@@ -65,13 +71,14 @@ impl Terms {
                 .tolerated
                 .stream_delay(setup.streams.min_rto)
                 .min(setup.streams.user_timeout),
+            dialled: setup.streams.connect_timeout,
             tries: tries(setup.tolerated, 3 + list.max(1) as u64),
         }
     }
 
     /// Until there is one leader, whom all follow.
     pub(super) fn one_leader(&self) -> Span {
-        let missed = self.deadline + self.late + self.timeout;
+        let missed = (self.deadline + self.late + self.timeout).max(self.heard_again());
         let asked = self.deadline + self.latency;
         let told = self.everyone() * 2;
         let taken = self.timeout + self.deadline + self.latency;
@@ -87,6 +94,17 @@ impl Terms {
     /// Until what was said has been shown to everyone.
     pub(super) fn chat_reaches_all(&self) -> Span {
         self.calls_answered()
+    }
+
+    /// Until somebody who was silent is dialled.
+    fn heard_again(&self) -> Span {
+        let anew = self.deadline * 2;
+        let until_full = anew * (MOST_UNHEARD - MOST_AT_ONCE) as u64;
+        match self.dialled <= until_full {
+            true => anew,
+            // A host waits twice as long after each try, up to a bound.
+            false => anew + (self.dialled / 2).min(StreamLaw::LONGEST_TIMEOUT),
+        }
     }
 
     /// Until everyone has had something of the leader.
@@ -157,5 +175,19 @@ mod tests {
         assert!(terms(100, 0.05).tries > terms(5, 0.05).tries);
         let lossless = terms(100, 0.0);
         assert_eq!((lossless.tries, lossless.late), (1, Span::from_millis(100)));
+    }
+
+    #[test]
+    fn where_hosts_dial_for_longer_who_was_silent_is_found_later() {
+        let usual = terms(5, 0.0);
+        assert_eq!(usual.heard_again(), Span::from_secs(2));
+        let patient = Terms {
+            dialled: Span::from_secs(60),
+            ..terms(5, 0.0)
+        };
+        assert_eq!(patient.heard_again(), Span::from_secs(32));
+        let missed = Span::from_millis(1_000 + 100 + 1_500);
+        let longer = patient.heard_again() - missed;
+        assert_eq!(patient.one_leader(), usual.one_leader() + longer);
     }
 }

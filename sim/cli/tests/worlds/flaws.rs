@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicBool;
 
 use squall_nodes::Protocol;
+use squall_nodes::counter::Counter;
 use squall_nodes::hac::Hac;
 use squall_nodes::leader::Leader;
 use squall_nodes::refinery::Refinery;
@@ -61,6 +62,25 @@ fn flaws<P: Protocol>() -> Vec<ScenarioFile> {
         .collect();
     assert!(!files.is_empty(), "no file shows a flaw");
     files
+}
+
+mod counter {
+    use super::Counter;
+
+    #[test]
+    fn every_file_that_expects_a_violation_says_that_it_shows_a_flaw() {
+        super::every_file_that_expects_a_violation_says_that_it_shows_a_flaw::<Counter>();
+    }
+
+    #[test]
+    fn without_its_timeline_a_flaw_does_not_show() {
+        super::without_its_timeline_a_flaw_does_not_show::<Counter>();
+    }
+
+    #[test]
+    fn each_fault_is_needed_or_is_marked_as_scenery() {
+        super::each_fault_is_needed_or_is_marked_as_scenery::<Counter>();
+    }
 }
 
 mod hac {

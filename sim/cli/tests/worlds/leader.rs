@@ -72,10 +72,51 @@ fn a_file_whose_hosts_may_not_have_the_connections_that_it_takes_is_refused() {
         let prepared = registered::<Leader>().prepare(&file, "Hardened");
         prepared.err().map(|complaints| format!("{complaints:?}"))
     };
-    let refused = complaints("").expect("eleven connections to each of 199 others do not fit into 1 024");
+    let refused = complaints("").expect("twenty connections to each of 199 others do not fit into 1 024");
     assert!(
-        refused.contains("11 connections to each of 199 others"),
+        refused.contains("20 connections to each of 199 others"),
         "{refused}"
     );
-    assert_eq!(complaints(", streams: (connections: 3000)"), None);
+    assert_eq!(complaints(", streams: (connections: 3980)"), None);
+}
+
+#[test]
+fn of_the_largest_group_that_fits_a_host_that_reaches_nobody_has_room_for_all_that_its_node_dials() {
+    let run = |connections: u32, connect_timeout: &str, without: &str| {
+        let text = format!(
+            r#"Scenario(
+    protocol: "leader",
+    config: (without: [{without}]),
+    hosts: [(name: "p1..p12", role: Peer), (name: "s", role: Starter)],
+    network: (latency: Constant("2ms"), streams: (connections: {connections}, connect_timeout: "{connect_timeout}")),
+    tolerated: (loss: 0.0, latency: "10ms"),
+    timeline: [
+        At("3s", Partition([["s"]])),
+        At("12s", Pause("p12")), At("12s", Pause("p11")), At("12s", Pause("p10")), At("12s", Pause("p9")),
+        At("20s", PowerCut("p10")), At("20s", PowerCut("p9")),
+        At("35s", Resume("p12")), At("35s", Resume("p11")),
+    ],
+    workload: [
+        Every(interval: "40ms", from: "1s", until: "40s", of: "*", command: Calc("1+2")),
+        Every(interval: "200ms", from: "1s", until: "40s", of: "*", command: Chat("hello")),
+    ],
+    limit: "65s",
+    invariants: [one_leader()],
+)"#
+        );
+        let file = ScenarioFile::parse("largest.ron", text).expect("the file is a scenario");
+        let prepared = registered::<Leader>().prepare(&file, "Hardened");
+        prepared
+            .map(|prepared| prepared.worker().run(0))
+            .map_err(|complaints| format!("{complaints:?}"))
+    };
+    // Twelve others, and to each of them twenty connections.
+    assert!(run(239, "10s", "").is_err());
+    for connect_timeout in ["3s", "10s", "60s"] {
+        let outcome = run(240, connect_timeout, "").expect("it fits");
+        assert_eq!(outcome.traffic.streams.refused, 0, "dials for {connect_timeout}");
+        assert_eq!(outcome.verdict, Verdict::Held, "{:?}", outcome.violation);
+    }
+    let outcome = run(240, "10s", "BackOff").expect("it fits");
+    assert!(outcome.traffic.streams.refused > 1_000);
 }

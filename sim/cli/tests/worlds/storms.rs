@@ -3,10 +3,12 @@
 //! A storm that breaks one is shrunk and left as a scenario file that can be read, run and committed; the failure says
 //! where. That the hunt does find, shrink and leave what there is to be found is shown on the original rules.
 //!
-//! There are two families of storms, [`plain`] ones and [`full`] ones, over each of the protocols: [`hac`], [`leader`], [`refinery`].
+//! There are two families of storms, [`plain`] ones and [`full`] ones, over each of the protocols: [`hac`], [`leader`], [`refinery`]; and plain ones whose disks
+//! keep what was written over [`counter`].
 //! `SQUALL_STORMS` says how many storms of each are tried,
 //! `SQUALL_STORMS_SET`, from 0 to 255, which.
 
+mod counter;
 mod full;
 mod hac;
 mod leader;
@@ -159,16 +161,27 @@ impl<P: Protocol, S: Strategy<Value: Weather>> Family<P, S> {
     /// Fails with the smallest storm that breaks a promise of the hardened rules.
     fn assert_hardened_stands(&self, leave_at: &Path, look: impl Fn(&Outcome)) {
         let storms_to_try = number("SQUALL_STORMS").unwrap_or(self.usually);
-        if let Some(file) = self.hunt("Hardened", storms_to_try, leave_at, look) {
+        let rules = hardened::<P>();
+        if let Some(file) = self.hunt(rules, storms_to_try, leave_at, look) {
             let text = std::fs::read_to_string(&file).expect("the file was just written");
-            let outcome = run::<P>(&text, "Hardened");
+            let outcome = run::<P>(&text, rules);
             panic!(
-                "a storm breaks {:?}:\n{text}\nsquall run {} --rules Hardened",
+                "a storm breaks {:?}:\n{text}\nsquall run {} --rules {rules}",
                 outcome.violation,
                 file.display()
             );
         }
     }
+}
+
+/// The rules with the fewest flaws, which a protocol names last.
+fn hardened<P: Protocol>() -> &'static str {
+    P::RULES.last().expect("a protocol has rules")
+}
+
+/// Those with the most, which it names first.
+fn original<P: Protocol>() -> &'static str {
+    P::RULES.first().expect("a protocol has rules")
 }
 
 /// Fails with the smallest storm of all faults that breaks a promise of the hardened rules, or if a fault never touches anything or a
@@ -201,12 +214,13 @@ fn assert_all_is_stood<P: Protocol, S: Strategy<Value: Weather>>(family: &Family
 
 /// Fails unless a storm that breaks the original rules is found, shrunk and left as a file that shows it.
 fn assert_is_found<P: Protocol, S: Strategy<Value: Weather>>(family: &Family<P, S>, leave_at: &Path) {
+    let rules = original::<P>();
     let file = family
-        .hunt("Original", 200, leave_at, |_| ())
+        .hunt(rules, 200, leave_at, |_| ())
         .expect("the original rules have flaws to be found");
     let text = std::fs::read_to_string(file).expect("the file was just written");
     assert_eq!(
-        run::<P>(&text, "Original").verdict,
+        run::<P>(&text, rules).verdict,
         Verdict::Violated,
         "the file shows what was found:\n{text}"
     );

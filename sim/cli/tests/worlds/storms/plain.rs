@@ -81,6 +81,18 @@ pub(crate) fn storms(clusters: &'static [Cluster]) -> impl Strategy<Value = Stor
     )
 }
 
+impl Storm {
+    /// The same, in which no disk loses what was written.
+    pub(crate) fn with_disks_that_keep(mut self) -> Self {
+        for gust in &mut self.gusts {
+            if let What::Wipe = gust.what {
+                gust.what = What::Restart;
+            }
+        }
+        self
+    }
+}
+
 /// What is true of the hosts while a storm is put into words, so that it does only what can be done.
 struct Sky {
     hosts: Vec<State>,
