@@ -40,7 +40,10 @@ impl Bug {
 
     /// Tells of a live run of which a host panicked.
     pub(crate) fn of_a_host(scenario: &str, panicked: &StageError, session: &mut Session<'_>) -> Self {
-        Bug::told("panicked", format!("{scenario}: {panicked}"), session)
+        let said = format!(
+            "{scenario}: {panicked}\nplayed by `live` with --record, what it was told is recorded up to that, and `replay` tells it the same again"
+        );
+        Bug::told("panicked", said, session)
     }
 
     /// Tells of two runs of one seed that are not one, with the first event that shows it.

@@ -248,7 +248,14 @@ impl Compared<'_> {
                 .note(|junit| junit.bug(prepared.scenario(), rules, "panicked", what));
             return Ok(());
         };
-        let live = self.live(rules, &mut made, session)?;
+        let live = match self.live(prepared.scenario(), rules, &mut made, session)? {
+            Ok(live) => live,
+            Err(bug) => {
+                self.junit
+                    .note(|junit| junit.bug(prepared.scenario(), rules, bug.what, &bug.said));
+                return Ok(());
+            }
+        };
         let faults = if simulated.faults.is_empty() {
             &live.faults
         } else {
@@ -370,13 +377,14 @@ impl Compared<'_> {
         Ok(Some(gathered))
     }
 
-    /// The live runs, one after the other.
+    /// The live runs, one after the other; or the bug, when a host panicked.
     fn live(
         &self,
+        scenario: &str,
         rules: &'static str,
         made: &mut Made,
         session: &mut Session<'_>,
-    ) -> anyhow::Result<Gathered> {
+    ) -> anyhow::Result<Result<Gathered, Bug>> {
         let first = self
             .args
             .live_seed
@@ -393,6 +401,7 @@ impl Compared<'_> {
         let mut gathered = Gathered::default();
         let mut failed_in_a_row = 0;
         let mut others = Others::default();
+        let mut panicked = None;
         for nth in 0..self.args.live_runs {
             if session.is_stopped() {
                 break;
@@ -426,9 +435,8 @@ impl Compared<'_> {
                     session.end();
                     return Err(why).context("a live run was refused");
                 }
-                Err(panicked @ StageError::Panicked { .. }) => {
-                    session.came_to(Exit::Bug);
-                    made.failed.push((seed, panicked.to_string()));
+                Err(why @ StageError::Panicked { .. }) => {
+                    panicked = Some(why);
                     break;
                 }
                 Err(why) => {
@@ -448,7 +456,11 @@ impl Compared<'_> {
         for line in kept.into_inner() {
             session.tell(&line);
         }
-        Ok(gathered)
+        Ok(match panicked {
+            // It is told, and nothing more is run.
+            Some(why) => Err(Bug::of_a_host(scenario, &why, session)),
+            None => Ok(gathered),
+        })
     }
 }
 

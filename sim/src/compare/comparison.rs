@@ -344,7 +344,10 @@ impl Compared {
                 live: reached(&samples.live),
             },
             distance,
-            distance_between: distance.map(|distance| distance.interval(&samples.live, &samples.simulated)),
+            // Of a run or two nothing is known of how far their law strays.
+            distance_between: distance
+                .filter(|_| samples.live.runs() as u64 >= FEWEST_LIVE)
+                .map(|distance| distance.interval(&samples.live, &samples.simulated)),
             later: Later::of(&samples.live, &samples.simulated),
             above: beyond(above),
             below: beyond(below),

@@ -202,6 +202,8 @@ impl<'p, 's, P: Protocol> Play<'p, 's, P> {
         match due {
             Due::Planned(timeline::Due::Boot(host)) => {
                 let now = clock::now();
+                let label = format!("the start of {}", self.crew.host(host).name);
+                self.look_at_lateness(&label, now, at);
                 let number = (self.plan.timeline.len() as u32) + host.0;
                 let cause = itself("start");
                 let change = self.changes.begin(number, cause.clone(), now);

@@ -225,6 +225,17 @@ pub(super) fn is_heard<N: Node>(asks: &VecDeque<Ask<N>>) -> bool {
 /// Keeps a request until it is its turn. Calls whose callers are gone make room; where there are too many still, one from outside is
 /// refused. So whoever asks how the node is, or has a policy for it, is heard however many calls wait.
 pub(super) fn keep<N: Node>(asks: &mut VecDeque<Ask<N>>, ask: Ask<N>) {
+    let is_of_attendant = matches!(
+        &ask,
+        Ask::Call {
+            answers: Answers::Lines,
+            ..
+        }
+    );
+    // However few they are, they may take all the room that there is for those of outside.
+    if !is_of_attendant {
+        asks.retain(|ask| !ask.is_of_nobody());
+    }
     let Ask::Call {
         answers: Answers::Replies(replies),
         ..
@@ -233,9 +244,6 @@ pub(super) fn keep<N: Node>(asks: &mut VecDeque<Ask<N>>, ask: Ask<N>) {
         asks.push_back(ask);
         return;
     };
-    if asks.len() >= MOST_KEPT {
-        asks.retain(|ask| !ask.is_of_nobody());
-    }
     if asks.len() < MOST_KEPT {
         asks.push_back(ask);
     } else {
@@ -284,5 +292,11 @@ mod tests {
         keep(&mut asks, call(Answers::Replies(replies)));
         assert!(kept.try_recv().is_err());
         assert_eq!(asks.len(), MOST_KEPT);
+        // All go, and whoever asks next takes away what they have left.
+        callers.clear();
+        drop(kept);
+        let (status, _asked) = tokio::sync::oneshot::channel();
+        keep(&mut asks, Ask::Status(status));
+        assert_eq!(asks.len(), 3);
     }
 }

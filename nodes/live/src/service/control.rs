@@ -25,7 +25,7 @@ const MOST_CALLS: usize = 64;
 /// How many replies may wait to be read by a client.
 const MOST_REPLIES: usize = 64;
 /// How many bytes the calls of all clients may be long together that the node has not been told of, as they were written. Whoever calls
-/// beyond that waits, with what it asks afterwards.
+/// beyond that is refused.
 const CALLS_WAITING: usize = 16 << 20;
 /// What each of them counts at least, in bytes.
 const LEAST_OF_CALL: usize = 16 << 10;
@@ -168,9 +168,9 @@ impl<N: Node> Client<N> {
             oldest.abort();
         }
         let takes = len.max(LEAST_OF_CALL) as u32;
-        // Nobody closes it.
-        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(takes).await else {
-            return Kept::No;
+        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(takes) else {
+            let why = "too much that was asked of the node waits for it already".to_owned();
+            return self.reply(Reply::Refused { why }).await;
         };
         let mut answers = self.node.call(call, command, Some(room)).await;
         let replies = self.replies.clone();
@@ -290,31 +290,32 @@ mod tests {
     async fn calls_that_wait_for_the_node_have_so_much_room_and_no_more() {
         let (handle, mut node) = door::<EchoNode>();
         let room = Arc::new(Semaphore::new(CALLS_WAITING));
-        let (mut client, theirs) = UnixStream::pair().unwrap();
+        let (client, theirs) = UnixStream::pair().unwrap();
         let asker = Asker::new(handle.clone(), None, None);
         tokio::spawn(converse(theirs, handle, asker, Arc::clone(&room)));
-        let of_clients = tokio::spawn(async move {
-            for _ in 0..20 {
-                client.write_all(&call(LONGEST_LINE)).await.unwrap();
-            }
-            client
-        });
+        let (replies, mut asks) = client.into_split();
+        let mut replies = BufReader::new(replies);
+        let mut refused = async || {
+            let mut line = String::new();
+            replies.read_line(&mut line).await.unwrap();
+            assert!(
+                line.contains("\"refused\"") && line.contains("waits for it already"),
+                "{line}"
+            );
+        };
         let mut waiting = Vec::new();
-        while waiting.len() < 16 {
+        for _ in 0..16 {
+            asks.write_all(&call(LONGEST_LINE)).await.unwrap();
             waiting.push(node.asked.recv().await.unwrap());
         }
         assert_eq!(room.available_permits(), 0);
-        let beyond = tokio::time::timeout(Duration::from_millis(50), node.asked.recv());
-        assert!(beyond.await.is_err(), "there is no room for another");
-        // Each that the node is told of makes room for one.
-        for _ in 0..4 {
-            drop(waiting.pop());
-            waiting.push(node.asked.recv().await.unwrap());
+        for len in [LONGEST_LINE, 100] {
+            asks.write_all(&call(len)).await.unwrap();
+            refused().await;
         }
+        // What the node is told of makes room again; short ones count for more than they are long.
         drop(waiting);
-        let mut client = of_clients.await.unwrap();
-        // Short ones count for more than they are long.
-        client.write_all(&call(100)).await.unwrap();
+        asks.write_all(&call(100)).await.unwrap();
         let short = node.asked.recv().await.unwrap();
         assert_eq!(room.available_permits(), CALLS_WAITING - LEAST_OF_CALL);
         drop(short);

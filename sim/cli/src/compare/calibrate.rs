@@ -12,6 +12,7 @@ use squall_stage::measure::{self, Effort};
 use squall_stage::{Links, MOST_ROUNDS, Progress, StageError};
 
 use super::Compared;
+use crate::bug::Bug;
 use crate::live::staying;
 use crate::session::Session;
 
@@ -24,6 +25,8 @@ pub(super) enum Calibrated {
     Yes,
     /// It was stopped, which is told.
     Stopped,
+    /// A host panicked, which is told.
+    Panicked,
 }
 
 impl Compared<'_> {
@@ -65,6 +68,10 @@ impl Compared<'_> {
             Err(StageError::Stopped) => {
                 session.tell("stopped: this machine was being measured, and nothing was run");
                 Ok(Calibrated::Stopped)
+            }
+            Err(why @ StageError::Panicked { .. }) => {
+                let _ = Bug::of_a_host(self.file.name(), &why, session);
+                Ok(Calibrated::Panicked)
             }
             Err(why) => Err(why).context("this machine could not be measured"),
         }

@@ -36,6 +36,8 @@ struct Twin {
     later: Span,
     /// Which runs cannot be played.
     fails: fn(u64) -> bool,
+    /// In which runs a host panics.
+    panics: fn(u64) -> bool,
     cannot: Vec<String>,
     /// Why there are no namespaces.
     no_namespaces: Vec<String>,
@@ -49,6 +51,15 @@ enum Boot {
     Ready,
     /// One of them does not boot, and something of it stays.
     Refused,
+    /// One of them panics.
+    Panics,
+}
+
+fn panicked() -> StageError {
+    StageError::Panicked {
+        host: "c1".to_owned(),
+        said: "it is nothing to be survived".to_owned(),
+    }
 }
 
 impl Default for Twin {
@@ -57,6 +68,7 @@ impl Default for Twin {
             runner: registered::<Hac>(),
             later: Span::ZERO,
             fails: |_| false,
+            panics: |_| false,
             cannot: Vec::new(),
             no_namespaces: vec!["there are no namespaces here".to_owned()],
             boot: Boot::Ready,
@@ -89,6 +101,9 @@ impl Staged for Twin {
                 host: "c1".to_owned(),
                 said: "no room".to_owned(),
             });
+        }
+        if (self.panics)(seed) {
+            return Err(panicked());
         }
         let prepared = self.runner.prepare(file, rules).map_err(StageError::Complaints)?;
         let (mut outcome, trace) = prepared.worker().trace(seed);
@@ -125,6 +140,9 @@ impl Staged for Twin {
                 host: "c1".to_owned(),
                 said: "no room".to_owned(),
             });
+        }
+        if self.boot == Boot::Panics {
+            return Err(panicked());
         }
         Ok(Boots {
             first: vec![Span::from_micros(700); 3],
@@ -343,6 +361,46 @@ fn a_file_that_is_not_in_order_is_complained_of() {
     assert_eq!((done.exit, done.said.as_str()), (Exit::Unusable, ""));
     assert!(
         done.told.contains("error: ") && done.told.contains("nothing was run"),
+        "{}",
+        done.told
+    );
+}
+
+#[test]
+fn a_host_that_panics_is_a_bug_however_much_was_alike_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("junit.xml");
+    let words = ["--seeds", "150", "--quiet", "--junit", junit.to_str().unwrap()];
+    let twin = Twin {
+        panics: |seed| seed == 170,
+        ..Twin::default()
+    };
+    let done = done(twin, SCENARIO, &words);
+    assert!(done.result.is_ok(), "{:?}", done.result);
+    assert_eq!((done.exit, done.said.as_str()), (Exit::Bug, ""));
+    assert!(
+        done.told.contains("it is nothing to be survived"),
+        "{}",
+        done.told
+    );
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert!(
+        xml.contains("it is nothing to be survived") && xml.contains("errors=\"1\""),
+        "{xml}"
+    );
+}
+
+#[test]
+fn a_host_that_panics_while_the_machine_is_measured_is_a_bug_too() {
+    let twin = Twin {
+        boot: Boot::Panics,
+        ..Twin::default()
+    };
+    let done = done(twin, SCENARIO, &["--seeds", "150", "--calibrate"]);
+    assert!(done.result.is_ok(), "{:?}", done.result);
+    assert_eq!((done.exit, done.said.as_str()), (Exit::Bug, ""));
+    assert!(
+        done.told.contains("it is nothing to be survived"),
         "{}",
         done.told
     );
