@@ -155,31 +155,30 @@ impl Tree {
         }
     }
 
-    /// As a field of this name: what is its own, which is a part of this, a line each, and the rest as comments.
+    /// As a field of this name: what is its own, which is a part of this, a line each, and the rest as comments; where nothing is its own, all
+    /// of it is a comment.
     pub(crate) fn write_over(&self, own: Option<&Tree>, page: &mut Page, name: &str) {
-        let Tree::Fields { .. } = self else {
-            if let Some(own) = own {
-                own.write(page, name);
+        match (self, own) {
+            (Tree::Fields { .. }, Some(part @ Tree::Fields { fields: own, .. })) => {
+                page.open(&format!("{name}: ("));
+                for (name, value) in own {
+                    page.field(name, value.inline());
+                }
+                for setting in self.beyond(Some(part)) {
+                    page.comment(&format!("{setting},"));
+                }
+                page.close("),");
             }
-            return;
-        };
-        let rest = match own {
-            Some(own) => self.beyond(Some(own)),
-            None => self.beyond(Some(&Tree::Fields {
-                name: String::new(),
-                fields: Vec::new(),
-            })),
-        };
-        page.open(&format!("{name}: ("));
-        if let Some(Tree::Fields { fields, .. }) = own {
-            for (name, value) in fields {
-                page.field(name, value.inline());
+            (Tree::Fields { fields, .. }, None) if !fields.is_empty() => {
+                page.comment(&format!("{name}: ("));
+                for (name, value) in fields {
+                    page.comment(&format!("    {name}: {},", value.inline()));
+                }
+                page.comment("),");
             }
+            (_, Some(own)) => own.write(page, name),
+            (_, None) => {}
         }
-        for setting in rest {
-            page.comment(&format!("{setting},"));
-        }
-        page.close("),");
     }
 
     /// As a field of this name, with its own fields a line each. Settings that are nothing are left out.
