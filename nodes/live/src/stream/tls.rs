@@ -36,16 +36,16 @@ pub(super) struct Strangers(Arc<Mutex<Trouble>>);
 
 impl Strangers {
     /// One of them has shown what it is.
-    pub(super) fn tell(&self, socket: &TcpStream, why: &str) {
+    pub(super) fn tell(&self, peer: Ipv4Addr, socket: &TcpStream, why: &str) {
         let came = self
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .came(monotonic());
-        // Who is gone already has no address any more.
+        // Of who is gone already the port is not known any more.
         let peer = socket
             .peer_addr()
-            .map_or("a peer".to_owned(), |peer| peer.to_string());
+            .map_or_else(|_| peer.to_string(), |peer| peer.to_string());
         match came {
             Some(Tell::First) => tracing::warn!(peer, "a connection with {peer} is closed: {why}"),
             Some(Tell::Still(times)) => {
@@ -150,7 +150,7 @@ pub(super) fn in_words(why: &rustls::Error) -> String {
         Why::InvalidCertificate(Wrong::NotValidForName | Wrong::NotValidForNameContext { .. }) => {
             "its certificate is not for its address".to_owned()
         }
-        Why::AlertReceived(AlertDescription::UnknownCA) => {
+        Why::AlertReceived(AlertDescription::UnknownCA | AlertDescription::DecryptError) => {
             "none of the authorities that it goes by has signed this node's certificate".to_owned()
         }
         Why::AlertReceived(alert) => format!("it does not take what this node shows ({alert:?})"),

@@ -156,7 +156,7 @@ impl Session {
             Ok(read) => match self.tls.process_new_packets() {
                 Ok(_) => Came::Bytes(read),
                 Err(why) => {
-                    self.strangers.tell(socket, &tls::in_words(&why));
+                    self.strangers.tell(self.peer, socket, &tls::in_words(&why));
                     // It says why, if the peer still listens.
                     let _ = self.flush(socket);
                     Came::Broken(Closed::Reset)
@@ -217,11 +217,11 @@ impl Session {
         match shown.map(|certificate| tls::is_for(certificate, self.peer)) {
             Some(Ok(())) => true,
             Some(Err(why)) => {
-                self.strangers.tell(socket, &tls::in_words(&why));
+                self.strangers.tell(self.peer, socket, &tls::in_words(&why));
                 false
             }
             None => {
-                self.strangers.tell(socket, "it shows no certificate");
+                self.strangers.tell(self.peer, socket, "it shows no certificate");
                 false
             }
         }
