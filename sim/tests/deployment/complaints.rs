@@ -81,6 +81,11 @@ fn who_the_node_is_has_to_make_sense() {
     one(
         &node("\"s\"", "Server", "⟦\"localhost\"⟧"),
         "not an IPv4 address",
+        "`localhost` is `\"127.0.0.1\"`",
+    );
+    one(
+        &node("\"s\"", "Server", "⟦\"example.org\"⟧"),
+        "not an IPv4 address",
         "four numbers",
     );
     one(
@@ -138,7 +143,7 @@ fn what_a_node_has_around_it_is_looked_at() {
         "`\"127.0.0.1:9100\"`",
     );
     one(
-        &with("http: ⟦\"localhost:9100\"⟧"),
+        &with("http: ⟦\"example.org:9100\"⟧"),
         "not an address and a port",
         "127.0.0.1:9100",
     );
