@@ -82,6 +82,14 @@ pub(crate) enum Ask<N: Node> {
 }
 
 impl<N: Node> Ask<N> {
+    /// How many bytes of room it takes.
+    pub(crate) fn room(&self) -> usize {
+        match self {
+            Ask::Call { room: Some(room), .. } => room.num_permits(),
+            Ask::Go { .. } | Ask::Call { .. } | Ask::Policy { .. } | Ask::Status(_) => 0,
+        }
+    }
+
     /// Whether it is a call whose caller is gone.
     pub(crate) fn is_of_nobody(&self) -> bool {
         match self {

@@ -17,6 +17,8 @@ use crate::status::{Armed, Calls, Claimed, Status, Writes};
 const MOST_CALLS: usize = 1024;
 /// How many requests are kept that the node cannot be told of yet. Of more, those of outside are refused.
 const MOST_KEPT: usize = 1024;
+/// How many bytes of room calls of outside may take that are kept until it is looked whether their callers are still there.
+const MUCH_ROOM: usize = 8 << 20;
 /// How many are kept besides of whoever attends the node, whose requests are done in the order in which they were written.
 const MOST_OF_ATTENDANT: usize = 1 << 16;
 /// Where the numbers begin that calls get from the host, so that they are nobody else's. Programs that keep numbers as floating-point
@@ -225,15 +227,9 @@ pub(super) fn is_heard<N: Node>(asks: &VecDeque<Ask<N>>) -> bool {
 /// Keeps a request until it is its turn. Calls whose callers are gone make room; where there are too many still, one from outside is
 /// refused. So whoever asks how the node is, or has a policy for it, is heard however many calls wait.
 pub(super) fn keep<N: Node>(asks: &mut VecDeque<Ask<N>>, ask: Ask<N>) {
-    let is_of_attendant = matches!(
-        &ask,
-        Ask::Call {
-            answers: Answers::Lines,
-            ..
-        }
-    );
     // However few they are, they may take all the room that there is for those of outside.
-    if !is_of_attendant {
+    let taken: usize = asks.iter().map(Ask::room).sum();
+    if asks.len() >= MOST_KEPT || taken >= MUCH_ROOM {
         asks.retain(|ask| !ask.is_of_nobody());
     }
     let Ask::Call {
@@ -254,7 +250,10 @@ pub(super) fn keep<N: Node>(asks: &mut VecDeque<Ask<N>>, ask: Ask<N>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use squall_nodes::echo::EchoNode;
+    use tokio::sync::Semaphore;
 
     use super::*;
 
@@ -292,11 +291,30 @@ mod tests {
         keep(&mut asks, call(Answers::Replies(replies)));
         assert!(kept.try_recv().is_err());
         assert_eq!(asks.len(), MOST_KEPT);
-        // All go, and whoever asks next takes away what they have left.
+    }
+
+    #[test]
+    fn calls_of_nobody_that_take_much_room_are_taken_away_by_whoever_asks_next() {
+        let all = Arc::new(Semaphore::new(2 * MUCH_ROOM));
+        let call_with = |room: usize, callers: &mut Vec<_>| {
+            let (replies, caller) = mpsc::channel(1);
+            callers.push(caller);
+            Ask::Call {
+                call: 7,
+                command: (),
+                answers: Answers::Replies(replies),
+                room: Arc::clone(&all).try_acquire_many_owned(room as u32).ok(),
+            }
+        };
+        let status = || Ask::<EchoNode>::Status(tokio::sync::oneshot::channel().0);
+        let (mut asks, mut callers) = (VecDeque::new(), Vec::new());
+        keep(&mut asks, call_with(MUCH_ROOM - 1, &mut callers));
         callers.clear();
-        drop(kept);
-        let (status, _asked) = tokio::sync::oneshot::channel();
-        keep(&mut asks, Ask::Status(status));
-        assert_eq!(asks.len(), 3);
+        // Who has gone may have wanted it done all the same, and it is in nobody's way.
+        keep(&mut asks, status());
+        assert_eq!(asks.len(), 2);
+        keep(&mut asks, call_with(1, &mut callers));
+        keep(&mut asks, status());
+        assert_eq!((asks.len(), all.available_permits()), (3, 2 * MUCH_ROOM - 1));
     }
 }
