@@ -37,6 +37,8 @@ pub(super) struct Conn {
     pub(super) close_waits: bool,
     /// Whether it is among those that get a turn.
     pub(super) has_turn: bool,
+    /// Whether its handshake has failed, which is to be counted.
+    has_shaken_in_vain: bool,
     /// When it has taken too long over what it is at; [`Time::MAX`] when it may take as long as it likes.
     pub(super) deadline: Time,
     /// When its turn comes by itself.
@@ -150,6 +152,7 @@ impl Conn {
             held: None,
             close_waits: false,
             has_turn: false,
+            has_shaken_in_vain: false,
             deadline: Time::MAX,
             alarm: Time::MAX,
         }
@@ -300,11 +303,19 @@ impl Conn {
                     Then::Close => Phase::Closing { said: Said::NotYet },
                 };
             }
-            Shaken::Failed => match self.opened_by {
-                OpenedBy::Us => self.is_over(Closed::Refused),
-                OpenedBy::Them { .. } => self.phase = Phase::Gone,
-            },
+            Shaken::Failed => {
+                self.has_shaken_in_vain = true;
+                match self.opened_by {
+                    OpenedBy::Us => self.is_over(Closed::Refused),
+                    OpenedBy::Them { .. } => self.phase = Phase::Gone,
+                }
+            }
         }
+    }
+
+    /// Whether its handshake has failed since this was last asked, as may be in the turn in which its dial was answered.
+    pub(super) fn take_shaken_in_vain(&mut self) -> bool {
+        std::mem::take(&mut self.has_shaken_in_vain)
     }
 
     /// Takes what is to be written: to the kernel as far as it fits in, and the rest waits. Whether there is room for it to wait.

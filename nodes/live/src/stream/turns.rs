@@ -177,6 +177,8 @@ impl Streams {
         let went_out = conn.backlog() < backlog;
         let began_to_close = !matches!(phase, Phase::Closing { .. });
         let (after, deadline) = (conn.phase, conn.deadline);
+        let is_untrusted = conn.take_shaken_in_vain()
+            || (matches!(phase, Phase::Shaking { .. }) && matches!(after, Phase::Over(_) | Phase::Gone));
         let deadline = match after {
             Phase::Closing { .. } if went_out || began_to_close => now + self.settings.user_timeout,
             // As far as the node knows, it is being opened.
@@ -185,7 +187,7 @@ impl Streams {
             _ => deadline,
         };
         self.set_deadline(id, deadline);
-        self.count(phase, after, what);
+        self.count(is_untrusted, what);
         if after == Phase::Gone {
             self.forget(id);
         } else {
@@ -194,7 +196,7 @@ impl Streams {
         what
     }
 
-    fn count(&mut self, before: Phase, after: Phase, what: Option<What>) {
+    fn count(&mut self, is_untrusted: bool, what: Option<What>) {
         let counts = &mut self.counts;
         match what {
             None | Some(What::Blocked | What::Writable) => {}
@@ -208,9 +210,7 @@ impl Streams {
                 Closed::Orderly => counts.closed += 1,
             },
         }
-        if matches!(before, Phase::Shaking { .. }) && matches!(after, Phase::Over(_) | Phase::Gone) {
-            counts.untrusted += 1;
-        }
+        counts.untrusted += u64::from(is_untrusted);
     }
 
     /// Accepts a connection on a port, if the node may have one more from there.
