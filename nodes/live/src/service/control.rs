@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::pages::Asker;
+use super::turned_away::What;
 use crate::door::Handle;
 use crate::request::{Reply, Request};
 
@@ -52,6 +53,7 @@ pub(super) async fn serve<N: Node>(listener: UnixListener, handle: Handle<N>, as
                 });
             }
             Err(_) => {
+                asker.turned_away.count(What::Client);
                 // It is told in passing: a new connection has room for a line.
                 let why = format!(
                     "{MOST_CLIENTS} clients are connected, and it has no place for another; try again when one of them has gone"
@@ -169,13 +171,18 @@ impl<N: Node> Client<N> {
         }
         let takes = len.max(LEAST_OF_CALL) as u32;
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(takes) else {
+            self.asker.turned_away.count(What::Call);
             let why = "too much that was asked of the node waits for it already".to_owned();
             return self.reply(Reply::Refused { why }).await;
         };
         let mut answers = self.node.call(call, command, Some(room)).await;
         let replies = self.replies.clone();
+        let turned_away = self.asker.turned_away.clone();
         self.calls.push_back(tokio::spawn(async move {
             while let Some(answer) = answers.next().await {
+                if let Reply::Refused { .. } = answer {
+                    turned_away.count(What::Call);
+                }
                 let Some(line) = line_of(&answer) else { continue };
                 if replies.send(line).await.is_err() {
                     return;
@@ -186,6 +193,7 @@ impl<N: Node> Client<N> {
     }
 
     async fn refuse(&mut self, why: String) -> Kept {
+        self.asker.turned_away.count(What::Request);
         self.reply(Reply::Refused { why }).await;
         Kept::No
     }
@@ -254,6 +262,7 @@ fn line_of<T: Serialize>(reply: &T) -> Option<Vec<u8>> {
 mod tests {
     use squall_nodes::echo::EchoNode;
 
+    use super::super::turned_away::TurnedAway;
     use super::*;
     use crate::door::door;
 
@@ -292,6 +301,7 @@ mod tests {
         let room = Arc::new(Semaphore::new(CALLS_WAITING));
         let (client, theirs) = UnixStream::pair().unwrap();
         let asker = Asker::new(handle.clone(), None, None);
+        let turned_away = asker.turned_away.clone();
         tokio::spawn(converse(theirs, handle, asker, Arc::clone(&room)));
         let (replies, mut asks) = client.into_split();
         let mut replies = BufReader::new(replies);
@@ -309,10 +319,19 @@ mod tests {
             waiting.push(node.asked.recv().await.unwrap());
         }
         assert_eq!(room.available_permits(), 0);
+        let calls = |counts: &TurnedAway| {
+            counts
+                .counts()
+                .iter()
+                .find(|(what, _)| *what == What::Call)
+                .map(|(_, times)| *times)
+        };
+        assert_eq!(calls(&turned_away), Some(0));
         for len in [LONGEST_LINE, 100] {
             asks.write_all(&call(len)).await.unwrap();
             refused().await;
         }
+        assert_eq!(calls(&turned_away), Some(2));
         // What the node is told of makes room again; short ones count for more than they are long.
         drop(waiting);
         asks.write_all(&call(100)).await.unwrap();

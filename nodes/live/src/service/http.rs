@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
 use super::pages::{self, Asker};
+use super::turned_away::{TurnedAway, What};
 
 /// How many may be connected at a time. Others wait in the kernel's queue.
 const MOST: usize = 128;
@@ -28,6 +29,10 @@ const REST: Duration = Duration::from_millis(100);
 /// Serves pages until the runtime ends.
 pub(super) async fn serve<N: Node>(guests: Guests, asker: Asker<N>) {
     // It never ends by itself: what goes wrong with a guest is the guest's.
+    let guests = Guests {
+        turned_away: asker.turned_away.clone(),
+        ..guests
+    };
     let _ = axum::serve(guests, pages::router(asker)).await;
 }
 
@@ -35,6 +40,7 @@ pub(super) async fn serve<N: Node>(guests: Guests, asker: Asker<N>) {
 pub(super) struct Guests {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    turned_away: TurnedAway,
 }
 
 impl Guests {
@@ -43,6 +49,7 @@ impl Guests {
         Ok(Guests {
             listener: TcpListener::from_std(listener)?,
             places: Arc::new(Semaphore::new(MOST)),
+            turned_away: TurnedAway::default(),
         })
     }
 }
@@ -62,6 +69,7 @@ impl Listener for Guests {
                         came,
                         leaves: Box::pin(tokio::time::sleep_until(came + SILENT)),
                         has_asked: false,
+                        turned_away: self.turned_away.clone(),
                         _place: place,
                     };
                     return (guest, from);
@@ -83,6 +91,7 @@ pub(super) struct Guest {
     /// Whether it was answered something: it has asked for it then.
     has_asked: bool,
     leaves: Pin<Box<Sleep>>,
+    turned_away: TurnedAway,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -128,5 +137,14 @@ impl AsyncWrite for Guest {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // It has been shown out, or has gone before.
+        if !self.has_asked && self.leaves.is_elapsed() {
+            self.turned_away.count(What::Guest);
+        }
     }
 }

@@ -11,17 +11,18 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use squall_nodes::{Fact, Node, Span};
 
+use super::pages::Around;
 use crate::line::StreamCounts;
 use crate::status::{Recording, Status};
 
 type Labels = Vec<(&'static str, String)>;
 
-/// The figures of a status, and of the log.
+/// The figures of a status, and of what is around the node.
 ///
 /// # Errors
 ///
 /// None, as long as there is memory.
-pub(super) fn text<N: Node>(status: &Status, lost: u64) -> Result<String, fmt::Error> {
+pub(super) fn text<N: Node>(status: &Status, around: &Around) -> Result<String, fmt::Error> {
     let mut book = Book(Registry::with_prefix("squall"));
     book.about(status);
     book.datagrams(status);
@@ -47,7 +48,14 @@ pub(super) fn text<N: Node>(status: &Status, lost: u64) -> Result<String, fmt::E
     book.counter(
         "log_lines_lost",
         "Lines of the log that nobody got, since its reader did not read or was gone",
-        lost,
+        around.lost,
+    );
+    let turned_away = around.turned_away.iter();
+    book.counters(
+        "turned_away",
+        "Who was turned away: clients of the control socket for whom there was no place, requests that were none, calls for which there was \
+         no room, guests of the pages who asked for nothing in time",
+        turned_away.map(|(what, times)| ("what", what.name().to_owned(), *times)),
     );
     book.counter(
         "stalls",

@@ -4,7 +4,7 @@
 //! - `signals`: the first stops the node in order, the second at once.
 //! - `http`: who may connect, and for how long; `pages`: which pages there are; `page`: the status for people; `metrics`: for
 //!   Prometheus.
-//! - `control`: requests over a unix socket; `socket`: the socket's file.
+//! - `control`: requests over a unix socket; `socket`: the socket's file; `turned_away`: how often somebody was.
 //! - `watch`: what is worth a line in the log and is no fact.
 
 mod control;
@@ -14,6 +14,7 @@ mod page;
 mod pages;
 mod signals;
 pub(crate) mod socket;
+mod turned_away;
 mod watch;
 
 use std::io;

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use serde_json::Value;
 use squall_nodes::DiskAtBoot;
 
-use super::pages::Told;
+use super::pages::{Around, Told};
 use crate::line::Counts;
 use crate::status::{Recording, Status};
 
@@ -39,7 +39,7 @@ pub(super) fn html(told: &Told) -> String {
     }
     page.facts(status);
     page.timers(status);
-    page.counts(status, told.lost);
+    page.counts(status, &told.around);
     page.raw("<p><a href=\"/status.json\">the same as JSON</a> · <a href=\"/metrics\">metrics</a> · <a href=\"/\">all pages</a></p></body></html>\n");
     page.0
 }
@@ -194,7 +194,7 @@ impl Page {
         self.table(status.timers.iter().map(armed).collect::<Vec<_>>());
     }
 
-    fn counts(&mut self, status: &Status, unread: u64) {
+    fn counts(&mut self, status: &Status, around: &Around) {
         let Counts {
             sent,
             duplicated,
@@ -210,6 +210,10 @@ impl Page {
             touched: _,
             streams,
         } = &status.counts;
+        let turned_away = around.turned_away.iter();
+        let turned_away: Vec<String> = turned_away
+            .map(|(what, times)| format!("{times} × a {}", what.name()))
+            .collect();
         self.heading("Counts");
         self.table(vec![
             row("inputs", status.inputs),
@@ -260,9 +264,14 @@ impl Page {
             ),
             row(
                 "stalls",
-                format!("{}, of {} at most", status.stalls.count, status.stalls.longest),
+                format!(
+                    "{}, of {} at most",
+                    status.stalls.count,
+                    short(status.stalls.longest)
+                ),
             ),
-            row("lines of the log that nobody got", unread),
+            row("lines of the log that nobody got", around.lost),
+            row("turned away", turned_away.join(", ")),
         ]);
     }
 }

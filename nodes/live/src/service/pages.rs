@@ -10,6 +10,7 @@ use axum::routing::get;
 use serde_json::Value;
 use squall_nodes::Node;
 
+use super::turned_away::{TurnedAway, What};
 use super::{metrics, page};
 use crate::backlog::Backlog;
 use crate::door::Handle;
@@ -28,6 +29,8 @@ pub(super) struct Asker<N: Node> {
     node: Handle<N>,
     status: Option<N::Command>,
     log: Option<Backlog>,
+    /// Those who serve count here.
+    pub(super) turned_away: TurnedAway,
 }
 
 /// How a node is, as it says itself.
@@ -38,8 +41,16 @@ pub(super) struct Told {
     pub(super) answer: Option<Value>,
     /// The same, in the words of its protocol.
     pub(super) says: Option<String>,
+    /// What its thread around it knows.
+    pub(super) around: Around,
+}
+
+/// What is known around a node.
+pub(super) struct Around {
     /// How many lines of its log nobody got.
     pub(super) lost: u64,
+    /// How often somebody from outside was turned away.
+    pub(super) turned_away: [(What, u64); What::ALL.len()],
 }
 
 impl<N: Node> Clone for Asker<N> {
@@ -48,6 +59,7 @@ impl<N: Node> Clone for Asker<N> {
             node: self.node.clone(),
             status: self.status.clone(),
             log: self.log.clone(),
+            turned_away: self.turned_away.clone(),
         }
     }
 }
@@ -58,12 +70,15 @@ impl<N: Node> Asker<N> {
             node: handle,
             status,
             log,
+            turned_away: TurnedAway::default(),
         }
     }
 
-    /// How many lines of its log nobody got.
-    fn lost(&self) -> u64 {
-        self.log.as_ref().map_or(0, Backlog::lost)
+    fn around(&self) -> Around {
+        Around {
+            lost: self.log.as_ref().map_or(0, Backlog::lost),
+            turned_away: self.turned_away.counts(),
+        }
     }
 
     /// How the node is; `None` when it does not say in time.
@@ -89,7 +104,7 @@ impl<N: Node> Asker<N> {
             status,
             answer,
             says,
-            lost: self.lost(),
+            around: self.around(),
         })
     }
 }
@@ -99,7 +114,10 @@ impl Told {
     pub(super) fn to_json(&self) -> Value {
         let mut json = self.status.to_json();
         if let Value::Object(fields) = &mut json {
-            fields.insert("log_lines_lost".to_owned(), self.lost.into());
+            let Around { lost, turned_away } = &self.around;
+            fields.insert("log_lines_lost".to_owned(), (*lost).into());
+            let turned_away = turned_away.iter().map(|(what, times)| (what.name(), *times));
+            fields.insert("turned_away".to_owned(), turned_away.collect());
             if let Some(answer) = &self.answer {
                 fields.insert("answer".to_owned(), answer.clone());
             }
@@ -162,7 +180,7 @@ async fn figures<N: Node>(asker: State<Asker<N>>) -> Response {
     match asker
         .status()
         .await
-        .map(|status| metrics::text::<N>(&status, asker.lost()))
+        .map(|status| metrics::text::<N>(&status, &asker.around()))
     {
         Some(Ok(text)) => typed(METRICS, text),
         // It is written to memory.

@@ -131,6 +131,11 @@ fn garbage_on_the_control_socket_is_refused() {
             // And it is shown the door.
             assert_eq!(reply(&stream), None);
         }
+        let counted = figure(
+            cluster.nodes[place].address,
+            "squall_turned_away_total{what=\"request\"}",
+        );
+        assert_eq!(counted, wrong.len() as u64);
     }
     cluster.until_whole("after what nobody understands");
     for place in 0..cluster.nodes.len() {
@@ -191,6 +196,11 @@ fn many_clients_are_told_that_there_are_too_many() {
         for why in whys {
             assert!(why.contains("16 clients are connected"), "{why}");
         }
+        let counted = figure(
+            cluster.nodes[place].address,
+            "squall_turned_away_total{what=\"client\"}",
+        );
+        assert_eq!(counted, 24);
         cluster.until_whole("while they are there");
         drop(clients);
         status(&cluster, place);
@@ -259,6 +269,9 @@ fn slow_guests_leave_in_good_time_and_others_have_their_turn() {
     }
     let waited = begun.elapsed();
     assert!(waited < Duration::from_secs(25), "pages come after {waited:?}");
+    for node in &cluster.nodes {
+        assert!(figure(node.address, "squall_turned_away_total{what=\"guest\"}") > 0);
+    }
     // Who sends a byte now and then is no better off than who sends none.
     let mut left = 0;
     for guest in &mut guests {
