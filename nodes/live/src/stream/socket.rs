@@ -70,6 +70,9 @@ pub(super) fn dial(from: Ipv4Addr, to: SocketAddrV4, settings: &Streams) -> io::
     // Those that are about to be forgotten do not use up the ports.
     let socket = bound(SocketAddrV4::new(from, 0))?;
     prepare(&socket, settings)?;
+    // The kernel counts the opening among what is to be acknowledged in time; that has a time of its own.
+    let patience = settings.user_timeout.max(settings.connect_timeout);
+    socket.set_tcp_user_timeout(Some(whole_millis(patience)))?;
     match socket.connect(&to.into()) {
         Err(why) if why.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(why),
         _ => Ok(socket.into()),
@@ -99,6 +102,14 @@ pub(super) fn dialled(socket: &TcpStream) -> Dialled {
         (Ok(peer), Ok(own)) if peer == own => Dialled::Failed(Closed::Refused),
         (Ok(_), _) => Dialled::Open,
         (Err(_), _) => Dialled::NotYet,
+    }
+}
+
+/// Has the kernel give up what was dialled, and is open, as it does any other connection.
+pub(super) fn is_open(socket: &TcpStream, settings: &Streams) {
+    let told = SockRef::from(socket).set_tcp_user_timeout(Some(whole_millis(settings.user_timeout)));
+    if let Err(why) = told {
+        tracing::debug!(%why, "a connection is given up later than it was to be");
     }
 }
 

@@ -175,6 +175,12 @@ impl Streams {
         };
         self.backlogs = self.backlogs - backlog + conn.backlog();
         let went_out = conn.backlog() < backlog;
+        if matches!(phase, Phase::Dialled { .. })
+            && !matches!(conn.phase, Phase::Dialled { .. })
+            && let Some(socket) = &conn.socket
+        {
+            socket::is_open(socket, &self.settings);
+        }
         let began_to_close = !matches!(phase, Phase::Closing { .. });
         let (after, deadline) = (conn.phase, conn.deadline);
         let is_untrusted = conn.take_shaken_in_vain()

@@ -170,17 +170,17 @@ fn a_connection_is_given_up_when_nothing_was_acknowledged_for_the_user_timeout()
 }
 
 #[test]
-fn a_dial_is_given_up_after_the_connect_timeout_and_by_linux_after_the_user_timeout_if_that_is_shorter() {
+fn a_dial_is_given_up_after_the_connect_timeout_though_the_user_timeout_is_shorter() {
     let a = vec![Rule(Phase(1), vec![say("dialled"), dial()])];
     hasty(both(a, Vec::new()))
         .phase(&[Fault::Cut(A, B)], &[A], &[(A, "0: closed TimedOut")])
         .holds_of_linux_in_time(|seen| {
-            let due = match seen.world {
-                World::Simulated | World::Live => HASTY.connect_timeout,
-                // It gives up whatever is not acknowledged, an opening too, at the first try by which the user timeout is over.
-                World::Namespaces => HASTY.user_timeout,
-            };
             let took = seen.when(A, "0: closed TimedOut").since(seen.when(A, "dialled"));
-            in_time("it was given up", took, due, TRIP * 2 + SEEN_WITHIN)
+            in_time(
+                "it was given up",
+                took,
+                HASTY.connect_timeout,
+                TRIP * 2 + SEEN_WITHIN,
+            )
         });
 }
