@@ -405,7 +405,7 @@ impl Host {
                 return status;
             }
             assert!(begun.elapsed() < FOREVER, "still waiting for {what}: {status:#?}");
-            thread::yield_now();
+            thread::park_timeout(std::time::Duration::from_millis(1));
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{file, folder, live, output, processes_of, text, wait_until};
+use crate::{LOOK, file, folder, live, output, processes_of, text, wait_until};
 
 /// How many hosts the runs have that are killed.
 const HOSTS: usize = 12;
@@ -200,7 +200,7 @@ fn a_cleaning_waits_for_what_a_killed_stage_had_set_to_work_and_removes_what_com
     let mut ended = None;
     while begun.elapsed() < A_WHILE && ended.is_none() {
         ended = cleaning.try_wait().expect("it is ours");
-        std::thread::yield_now();
+        std::thread::park_timeout(LOOK);
     }
     // Whatever became of it: nobody is to be left who waits for that.
     fs::write(programs.path().join("go"), "").expect("a file can be written");

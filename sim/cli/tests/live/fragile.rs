@@ -3,91 +3,15 @@
 //! The hosts of a live run are processes of the program that plays it. So this test is a program with a protocol of its own, without the
 //! usual harness: started as `node` it is a host, and otherwise the test.
 
+#[path = "../fragile/mod.rs"]
+mod protocol;
+
 use std::path::Path;
 use std::process::ExitCode;
 
 use squall::{App, Exit};
-use squall_nodes::{
-    ConfigOf, Describe, Input, InvariantKind, Node, NodeRng, Outbox, Protocol, Span, Time, Timer,
-};
 
-/// How long a node lives.
-const LIVES: Span = Span::from_millis(100);
-
-/// A protocol whose nodes break after a while.
-struct Fragile;
-
-#[derive(Clone)]
-struct FragileNode;
-
-squall_nodes::facts! {
-    /// What it claims.
-    pub(crate) enum FragileFact {
-        /// It is there.
-        "here" => Here,
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Breaks;
-
-impl Timer for Breaks {
-    fn code(&self) -> u64 {
-        0
-    }
-}
-
-impl Node for FragileNode {
-    type Role = ();
-    type Config = ();
-    type Command = ();
-    type Answer = ();
-    type Timer = Breaks;
-    type Fact = FragileFact;
-
-    fn boot(_: &(), _: &(), _: Option<&[u8]>, _: NodeRng) -> Self {
-        FragileNode
-    }
-
-    fn handle(&mut self, now: Time, input: Input<'_, Self>, out: &mut Outbox<Self>) {
-        match input {
-            Input::Timer(Breaks) => panic!("this is\n  too much"),
-            Input::Start => {
-                out.claim(FragileFact::Here);
-                out.arm(Breaks, now + LIVES);
-            }
-            _ => {}
-        }
-    }
-}
-
-struct Silent;
-
-impl Describe for Silent {
-    fn datagram(&mut self, _: std::net::SocketAddrV4, _: std::net::SocketAddrV4, _: &[u8]) -> String {
-        String::new()
-    }
-}
-
-impl Protocol for Fragile {
-    const NAME: &'static str = "fragile";
-    const ABOUT: &'static str = "breaks";
-    type Node = FragileNode;
-
-    fn config(_: &str, _: &str) -> ConfigOf<Self> {}
-
-    fn invariants() -> Vec<InvariantKind<FragileNode>> {
-        Vec::new()
-    }
-
-    fn shortest_timeout((): &()) -> Span {
-        Span::from_secs(1)
-    }
-
-    fn describer() -> Box<dyn Describe> {
-        Box::new(Silent)
-    }
-}
+use protocol::Fragile;
 
 fn main() -> ExitCode {
     let app = App::new().named("fragile").protocol::<Fragile>();

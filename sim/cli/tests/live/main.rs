@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// Nothing takes this long unless it never happens.
 const NEVER: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether something has happened.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// The root of the repository.
 fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -72,6 +75,6 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < NEVER, "never: {what}");
-        std::thread::yield_now();
+        std::thread::park_timeout(LOOK);
     }
 }

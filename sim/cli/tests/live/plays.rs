@@ -1,5 +1,7 @@
 //! Scenarios of the house, played for real: their verdicts are those of the simulator.
 
+use std::thread;
+
 use serde_json::Value;
 
 use crate::{file, folder, live, output, root, text};
@@ -69,7 +71,37 @@ fn assert_measured(told: &Value, names: &[&str]) {
     }
 }
 
+/// A story and its name.
+macro_rules! story {
+    ($story:ident) => {
+        (stringify!($story), $story as fn())
+    };
+}
+
 #[test]
+fn scenarios_are_played_as_they_are_simulated() {
+    let stories = [
+        story!(a_partition_of_peers_is_survived_and_its_cuts_are_counted),
+        story!(the_kernel_cuts_hosts_in_namespaces_of_their_own_and_counts_what_it_drops),
+        story!(a_paused_server_comes_back_and_the_original_rules_have_two),
+        story!(a_client_is_promoted_when_the_server_is_killed),
+        story!(a_standby_reigns_when_the_master_is_killed),
+        story!(by_the_original_rules_nobody_reigns_when_the_master_is_killed),
+        story!(the_next_leads_when_the_leader_is_killed),
+        story!(by_the_original_rules_nobody_leads_when_the_leader_is_killed),
+        story!(a_killed_host_starts_again_on_its_own_folder_and_calls_are_answered),
+    ];
+    // They wait for most of their time, so all of them are played at once.
+    thread::scope(|scope| {
+        for (name, story) in stories {
+            let named = thread::Builder::new().name(name.to_owned());
+            named
+                .spawn_scoped(scope, story)
+                .expect("there is room for a thread");
+        }
+    });
+}
+
 fn a_partition_of_peers_is_survived_and_its_cuts_are_counted() {
     let told = play("scenarios/hac/live_partition_peers_and_rejoin.ron", "Hardened");
     assert_eq!(told["verdict"], "held", "{told:#}");
@@ -86,7 +118,6 @@ fn a_partition_of_peers_is_survived_and_its_cuts_are_counted() {
     );
 }
 
-#[test]
 fn the_kernel_cuts_hosts_in_namespaces_of_their_own_and_counts_what_it_drops() {
     let path = "scenarios/hac/live_partition_peers_and_rejoin.ron";
     if let Some(why) = squall_stage::netns::unavailable() {
@@ -105,7 +136,6 @@ fn the_kernel_cuts_hosts_in_namespaces_of_their_own_and_counts_what_it_drops() {
     assert_eq!(fault(&told, "heal_all")["affected"], 1);
 }
 
-#[test]
 fn a_paused_server_comes_back_and_the_original_rules_have_two() {
     let told = play("scenarios/hac/live_pause_server.ron", "Original");
     assert_eq!(told["as_expected"], true, "{told:#}");
@@ -116,7 +146,6 @@ fn a_paused_server_comes_back_and_the_original_rules_have_two() {
     }
 }
 
-#[test]
 fn a_client_is_promoted_when_the_server_is_killed() {
     let told = play("scenarios/hac/live_kill_server.ron", "Hardened");
     assert_eq!(told["verdict"], "held", "{told:#}");
@@ -124,29 +153,30 @@ fn a_client_is_promoted_when_the_server_is_killed() {
     assert_measured(&told, &["promotion"]);
 }
 
-#[test]
-fn a_standby_reigns_when_the_master_is_killed_and_by_the_original_rules_nobody_does() {
-    let path = "scenarios/refinery/live_kill_master.ron";
-    let told = play(path, "Hardened");
+fn a_standby_reigns_when_the_master_is_killed() {
+    let told = play("scenarios/refinery/live_kill_master.ron", "Hardened");
     assert_eq!(told["verdict"], "held", "{told:#}");
     assert_measured(&told, &["suspected", "promoted", "all_joined"]);
-    let told = play(path, "Original");
+}
+
+fn by_the_original_rules_nobody_reigns_when_the_master_is_killed() {
+    let told = play("scenarios/refinery/live_kill_master.ron", "Original");
     assert_eq!(told["as_expected"], true, "{told:#}");
     assert_eq!(fault(&told, "kill(m)")["affected"], 1);
 }
 
-#[test]
-fn the_next_leads_when_the_leader_is_killed_and_by_the_original_rules_nobody_does() {
-    let path = "scenarios/leader/live_kill_leader.ron";
-    let told = play(path, "Hardened");
+fn the_next_leads_when_the_leader_is_killed() {
+    let told = play("scenarios/leader/live_kill_leader.ron", "Hardened");
     assert_eq!(told["verdict"], "held", "{told:#}");
     assert_measured(&told, &["detection", "succession"]);
-    let told = play(path, "Original");
+}
+
+fn by_the_original_rules_nobody_leads_when_the_leader_is_killed() {
+    let told = play("scenarios/leader/live_kill_leader.ron", "Original");
     assert_eq!(told["as_expected"], true, "{told:#}");
     assert_eq!(fault(&told, "kill(s)")["affected"], 1);
 }
 
-#[test]
 fn a_killed_host_starts_again_on_its_own_folder_and_calls_are_answered() {
     let scenario = r#"Scenario(
         protocol: "hac",

@@ -6,6 +6,8 @@ mod bug;
 mod check;
 mod config;
 mod data;
+#[path = "../fragile/mod.rs"]
+mod fragile;
 mod help;
 mod log;
 mod pages;

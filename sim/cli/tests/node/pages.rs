@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::process::{Folder, Node, PATIENCE, address, ended};
+use crate::process::{Folder, LOOK, Node, PATIENCE, address, ended};
 
 #[expect(clippy::disallowed_types, reason = "a test is a guest of the pages")]
 type Stream = std::net::TcpStream;
@@ -306,7 +306,7 @@ fn connections_that_are_turned_away_are_told_on_every_page() {
     let until = Instant::now() + PATIENCE;
     while told()["counts"]["streams"]["crowded"] != 3 {
         assert!(Instant::now() < until, "{}", told());
-        thread::yield_now();
+        thread::park_timeout(LOOK);
     }
     let (_, _, metrics) = page(&pages, "/metrics", "*/*");
     for metric in [

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long anything is waited for. It is as good as for ever: a machine that is slower than that has stopped.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How often it is looked whether something has happened: between two looks the processor is left to what is waited for.
+pub(crate) const LOOK: Duration = Duration::from_millis(1);
+
 /// An address of loopback that no other test, nor another run of the tests, is likely to have.
 pub(crate) fn address() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -143,9 +146,7 @@ impl Node {
                 return status;
             }
             assert!(Instant::now() < until, "it does not end; it said\n{}", self.read);
-            thread::yield_now();
-            // A look a millisecond keeps a processor free for what is waited for.
-            thread::park_timeout(Duration::from_millis(1));
+            thread::park_timeout(LOOK);
         }
     }
 }

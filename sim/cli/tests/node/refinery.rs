@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType}
 use serde_json::Value;
 
 use crate::pages::page;
-use crate::process::{Folder, Node, PATIENCE, address, ended, squall};
+use crate::process::{Folder, LOOK, Node, PATIENCE, address, ended, squall};
 
 #[expect(clippy::disallowed_types, reason = "a test is a stranger at a node's gate")]
 type Stream = std::net::TcpStream;
@@ -49,7 +49,7 @@ fn is_in_time(what: &str, is_so: impl Fn() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < until, "{what} is not in time");
-        thread::yield_now();
+        thread::park_timeout(LOOK);
     }
 }
 
@@ -444,7 +444,7 @@ fn ten_thousand_connections_from_one_peer_cost_no_honest_node_its_own() {
         let counts = status(cluster.master());
         let streams = &counts["streams"]["open"];
         assert!(streams.as_u64().is_none_or(|open| open <= 256 + 16), "{streams}");
-        thread::yield_now();
+        thread::park_timeout(LOOK);
     }
     let (kept, over, refused) = flood.join().expect("the flood ends");
     assert!(

@@ -1,6 +1,7 @@
 //! A story that both worlds play: who is there, what each does when, what is done to them, and what comes of it.
 
 use std::collections::BTreeSet;
+use std::thread::{self, ScopedJoinHandle};
 
 use squall_nodes::link::LinkLaw;
 use squall_nodes::{Span, Time};
@@ -164,20 +165,35 @@ impl Story {
 
     /// The same, and in namespaces besides, where they can be had: of cuts and losses of power, whatever Linux makes of them.
     pub(crate) fn holds_of_linux(&self, contract: impl Fn(&Seen)) {
-        self.holds(&contract);
-        if let Some(switch) = Ground::switch(self) {
-            hold(crate::live::play(self, switch), &contract);
+        hold(crate::simulated::play(self), &contract);
+        // Both wait for most of their time.
+        let (over_loopback, of_linux) = thread::scope(|scope| {
+            let switch = Ground::switch(self);
+            let of_linux = switch.map(|switch| scope.spawn(|| crate::live::play(self, switch)));
+            let over_loopback = crate::live::play(self, Ground::Loopback);
+            (over_loopback, of_linux.map(joined))
+        });
+        hold(over_loopback, &contract);
+        if let Some(seen) = of_linux {
+            hold(seen, &contract);
         }
     }
 
     /// The same where the contract is about when something is seen, so that a machine that has much else to do may break it: live, it is
     /// played a few times before that is the answer.
-    pub(crate) fn holds_of_linux_in_time(&self, contract: impl Fn(&Seen) -> Result<(), String>) {
-        self.holds_in_time(&contract);
-        if Ground::switch(self).is_some() {
-            let switch = || Ground::switch(self).expect("it could be had before");
-            hold_in_time(|| crate::live::play(self, switch()), &contract);
-        }
+    pub(crate) fn holds_of_linux_in_time(&self, contract: impl Fn(&Seen) -> Result<(), String> + Sync) {
+        thread::scope(|scope| {
+            let mut switch = Ground::switch(self);
+            let of_linux = switch.is_some().then(|| {
+                let again = || Ground::switch(self).expect("it could be had before");
+                let play = move || crate::live::play(self, switch.take().unwrap_or_else(again));
+                scope.spawn(|| hold_in_time(play, &contract))
+            });
+            self.holds_in_time(&contract);
+            if let Some(of_linux) = of_linux {
+                joined(of_linux);
+            }
+        });
     }
 
     /// Plays it in both worlds, like that.
@@ -189,8 +205,13 @@ impl Story {
     }
 }
 
+/// What comes of a thread; whatever it panics with goes on here.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|why| std::panic::resume_unwind(why))
+}
+
 /// Plays it until it is in time, a few times at most.
-fn hold_in_time(play: impl Fn() -> Seen, contract: &impl Fn(&Seen) -> Result<(), String>) {
+fn hold_in_time(mut play: impl FnMut() -> Seen, contract: &impl Fn(&Seen) -> Result<(), String>) {
     for _ in 0..TRIES {
         let seen = play();
         println!("{seen:#?}");
