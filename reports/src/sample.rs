@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use squall_nodes::Promise;
 use squall_nodes::recording::{Ended, Pilot, Replay};
 use squall_sim::outcome::{
     Digest, Failures, FaultDone, FaultOverRuns, InvariantDone, Measured, Outcome, Quiet, SweepOutcome,
@@ -45,6 +46,7 @@ pub(crate) fn held() -> Outcome {
             judged: 12,
             undecided: None,
             origin: Origin::Default,
+            promise: Promise::Always,
         }],
         traffic: Traffic {
             sent: 10,
@@ -206,6 +208,7 @@ pub(crate) fn swept() -> SweepOutcome {
             judged: 9,
             undecided: None,
             origin: Origin::Default,
+            promise: Promise::Always,
         }],
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use squall_nodes::{Span, Time};
+use squall_nodes::{Promise, Span, Time};
 
 use crate::plan::{Expect, Origin};
 
@@ -177,6 +177,8 @@ pub struct InvariantDone {
     pub undecided: Option<String>,
     /// Whether the file names it.
     pub origin: Origin,
+    /// When it holds, as it was judged.
+    pub promise: Promise,
 }
 
 /// What became of the datagrams. `sent + duplicated = delivered + lost + cut + to_nobody + overflowed + congested + too_long +

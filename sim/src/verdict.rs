@@ -1,6 +1,6 @@
 //! What a run comes to: its verdict, whether the file expects it, and what keeps it from being an answer.
 
-use squall_nodes::Protocol;
+use squall_nodes::{Promise, Protocol};
 
 use crate::outcome::{FaultDone, InvariantDone, Verdict, Violation};
 use crate::plan::{DiskOnRestart, Expect, Fault, Layer, Origin, Plan, Step};
@@ -146,7 +146,18 @@ impl InvariantDone {
         if let Some(why) = &self.undecided {
             return Some(format!("{} could not be decided: {why}", self.name));
         }
-        (self.judged == 0 && self.origin == Origin::Written)
-            .then(|| format!("{} is written in the file and was never judged", self.name))
+        if self.judged > 0 || self.origin != Origin::Written {
+            return None;
+        }
+        let why = match self.promise {
+            Promise::Always => "nothing happened that it speaks of".to_owned(),
+            Promise::InQuiet { bound } => {
+                format!("it takes {bound} of quiet, and then something that it speaks of")
+            }
+        };
+        let name = &self.name;
+        Some(format!(
+            "{name} is written in the file and was never judged: {why}"
+        ))
     }
 }

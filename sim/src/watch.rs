@@ -154,6 +154,7 @@ impl<N: Node> Judge<N> {
             judged: work.invariant.judged(),
             undecided: work.invariant.undecided(),
             origin: work.origin,
+            promise: work.promise,
         };
         self.invariants.iter().map(done).collect()
     }

@@ -134,6 +134,7 @@ mod tests {
             judged,
             undecided: None,
             origin,
+            promise: Promise::Always,
         };
         let told = unjudged(&[
             done(0, Origin::Default),
@@ -160,6 +161,7 @@ mod tests {
             judged,
             undecided: None,
             origin: Origin::Default,
+            promise: quiet(1),
         };
         let told = never_quiet(
             &promises,

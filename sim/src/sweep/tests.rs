@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicUsize;
 
-use squall_nodes::{HostId, Span, Time, Tolerance};
+use squall_nodes::{HostId, Promise, Span, Time, Tolerance};
 
 use super::*;
 use crate::outcome::{FaultDone, Traffic, Violation};
@@ -80,6 +80,7 @@ impl Table {
                 judged: 2,
                 undecided: None,
                 origin: Origin::Default,
+                promise: Promise::Always,
             }],
             traffic: Traffic::default(),
         }

@@ -1,6 +1,6 @@
 //! The answer of a run: held, violated, or not known, and why.
 
-use squall_nodes::{CallId, Span};
+use squall_nodes::{CallId, Promise, Span};
 use squall_sim::outcome::InvariantDone;
 use squall_sim::plan::{Cue, DiskOnRestart, Expect, Fault, Latency, Layer, LinkChange, Origin, Trigger};
 use squall_sim::trace::Happening;
@@ -75,7 +75,8 @@ fn the_first_broken_promise_ends_the_run_at_once() {
             name: "puppets.not_bad".to_owned(),
             judged: 1,
             undecided: None,
-            origin: Origin::Written
+            origin: Origin::Written,
+            promise: Promise::Always,
         }]
     );
     let last: Vec<_> = story
@@ -133,7 +134,7 @@ fn a_promise_in_quiet_is_judged_when_the_bound_is_over_and_not_while_it_is_distu
     assert!(
         outcome
             .doubts
-            .contains(&"puppets.spoken is written in the file and was never judged".to_owned())
+            .contains(&"puppets.spoken is written in the file and was never judged: it takes 200ms of quiet, and then something that it speaks of".to_owned())
     );
 }
 
@@ -223,7 +224,7 @@ fn an_invariant_that_the_file_names_has_to_be_judged_and_one_that_it_does_not_ne
     };
     assert_inconclusive(
         &quiet(Origin::Written),
-        "puppets.not_bad is written in the file and was never judged",
+        "puppets.not_bad is written in the file and was never judged: nothing happened that it speaks of",
     );
     assert_eq!(quiet(Origin::Default).verdict, Verdict::Held);
 }
@@ -236,7 +237,7 @@ fn links_beyond_what_is_tolerated_leave_promises_in_quiet_unjudged() {
         .run(1);
     assert_inconclusive(
         &slow,
-        "puppets.spoken is written in the file and was never judged",
+        "puppets.spoken is written in the file and was never judged: it takes 200ms of quiet, and then something that it speaks of",
     );
 }
 
