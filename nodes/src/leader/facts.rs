@@ -1,6 +1,6 @@
 //! What a node claims about itself.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::wire::{Term, WireError};
 
@@ -55,6 +55,8 @@ crate::facts! {
             term: Term,
             /// Its number.
             leader: u32,
+            /// Where it is.
+            address: SocketAddrV4,
         },
         /// It led, and does not any more.
         "gave_way" => GaveWay {
@@ -131,6 +133,8 @@ crate::facts! {
             kind: WireError,
             /// How many since the start.
             count: u64,
+            /// With whom the last of them was.
+            peer: Ipv4Addr,
         },
         /// What was on the disk is not what such a node writes; the node goes on as if it were wiped.
         "disk_unreadable" => DiskUnreadable,

@@ -40,7 +40,7 @@
 //! squall node leader start alice 7300 127.0.0.1 7301 127.0.0.1 7302 --data alice
 //! ```
 //!
-//! alice's says `this node leads`, and the others `number 3 leads`. What is typed there is asked of the node. At bob's:
+//! alice's says `this node leads`, and the others `number 3 leads`, and where. What is typed there is asked of the node. At bob's:
 //!
 //! ```text
 //! calc (1+2)/4
@@ -49,7 +49,7 @@
 //! ```
 //!
 //! alice has calculated `calc (1+2)/4: 0.75`, and she and carol read `bob: hello`. `help` says what else there is. Now stop alice: Ctrl-C in
-//! the third terminal. Some three seconds later carol's says `this node leads`, and bob's `number 2 leads`; `calc 2*3` is answered
+//! the third terminal. Some three seconds later carol's says `this node leads`, and bob's that number 2 leads; `calc 2*3` is answered
 //! again. alice, started again by the same line, finds in her folder who there is, and leads.
 //!
 //! With `--rules Original` for all three nobody leads when alice is gone until somebody asks: `calc 2*3` at bob's is answered with

@@ -302,9 +302,9 @@ impl Post {
     }
 
     /// Counts something that was no message, and claims it now and then.
-    fn count(&mut self, kind: WireError, out: &mut Outbox<LeaderNode>) {
+    fn count(&mut self, kind: WireError, peer: Ipv4Addr, out: &mut Outbox<LeaderNode>) {
         if let Some(count) = self.unreadable.count(kind) {
-            out.claim(LeaderFact::Unreadable { kind, count });
+            out.claim(LeaderFact::Unreadable { kind, count, peer });
         }
     }
 
@@ -312,7 +312,7 @@ impl Post {
         let of_this = self.of_a_peer.get(&from).copied().unwrap_or(0);
         if self.inbound.len() >= self.most || of_this >= self.most_of_a_peer {
             out.close(conn);
-            return self.count(WireError::Crowded, out);
+            return self.count(WireError::Crowded, from, out);
         }
         self.of_a_peer.insert(from, of_this + 1);
         let slot = self.slots.take(conn);
@@ -418,7 +418,7 @@ impl Post {
         match answer {
             Ok(answer) => Some(Letter::Answered(errand, answer)),
             Err(kind) => {
-                self.count(kind, out);
+                self.count(kind, *to.ip(), out);
                 Some(Letter::Lost(errand))
             }
         }
@@ -428,7 +428,7 @@ impl Post {
         if let Some(inbound) = self.drop_inbound(conn, out) {
             // One that was reset or given up has broken no rule.
             if how == Closed::Orderly && inbound.reader.has_begun() {
-                self.count(WireError::CutShort, out);
+                self.count(WireError::CutShort, inbound.from, out);
             }
             return None;
         }
@@ -441,9 +441,11 @@ impl Post {
 
     /// Closes a connection on which no message came.
     fn reject(&mut self, conn: ConnId, kind: WireError, out: &mut Outbox<LeaderNode>) {
-        self.drop_inbound(conn, out);
+        let inbound = self.drop_inbound(conn, out);
         out.close(conn);
-        self.count(kind, out);
+        if let Some(Inbound { from, .. }) = inbound {
+            self.count(kind, from, out);
+        }
     }
 
     fn drop_inbound(&mut self, conn: ConnId, out: &mut Outbox<LeaderNode>) -> Option<Inbound> {

@@ -265,11 +265,17 @@ impl Peer {
             out.disarm(Timer::Heartbeat);
             out.claim(LeaderFact::GaveWay { from, to: term });
         }
+        self.claim_following(leader, term, out);
+        self.retry_calls(now, out);
+    }
+
+    fn claim_following(&self, place: usize, term: Term, out: &mut Outbox<LeaderNode>) {
+        let Some(mesh) = &self.mesh else { return };
         out.claim(LeaderFact::Following {
             term,
-            leader: leader as u32 + 1,
+            leader: place as u32 + 1,
+            address: mesh.nodes[place],
         });
-        self.retry_calls(now, out);
     }
 
     /// Hears of a term, whoever told.
@@ -374,7 +380,7 @@ impl Peer {
         let stance = Stance::Following { leader, term };
         self.succession.heard = now;
         if std::mem::replace(&mut self.succession.stance, stance) != stance {
-            out.claim(LeaderFact::Following { term, leader: number });
+            self.claim_following(leader, term, out);
         }
     }
 

@@ -18,15 +18,25 @@ pub(super) fn told(fact: &LeaderFact) -> Option<String> {
         LeaderFact::Chosen { number } => format!("number {number} is to lead"),
         LeaderFact::Offered { .. } => "this node may lead, if you `accept`".to_owned(),
         LeaderFact::Leading { .. } => "this node leads".to_owned(),
-        LeaderFact::Following { leader, .. } => format!("number {leader} leads"),
+        // Without terms, a leader may be followed that nobody has heard of.
+        LeaderFact::Following {
+            leader,
+            address,
+            term,
+        } => match term.counter {
+            0 => format!("this node takes number {leader}, {address}, for the leader"),
+            _ => format!("number {leader} leads: {address}"),
+        },
         LeaderFact::GaveWay { .. } => "this node leads no more".to_owned(),
         LeaderFact::RequestLost { .. } => {
             "what you asked for was lost on its way, and will not be answered".to_owned()
         }
         LeaderFact::Chat { name, text, .. } => format!("{name}: {text}"),
         LeaderFact::ChatLost { to, .. } => format!("{to} has not had all that you said"),
-        LeaderFact::Unreadable { kind, count } => {
-            format!("connections were closed for what came in on them, {count} so far: {kind:?}")
+        LeaderFact::Unreadable { kind, count, peer } => {
+            format!(
+                "connections were closed for what came in on them, {count} so far, the last of {peer}: {kind}"
+            )
         }
         LeaderFact::DiskUnreadable => {
             "what was on the disk is not what was written there; this node goes on without".to_owned()

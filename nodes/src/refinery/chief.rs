@@ -276,7 +276,7 @@ impl Chief {
             .map(|said| said.id.clone());
         let before = id.and_then(|id| Some((reign.registry.conn(&id)?, id)));
         if let Some((before, id)) = before.filter(|_| !self.changes.has(Change::Earn)) {
-            self.gate.close(before, Refusal::Replaced, out);
+            self.gate.replace(before, self.changes, out);
             self.strike_off(now, &[id], out);
         }
     }

@@ -74,6 +74,8 @@ pub fn tell(packet: &Packet) -> String {
         Packet::Close(None) => code.to_owned(),
         Packet::Close(Some(Why::Full)) => format!("{code}: there is no room"),
         Packet::Close(Some(Why::NoMaster)) => format!("{code}: I am no master"),
+        Packet::Close(Some(Why::Version)) => format!("{code}: it has another version"),
+        Packet::Close(Some(Why::Replaced)) => format!("{code}: somebody else goes by that id"),
         Packet::Close(Some(Why::Unexpected)) => format!("{code}: the other master is to be elsewhere"),
         Packet::Close(Some(Why::NotReigning(epoch))) => {
             format!("{code}: I do not reign, and know of epoch {epoch}")

@@ -84,6 +84,8 @@ crate::facts! {
             conn: u64,
             /// Where it comes from.
             from: SocketAddrV4,
+            /// The id that it says is its own.
+            id: String,
         },
         /// Somebody was given an upstream.
         "granted" => Granted {
@@ -229,6 +231,10 @@ pub enum Parting {
     NoMaster,
     /// That it was given another address for that of the other master.
     Unexpected,
+    /// That it has another version.
+    Version,
+    /// That somebody else goes by this node's id.
+    Replaced,
 }
 
 impl From<Option<Why>> for Parting {
@@ -239,6 +245,8 @@ impl From<Option<Why>> for Parting {
             Some(Why::Full) => Parting::Full,
             Some(Why::NoMaster) => Parting::NoMaster,
             Some(Why::Unexpected) => Parting::Unexpected,
+            Some(Why::Version) => Parting::Version,
+            Some(Why::Replaced) => Parting::Replaced,
         }
     }
 }

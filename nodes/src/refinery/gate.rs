@@ -188,7 +188,12 @@ impl Gate {
                     // It is to close the connection itself.
                     guest.step = Step::Declined;
                     if self.strangers.count(*from.ip(), Told::Declined).is_some() {
-                        out.claim(RefineryFact::Declined { conn: conn.0, from });
+                        let id = said.id.clone();
+                        out.claim(RefineryFact::Declined {
+                            conn: conn.0,
+                            from,
+                            id,
+                        });
                     }
                     write(conn, &Packet::Dec, out);
                 }
@@ -242,17 +247,29 @@ impl Gate {
         write(conn, &Packet::Grant(grant), out);
     }
 
+    /// Closes a guest, since somebody else goes by its id.
+    pub(super) fn replace(&mut self, conn: ConnId, changes: Changes, out: &mut Out) {
+        // Where an id has not to be earned, anybody may have it for the asking.
+        let said = changes.has(Change::Earn).then_some(Why::Replaced);
+        self.say_and_close(conn, said, Refusal::Replaced, out);
+    }
+
     /// Closes a guest, with a packet that says so.
     pub(super) fn close(&mut self, conn: ConnId, why: Refusal, out: &mut Out) {
-        let Some(guest) = self.guests.remove(&conn) else {
-            return;
-        };
         let said = match why {
             Refusal::NotReigning(epoch) => Some(Why::NotReigning(epoch)),
             Refusal::Full => Some(Why::Full),
             Refusal::NoMaster => Some(Why::NoMaster),
             Refusal::Unexpected => Some(Why::Unexpected),
+            Refusal::Version => Some(Why::Version),
             _ => None,
+        };
+        self.say_and_close(conn, said, why, out);
+    }
+
+    fn say_and_close(&mut self, conn: ConnId, said: Option<Why>, why: Refusal, out: &mut Out) {
+        let Some(guest) = self.guests.remove(&conn) else {
+            return;
         };
         write(conn, &Packet::Close(said), out);
         out.close(conn);

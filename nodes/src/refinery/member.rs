@@ -29,6 +29,8 @@ pub(super) struct Member {
     at: usize,
     /// How often in a row no master let it in.
     failures: u32,
+    /// How often in a row it was closed because somebody else goes by its id.
+    replaced: u32,
     /// Which of the masters' addresses was found to be a node's, since a master last let it in.
     misdirected: Option<SocketAddrV4>,
     /// What the last master that let it in has given it.
@@ -64,6 +66,7 @@ impl Member {
             line: None,
             at: 0,
             failures: 0,
+            replaced: 0,
             misdirected: None,
             granted: None,
             upstream: Upstream::None,
@@ -258,13 +261,21 @@ impl Member {
             // Somebody else may be there by now.
             self.misdirected = None;
         }
-        if matches!(self.upstream, Upstream::Master) {
+        self.note_replaced(why);
+        if self.replaced == 0 {
+            self.at = self.at.wrapping_add(1);
+        }
+        // Where it belonged belongs to somebody else, who goes by its id.
+        if matches!(self.upstream, Upstream::Master) || self.replaced > 0 {
+            if let Upstream::Line(line) = &self.upstream {
+                line.close(out);
+            }
             self.upstream = Upstream::None;
             self.granted = None;
+            out.disarm(Timer::Upstream);
             self.detach(why, out);
         }
-        self.at = self.at.wrapping_add(1);
-        let wait = waits(&self.config, self.failures, &mut self.rng);
+        let wait = self.wait(self.failures);
         self.failures = self.failures.saturating_add(1);
         out.arm(Timer::Dial, now + wait);
     }
@@ -342,9 +353,26 @@ impl Member {
         {
             line.report(Some(lost), out);
         }
-        let wait = waits(&self.config, self.upstream_failures, &mut self.rng);
+        if why == Loss::Closed(Parting::Replaced) {
+            self.note_replaced(why);
+        }
+        let wait = self.wait(self.upstream_failures);
         self.upstream_failures = self.upstream_failures.saturating_add(1);
         out.arm(Timer::Upstream, now + wait);
+    }
+
+    /// Two that go by one id, each of which is let in as often as it comes, are not to come ever again without a pause.
+    fn note_replaced(&mut self, why: Loss) {
+        self.replaced = match why {
+            Loss::Closed(Parting::Replaced) => self.replaced.saturating_add(1),
+            _ => 0,
+        };
+    }
+
+    /// How long it waits until it dials again after so many failures in a row.
+    fn wait(&mut self, failures: u32) -> Span {
+        let failures = failures.max(self.replaced.saturating_sub(1));
+        waits(&self.config, failures, &mut self.rng)
     }
 
     fn attach(&mut self, upstream: SocketAddrV4, out: &mut Out) {
@@ -410,7 +438,7 @@ impl Member {
         };
         let before = self.gate.within().find(same).map(|(conn, _)| conn);
         if let Some(before) = before {
-            self.gate.close(before, Refusal::Replaced, out);
+            self.gate.replace(before, self.changes, out);
         }
         if is_proven {
             self.admit(now, conn, out);

@@ -37,6 +37,11 @@
 //! agree on who the other one is: that has closed its connection so, or has dialled it and shown that it belongs here. So a second standby
 //! of one master, or one with a mistaken address of its master, takes nothing over while that is up.
 //!
+//! *Decided*: **conn:close** says why where the other can mend it: that it has another `version`, or was `replaced`, since somebody else has
+//! shown that it belongs here under its id. Whoever was replaced claims it, has no place any more, and dials again after a back-off that
+//! goes on doubling though it is let in each time: two nodes that were started under one id are both told so, and do not drive each other out
+//! without a pause.
+//!
 //! # The map
 //!
 //! - [`wire`]: the packets, byte for byte; [`Describer`]: in words. `proof`: that somebody belongs here.
@@ -70,9 +75,10 @@
 //! master, started again by the first line, finds its epoch in its folder, looks for the other first, and is `following` it from then on.
 //!
 //! The settings are those of the profile `brisk`, and the secret is one that everybody knows. `--print-config` prints the file that such
-//! words amount to; there it can be changed, `config: (secret: "…")`, for all of them, and the connections be secured, `tls: (…)` or `--tls`, by
-//! certificates that are for the addresses of the nodes: the README has the commands that make them. Then nobody gets as far as a handshake who has none, and who sits between two nodes
-//! hears nothing. The pages show every setting: give them an address that only friends reach.
+//! words amount to; there it can be changed, `config: (secret: "…")`, for all of them, and the connections be secured, `tls: (…)` or
+//! `--tls`, by certificates that are for the addresses of the nodes: the README has the commands that make them. Then nobody gets as far
+//! as a handshake who has none, and who sits between two nodes hears nothing. The pages show every setting: give them an address that
+//! only friends reach.
 //!
 //! *Decided*: certificates stand beside the secret, and neither takes the other's place. They authenticate the transport: both ends of a
 //! connection have one that the cluster's authority has signed, and that of the end which was dialled is for the address at which it

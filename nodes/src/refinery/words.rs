@@ -27,8 +27,8 @@ pub(super) fn told(fact: &RefineryFact) -> Option<String> {
         RefineryFact::Authenticated { id, from, .. } => {
             format!("{id} has shown that it belongs here, from {from}")
         }
-        RefineryFact::Declined { from, .. } => {
-            format!("{from} was declined: it has not shown that it belongs here")
+        RefineryFact::Declined { from, id, .. } => {
+            format!("{from}, which says that it is {id}, was declined: it has another secret than this node")
         }
         RefineryFact::Closed { from, why, .. } => {
             format!("the connection from {from} is closed: {}", refusal(why))
@@ -141,6 +141,10 @@ fn loss(why: &Loss) -> String {
         Loss::Closed(Parting::Unexpected) => {
             "it was given another address for the other master than this one".to_owned()
         }
+        Loss::Closed(Parting::Version) => "it has another version than this node".to_owned(),
+        Loss::Closed(Parting::Replaced) => {
+            "somebody else has joined under this node's id: no two may have the same".to_owned()
+        }
         Loss::Closed(Parting::NoMaster) => "it is a node of the tree, and no master".to_owned(),
         Loss::Declined => "it does not let this node in".to_owned(),
         Loss::Turn => "it said something out of its turn".to_owned(),
@@ -164,7 +168,7 @@ fn refusal(why: &Refusal) -> String {
         Refusal::Silent => "it was silent for too long".to_owned(),
         Refusal::Crowded => "there is no room for it".to_owned(),
         Refusal::TooMany => "too many of its address are not let in yet".to_owned(),
-        Refusal::Replaced => "somebody else goes by its id now".to_owned(),
+        Refusal::Replaced => "somebody else has joined under its id".to_owned(),
         Refusal::Full => "as many are below this node as may be".to_owned(),
         Refusal::NotReigning(epoch) => format!("this node does not reign, and knows of epoch {epoch}"),
         Refusal::Evicted => "it was silent, and its place was needed".to_owned(),

@@ -11,7 +11,7 @@ const STRANGER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// How often a node has closed a connection for a reason, as it has claimed last.
 fn closed(world: &LeaderWorld, reason: WireError) -> u64 {
     let counts = world.facts.iter().filter_map(|(_, _, fact)| match fact {
-        LeaderFact::Unreadable { kind, count } if *kind == reason => Some(*count),
+        LeaderFact::Unreadable { kind, count, .. } if *kind == reason => Some(*count),
         _ => None,
     });
     counts.max().unwrap_or(0)

@@ -358,7 +358,7 @@ fn a_hundred_megabytes_of_garbage_in_answers_come_to_nothing() {
     // A hundred and more heartbeats, each of which is answered with a megabyte.
     world.run(12_000);
     let long = world.facts.iter().filter_map(|(_, by, fact)| match fact {
-        LeaderFact::Unreadable { kind, count } if by.index() == 2 && *kind == WireError::TooLong => {
+        LeaderFact::Unreadable { kind, count, .. } if by.index() == 2 && *kind == WireError::TooLong => {
             Some(*count)
         }
         _ => None,

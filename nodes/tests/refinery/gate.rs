@@ -59,7 +59,7 @@ fn a_wrong_cert_is_declined_and_a_wrong_version_is_closed() {
     let other = world.dial(0);
     let old = String::from_utf8_lossy(ESTABLISH).replace("\"1\"", "\"0\"");
     world.run(20).say(other, old.as_bytes()).run(20);
-    assert_eq!(world.heard(other), "conn:close;;{}<EOF>");
+    assert_eq!(world.heard(other), "conn:close;;{\"why\":\"version\"}<EOF>");
     assert_eq!(refusals(&world, 0), [Refusal::Turn, Refusal::Version]);
 }
 
@@ -211,6 +211,30 @@ fn a_crowd_of_strangers_is_no_crowd_of_facts() {
         assert!((4 * 8..=most).contains(&facts.len()), "{rules}: {facts:#?}");
         world.assert_held();
     }
+}
+
+#[test]
+fn two_that_go_by_one_id_learn_of_it_and_come_ever_less_often() {
+    let mut world = brisk("Hardened", &cast(true, 4), 1, |_, _| ());
+    world.run(10_000);
+    let before = [1, 2, 3].map(|host| world.facts_of(host).count());
+    world.rename(4, "n4").run(60_000);
+    let (master, why) = (world.addr(0), Loss::Closed(Parting::Replaced));
+    let orphaned = RefineryFact::Orphaned { master, why };
+    for twin in [4, 5] {
+        let count = world.facts_of(twin).filter(|fact| **fact == orphaned).count();
+        // They take turns, each from 400 to 800 ms after the other once they have come a few times. By the first back-off, of 50 to 100 ms, each
+        // would come some 400 times.
+        assert!((37..=80).contains(&count), "{count}");
+    }
+    // Nobody else hears of it.
+    assert_eq!([1, 2, 3].map(|host| world.facts_of(host).count()), before);
+    // When one of the two has gone, the other is in for good.
+    world.fault(Fault::Kill(4)).run(10_000);
+    assert_eq!(status(&mut world, 5), (Standing::Attached, Some(master)));
+    let until = world.facts_of(5).count();
+    world.run(20_000);
+    assert_eq!(world.facts_of(5).count(), until);
 }
 
 /// A master, four nodes, and `n5`, which was given the address of `n1` for its master's, and what else is given.

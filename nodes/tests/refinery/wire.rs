@@ -73,6 +73,8 @@ fn packet() -> impl Strategy<Value = Packet> {
         Just(Packet::Close(Some(Why::Full))),
         Just(Packet::Close(Some(Why::NoMaster))),
         Just(Packet::Close(Some(Why::Unexpected))),
+        Just(Packet::Close(Some(Why::Version))),
+        Just(Packet::Close(Some(Why::Replaced))),
         epoch().prop_map(|epoch| Packet::Close(Some(Why::NotReigning(Epoch(epoch))))),
         Just(Packet::Alive(None)),
         address().prop_map(|upstream| Packet::Alive(Some(Report::Has(upstream)))),

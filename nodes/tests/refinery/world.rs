@@ -233,6 +233,13 @@ impl RefineryWorld {
         self
     }
 
+    /// Starts a host again, under an id that may be another's.
+    pub(crate) fn rename(&mut self, host: usize, id: &str) -> &mut Self {
+        self.fault(Fault::Kill(host));
+        self.hosts[host].placed.config.id = Some(id.to_owned());
+        self.fault(Fault::Restart(host))
+    }
+
     /// Judges nothing but the named promise.
     pub(crate) fn judge_only(&mut self, name: &str) -> &mut Self {
         self.invariants.retain(|(own, _)| *own == name);

@@ -78,7 +78,15 @@ impl Judge {
                 .expect("it is promised nothing else yet");
         }
         let leads = judge.claim(Time::ZERO, S, LeaderFact::Leading { term });
-        let follows = judge.claim(Time::ZERO, P, LeaderFact::Following { term, leader: 2 });
+        let follows = judge.claim(
+            Time::ZERO,
+            P,
+            LeaderFact::Following {
+                term,
+                leader: 2,
+                address: "127.0.0.1:1".parse().unwrap(),
+            },
+        );
         leads.and(follows).expect("one leads and the other follows it");
         judge
     }

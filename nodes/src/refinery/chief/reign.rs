@@ -93,7 +93,7 @@ impl Chief {
             return self.gate.close(conn, Refusal::Full, out);
         }
         if let Some(before) = before {
-            self.gate.close(before, Refusal::Replaced, out);
+            self.gate.replace(before, self.changes, out);
         }
         let (config, changes) = (&self.config, self.changes);
         let is_stale = |heard| is_stale(changes, config, now, heard);

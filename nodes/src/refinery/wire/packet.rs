@@ -144,6 +144,10 @@ pub enum Why {
     NoMaster,
     /// The sender was given another address for that of the other master.
     Unexpected,
+    /// The sender has another version.
+    Version,
+    /// Somebody else goes by the receiver's id.
+    Replaced,
 }
 
 impl Packet {
@@ -195,6 +199,8 @@ impl Packet {
                 Some("full") => Some(Why::Full),
                 Some("no master") => Some(Why::NoMaster),
                 Some("unexpected") => Some(Why::Unexpected),
+                Some("version") => Some(Why::Version),
+                Some("replaced") => Some(Why::Replaced),
                 // For people.
                 Some(_) | None => None,
             }),
@@ -279,6 +285,8 @@ impl Packet {
             Packet::Close(Some(Why::Full)) => payload.text("why", "full"),
             Packet::Close(Some(Why::NoMaster)) => payload.text("why", "no master"),
             Packet::Close(Some(Why::Unexpected)) => payload.text("why", "unexpected"),
+            Packet::Close(Some(Why::Version)) => payload.text("why", "version"),
+            Packet::Close(Some(Why::Replaced)) => payload.text("why", "replaced"),
             Packet::Alive(Some(report)) => {
                 let (upstream, state) = match report {
                     Report::Has(upstream) => (upstream, "live"),

@@ -132,8 +132,8 @@ fn the_three_terminals_of_leaders_page_do_what_it_says() {
     c.shows("this node runs");
     let mut a = start(alice);
     a.shows("this node leads");
-    b.shows("number 3 leads");
-    c.shows("number 3 leads");
+    b.shows_beginning("number 3 leads: ");
+    c.shows_beginning("number 3 leads: ");
     for line in [calc, chat, status] {
         b.types(line);
     }
@@ -142,7 +142,7 @@ fn the_three_terminals_of_leaders_page_do_what_it_says() {
     b.shows(&format!("{calc}: 0.75"));
     a.stop();
     c.shows("this node leads");
-    b.shows("number 2 leads");
+    b.shows_beginning("number 2 leads: ");
     b.types("calc 2*3");
     b.shows("calc 2*3: 6");
     for told in [
@@ -153,7 +153,7 @@ fn the_three_terminals_of_leaders_page_do_what_it_says() {
     }
     let mut again = start(alice);
     again.shows("this node leads");
-    b.shows("number 3 leads");
+    b.shows_beginning("number 3 leads: ");
 }
 
 #[test]
@@ -172,8 +172,8 @@ fn by_the_rules_of_the_source_somebody_has_to_accept() {
     let mut c = start(&commands[1]);
     c.shows("this node runs");
     let a = start(&commands[2]);
-    b.shows("number 3 leads");
-    c.shows("number 3 leads");
+    b.shows_beginning("this node takes number 3, ");
+    c.shows_beginning("this node takes number 3, ");
     a.stop();
     c.types("accept");
     c.shows("accept: there is nothing to accept: the role is not offered to this node");
