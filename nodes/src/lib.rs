@@ -17,6 +17,7 @@ extern crate self as squall_nodes;
 #[doc(hidden)]
 pub use serde;
 
+mod cast;
 pub mod counter;
 pub mod echo;
 pub mod hac;

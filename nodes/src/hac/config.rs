@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Role;
 use super::table::MAX_ENTRIES;
 use super::wire::entries_in;
+use crate::cast::{self, Fault, misfit};
 use crate::node::Node;
 use crate::protocol::{Misfit, Placed};
 use crate::time::Span;
@@ -336,20 +337,6 @@ impl Config {
     }
 }
 
-/// Something that is wrong with a setting.
-#[derive(Clone, Debug)]
-pub(super) struct Fault {
-    field: &'static str,
-    message: String,
-    hint: &'static str,
-}
-
-impl Fault {
-    fn new(field: &'static str, message: String, hint: &'static str) -> Self {
-        Fault { field, message, hint }
-    }
-}
-
 /// Fills in addresses, the clients' server and the peers' list; refuses casts that are no cluster.
 pub(super) fn assemble<N>(hosts: &mut [Placed<N>]) -> Result<(), Vec<Misfit>>
 where
@@ -357,24 +344,10 @@ where
 {
     let mut misfits = Vec::new();
     for (index, host) in hosts.iter_mut().enumerate() {
-        let own = SocketAddrV4::new(host.ip, host.config.port);
-        let address = *host.config.address.get_or_insert(own);
-        if *address.ip() != host.ip {
-            let message = format!(
-                "the address of {} is {address}, but its host is at {}",
-                host.name, host.ip
-            );
-            misfits.push(misfit(
-                index,
-                "address",
-                message,
-                "leave it out: it follows from the host and the port",
-            ));
-        }
-        host.config.port = address.port();
-        for Fault { field, message, hint } in host.config.faults(&host.role) {
-            misfits.push(misfit(index, field, format!("{}: {message}", host.name), hint));
-        }
+        let misfit = cast::settle(index, host, |config| (&mut config.port, &mut config.address));
+        misfits.extend(misfit);
+        let faults = host.config.faults(&host.role).into_iter();
+        misfits.extend(faults.map(|fault| fault.of(index, &host.name)));
     }
     if let Some(crowd) = crowd(hosts) {
         // Beside it nothing else is worth saying, and lists of that length are not worth making.
@@ -382,14 +355,7 @@ where
     }
     assemble_client_server(hosts, &mut misfits);
     assemble_peers(hosts, &mut misfits);
-    let rules: Vec<Rules> = hosts.iter().map(|host| host.config.rules).collect();
-    if let Some(index) = rules.iter().position(|own| *own != rules[0]) {
-        let message = format!(
-            "{} plays by other rules than {}",
-            hosts[index].name, hosts[0].name
-        );
-        misfits.push(misfit(index, "rules", message, "a cluster plays by one rule set"));
-    }
+    misfits.extend(cast::other_rules(hosts, |config| config.rules));
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
 }
 
@@ -508,15 +474,6 @@ where
                 "the list names every peer, or is left out",
             ));
         }
-    }
-}
-
-fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misfit {
-    Misfit {
-        host: Some(host),
-        field: Some(field),
-        message,
-        hint: Some(hint.to_owned()),
     }
 }
 

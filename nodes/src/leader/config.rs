@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Role;
 use super::wire::{LONGEST_NAME, MOST_NODES, is_name};
+use crate::cast::{self, Fault, misfit};
 use crate::node::Node;
 use crate::protocol::{Misfit, Placed};
 use crate::stream::StreamLaw;
@@ -301,14 +302,6 @@ impl Config {
     }
 }
 
-/// Something that is wrong with a setting.
-#[derive(Clone, Debug)]
-pub(super) struct Fault {
-    field: &'static str,
-    message: String,
-    hint: &'static str,
-}
-
 /// Fills in addresses, names and the starter's list; refuses casts that are no cluster.
 pub(super) fn assemble<N>(hosts: &mut [Placed<N>]) -> Result<(), Vec<Misfit>>
 where
@@ -327,17 +320,8 @@ where
     }
     let mut misfits = Vec::new();
     for (index, host) in hosts.iter_mut().enumerate() {
-        let own = SocketAddrV4::new(host.ip, host.config.port);
-        let address = *host.config.address.get_or_insert(own);
-        if *address.ip() != host.ip {
-            let message = format!(
-                "the address of {} is {address}, but its host is at {}",
-                host.name, host.ip
-            );
-            let hint = "leave it out: it follows from the host and the port";
-            misfits.push(misfit(index, "address", message, hint));
-        }
-        host.config.port = address.port();
+        let misfit = cast::settle(index, host, |config| (&mut config.port, &mut config.address));
+        misfits.extend(misfit);
         if host.config.name.is_empty() {
             host.config.name = name_of(&host.name);
         }
@@ -371,20 +355,10 @@ where
         }
     }
     for (index, host) in hosts.iter().enumerate() {
-        for Fault { field, message, hint } in host.config.faults(&host.role) {
-            misfits.push(misfit(index, field, format!("{}: {message}", host.name), hint));
-        }
+        let faults = host.config.faults(&host.role).into_iter();
+        misfits.extend(faults.map(|fault| fault.of(index, &host.name)));
     }
-    if let Some(index) = hosts
-        .iter()
-        .position(|host| host.config.rules != hosts[0].config.rules)
-    {
-        let message = format!(
-            "{} plays by other rules than {}",
-            hosts[index].name, hosts[0].name
-        );
-        misfits.push(misfit(index, "rules", message, "a cluster plays by one rule set"));
-    }
+    misfits.extend(cast::other_rules(hosts, |config| config.rules));
     if misfits.is_empty() { Ok(()) } else { Err(misfits) }
 }
 
@@ -442,15 +416,6 @@ fn name_of(host: &str) -> String {
         "somebody".to_owned()
     } else {
         name
-    }
-}
-
-fn misfit(host: usize, field: &'static str, message: String, hint: &str) -> Misfit {
-    Misfit {
-        host: Some(host),
-        field: Some(field),
-        message,
-        hint: Some(hint.to_owned()),
     }
 }
 

@@ -24,9 +24,9 @@
 //! # The map
 //!
 //! - [`wire`]: the messages and the reader that finds their ends; [`calc`]: what is calculated; [`Describer`]: messages in words.
-//! - `peer`: a node, whoever it is; `post`: its connections; `mesh`: the list of nodes, and who is told of it; `succession`: who leads;
-//!   `calls`: requests; `chat`: what is said; `disk`: what outlives a crash. `start`: the source's own arguments; `words`: what a
-//!   person at a terminal reads.
+//! - `peer`: a node, whoever it is; `post`: its connections, and `under_way`, how many of them there may be; `mesh`: the list of nodes,
+//!   and who is told of it; `succession`: who leads; `calls`: requests; `chat`: what is said; `disk`: what outlives a crash. `start`:
+//!   the source's own arguments; `words`: what a person at a terminal reads.
 //! - [`Config`]: the settings and what cannot be; [`LeaderFact`]: what is claimed; `invariants`: what is promised, with the bounds and
 //!   how they are derived.
 //!
@@ -201,6 +201,7 @@ mod peer;
 mod post;
 mod start;
 mod succession;
+mod under_way;
 pub mod wire;
 mod words;
 

@@ -1,10 +1,11 @@
 //! The connections of a node: one for each message, each with a deadline, and no more of them than the settings allow.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use super::config::{Change, Config, MOST_AT_ONCE, MOST_OF_A_NODE, MOST_UNHEARD};
+use super::config::Config;
+use super::under_way::{Kind, Lane, Room, UnderWay};
 use super::wire::{LONGEST_ANSWER, Message, Reader, Unreadable, WireError};
 use super::{LeaderFact, LeaderNode, Timer};
 use crate::node::{Closed, ConnId, StreamEvent};
@@ -69,33 +70,6 @@ impl Stage {
     }
 }
 
-/// The connections of a node that are under way.
-#[derive(Clone)]
-enum UnderWay {
-    /// Without [`Change::BackOff`]: by what they are for, with how many there may be for one thing. The oldest is closed for one more.
-    OfKinds(BTreeMap<(usize, Kind), VecDeque<ConnId>>, usize),
-    /// With it: by whom they go to. They are under way until their host has done with them.
-    OfNodes(BTreeMap<SocketAddrV4, Line>),
-}
-
-/// What is under way to one node.
-#[derive(Clone, Default)]
-struct Line {
-    conns: VecDeque<ConnId>,
-    /// The last of those that had been dialled when something was last heard of the node.
-    heard: Option<ConnId>,
-    /// When it was last dialled.
-    dialled: Time,
-}
-
-/// Whether there may be one more connection to a node.
-enum Room {
-    Free,
-    /// If this one is closed for it.
-    InPlaceOf(ConnId),
-    Full,
-}
-
 /// What a connection of this node's is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Errand {
@@ -122,16 +96,6 @@ pub(super) enum What {
     },
 }
 
-/// What is counted as the same thing, if it goes to the same node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Nodes,
-    Heartbeat,
-    Choose,
-    Chat,
-    Calc(u64),
-}
-
 /// What has happened on a connection that concerns more than connections.
 pub(super) enum Letter {
     /// A message came, and is to be [answered](Post::answer).
@@ -152,10 +116,7 @@ impl Post {
             inbound: BTreeMap::new(),
             of_a_peer: BTreeMap::new(),
             outbound: BTreeMap::new(),
-            under_way: match config.changes().has(Change::BackOff) {
-                true => UnderWay::OfNodes(BTreeMap::new()),
-                false => UnderWay::OfKinds(BTreeMap::new(), config.most_at_once() as usize),
-            },
+            under_way: UnderWay::new(config),
             slots: Slots::default(),
             unreadable: Unreadable::default(),
         }
@@ -178,28 +139,19 @@ impl Post {
         bytes: Arc<[u8]>,
         out: &mut Outbox<LeaderNode>,
     ) -> Option<Letter> {
-        let lane = (errand.to, errand.what.kind());
-        let room = match &self.under_way {
-            UnderWay::OfKinds(kinds, most) => room_of_a_kind(kinds.get(&lane), *most),
-            UnderWay::OfNodes(lines) => match lines.get(&to) {
-                Some(line) => self.room_to(line, now),
-                None => Room::Free,
-            },
+        // Those that were opened may never end: who was paused may have lost power since. Nor would a node hear of that.
+        let may_never_end = |conn: ConnId| {
+            let own = self.outbound.get(&conn);
+            own.is_some_and(|own| own.stage == Stage::LateAnswer)
         };
-        let given_up = match room {
+        let lane = errand.lane();
+        let given_up = match self.under_way.room(to, lane, now, may_never_end) {
             Room::Free => None,
             Room::InPlaceOf(oldest) => self.finish(oldest, out),
             Room::Full => return Some(Letter::Lost(errand)),
         };
         let conn = out.dial(to);
-        match &mut self.under_way {
-            UnderWay::OfKinds(kinds, _) => kinds.entry(lane).or_default().push_back(conn),
-            UnderWay::OfNodes(lines) => {
-                let line = lines.entry(to).or_default();
-                line.conns.push_back(conn);
-                line.dialled = now;
-            }
-        }
+        self.under_way.begin(to, lane, conn, now);
         let slot = self.slots.take(conn);
         out.arm(Timer::Deadline(slot), now + self.deadline);
         let outbound = Outbound {
@@ -211,32 +163,6 @@ impl Post {
         };
         self.outbound.insert(conn, outbound);
         given_up.map(Letter::Lost)
-    }
-
-    /// Whether there may be one more to a node to which some are under way: a few at once, and from then on, if nothing is heard of it, one
-    /// in a while, so that it is found when it is there again.
-    fn room_to(&self, line: &Line, now: Time) -> Room {
-        let unheard = line.conns.iter().filter(|conn| Some(**conn) > line.heard);
-        let (all, unheard) = (line.conns.len(), unheard.count());
-        let waits = now.since(line.dialled) < self.deadline * 2;
-        if unheard < MOST_AT_ONCE && all < MOST_OF_A_NODE {
-            return Room::Free;
-        }
-        if waits {
-            return Room::Full;
-        }
-        if all < MOST_UNHEARD {
-            return Room::Free;
-        }
-        // Those that were opened may never end: who was paused may have lost power since. Nor would a node hear of that.
-        let is_open = |conn: &&ConnId| {
-            let own = self.outbound.get(conn);
-            own.is_some_and(|own| own.stage == Stage::LateAnswer)
-        };
-        match line.conns.iter().find(is_open) {
-            Some(oldest) => Room::InPlaceOf(*oldest),
-            None => Room::Full,
-        }
     }
 
     /// Takes what happened on a connection.
@@ -281,9 +207,9 @@ impl Post {
             self.reject(conn, WireError::TooSlow, out);
             return None;
         }
-        let errand = match self.under_way {
-            UnderWay::OfKinds(..) => self.finish(conn, out),
-            UnderWay::OfNodes(_) => self.is_late(conn, out),
+        let errand = match self.under_way.outlasts_deadlines() {
+            false => self.finish(conn, out),
+            true => self.is_late(conn, out),
         };
         errand.map(Letter::Lost)
     }
@@ -374,25 +300,18 @@ impl Post {
 
     /// Something is heard of the node that a connection goes to, so that it may be dialled again at once.
     fn hear(&mut self, conn: ConnId) {
-        if let UnderWay::OfNodes(lines) = &mut self.under_way
-            && let Some(own) = self.outbound.get(&conn)
-            && let Some(line) = lines.get_mut(&own.to)
-        {
-            line.heard = line.conns.back().copied();
+        if let Some(own) = self.outbound.get(&conn) {
+            self.under_way.hear(own.to);
         }
     }
 
     /// A node answers: what was written to it before and is late will not be answered any more.
     fn close_late(&mut self, to: SocketAddrV4, answered: ConnId, out: &mut Outbox<LeaderNode>) {
-        let UnderWay::OfNodes(lines) = &self.under_way else {
-            return;
-        };
-        let before = lines.get(&to).into_iter().flat_map(|line| &line.conns);
         let is_late = |conn: &ConnId| {
             let own = self.outbound.get(conn);
             *conn < answered && own.is_some_and(|own| own.stage == Stage::LateAnswer)
         };
-        let late: Vec<ConnId> = before.copied().filter(is_late).collect();
+        let late: Vec<ConnId> = self.under_way.to(to).filter(is_late).collect();
         for conn in late {
             self.finish(conn, out);
         }
@@ -472,25 +391,7 @@ impl Post {
         let Outbound {
             to, errand, stage, ..
         } = self.outbound.remove(&conn)?;
-        match &mut self.under_way {
-            UnderWay::OfKinds(kinds, _) => {
-                let lane = (errand.to, errand.what.kind());
-                if let Some(conns) = kinds.get_mut(&lane) {
-                    conns.retain(|other| *other != conn);
-                    if conns.is_empty() {
-                        kinds.remove(&lane);
-                    }
-                }
-            }
-            UnderWay::OfNodes(lines) => {
-                if let Some(line) = lines.get_mut(&to) {
-                    line.conns.retain(|other| *other != conn);
-                    if line.conns.is_empty() {
-                        lines.remove(&to);
-                    }
-                }
-            }
-        }
+        self.under_way.end(to, errand.lane(), conn);
         let slot = stage.slot();
         if let Some(slot) = slot {
             self.give_back(slot, out);
@@ -504,23 +405,16 @@ impl Post {
     }
 }
 
-/// Whether there may be one more of a kind, of which some are under way.
-fn room_of_a_kind(conns: Option<&VecDeque<ConnId>>, most: usize) -> Room {
-    let oldest = conns
-        .filter(|conns| conns.len() >= most)
-        .and_then(|conns| conns.front());
-    oldest.map_or(Room::Free, |oldest| Room::InPlaceOf(*oldest))
-}
-
-impl What {
-    fn kind(self) -> Kind {
-        match self {
+impl Errand {
+    fn lane(self) -> Lane {
+        let kind = match self.what {
             What::Nodes => Kind::Nodes,
             What::Heartbeat => Kind::Heartbeat,
             What::Choose => Kind::Choose,
             What::Chat { .. } => Kind::Chat,
             What::Calc { request } => Kind::Calc(request),
-        }
+        };
+        Lane { to: self.to, kind }
     }
 }
 
@@ -553,7 +447,7 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::Rules;
+    use super::super::config::{Change, MOST_AT_ONCE, MOST_OF_A_NODE, MOST_UNHEARD, Rules};
     use super::*;
 
     fn node(place: usize) -> SocketAddrV4 {
@@ -635,6 +529,6 @@ mod tests {
         assert_eq!(post.outbound.len(), 2 * MOST_OF_A_NODE);
         post.close_all(&mut out);
         assert!(post.outbound.is_empty());
-        assert!(matches!(&post.under_way, UnderWay::OfNodes(lines) if lines.is_empty()));
+        assert!(post.under_way.is_empty());
     }
 }

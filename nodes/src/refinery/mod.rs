@@ -48,7 +48,7 @@
 //! - `gate`: the accepting side of connections, and `strangers`, how often it tells of those who are not let in; `line`: the dialling side.
 //! - `honest`: a node that belongs to the cluster, and its `disk`; `chief`: a master or a standby, and what it does while it reigns;
 //!   `registry`: whom it knows, and the tree; `member`: a node of the tree. `adversary`: those who do not belong. `start`: arguments.
-//! - [`Config`]: the settings and what cannot be; [`RefineryFact`]: what is claimed; `invariants`: what is promised, with the
+//! - [`Config`]: the settings and what cannot be, and `assemble` of whole clusters; [`RefineryFact`]: what is claimed; `invariants`: what is promised, with the
 //!   bounds and how they are derived.
 //!
 //! # Run it live
@@ -206,6 +206,7 @@
 //! | `found_deaf_since_its_first_write` | A master's first write fails. That it listens waited behind it and was dropped; it starts over, believes that it listens, and refuses everyone for ever. | [`ListenFirst`](Change::ListenFirst): it listens before it writes anything. |
 
 mod adversary;
+mod assemble;
 mod chief;
 mod config;
 mod describe;
@@ -266,11 +267,11 @@ impl Protocol for Refinery {
     }
 
     fn assemble(hosts: &mut [Placed<RefineryNode>]) -> Result<(), Vec<Misfit>> {
-        config::assemble(hosts)
+        assemble::assemble(hosts)
     }
 
     fn fits(hosts: &[Placed<RefineryNode>], streams: &StreamLaw) -> Result<(), Vec<Misfit>> {
-        config::fits(hosts, streams)
+        assemble::fits(hosts, streams)
     }
 
     const WORDS: &'static [(&'static str, &'static str)] = start::WORDS;
