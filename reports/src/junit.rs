@@ -214,6 +214,12 @@ impl Junit {
         self.add(scenario, case);
     }
 
+    /// A live run that this machine could not play, and why.
+    pub fn not_played(&mut self, scenario: &str, rules: &str, why: &str) {
+        let case = Case::error(rules, "not played".to_owned(), why.to_owned(), format!("{why}\n"));
+        self.add(scenario, case);
+    }
+
     /// What was not begun, since something ended the command before.
     pub fn not_begun(&mut self, scenario: &str, rules: &str) {
         self.not_done(scenario, rules, "not begun");

@@ -177,7 +177,7 @@ pub struct InvariantDone {
     pub undecided: Option<String>,
     /// Whether the file names it.
     pub origin: Origin,
-    /// When it holds, as it was judged.
+    /// When it holds, as it was judged: in a live run after that much quiet and the scenario's tolerance.
     pub promise: Promise,
 }
 

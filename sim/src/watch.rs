@@ -154,7 +154,12 @@ impl<N: Node> Judge<N> {
             judged: work.invariant.judged(),
             undecided: work.invariant.undecided(),
             origin: work.origin,
-            promise: work.promise,
+            promise: match work.promise {
+                Promise::InQuiet { bound } => Promise::InQuiet {
+                    bound: bound + self.world.slack(),
+                },
+                Promise::Always => Promise::Always,
+            },
         };
         self.invariants.iter().map(done).collect()
     }

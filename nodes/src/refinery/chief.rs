@@ -457,11 +457,16 @@ impl Chief {
         let Some(line) = self.line.take() else {
             return;
         };
-        if matches!(why, Loss::Closed(Parting::NoMaster | Parting::Unexpected)) {
+        // Somebody is there with whom it does not agree on who the other one is, on the version or on the secret.
+        let disagrees = matches!(
+            why,
+            Loss::Closed(Parting::Unexpected | Parting::Version) | Loss::Declined
+        );
+        if disagrees || why == Loss::Closed(Parting::NoMaster) {
             let by = line.to;
             out.claim(RefineryFact::TurnedAway { by, why });
         }
-        if why == Loss::Closed(Parting::Unexpected) {
+        if disagrees {
             self.rival = Some(now);
         }
         // Of which epoch the other knows is not believed: who is dialled has not shown that it belongs here. Where it does, it says so

@@ -189,6 +189,8 @@ pub enum Refusal {
     NoMaster,
     /// It says that it is the other master, and is not at the address that this one was given for that.
     Unexpected,
+    /// This node has no place in the tree any more, since somebody else goes by its id.
+    Displaced,
 }
 
 /// Why a connection that this node has dialled is over.

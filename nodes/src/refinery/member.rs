@@ -249,8 +249,8 @@ impl Member {
         let Some(line) = self.line.take() else {
             return;
         };
-        let master = line.to;
-        if line.is_in() {
+        let (master, was_in) = (line.to, line.is_in());
+        if was_in {
             out.claim(RefineryFact::Orphaned { master, why });
         } else if !matches!(why, Loss::Refused | Loss::TimedOut | Loss::Silent) {
             out.claim(RefineryFact::TurnedAway { by: master, why });
@@ -261,18 +261,23 @@ impl Member {
             // Somebody else may be there by now.
             self.misdirected = None;
         }
-        self.note_replaced(why);
-        if self.replaced == 0 {
-            self.at = self.at.wrapping_add(1);
+        // Whoever has not let it in may be anybody.
+        let is_replaced = was_in && why == Loss::Closed(Parting::Replaced);
+        match is_replaced {
+            true => self.replaced = self.replaced.saturating_add(1),
+            false => (self.replaced, self.at) = (0, self.at.wrapping_add(1)),
         }
-        // Where it belonged belongs to somebody else, who goes by its id.
-        if matches!(self.upstream, Upstream::Master) || self.replaced > 0 {
+        if is_replaced {
+            // Its place, and those below it, are those of whoever goes by its id.
             if let Upstream::Line(line) = &self.upstream {
                 line.close(out);
             }
+            self.gate.close_all(Refusal::Displaced, out);
+            out.disarm(Timer::Upstream);
+        }
+        if is_replaced || matches!(self.upstream, Upstream::Master) {
             self.upstream = Upstream::None;
             self.granted = None;
-            out.disarm(Timer::Upstream);
             self.detach(why, out);
         }
         let wait = self.wait(self.failures);
@@ -353,23 +358,13 @@ impl Member {
         {
             line.report(Some(lost), out);
         }
-        if why == Loss::Closed(Parting::Replaced) {
-            self.note_replaced(why);
-        }
         let wait = self.wait(self.upstream_failures);
         self.upstream_failures = self.upstream_failures.saturating_add(1);
         out.arm(Timer::Upstream, now + wait);
     }
 
-    /// Two that go by one id, each of which is let in as often as it comes, are not to come ever again without a pause.
-    fn note_replaced(&mut self, why: Loss) {
-        self.replaced = match why {
-            Loss::Closed(Parting::Replaced) => self.replaced.saturating_add(1),
-            _ => 0,
-        };
-    }
-
-    /// How long it waits until it dials again after so many failures in a row.
+    /// How long it waits until it dials again after so many failures in a row. Two that go by one id, each of which is let in as often as it
+    /// comes, are not to come ever again without a pause.
     fn wait(&mut self, failures: u32) -> Span {
         let failures = failures.max(self.replaced.saturating_sub(1));
         waits(&self.config, failures, &mut self.rng)

@@ -34,13 +34,14 @@
 //!
 //! *Decided*, under `Hardened`: a master or standby lets in as the other one only who accepts at the address that it was given for that, and
 //! closes the connection of anyone else who says so with `unexpected`. A standby does not reign while one is there with which it does not
-//! agree on who the other one is: that has closed its connection so, or has dialled it and shown that it belongs here. So a second standby
-//! of one master, or one with a mistaken address of its master, takes nothing over while that is up.
+//! agree on who the other one is, on the version or on the secret: that has closed its connection so, or has dialled it and shown that it
+//! belongs here. So a second standby of one master, one with a mistaken address of its master, or one of another version takes nothing over
+//! while that is up.
 //!
 //! *Decided*: **conn:close** says why where the other can mend it: that it has another `version`, or was `replaced`, since somebody else has
-//! shown that it belongs here under its id. Whoever was replaced claims it, has no place any more, and dials again after a back-off that
-//! goes on doubling though it is let in each time: two nodes that were started under one id are both told so, and do not drive each other out
-//! without a pause.
+//! shown that it belongs here under its id. Whoever was replaced claims it, closes those below it, who are told of the place of the other one
+//! by the master, and dials again after a back-off that goes on doubling though it is let in each time: two nodes that were started under one
+//! id are both told so, and do not drive each other out without a pause.
 //!
 //! # The map
 //!

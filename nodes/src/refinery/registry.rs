@@ -197,6 +197,13 @@ impl Registry {
         }
     }
 
+    /// Those directly below a node.
+    pub(super) fn below(&self, id: &str) -> Vec<String> {
+        let is_below = |member: &Member| matches!(&member.parent, Parent::Member(above) if above == id);
+        let below = self.members.iter().filter(|(_, member)| is_below(member));
+        below.map(|(id, _)| id.clone()).collect()
+    }
+
     /// A node is there no more. Returns those below it, who have nobody above them now and need another place.
     pub(super) fn strike_off(&mut self, id: &str) -> Option<(Member, Vec<String>)> {
         let member = self.members.remove(id)?;

@@ -160,6 +160,7 @@ fn refusal(why: &Refusal) -> String {
         Refusal::Unexpected => {
             "it is not at the address that this node was given for the other master".to_owned()
         }
+        Refusal::Displaced => "somebody else has joined under the id of this node".to_owned(),
         Refusal::NoMaster => "it takes this node for a master".to_owned(),
         Refusal::Version => "it has another version".to_owned(),
         Refusal::Turn => "it said something out of its turn".to_owned(),

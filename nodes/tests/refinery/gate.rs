@@ -5,7 +5,9 @@ use std::net::SocketAddrV4;
 
 use crate::world::{Fault, RefineryWorld, brisk, cast};
 use squall_nodes::refinery::wire::WireError;
-use squall_nodes::refinery::{Answer, Change, Loss, Parting, RefineryFact, Refusal, Role, Standing, Trick};
+use squall_nodes::refinery::{
+    Answer, Change, Config, Loss, Parting, RefineryFact, Refusal, Role, Standing, Trick,
+};
 
 const ESTABLISH: &[u8] =
     b"conn:establish;;{\"id\":\"x\",\"version\":\"1\",\"type\":\"t\",\"port\":\"7500\"}<EOF>";
@@ -235,6 +237,77 @@ fn two_that_go_by_one_id_learn_of_it_and_come_ever_less_often() {
     let until = world.facts_of(5).count();
     world.run(20_000);
     assert_eq!(world.facts_of(5).count(), until);
+}
+
+#[test]
+fn those_below_a_node_that_comes_back_at_another_address_go_there_with_it() {
+    let mut world = brisk("Hardened", &cast(true, 7), 1, |_, _| ());
+    world.run(10_000);
+    let upstream = |world: &mut RefineryWorld, host| match world.status(host) {
+        Answer::Status {
+            standing, upstream, ..
+        } => (standing, upstream),
+    };
+    let (parent, other) = (2, 8);
+    let at = world.addr(parent);
+    let below: Vec<usize> = (3..8)
+        .filter(|host| upstream(&mut world, *host) == (Standing::Attached, Some(at)))
+        .collect();
+    assert!(!below.is_empty(), "{}", world.last_facts(60));
+    // The last node comes again, as that one, which is still up and does not know of it.
+    world.rename(other, "n1").run(300);
+    world.fault(Fault::Kill(parent)).run(20_000);
+    for host in below {
+        let there = world.addr(other);
+        assert_eq!(upstream(&mut world, host), (Standing::Attached, Some(there)));
+    }
+}
+
+#[test]
+fn who_has_not_let_a_node_in_cannot_tell_it_that_it_is_replaced() {
+    let mut world = brisk("Hardened", &cast(true, 3), 1, |_, _| ());
+    world.run(10_000).fault(Fault::Kill(0)).impersonate(0);
+    for _ in 0..2_000 {
+        let before = world.strangers.len();
+        world.run(10);
+        for stranger in before..world.strangers.len() {
+            world.say(stranger, b"conn:close;;{\"why\":\"replaced\"}<EOF>");
+        }
+    }
+    assert!(!world.strangers.is_empty());
+    let standby = world.addr(1);
+    assert_eq!(status(&mut world, 1), (Standing::Reigning, Some(standby)));
+    for host in [2, 3, 4] {
+        assert_eq!(status(&mut world, host), (Standing::Attached, Some(standby)));
+    }
+}
+
+#[test]
+fn a_standby_of_another_version_or_secret_says_so_and_reigns_only_when_the_master_is_gone() {
+    type Other = fn(&mut Config);
+    let others: [(Other, Loss); 2] = [
+        (
+            |config| config.version = "2".to_owned(),
+            Loss::Closed(Parting::Version),
+        ),
+        (|config| config.secret = "another".into(), Loss::Declined),
+    ];
+    for (other, why) in others {
+        let mut world = brisk("Hardened", &cast(true, 3), 1, |name, config| {
+            if name == "s" {
+                other(config);
+            }
+        });
+        world.run(60_000);
+        assert_eq!(status(&mut world, 0).0, Standing::Reigning, "{why:?}");
+        assert_eq!(status(&mut world, 1).0, Standing::Seeking, "{why:?}");
+        assert!(!world.story(1).contains(&"serving"), "{}", world.last_facts(40));
+        let by = world.addr(0);
+        let turned_away = RefineryFact::TurnedAway { by, why };
+        assert!(world.facts_of(1).any(|fact| *fact == turned_away), "{why:?}");
+        world.fault(Fault::Kill(0)).run(20_000);
+        assert_eq!(status(&mut world, 1).0, Standing::Reigning, "{why:?}");
+    }
 }
 
 /// A master, four nodes, and `n5`, which was given the address of `n1` for its master's, and what else is given.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use squall_sim::compare::{
-    Agreement, By, Claimed, Comparison, Contradiction, How, Implied, LEVEL, Later, Method, Observed, Order,
-    Point, Ranked, Relation, Samples, Share, Tested, Verdicts, What,
+    Agreement, By, Claimed, Comparison, Contradiction, How, Implied, LEVEL, Method, Observed, Order, Point,
+    Ranked, Relation, Samples, Share, Tested, Verdicts, What,
 };
 use squall_sim::machine::Machine;
 use squall_sim::trace::Span;
@@ -178,7 +178,7 @@ impl<'a> Measure<'a> {
     fn of(comparison: &'a Comparison, place: usize) -> Self {
         let measure = &comparison.measures[place];
         let later = measure.later;
-        let is = |of: fn(Later) -> i64| later.map(of);
+        let between = later.and_then(|later| later.between);
         Measure {
             name: &measure.name,
             simulated: Distribution::of(&measure.samples.simulated, measure.reached.simulated),
@@ -192,9 +192,9 @@ impl<'a> Measure<'a> {
                 Method::Asymptotic => "asymptotic",
                 Method::Permutation { .. } => "permutation",
             }),
-            later_ns: is(|later| later.by),
-            later_low_ns: is(|later| later.between.0),
-            later_high_ns: is(|later| later.between.1),
+            later_ns: later.map(|later| later.by),
+            later_low_ns: between.map(|(low, _)| low),
+            later_high_ns: between.map(|(_, high)| high),
             above: Shared::of(measure.above),
             below: Shared::of(measure.below),
             outside: measure.outside.iter().map(|how| in_which_way(*how)).collect(),

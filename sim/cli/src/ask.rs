@@ -43,17 +43,19 @@ pub(crate) fn ask(
     if let Err(error) = client.call(&command) {
         return came_to(error, args, session);
     }
+    let mut answers = 0;
     loop {
         let answer = match client.answer() {
             Ok(answer) => answer,
             // It was waited for until now.
-            Err(ClientError::Silent) if args.all && session.exit == Exit::AsExpected => return Ok(()),
+            Err(ClientError::Silent) if answers > 0 => return Ok(()),
             Err(error) => return came_to(error, args, session),
         };
         session.say(&match args.format {
             Format::Json => format!("{answer}\n"),
             Format::Text => format!("{}\n", door.answer(&answer)),
         })?;
+        answers += 1;
         if !args.all {
             return Ok(());
         }

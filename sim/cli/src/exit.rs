@@ -17,7 +17,7 @@ pub enum Exit {
     Unread,
     /// Some verdict is not as expected, or not strict where strictness was asked for: 1.
     Otherwise,
-    /// The command or a file cannot be used as it is: 2. Nothing was run.
+    /// The command or a file cannot be used as it is, or this machine cannot play it live: 2. What was run before is reported.
     Unusable,
     /// Ctrl-C: 130. What there was has been reported.
     Interrupted,
@@ -42,7 +42,7 @@ impl Exit {
         match self {
             Exit::AsExpected => "every verdict is as its file expects, and every replay as it was recorded",
             Exit::Otherwise => "some verdict or replay is not",
-            Exit::Unusable => "the command or a file cannot be used; nothing was run",
+            Exit::Unusable => "the command or a file cannot be used, or this machine cannot play it live",
             Exit::Unknown => "some verdict is not known",
             Exit::Bug => "a run panicked, or gave two results for one seed: a bug of the node or of Squall",
             Exit::Interrupted => "stopped by Ctrl-C, with what there was reported",

@@ -95,10 +95,12 @@ pub(crate) fn live(
         junit,
         to: records.beside(),
     };
-    report.play(&runs, &stage, session)?;
+    let played = report.play(&runs, &stage, session);
     session.end();
+    // What was played is told, whatever became of the rest.
     report.finish(session)?;
-    report.junit.write()
+    report.junit.write()?;
+    played
 }
 
 /// One file under one rule set.
@@ -216,15 +218,17 @@ impl Report<'_> {
                         break 'all;
                     }
                     Err(why) => {
-                        let name = run.prepared.scenario();
-                        failed = Some(anyhow!("{name}: {why}"));
+                        let (scenario, rules) = (run.prepared.scenario(), run.prepared.rules());
+                        self.junit
+                            .note(|junit| junit.not_played(scenario, rules, &why.to_string()));
+                        failed = Some(anyhow!("{scenario}: {why}"));
                         break 'all;
                     }
                 }
             }
         }
         self.tally.not_begun = runs.len() as u64 * self.args.runs - begun;
-        if session.exit == Exit::Bug {
+        if session.exit == Exit::Bug || failed.is_some() {
             for run in &runs[runs_begun..] {
                 let (scenario, rules) = (run.prepared.scenario(), run.prepared.rules());
                 self.junit.note(|junit| junit.not_begun(scenario, rules));

@@ -228,13 +228,21 @@ impl Comparison {
         }
     }
 
-    /// What the comparison comes to: as expected when both worlds are as the file expects and live lies within what was simulated.
+    /// Whether all runs were done that were asked for. Those that could not be played may be others than those that were.
+    fn is_whole(&self) -> bool {
+        let done = [self.runs.simulated.len(), self.runs.live.len()].map(|runs| runs as u64);
+        done == [self.asked.simulated, self.asked.live]
+    }
+
+    /// What the comparison comes to: as expected when both worlds are as the file expects and live lies within what was simulated, in all
+    /// runs that were asked for.
     pub fn standing(&self) -> Standing {
         let verdicts = [self.verdicts.simulated.standing, self.verdicts.live.standing];
         let agreement = self.agreement();
         if verdicts.contains(&Standing::Otherwise) || agreement == Agreement::Outside {
             Standing::Otherwise
-        } else if verdicts.contains(&Standing::Unknown) || agreement == Agreement::TooFew {
+        } else if verdicts.contains(&Standing::Unknown) || agreement == Agreement::TooFew || !self.is_whole()
+        {
             Standing::Unknown
         } else {
             Standing::AsExpected

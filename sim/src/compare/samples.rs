@@ -2,6 +2,7 @@
 
 use squall_nodes::Span;
 
+use super::FEWEST_LIVE;
 use super::draws::Draws;
 use crate::outcome::Measured;
 
@@ -42,8 +43,9 @@ pub struct Later {
     /// The difference of the medians, in nanoseconds; below 0 when the first is earlier.
     pub by: i64,
     /// Between which differences the true one is, with a confidence of 95 %: the bootstrap's percentile interval, of [`RESAMPLES`] draws
-    /// of whole runs in both worlds. B. Efron, *Annals of Statistics* 7 (1979), 1–26.
-    pub between: (i64, i64),
+    /// of whole runs in both worlds. B. Efron, *Annals of Statistics* 7 (1979), 1–26. `None` where the first are of fewer than
+    /// [`FEWEST_LIVE`] runs: of a run or two nothing is known of how far their law strays.
+    pub between: Option<(i64, i64)>,
 }
 
 /// How often runs are drawn anew for [`Later::between`] and for [`Smirnov::interval`](super::Smirnov::interval).
@@ -180,6 +182,9 @@ impl Later {
             i64::try_from(i128::from(one) - i128::from(other)).unwrap_or_default()
         };
         let by = difference(one.percentile(50)?, other.percentile(50)?);
+        if (one.runs() as u64) < FEWEST_LIVE {
+            return Some(Later { by, between: None });
+        }
         let mut draws = Draws::new(*b"squall bootstrap of two medians ");
         let (mut these, mut those) = (vec![0; one.runs()], vec![0; other.runs()]);
         let mut drawn: Vec<i64> = (0..RESAMPLES)
@@ -195,7 +200,7 @@ impl Later {
         };
         Some(Later {
             by,
-            between: (at(25)?, at(976)?),
+            between: at(25).zip(at(976)),
         })
     }
 }
@@ -254,11 +259,18 @@ mod tests {
         let other = one_a_run(0..101);
         let later = Later::of(&one, &other).expect("there are samples");
         assert_eq!(later.by, 1_000);
-        assert!(later.between.0 < 1_000 && later.between.1 > 1_000, "{later:?}");
+        let (low, high) = later.between.expect("there are enough");
+        assert!(low < 1_000 && high > 1_000, "{later:?}");
         assert_eq!(Later::of(&other, &one).map(|later| later.by), Some(-1_000));
         // What never varies has an interval of no length.
         let [three, five] = [3, 5].map(|value| one_a_run([value; 40]));
-        assert_eq!(Later::of(&five, &three).map(|later| later.between), Some((2, 2)));
+        assert_eq!(
+            Later::of(&five, &three).and_then(|later| later.between),
+            Some((2, 2))
+        );
+        // Those of a few runs have none.
+        let few = one_a_run([5; FEWEST_LIVE as usize - 1]);
+        assert_eq!(Later::of(&few, &three), Some(Later { by: 2, between: None }));
         assert_eq!(Later::of(&samples(&[&[]]), &three), None);
     }
 
@@ -277,7 +289,8 @@ mod tests {
         let held = (0..150)
             .filter(|_| {
                 let later = Later::of(&drawn(20, 700), &drawn(80, 0)).expect("there are samples");
-                (later.between.0..=later.between.1).contains(&700)
+                let (low, high) = later.between.expect("there are enough");
+                (low..=high).contains(&700)
             })
             .count();
         assert!((129..=150).contains(&held), "{held} of 150");

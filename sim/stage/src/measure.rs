@@ -24,6 +24,7 @@ use squall_nodes::{Placed, Span, Unwitnessed};
 use squall_sim::machine::{Boots, Machine};
 
 use self::probe::{Config, Measure, Probe, Readings};
+use crate::claim::Claim;
 use crate::clock;
 use crate::crew::MARK_EVERY;
 use crate::door::StageError;
@@ -64,6 +65,10 @@ const LAW: Span = Span::from_millis(2);
 const NO_STALL: Span = Span::from_secs(60);
 /// The port of both nodes.
 const PORT: u16 = 7400;
+/// What the folders are called in which it is measured what writes take: this, and what is drawn for each.
+pub(crate) const PREFIX: &str = "squall-measure-";
+/// What the folder of each node is called there: this, and its place.
+pub(crate) const OF_NODE: &str = "probe";
 /// How many pairs of addresses are tried.
 const TRIES: u32 = 8;
 
@@ -80,9 +85,12 @@ pub fn machine(
     progress: &dyn Fn(Span),
 ) -> Result<Machine, StageError> {
     let folder = tempfile::Builder::new()
-        .prefix("squall-measure-")
+        .prefix(PREFIX)
         .tempdir_in(folder)
         .map_err(|why| StageError::system("make a folder to measure writes in", why))?;
+    // A cleaning leaves it alone for as long as this process runs.
+    let _claim = Claim::of_own(folder.path())
+        .map_err(|why| StageError::system("claim the folder to measure writes in", why))?;
     let mut taken = None;
     for attempt in 0..TRIES {
         match with(pair(attempt), folder.path(), effort, stop, progress) {
@@ -204,7 +212,7 @@ fn settings(place: usize, ips: [Ipv4Addr; 2], folder: &Path, effort: Effort) -> 
         protocol: "probe".to_owned(),
         rules: String::new(),
         placed: Placed {
-            name: format!("probe{place}"),
+            name: format!("{OF_NODE}{place}"),
             ip: ips[place],
             role: (),
             config: Config {
@@ -214,7 +222,7 @@ fn settings(place: usize, ips: [Ipv4Addr; 2], folder: &Path, effort: Effort) -> 
                 writes: effort.writes,
             },
         },
-        data: Some(folder.join(format!("probe{place}"))),
+        data: Some(folder.join(format!("{OF_NODE}{place}"))),
         seed: None,
         record: None,
         http: None,

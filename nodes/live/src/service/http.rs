@@ -4,10 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::Request;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::serve::{IncomingStream, Listener};
 use squall_nodes::Node;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +38,8 @@ pub(super) async fn serve<N: Node>(guests: Guests, asker: Asker<N>) {
         turned_away: asker.turned_away.clone(),
         ..guests
     };
-    let _ = axum::serve(guests, pages::router(asker)).await;
+    let pages = pages::router(asker).layer(middleware::from_fn(heed));
+    let _ = axum::serve(guests, pages.into_make_service_with_connect_info::<Asked>()).await;
 }
 
 /// Those who connect, a bounded number at a time.
@@ -68,7 +74,8 @@ impl Listener for Guests {
                         stream,
                         came,
                         leaves: Box::pin(tokio::time::sleep_until(came + SILENT)),
-                        has_asked: false,
+                        asked: Asked::default(),
+                        stays: false,
                         turned_away: self.turned_away.clone(),
                         _place: place,
                     };
@@ -88,16 +95,48 @@ impl Listener for Guests {
 pub(super) struct Guest {
     stream: TcpStream,
     came: Instant,
-    /// Whether it was answered something: it has asked for it then.
-    has_asked: bool,
+    asked: Asked,
+    /// Whether it may be for longer, since it has asked.
+    stays: bool,
     leaves: Pin<Box<Sleep>>,
     turned_away: TurnedAway,
     _place: Option<OwnedSemaphorePermit>,
 }
 
+/// Whether a guest has asked for something.
+#[derive(Clone, Debug, Default)]
+struct Asked(Arc<AtomicBool>);
+
+impl Asked {
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_so(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Connected<IncomingStream<'_, Guests>> for Asked {
+    fn connect_info(stream: IncomingStream<'_, Guests>) -> Self {
+        stream.io().asked.clone()
+    }
+}
+
+/// A whole request has come: whoever has sent it waits for what the node says, however long that takes.
+async fn heed(ConnectInfo(asked): ConnectInfo<Asked>, request: Request, next: Next) -> Response {
+    asked.note();
+    next.run(request).await
+}
+
 impl Guest {
     /// An error when its time is over.
     fn poll_time(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.asked.is_so() && !self.stays {
+            self.stays = true;
+            let leaves = self.came + LONGEST;
+            self.leaves.as_mut().reset(leaves);
+        }
         match self.leaves.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => Ok(()),
@@ -122,11 +161,8 @@ impl AsyncWrite for Guest {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if !self.has_asked {
-            self.has_asked = true;
-            let leaves = self.came + LONGEST;
-            self.leaves.as_mut().reset(leaves);
-        }
+        // What was no request is answered, too.
+        self.asked.note();
         self.poll_time(context)?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -143,7 +179,7 @@ impl AsyncWrite for Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         // It has been shown out, or has gone before.
-        if !self.has_asked && self.leaves.is_elapsed() {
+        if !self.asked.is_so() && self.leaves.is_elapsed() {
             self.turned_away.count(What::Guest);
         }
     }

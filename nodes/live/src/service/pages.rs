@@ -225,7 +225,39 @@ fn silent() -> Response {
 
 #[cfg(test)]
 mod tests {
+    use squall_nodes::echo::EchoNode;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::super::http::{self, Guests};
     use super::*;
+    use crate::door::door;
+
+    #[tokio::test]
+    async fn a_node_that_does_not_answer_is_told_of_and_nobody_is_turned_away_for_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let at = listener.local_addr().unwrap();
+        // It is there, and takes nothing of what it is asked.
+        let (handle, _node) = door::<EchoNode>();
+        let asker = Asker::new(handle, None, None);
+        let turned_away = asker.turned_away.clone();
+        tokio::spawn(http::serve(Guests::of(listener).unwrap(), asker));
+        let ask = async |page: &str| {
+            let mut guest = TcpStream::connect(at).await.unwrap();
+            let request = format!("GET {page} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            guest.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            guest.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let pages = ["/healthz", "/status", "/status.json", "/metrics"];
+        let answers = tokio::join!(ask(pages[0]), ask(pages[1]), ask(pages[2]), ask(pages[3]));
+        for answer in [answers.0, answers.1, answers.2, answers.3] {
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        }
+        assert!(turned_away.counts().iter().all(|(_, times)| *times == 0));
+    }
 
     #[test]
     fn json_is_for_those_who_ask_for_it_first() {

@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use super::super::config::{Change, Changes, Config};
 use super::super::facts::{RefineryFact, Refusal};
 use super::super::gate::is_stale;
-use super::super::registry::{Loops, Parent, Place, Registry, Terms};
+use super::super::registry::{Loops, Member, Parent, Place, Registry, Terms};
 use super::super::wire::{Epoch, Establish, Grant, Link, Report, Row};
 use super::super::{Below, MOST_NODES, Out};
 use super::{Chief, Stance};
@@ -103,12 +103,21 @@ impl Chief {
             Some(parent) => Place { parent, evicts: None },
             None => reign.registry.place(&said.id, &terms),
         };
+        // Those below a node that is elsewhere now are to go there with it.
+        let was_elsewhere = |member: &Member| member.address != address;
+        let below = match reign.registry.member(&said.id).is_some_and(was_elsewhere) {
+            true => reign.registry.below(&said.id),
+            false => Vec::new(),
+        };
         reign
             .registry
             .enlist(&said.id, address, &said.kind, parent, conn, now);
         let id = said.id.clone();
         out.claim(RefineryFact::Enlisted { id, address });
         self.give(&said.id, out);
+        for id in below {
+            self.give(&id, out);
+        }
         if let Some(evicted) = evicts {
             let orphans = self.evict(&evicted, out);
             self.settle(now, orphans, out);

@@ -111,21 +111,23 @@ fn numbers(comparison: &Comparison, place: usize) -> Option<String> {
     Some(said)
 }
 
-/// `1.8 ms later (95 %: 1.2 to 2.4 ms)`.
+/// `1.8 ms later (95 %: 1.2 to 2.4 ms)`, or without what nobody knows.
 fn by_how_much(later: Later) -> String {
     let word = if later.by < 0 { "earlier" } else { "later" };
-    format!("{} ms {word} ({})", magnitude(later.by), confidence(later))
+    format!("{} ms {word}{}", magnitude(later.by), confidence(later))
 }
 
-/// `95 %: 1.2 to 2.4 ms`, in the direction of the difference.
+/// ` (95 %: 1.2 to 2.4 ms)`, in the direction of the difference, where it is known.
 fn confidence(later: Later) -> String {
-    let (low, high) = later.between;
+    let Some((low, high)) = later.between else {
+        return String::new();
+    };
     let [low, high] = if later.by < 0 { [-high, -low] } else { [low, high] };
     let signed = |ns: i64| {
         let minus = if ns < 0 { "−" } else { "" };
         format!("{minus}{}", magnitude(ns))
     };
-    format!("95 %: {} to {} ms", signed(low), signed(high))
+    format!(" (95 %: {} to {} ms)", signed(low), signed(high))
 }
 
 /// Nanoseconds as milliseconds, without their sign.
@@ -192,16 +194,17 @@ pub(crate) fn sentences(comparison: &Comparison, place: usize) -> Vec<String> {
 }
 
 fn distance(measure: &Compared) -> String {
-    match measure.later {
-        Some(later) if later.between.0 > 0 || later.between.1 < 0 => {
+    let is_shifted = |later: &Later| later.between.is_some_and(|(low, high)| low > 0 || high < 0);
+    match measure.later.filter(is_shifted) {
+        Some(later) => {
             let word = if later.by < 0 { "faster" } else { "slower" };
             format!(
-                "live is {word} by {} ms at the median ({}), which the simulated latency does not explain",
+                "live is {word} by {} ms at the median{}, which the simulated latency does not explain",
                 magnitude(later.by),
                 confidence(later)
             )
         }
-        _ => "live falls outside: its samples are spread otherwise, though their middle may be the same"
+        None => "live falls outside: its samples are spread otherwise, though their middle may be the same"
             .to_owned(),
     }
 }

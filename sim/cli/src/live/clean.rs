@@ -49,6 +49,12 @@ pub(super) fn clean(named: Option<&Path>, session: &mut Session<'_>) -> anyhow::
             counted(cleaned.drafts as u64, "unfinished journal", "unfinished journals"),
         ))?;
     }
+    if cleaned.measured > 0 {
+        session.say(&format!(
+            "{} removed in which this machine was being measured\n",
+            counted(cleaned.measured as u64, "folder is", "folders are"),
+        ))?;
+    }
     if !cleaned.kept.is_empty() {
         let mut said = format!(
             "{} there, with what the hosts wrote; whoever does not want them removes them:\n",

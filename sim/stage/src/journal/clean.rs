@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{BEGINNING, Journal, PREFIX, Player, file_name_of, processes, read};
 use crate::claim::{Claim, Claimed};
 use crate::door::StageError;
-use crate::runs;
+use crate::{measure, runs};
 
 /// What a file is called that is to become a journal: this, and what is drawn for it.
 const DRAFT: &str = ".tmp";
@@ -33,6 +33,8 @@ pub struct Cleaned {
     pub empty: usize,
     /// How many journals were removed that were never whole, since the stage was killed that wrote them.
     pub drafts: usize,
+    /// How many folders were removed in which machines were measured, of whoever was killed meanwhile.
+    pub measured: usize,
     /// Journals that cannot be read, each with the reason; nothing that they may speak of was touched.
     pub unreadable: Vec<(PathBuf, String)>,
     /// The runs of which something is still there, each with what and why. Their journals stay.
@@ -81,6 +83,7 @@ pub fn clean(runs: &Path) -> Result<Cleaned, StageError> {
     }
     cleaned.drafts = remove_drafts(runs)?;
     cleaned.empty = remove_empty(runs)?;
+    cleaned.measured = remove_measured(runs)?;
     cleaned.kept = kept(runs)?;
     Ok(cleaned)
 }
@@ -135,6 +138,26 @@ fn remove_empty(runs: &Path) -> Result<usize, StageError> {
         {
             // It is only removed if it is empty.
             removed += usize::from(fs::remove_dir(&path).is_ok());
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes the folders in which a machine was measured, and that nobody has, with what the nodes wrote there that did it. Says how many there
+/// were. One with anything else in it stays.
+fn remove_measured(runs: &Path) -> Result<usize, StageError> {
+    let of_node = |path: &PathBuf| {
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| name.starts_with(measure::OF_NODE))
+    };
+    let mut removed = 0;
+    for path in entries(runs)? {
+        if is_drawn(&path, measure::PREFIX)
+            && fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir())
+            && let Ok(Claimed::Ours(_claim)) = Claim::of_others(&path)
+            && entries(&path).is_ok_and(|within| within.iter().all(of_node))
+        {
+            removed += usize::from(fs::remove_dir_all(&path).is_ok());
         }
     }
     Ok(removed)
@@ -252,6 +275,23 @@ mod tests {
             let cleaned = clean(&runs).unwrap();
             assert_eq!((cleaned.empty, cleaned.kept), (0, vec![own.clone()]));
         }
+    }
+
+    #[test]
+    fn a_folder_in_which_a_machine_was_measured_goes_once_nobody_has_it() {
+        let (_above, runs) = runs();
+        let [own, others] = ["squall-measure-aB3dE6", "squall-measure-zZ9yX8"].map(|name| runs.join(name));
+        for folder in [&own, &others] {
+            fs::create_dir_all(folder.join("probe0")).unwrap();
+            fs::write(folder.join("probe0/state"), "written").unwrap();
+        }
+        fs::write(others.join("letter"), "somebody's").unwrap();
+        let claim = Claim::of_own(&own).unwrap().unwrap();
+        assert_eq!(clean(&runs).unwrap(), Cleaned::default());
+        drop(claim);
+        clean_until(&runs, |cleaned| cleaned.measured == 1);
+        assert!(!own.exists());
+        assert!(others.join("probe0/state").exists(), "something else is in it");
     }
 
     #[test]
