@@ -34,15 +34,25 @@ pub(crate) fn misfit(host: usize, field: &'static str, message: String, hint: &s
     }
 }
 
-/// The address of a host: its own with the port, unless one is written, which is to be at that host. The port is that of the address then.
+/// The address of a host: its own with the port, unless one is written, which is to be at that host. The port is that of the address then, and
+/// none but that may be written beside it; `usual` is the one where none is.
 pub(crate) fn settle<N: Node>(
     index: usize,
     host: &mut Placed<N>,
+    usual: u16,
     port_and_address: impl FnOnce(&mut N::Config) -> (&mut u16, &mut Option<SocketAddrV4>),
 ) -> Option<Misfit> {
     let (port, address) = port_and_address(&mut host.config);
     let address = *address.get_or_insert(SocketAddrV4::new(host.ip, *port));
-    *port = address.port();
+    let written = std::mem::replace(port, address.port());
+    if written != address.port() && written != usual {
+        let message = format!(
+            "the port of {} is {written}, but its address is {address}",
+            host.name
+        );
+        let hint = "write one of the two: the address follows from the host and the port";
+        return Some(misfit(index, "port", message, hint));
+    }
     (*address.ip() != host.ip).then(|| {
         let (name, ip) = (&host.name, host.ip);
         let message = format!("the address of {name} is {address}, but its host is at {ip}");

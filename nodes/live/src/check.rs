@@ -16,7 +16,7 @@ use crate::clock::monotonic;
 use crate::disk::{self, Found, Kept, Owner, look};
 use crate::error::{LiveError, about_tcp, about_udp};
 use crate::record::folder::{Folder, Turn};
-use crate::rehearsal::{First, rehearse};
+use crate::rehearsal::{First, NOTHING_TO_SECURE, rehearse};
 use crate::service::socket::{self, There};
 use crate::settings::{Record, Settings};
 use crate::stream::{Tls, may_listen};
@@ -91,6 +91,7 @@ pub fn check<N: Node>(settings: &Settings<N>, beforehand: &[Beforehand]) -> Vec<
     let First {
         ports,
         listens,
+        connects,
         not_live,
     } = rehearse(
         &settings.placed,
@@ -120,7 +121,16 @@ pub fn check<N: Node>(settings: &Settings<N>, beforehand: &[Beforehand]) -> Vec<
         let says = match Tls::read(files, ip) {
             Err(LiveError::Tls { file, why }) => Err(format!("{}: {why}", file.display())),
             Err(why) => Err(why.to_string()),
-            Ok(_) => Ok(format!("{} is good for {ip}", files.certificate.display())),
+            Ok(_) => {
+                let beside = match connects {
+                    true => String::new(),
+                    false => format!("; {NOTHING_TO_SECURE}"),
+                };
+                Ok(format!(
+                    "{} is good for {ip}{beside}",
+                    files.certificate.display()
+                ))
+            }
         };
         find("tls", says);
     }

@@ -17,6 +17,8 @@ pub(crate) struct First {
     pub(crate) ports: Vec<u16>,
     /// Ports that it accepts connections on.
     pub(crate) listens: Vec<u16>,
+    /// Whether it asks for connections, its own or others'.
+    pub(crate) connects: bool,
     /// The first thing that is not done live.
     pub(crate) not_live: Option<&'static str>,
 }
@@ -36,8 +38,14 @@ pub(crate) fn rehearse<N: Node>(placed: &Placed<N>, seed: u64, found: &Found, no
         drive(&mut stage, &mut Outbox::new(), &mut Unwitnessed);
         stage.first
     };
-    catch_unwind(AssertUnwindSafe(first)).unwrap_or_default()
+    catch_unwind(AssertUnwindSafe(first)).unwrap_or_else(|_| First {
+        connects: true,
+        ..First::default()
+    })
 }
+
+/// What is said of files that are to secure the connections of a node that asks for none when it starts.
+pub(crate) const NOTHING_TO_SECURE: &str = "the node asks for no connections when it starts, and TLS secures nothing else: what it says in datagrams goes out as it is";
 
 /// What of an effect is not done live.
 pub(crate) fn not_live<N: Node>(effect: &Effect<'_, N>) -> Option<&'static str> {
@@ -94,6 +102,7 @@ impl<N: Node> Transport<N> for Stage<N> {
             {
                 self.first.listens.push(port);
             }
+            self.first.connects |= matches!(effect, Effect::Listen { .. } | Effect::Dial { .. });
             self.first.not_live = self.first.not_live.or(not_live(&effect));
         }
     }

@@ -11,7 +11,7 @@ use crate::door::{Door, Stop};
 use crate::error::LiveError;
 use crate::host::{Host, Parts};
 use crate::line::Counts;
-use crate::rehearsal::{First, rehearse};
+use crate::rehearsal::{First, NOTHING_TO_SECURE, rehearse};
 use crate::settings::{Attendance, Settings};
 use crate::status::Gauge;
 use crate::stream::{Tls, may_listen};
@@ -168,8 +168,12 @@ fn bound_ahead<N: Node>(
     let First {
         ports,
         listens,
+        connects,
         not_live,
     } = rehearse(&settings.placed, seed, found, monotonic());
+    if settings.streams.tls.is_some() && !connects {
+        tracing::warn!("{NOTHING_TO_SECURE}");
+    }
     if let Some(what) = not_live {
         return Err(LiveError::NotLive { what });
     }

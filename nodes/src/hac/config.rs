@@ -17,6 +17,9 @@ use crate::time::Span;
 /// one machine take less than 300 MB, and ten times as many would take a hundred times as much.
 pub const MOST_PEERS: usize = 3_000;
 
+/// The port that nodes have where nothing else is said.
+const PORT: u16 = 7400;
+
 /// Everything that tunes a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,7 +187,7 @@ impl Config {
         };
         Config {
             rules,
-            port: 7400,
+            port: PORT,
             address: None,
             server: None,
             members: Arc::from([]),
@@ -344,7 +347,9 @@ where
 {
     let mut misfits = Vec::new();
     for (index, host) in hosts.iter_mut().enumerate() {
-        let misfit = cast::settle(index, host, |config| (&mut config.port, &mut config.address));
+        let misfit = cast::settle(index, host, PORT, |config| {
+            (&mut config.port, &mut config.address)
+        });
         misfits.extend(misfit);
         let faults = host.config.faults(&host.role).into_iter();
         misfits.extend(faults.map(|fault| fault.of(index, &host.name)));

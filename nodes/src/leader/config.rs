@@ -31,6 +31,9 @@ pub(super) const MOST_OF_A_NODE: usize = 20;
 /// The longest that `longest_message` may be.
 pub const LONGEST_BOUND: u32 = 1024 * 1024;
 
+/// The port that nodes have where nothing else is said.
+const PORT: u16 = 7500;
+
 /// Everything that tunes a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,7 +165,7 @@ impl Config {
         Config {
             rules,
             name: String::new(),
-            port: 7500,
+            port: PORT,
             address: None,
             others: Arc::from([]),
             heartbeat,
@@ -320,7 +323,9 @@ where
     }
     let mut misfits = Vec::new();
     for (index, host) in hosts.iter_mut().enumerate() {
-        let misfit = cast::settle(index, host, |config| (&mut config.port, &mut config.address));
+        let misfit = cast::settle(index, host, PORT, |config| {
+            (&mut config.port, &mut config.address)
+        });
         misfits.extend(misfit);
         if host.config.name.is_empty() {
             host.config.name = name_of(&host.name);

@@ -84,7 +84,7 @@
 //!
 //! Who knows a list believes another of its own starter alone, while it follows somebody or another node has shown to go by the same one. Each
 //! acknowledgement says by which list its sender goes: who goes by another is claimed once ([`AnotherList`](LeaderFact::AnotherList)), so
-//! that two who start the same peers learn of each other; its terms are not believed, since numbers in them are of other nodes; and it is sent the
+//! that of two who start the same peers the later one learns of the other; its terms are not believed, since numbers in them are of other nodes; and it is sent the
 //! list in place of heartbeats, by which it finds back if its starter leads, or it has nobody to follow.
 //!
 //! # What is promised

@@ -5,7 +5,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use super::Role;
-use super::config::{Change, Config, MOST_NODES, Rules, is_type};
+use super::config::{Change, Config, MOST_NODES, PORT, Rules, is_type};
 use super::wire::{Credential, Epoch, Establish, Link, MAC, Packet};
 use crate::cast::{self, misfit};
 use crate::node::Node;
@@ -19,7 +19,9 @@ where
 {
     let mut misfits = Vec::new();
     for (index, host) in hosts.iter_mut().enumerate() {
-        let misfit = cast::settle(index, host, |config| (&mut config.port, &mut config.address));
+        let misfit = cast::settle(index, host, PORT, |config| {
+            (&mut config.port, &mut config.address)
+        });
         misfits.extend(misfit);
         host.config.id.get_or_insert_with(|| host.name.clone());
         let faults = host.config.faults().into_iter();

@@ -13,6 +13,7 @@ use super::facts::{Loss, Parting, RefineryFact, Refusal};
 use super::gate::{Gate, Heard};
 use super::line::{Line, Word};
 use super::registry::Registry;
+use super::strangers::Refusals;
 use super::wire::{Epoch, Establish, Grant, Link, Row};
 use super::{Answer, Out, Role, Standing, Timer, disk, waits};
 use crate::node::{CallId, ConnId, StreamEvent};
@@ -41,6 +42,7 @@ pub(super) struct Chief {
     failures: u32,
     /// When a master last was there for which, or to which, this one is not the other.
     rival: Option<Time>,
+    refusals: Refusals,
     /// The registry of the one that it followed last, and where that is.
     known: BTreeMap<String, Row>,
     known_from: Option<SocketAddrV4>,
@@ -84,6 +86,7 @@ impl Chief {
             line: None,
             failures: 0,
             rival: None,
+            refusals: Refusals::default(),
             known: BTreeMap::new(),
             known_from: None,
             config,
@@ -164,6 +167,13 @@ impl Chief {
             Stance::Reigning(reign) => reign.below(self.me),
             _ => Vec::new(),
         };
+        let standby = match &self.stance {
+            Stance::Reigning(reign) => reign
+                .followers
+                .first()
+                .and_then(|conn| Some(self.gate.guest(*conn)?.address())),
+            _ => None,
+        };
         let epoch = self.epoch;
         let upstream = None;
         out.answer(
@@ -174,6 +184,7 @@ impl Chief {
                 master,
                 upstream,
                 below,
+                standby,
             },
         );
     }
@@ -436,6 +447,7 @@ impl Chief {
         }
         self.known_from = Some(to);
         self.failures = 0;
+        self.refusals.forget();
         out.disarm(Timer::Takeover);
         out.claim(RefineryFact::Following {
             master: to,
@@ -462,8 +474,9 @@ impl Chief {
             why,
             Loss::Closed(Parting::Unexpected | Parting::Version) | Loss::Declined
         );
-        if disagrees || why == Loss::Closed(Parting::NoMaster) {
-            let by = line.to;
+        let by = line.to;
+        let turns_away = disagrees || why == Loss::Closed(Parting::NoMaster);
+        if turns_away && self.refusals.count(by, why) {
             out.claim(RefineryFact::TurnedAway { by, why });
         }
         if disagrees {

@@ -15,6 +15,9 @@ use crate::time::Span;
 /// take hosts that may have more connections than the 1 024 that they have where nothing is said.
 pub const MOST_NODES: usize = 5_000;
 
+/// The port that nodes have where nothing else is said.
+pub(super) const PORT: u16 = 7500;
+
 /// Everything that tunes a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,7 +188,7 @@ impl Config {
             version: "1".to_owned(),
             id: None,
             secret: "refinery".into(),
-            port: 7500,
+            port: PORT,
             address: None,
             masters: Arc::from([]),
             alive,
@@ -282,6 +285,16 @@ impl Config {
         if self.masters.len() > 2 {
             let message = format!("{} masters are too many", self.masters.len());
             faults.push(Fault::new("masters", message, "a master, and a standby"));
+        }
+        if let [first, second] = self.masters[..]
+            && first == second
+        {
+            let message = format!("{first} is named twice");
+            faults.push(Fault::new(
+                "masters",
+                message,
+                "a master, and a standby at another address",
+            ));
         }
         let own_rules = |change: &&Change| self.rules == Rules::Original && !Change::OF_BOTH.contains(change);
         if let Some(change) = self.without.iter().find(own_rules) {

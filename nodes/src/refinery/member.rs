@@ -6,6 +6,7 @@ use super::config::{Change, Changes, Config};
 use super::facts::{Loss, Parting, RefineryFact, Refusal};
 use super::gate::{Gate, Heard, is_stale};
 use super::line::{Line, Word};
+use super::strangers::Refusals;
 use super::wire::{Epoch, Establish, Grant, Link, Report};
 use super::{Answer, Below, Out, Standing, Timer, disk, waits};
 use crate::node::{CallId, ConnId, StreamEvent};
@@ -31,8 +32,9 @@ pub(super) struct Member {
     failures: u32,
     /// How often in a row it was closed because somebody else goes by its id.
     replaced: u32,
-    /// Which of the masters' addresses was found to be a node's, since a master last let it in.
-    misdirected: Option<SocketAddrV4>,
+    /// Who has turned it away for what somebody has to mend, since a master last let it in, and why.
+    turned_away: Option<(SocketAddrV4, Loss)>,
+    refusals: Refusals,
     /// What the last master that let it in has given it.
     granted: Option<SocketAddrV4>,
     upstream: Upstream,
@@ -67,7 +69,8 @@ impl Member {
             at: 0,
             failures: 0,
             replaced: 0,
-            misdirected: None,
+            turned_away: None,
+            refusals: Refusals::default(),
             granted: None,
             upstream: Upstream::None,
             upstream_failures: 0,
@@ -121,10 +124,11 @@ impl Member {
 
     pub(super) fn on_status(&self, call: CallId, out: &mut Out) {
         let master = self.line.as_ref().filter(|line| line.is_in()).map(|line| line.to);
-        let standing = match (master, self.attached, self.misdirected) {
+        let standing = match (master, self.attached, self.turned_away) {
             (Some(_), Some(_), _) => Standing::Attached,
             (Some(_), None, _) => Standing::Joined,
-            (None, _, Some(to)) => Standing::Misdirected { to },
+            (None, _, Some((to, Loss::Closed(Parting::NoMaster)))) => Standing::Misdirected { to },
+            (None, _, Some((by, why))) => Standing::TurnedAway { by, why },
             (None, _, None) => Standing::Seeking,
         };
         let below = self.gate.within().filter_map(|(_, guest)| {
@@ -145,6 +149,7 @@ impl Member {
                 master,
                 upstream: self.attached,
                 below: below.collect(),
+                standby: None,
             },
         );
     }
@@ -236,7 +241,8 @@ impl Member {
         let is_new = !line.is_in();
         line.acknowledge(out);
         self.failures = 0;
-        self.misdirected = None;
+        self.turned_away = None;
+        self.refusals.forget();
         if is_new {
             let (master, epoch) = (line.to, grant.epoch);
             out.claim(RefineryFact::Joined { master, epoch });
@@ -252,14 +258,20 @@ impl Member {
         let (master, was_in) = (line.to, line.is_in());
         if was_in {
             out.claim(RefineryFact::Orphaned { master, why });
-        } else if !matches!(why, Loss::Refused | Loss::TimedOut | Loss::Silent) {
+        } else if !matches!(why, Loss::Refused | Loss::TimedOut | Loss::Silent)
+            && self.refusals.count(master, why)
+        {
             out.claim(RefineryFact::TurnedAway { by: master, why });
         }
-        if why == Loss::Closed(Parting::NoMaster) {
-            self.misdirected = Some(master);
-        } else if self.misdirected == Some(master) {
+        let is_to_be_mended = matches!(
+            why,
+            Loss::Declined | Loss::Closed(Parting::NoMaster | Parting::Version | Parting::Replaced)
+        );
+        if is_to_be_mended {
+            self.turned_away = Some((master, why));
+        } else if self.turned_away.is_some_and(|(by, _)| by == master) {
             // Somebody else may be there by now.
-            self.misdirected = None;
+            self.turned_away = None;
         }
         // Whoever has not let it in may be anybody.
         let is_replaced = was_in && why == Loss::Closed(Parting::Replaced);

@@ -41,7 +41,8 @@
 //! *Decided*: **conn:close** says why where the other can mend it: that it has another `version`, or was `replaced`, since somebody else has
 //! shown that it belongs here under its id. Whoever was replaced claims it, closes those below it, who are told of the place of the other one
 //! by the master, and dials again after a back-off that goes on doubling though it is let in each time: two nodes that were started under one
-//! id are both told so, and do not drive each other out without a pause.
+//! id are both told so, and do not drive each other out without a pause. Who is turned away for what somebody has to mend is
+//! [`TurnedAway`](Standing::TurnedAway), as it answers who asks, and claims it the 1st, 2nd, 4th, 8th, … time.
 //!
 //! # The map
 //!
@@ -347,6 +348,8 @@ pub enum Answer {
         upstream: Option<SocketAddrV4>,
         /// Of one who reigns, everyone in its registry; of a node, those who are connected to it. By id.
         below: Vec<Below>,
+        /// Of one who reigns, the other master, where that follows it.
+        standby: Option<SocketAddrV4>,
     },
 }
 
@@ -390,6 +393,14 @@ pub enum Standing {
     Misdirected {
         /// The address.
         to: SocketAddrV4,
+    },
+    /// It looks for a master, and whoever is at an address that it was given for one does not let it in, which somebody has to mend: it has
+    /// another secret or version, or its id is another's.
+    TurnedAway {
+        /// The address.
+        by: SocketAddrV4,
+        /// Why.
+        why: Loss,
     },
 }
 
@@ -484,6 +495,7 @@ impl Answer {
             master: None,
             upstream: None,
             below: Vec::new(),
+            standby: None,
         }
     }
 }

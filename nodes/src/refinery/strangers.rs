@@ -1,12 +1,13 @@
 //! How often those who have not been let in are told of: a crowd of them is no crowd of facts.
 //!
 //! What is told of one address is claimed each of the first [`EACH`] times since somebody from there was let in, and then at the 8th, 16th,
-//! 32nd, …, each thing for itself. The addresses beyond [`MOST_ADDRESSES`] are counted as one.
+//! 32nd, …, each thing for itself. The addresses beyond [`MOST_ADDRESSES`] are counted as one. And how often those are told of who do not let
+//! this node in.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::facts::Refusal;
+use super::facts::{Loss, Refusal};
 use super::wire::Epoch;
 
 /// How many times are claimed one by one: whoever tries something new a few times is seen to.
@@ -50,9 +51,46 @@ impl Strangers {
     }
 }
 
+/// Who has not let this node in, and how often each has said the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refusals(BTreeMap<SocketAddrV4, (Loss, u64)>);
+
+impl Refusals {
+    /// Counts one. Whether it is to be claimed: the 1st, 2nd, 4th, 8th, … time that somebody says the same.
+    pub(super) fn count(&mut self, by: SocketAddrV4, why: Loss) -> bool {
+        let (before, count) = self.0.entry(by).or_insert((why, 0));
+        if *before != why {
+            (*before, *count) = (why, 0);
+        }
+        *count += 1;
+        count.is_power_of_two()
+    }
+
+    /// Somebody has let this node in: what is said from now on is told anew.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_says_the_same_again_and_again_is_claimed_ever_less_often() {
+        let mut refusals = Refusals::default();
+        let [one, other] = [1, 2].map(|host| SocketAddrV4::new([10, 0, 0, host].into(), 7500));
+        let said = (1..=100).filter(|_| refusals.count(one, Loss::Declined)).count();
+        assert_eq!(said, 7);
+        assert!(refusals.count(other, Loss::Declined));
+        assert!(refusals.count(one, Loss::Reset));
+        assert!(
+            refusals.count(one, Loss::Declined),
+            "it is another thing than before"
+        );
+        refusals.forget();
+        assert!(refusals.count(one, Loss::Declined));
+    }
 
     const X: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 

@@ -70,12 +70,17 @@ pub(super) fn answered(answer: &Answer) -> String {
         master,
         upstream,
         below,
+        standby,
     } = answer;
     let what = match standing {
         Standing::Reigning => "reigns",
         Standing::Following => "follows the other master",
         Standing::Seeking => "looks for a master",
         Standing::Misdirected { to } => return misdirected(*to, *epoch),
+        Standing::TurnedAway { by, why } => {
+            let why = loss(why);
+            return format!("this node looks for a master, and is turned away by {by}: {why}");
+        }
         Standing::Idle => "does nothing: the original rules know no standby",
         Standing::Joined => "is let in, and has no upstream yet",
         Standing::Attached => "has its place in the tree",
@@ -102,7 +107,11 @@ pub(super) fn answered(answer: &Answer) -> String {
         [only] => format!("; below it is {}", of(only)),
         many => format!("; below it are {}: {}", many.len(), reckoned(many, of)),
     };
-    format!("this node {what}{in_epoch}{of_master}{of_upstream}{of_below}")
+    let of_standby = match standby {
+        Some(standby) => format!("; {standby} follows it"),
+        None => String::new(),
+    };
+    format!("this node {what}{in_epoch}{of_master}{of_standby}{of_upstream}{of_below}")
 }
 
 /// What a node answers that looks for a master where none can be.
@@ -146,7 +155,7 @@ fn loss(why: &Loss) -> String {
             "somebody else has joined under this node's id: no two may have the same".to_owned()
         }
         Loss::Closed(Parting::NoMaster) => "it is a node of the tree, and no master".to_owned(),
-        Loss::Declined => "it does not let this node in".to_owned(),
+        Loss::Declined => "it does not let this node in, which has another secret".to_owned(),
         Loss::Turn => "it said something out of its turn".to_owned(),
         Loss::Unreadable(error) => format!("what it said cannot be read: {error}"),
         Loss::Outdated(epoch) => format!("it reigns in epoch {epoch}, which is past"),
@@ -197,6 +206,7 @@ mod tests {
             master,
             upstream,
             below,
+            standby: None,
         };
         let all = vec![below("p1", 7202, 7201, true), below("p2", 7203, 7202, false)];
         assert_eq!(

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use clap::error::ErrorKind;
 use squall_live::record::{Replays, replays};
@@ -19,6 +20,10 @@ use crate::exit::Exit;
 use crate::node::{Living, living};
 use crate::session::{Colours, Leaves, Reader, Session, Surroundings};
 use crate::{ask, check, compare, live, manual, node, replay, run, sweep};
+
+/// How soon after the first a signal is that one still: `timeout` sends it to the process and to its group, and a person does not press Ctrl-C
+/// twice in that time.
+const TWICE: Duration = Duration::from_millis(100);
 
 /// A program that runs the scenarios of its protocols.
 #[derive(Default)]
@@ -66,7 +71,13 @@ impl App {
         static STOP: AtomicBool = AtomicBool::new(false);
         let stop_between_runs = |leaves: Leaves| {
             // Without the handler Ctrl-C stops at once, which is no reason not to begin.
+            let mut first = None;
             let _ = ctrlc::set_handler(move || {
+                let now = Instant::now();
+                let first = *first.get_or_insert(now);
+                if now != first && now.duration_since(first) < TWICE {
+                    return;
+                }
                 if STOP.swap(true, Ordering::Relaxed) {
                     if leaves == Leaves::LiveRuns {
                         let _ = writeln!(

@@ -248,7 +248,7 @@ impl Compared<'_> {
                 .note(|junit| junit.bug(prepared.scenario(), rules, "panicked", what));
             return Ok(());
         };
-        let live = match self.live(prepared.scenario(), rules, &mut made, session)? {
+        let live = match self.live(prepared, &mut made, session)? {
             Ok(live) => live,
             Err(bug) => {
                 self.junit
@@ -380,11 +380,11 @@ impl Compared<'_> {
     /// The live runs, one after the other; or the bug, when a host panicked.
     fn live(
         &self,
-        scenario: &str,
-        rules: &'static str,
+        prepared: &dyn Prepared,
         made: &mut Made,
         session: &mut Session<'_>,
     ) -> anyhow::Result<Result<Gathered, Bug>> {
+        let (scenario, rules, limit) = (prepared.scenario(), prepared.rules(), prepared.limit());
         let first = self
             .args
             .live_seed
@@ -397,6 +397,8 @@ impl Compared<'_> {
         };
         let stage = self.stage(session.surroundings.stop, &keep)?;
         let bar = session.begin(self.args.live_runs);
+        // A person reads of the bar how far it is, and others of lines.
+        let tells_progress = !self.how.says.quiet && !session.has_bar();
         let began = Instant::now();
         let mut gathered = Gathered::default();
         let mut failed_in_a_row = 0;
@@ -408,6 +410,13 @@ impl Compared<'_> {
             }
             let seed = first.saturating_add(nth);
             session.doing(format!("live run {} under {rules}", nth + 1));
+            if tells_progress {
+                session.tell(&format!(
+                    "{scenario}: under {rules}, live run {} of {}, each of {limit} and what it takes to start",
+                    nth + 1,
+                    self.args.live_runs
+                ));
+            }
             let before = Look::now();
             let played = self.staged.play(self.file, rules, seed, &stage);
             if let (Some(after), Some(before)) = (Look::now(), before) {

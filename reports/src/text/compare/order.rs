@@ -17,6 +17,15 @@ pub(super) fn order(text: &mut String, comparison: &Comparison, look: &Look) {
     let order = &comparison.order;
     let title = look.paint(Ink::Strong, &padded("order", 9));
     let support = grouped(comparison.support);
+    let simulated = comparison.runs.simulated.len() as u64;
+    if simulated < comparison.support {
+        let _ = writeln!(
+            text,
+            "    {title}  not looked at: {support} simulated runs at least have to have one, and there are {}",
+            grouped(simulated)
+        );
+        return;
+    }
     if order.relations.is_empty() {
         let _ = writeln!(
             text,

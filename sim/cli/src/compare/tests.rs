@@ -445,6 +445,9 @@ fn one_that_is_stopped_says_what_it_did_of_each_rule_set_and_its_junit_has_a_cas
     assert_eq!(
         lines,
         [
+            "x.ron: under Original, live run 1 of 30, each of 5s and what it takes to start",
+            "x.ron: under Original, live run 2 of 30, each of 5s and what it takes to start",
+            "x.ron: under Original, live run 3 of 30, each of 5s and what it takes to start",
             "stopped: under Original 150 of 150 simulated runs and 3 of 30 live ones were done",
             "stopped: under Hardened nothing was begun"
         ]
